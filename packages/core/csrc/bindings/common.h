@@ -1,0 +1,86 @@
+// Shared by the binding's files: conversions between Python objects and the runtime's types.
+#pragma once
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include "base/error.h"
+#include "dispatch/dispatch.h"
+#include "graph/graph.h"
+#include "graph/variable.h"
+#include "plan/plan.h"
+
+namespace nb = nanobind;
+
+namespace penstock::python {
+
+// ---- Python's view of dtypes, dimensions and nodes
+struct PyDType {
+  DType dtype;
+};
+struct PyDim {
+  GraphHandle graph;
+  Dim dim;
+};
+struct PyNode {
+  GraphHandle graph;
+  int32_t index;
+  Node& node() const { return graph.get()->nodes[static_cast<size_t>(index)]; }
+};
+// A host object as an attribute: custom gradients keep their function here.
+struct PyHolder final : RefCounted {
+  explicit PyHolder(nb::object object) : object(std::move(object)) {}
+  ~PyHolder() override {
+    nb::gil_scoped_acquire gil;
+    object.reset();
+  }
+  nb::object object;
+};
+
+// ---- errors
+// Graphs, variables, tapes and plans are bound as Ref<T>: the Python object is one owner among others, and two
+// Python objects of one graph are equal.
+
+// Sets the Python exception for the exception in flight: call inside catch (...).
+void set_python_error() noexcept;
+// Keeps the Python exception of a kernel written in Python, so that it becomes the cause of ours.
+void keep_cause(nb::python_error& error);
+
+// ---- tensors
+PyTypeObject* tensor_type();
+void set_tensor_type(nb::handle type);
+inline bool is_tensor(PyObject* o) { return Py_TYPE(o) == tensor_type(); }
+inline Tensor& tensor_of(PyObject* o) { return *nb::inst_ptr<Tensor>(o); }
+PyObject* new_tensor(Tensor&& t);  // new reference
+// Tensors as they are, Python numbers as weak scalars, anything else through penstock.asarray.
+Tensor to_tensor(PyObject* o);
+
+// ---- small things
+nb::object dtype_object(DType dtype);
+DType dtype_from_object(nb::handle o);
+nb::object dim_object(Dim d, Graph* graph);
+Dim dim_from_object(nb::handle o);
+nb::tuple shape_object(const Shape& shape, Graph* graph);
+// None entries become new symbols of `graph`, str entries named ones.
+Shape shape_from_object(nb::handle o, Graph* graph = nullptr);
+AttrValue attr_from_object(const Op& op, const AttrSpec& spec, nb::handle o);
+nb::object attr_to_object(const AttrValue& value, Graph* graph);
+nb::dict attrs_dict(const Op& op, const AttrList& attrs, Graph* graph);
+Op& op_from_object(nb::handle o);
+nb::object op_object(const Op& op);  // the OpFunction, or None before its block is declared
+
+// ---- each file's part of the module
+void bind_types(nb::module_& m);
+void bind_tensor(nb::module_& m);
+void bind_interop(nb::module_& m);
+void bind_ops(nb::module_& m);
+void bind_graph(nb::module_& m);
+void bind_plan(nb::module_& m);
+void bind_function(nb::module_& m);
+void bind_runtime(nb::module_& m);
+void bind_python_device(nb::module_& m);
+
+}  // namespace penstock::python

@@ -1,0 +1,57 @@
+// Plans for Python: run, memory, and the waiting that Ctrl-C can end.
+#include "bindings/common.h"
+
+namespace penstock::python {
+namespace {
+
+std::vector<Tensor> tensor_list(nb::handle list) {
+  std::vector<Tensor> out;
+  for (nb::handle t : nb::iter(list)) out.push_back(to_tensor(t.ptr()));
+  return out;
+}
+
+RunOptions options_from(nb::handle timeout) {
+  RunOptions options;
+  if (timeout.is_none()) return options;
+  auto span = std::chrono::duration<double>(nb::cast<double>(timeout));
+  options.deadline = std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::nanoseconds>(span);
+  return options;
+}
+
+nb::list run(const Ref<Plan>& plan, nb::handle inputs, nb::handle timeout) {
+  std::vector<Tensor> in = tensor_list(inputs);
+  std::vector<Tensor> out(static_cast<size_t>(plan->num_outputs()));
+  plan->run(in.data(), static_cast<int>(in.size()), out.data(), options_from(timeout));
+  nb::list results;
+  for (Tensor& t : out) results.append(nb::steal(new_tensor(std::move(t))));
+  return results;
+}
+
+}  // namespace
+
+void bind_plan(nb::module_& m) {
+  nb::class_<Ref<Plan>>(m, "Plan")
+      .def("__init__", [](Ref<Plan>* self, const Ref<Graph>& graph) { new (self) Ref<Plan>(new Plan(graph)); })
+      .def("run", run, nb::arg("inputs"), nb::arg("timeout") = nb::none())
+      .def("accepts",
+           [](const Ref<Plan>& plan, nb::handle inputs) {
+             std::vector<Tensor> in = tensor_list(inputs);
+             return plan->accepts(in.data(), static_cast<int>(in.size()));
+           })
+      .def("memory",
+           [](const Ref<Plan>& plan, nb::handle shapes) {
+             std::vector<Shape> list;
+             for (nb::handle s : nb::iter(shapes)) list.push_back(shape_from_object(s));
+             MemoryReport r = plan->memory(list);
+             nb::dict out;
+             out["arena_bytes"] = r.arena_bytes;
+             out["output_bytes"] = r.output_bytes;
+             out["constant_bytes"] = r.constant_bytes;
+             out["unplanned_bytes"] = r.unplanned_bytes;
+             return out;
+           })
+      .def_prop_ro("graph", [](const Ref<Plan>& plan) { return plan->graph(); })
+      .def_prop_ro("num_steps", [](const Ref<Plan>& plan) { return plan->num_steps(); });
+}
+
+}  // namespace penstock::python

@@ -1,0 +1,146 @@
+#include "bindings/python_kernels.h"
+
+#include <deque>
+
+namespace penstock::python {
+namespace {
+
+struct PythonKernel {
+  std::string op, device, dtypes;
+  PyObject* function;  // strong, for the life of the process
+  bool random;
+  int8_t inplace[17];
+};
+
+std::deque<PythonKernel>& kernels() {
+  static auto* k = new std::deque<PythonKernel>;
+  return *k;
+}
+
+// A numpy array over a tensor's memory, or an object array of bytes for strings. bfloat16 arrives as its uint16 bits.
+nb::object view_of(const penstock_tensor& t, bool writable) {
+  DType dtype;
+  dtype_from_abi(t.dtype, &dtype);
+  nb::object numpy = nb::module_::import_("numpy");
+  nb::list shape, strides;
+  int64_t span = 1;
+  for (int d = 0; d < t.ndim; ++d) {
+    shape.append(t.shape[d]);
+    strides.append(t.strides[d] * dtype_size(dtype));
+    span += t.shape[d] > 0 ? (t.shape[d] - 1) * t.strides[d] : 0;
+  }
+  bool empty = false;
+  for (int d = 0; d < t.ndim; ++d) empty |= t.shape[d] == 0;
+  nb::tuple dims(shape);
+  if (dtype == DType::kString) {
+    nb::list items;
+    const auto* elements = static_cast<const penstock_string*>(t.data);
+    for (int64_t i = 0; !empty && i < span; ++i)
+      items.append(nb::bytes(elements[i].data ? elements[i].data : "", elements[i].size));
+    nb::object flat = numpy.attr("empty")(nb::len(items), "O");
+    for (size_t i = 0; i < nb::len(items); ++i) flat[i] = items[i];
+    return flat.attr("reshape")(dims);
+  }
+  std::string name = dtype == DType::kBF16 ? "uint16" : dtype_name(dtype);
+  if (empty) return numpy.attr("empty")(dims, name);
+  nb::object memory = nb::steal(PyMemoryView_FromMemory(static_cast<char*>(t.data) + t.byte_offset,
+                                                        static_cast<Py_ssize_t>(span * dtype_size(dtype)),
+                                                        writable ? PyBUF_WRITE : PyBUF_READ));
+  return numpy.attr("ndarray")(dims, name, memory, 0, nb::tuple(strides));
+}
+
+nb::object attr_value(const penstock_attr& a) {
+  nb::list items;
+  switch (a.kind) {
+    case PENSTOCK_ATTR_BOOL: return nb::bool_(a.v.i != 0);
+    case PENSTOCK_ATTR_INT: return nb::int_(a.v.i);
+    case PENSTOCK_ATTR_FLOAT: return nb::float_(a.v.f);
+    case PENSTOCK_ATTR_STR: return nb::str(a.v.s, a.count);
+    case PENSTOCK_ATTR_DTYPE: {
+      DType dtype;
+      dtype_from_abi(a.v.dtype, &dtype);
+      return dtype_object(dtype);
+    }
+    case PENSTOCK_ATTR_INTS:
+      for (uint32_t i = 0; i < a.count; ++i) items.append(a.v.is[i]);
+      return nb::tuple(items);
+    case PENSTOCK_ATTR_FLOATS:
+      for (uint32_t i = 0; i < a.count; ++i) items.append(a.v.fs[i]);
+      return nb::tuple(items);
+    default: return nb::none();
+  }
+}
+
+nb::list views(const penstock_tensor* const* tensors, int32_t n, bool writable) {
+  nb::list out;
+  for (int32_t i = 0; i < n; ++i) {
+    DType dtype;
+    dtype_from_abi(tensors[i]->dtype, &dtype);
+    out.append(nb::make_tuple(view_of(*tensors[i], writable), nb::str(dtype_code(dtype))));
+  }
+  return out;
+}
+
+int run(penstock_call* call) {
+  const auto& kernel = *static_cast<const PythonKernel*>(call->kernel_data);
+  nb::gil_scoped_acquire gil;
+  try {
+    nb::list inputs = views(call->inputs, call->num_inputs, false);
+    nb::list outputs = views(const_cast<const penstock_tensor* const*>(call->outputs), call->num_outputs, true);
+    nb::dict attrs;
+    for (int32_t i = 0; i < call->num_attrs; ++i) attrs[call->attrs[i].name] = attr_value(call->attrs[i]);
+    nb::object rng = kernel.random ? nb::object(nb::make_tuple(call->rng_key[0], call->rng_counter)) : nb::none();
+    nb::object strings = nb::module_::import_("penstock.reference")
+                             .attr("run")(nb::handle(kernel.function), inputs, outputs, attrs, rng);
+    if (strings.is_none()) return PENSTOCK_OK;
+    int64_t i = 0;  // a string output: its bytes, in order
+    for (nb::handle item : nb::iter(strings)) {
+      char* data;
+      Py_ssize_t size;
+      if (PyBytes_AsStringAndSize(item.ptr(), &data, &size) != 0) throw nb::python_error();
+      call->host->set_string(call, 0, i++, data, static_cast<uint64_t>(size));
+    }
+    return PENSTOCK_OK;
+  } catch (nb::python_error& e) {
+    std::string message = nb::cast<std::string>(nb::str(e.value()));
+    keep_cause(e);
+    return call->host->fail(call, message.c_str());
+  } catch (const std::exception& e) {
+    return call->host->fail(call, e.what());
+  }
+}
+
+void add(const std::string& op, const std::string& device, const std::string& dtypes, nb::object function, int priority,
+         const std::string& provider, const std::vector<int>& inplace) {
+  PythonKernel& k = kernels().emplace_back();
+  k.op = op;
+  k.device = device;
+  k.dtypes = dtypes;
+  k.function = function.release().ptr();
+  k.random = get_op(op).schema.effects == Effects::kRandom;
+  size_t n = 0;
+  for (; n < inplace.size() && n < 16; ++n) k.inplace[n] = static_cast<int8_t>(inplace[n]);
+  k.inplace[n] = -1;
+  penstock_kernel_def def{};
+  def.head = {sizeof(def), PENSTOCK_ABI_MAJOR, PENSTOCK_ABI_MINOR, nullptr};
+  def.op = k.op.c_str();
+  def.op_version = get_op(op).schema.version;
+  def.device = k.device.c_str();
+  def.dtypes = k.dtypes.c_str();
+  def.isa = "python";
+  def.run = run;
+  def.inplace = k.inplace;
+  def.priority = priority;
+  def.data = &k;
+  add_kernel(def, provider, true);
+}
+
+}  // namespace
+
+void bind_python_kernels(nb::module_& m) {
+  m.def("register_python_kernel", add, nb::arg("op"), nb::arg("device"), nb::arg("dtypes"), nb::arg("function"),
+        nb::arg("priority") = 0, nb::arg("provider") = "python", nb::arg("inplace") = std::vector<int>());
+  m.def("remove_kernels", remove_kernels);
+}
+
+}  // namespace penstock::python

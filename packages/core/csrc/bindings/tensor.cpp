@@ -1,0 +1,347 @@
+// The Tensor class: properties, scalars, and the operators, which call ops without a detour through Python.
+#include "bindings/common.h"
+
+namespace penstock::python {
+namespace {
+
+PyTypeObject* g_tensor_type = nullptr;
+
+// The op behind an operator, looked up once. Null while the op table is being generated.
+class Operator {
+ public:
+  explicit constexpr Operator(const char* name) : name_(name) {}
+  Op& get() {
+    if (!op_) op_ = &get_op(name_);
+    return *op_;
+  }
+
+ private:
+  const char* name_;
+  Op* op_ = nullptr;
+};
+
+bool is_operand(PyObject* o) {
+  return is_tensor(o) || PyFloat_Check(o) || PyLong_Check(o) || PyComplex_Check(o);
+}
+
+PyObject* call(Operator& op, const Tensor* inputs, int n) {
+  Tensor outputs[kMaxOutputs];
+  AttrList attrs = op.get().default_attrs;
+  call_op(op.get(), inputs, n, attrs, outputs);
+  return new_tensor(std::move(outputs[0]));
+}
+
+PyObject* binary(Operator& op, PyObject* a, PyObject* b) {
+  try {
+    // numpy arrays and lists are operands too; strings, None and strangers are not.
+    if (!is_operand(a) && !nb::hasattr(a, "__array__") && !PyList_Check(a)) return nb::borrow(Py_NotImplemented).release().ptr();
+    if (!is_operand(b) && !nb::hasattr(b, "__array__") && !PyList_Check(b)) return nb::borrow(Py_NotImplemented).release().ptr();
+    Tensor inputs[2] = {to_tensor(a), to_tensor(b)};
+    return call(op, inputs, 2);
+  } catch (...) {
+    set_python_error();
+    return nullptr;
+  }
+}
+
+PyObject* unary(Operator& op, PyObject* a) {
+  try {
+    Tensor input = to_tensor(a);
+    return call(op, &input, 1);
+  } catch (...) {
+    set_python_error();
+    return nullptr;
+  }
+}
+
+#define PENSTOCK_BINARY(slot, name)            \
+  PyObject* slot(PyObject* a, PyObject* b) {   \
+    static Operator op(name);                  \
+    return binary(op, a, b);                   \
+  }
+#define PENSTOCK_UNARY(slot, name)             \
+  PyObject* slot(PyObject* a) {                \
+    static Operator op(name);                  \
+    return unary(op, a);                       \
+  }
+PENSTOCK_BINARY(slot_add, "add")
+PENSTOCK_BINARY(slot_subtract, "subtract")
+PENSTOCK_BINARY(slot_multiply, "multiply")
+PENSTOCK_BINARY(slot_divide, "divide")
+PENSTOCK_BINARY(slot_floor_divide, "floor_divide")
+PENSTOCK_BINARY(slot_remainder, "remainder")
+PENSTOCK_BINARY(slot_matmul, "matmul")
+PENSTOCK_BINARY(slot_and, "logical_and")
+PENSTOCK_BINARY(slot_or, "logical_or")
+PENSTOCK_BINARY(slot_xor, "not_equal")
+PENSTOCK_UNARY(slot_negative, "negative")
+PENSTOCK_UNARY(slot_abs, "abs")
+PENSTOCK_UNARY(slot_invert, "logical_not")
+#undef PENSTOCK_BINARY
+#undef PENSTOCK_UNARY
+
+PyObject* slot_power(PyObject* a, PyObject* b, PyObject* modulo) {
+  static Operator op("power");
+  if (modulo != Py_None) return nb::borrow(Py_NotImplemented).release().ptr();
+  return binary(op, a, b);
+}
+
+PyObject* slot_positive(PyObject* a) { return nb::borrow(a).release().ptr(); }
+
+PyObject* slot_compare(PyObject* a, PyObject* b, int how) {
+  static Operator ops[] = {Operator("less"),      Operator("less_equal"), Operator("equal"),
+                           Operator("not_equal"), Operator("greater"),    Operator("greater_equal")};
+  return binary(ops[how], a, b);
+}
+
+int slot_bool(PyObject* self) {
+  try {
+    const Tensor& t = tensor_of(self);
+    if (t.symbolic())
+      fail(ErrorKind::kGraph, "a graph tensor has no truth value while the graph is built; use penstock.where(condition, "
+           "a, b), or mark the argument static: @penstock.function(static_argnames=...)");
+    if (t.shape.size() != 1)
+      fail(ErrorKind::kShape, "the truth value of a tensor of shape ", t.shape.text(),
+           " is ambiguous; use penstock.any(x) or penstock.all(x)");
+    return is_float(t.dtype) ? t.item_double() != 0 : t.item_int() != 0;
+  } catch (...) {
+    set_python_error();
+    return -1;
+  }
+}
+
+void check_scalar(const Tensor& t, const char* what) {
+  if (t.symbolic())
+    fail(ErrorKind::kGraph, "a graph tensor has no value while the graph is built, so ", what,
+         " cannot be taken; return it and convert outside, or mark the argument static: "
+         "@penstock.function(static_argnames=...)");
+}
+
+PyObject* slot_int(PyObject* self) {
+  try {
+    const Tensor& t = tensor_of(self);
+    check_scalar(t, "int(x)");
+    if (is_float(t.dtype)) return PyLong_FromDouble(t.item_double());
+    return PyLong_FromLongLong(t.item_int());
+  } catch (...) {
+    set_python_error();
+    return nullptr;
+  }
+}
+
+PyObject* slot_index(PyObject* self) {
+  try {
+    const Tensor& t = tensor_of(self);
+    check_scalar(t, "an index");
+    if (!is_integer(t.dtype) && t.dtype != DType::kBool)
+      fail(ErrorKind::kDType, "only integer tensors are indices; this one is ", dtype_name(t.dtype));
+    return PyLong_FromLongLong(t.item_int());
+  } catch (...) {
+    set_python_error();
+    return nullptr;
+  }
+}
+
+PyObject* slot_float(PyObject* self) {
+  try {
+    check_scalar(tensor_of(self), "float(x)");
+    return PyFloat_FromDouble(tensor_of(self).item_double());
+  } catch (...) {
+    set_python_error();
+    return nullptr;
+  }
+}
+
+Py_ssize_t slot_length(PyObject* self) {
+  try {
+    const Tensor& t = tensor_of(self);
+    if (t.shape.ndim == 0) fail(ErrorKind::kType, "len() of a tensor with no dimensions");
+    if (is_symbolic(t.shape[0]))
+      fail(ErrorKind::kGraph, "len() of a symbolic dimension; use x.shape[0], which may stay symbolic");
+    return static_cast<Py_ssize_t>(t.shape[0]);
+  } catch (...) {
+    set_python_error();
+    return -1;
+  }
+}
+
+Py_hash_t slot_hash(PyObject* self) { return static_cast<Py_hash_t>(reinterpret_cast<uintptr_t>(self) >> 4); }
+
+int slot_buffer(PyObject* self, Py_buffer* view, int flags);
+
+struct BufferShape {
+  Py_ssize_t shape[kMaxRank], strides[kMaxRank];
+};
+
+const char* buffer_format(DType t) {
+  switch (t) {
+    case DType::kBool: return "?";
+    case DType::kI8: return "b";
+    case DType::kI16: return "h";
+    case DType::kI32: return "i";
+    case DType::kI64: return "q";
+    case DType::kU8: return "B";
+    case DType::kU16: return "H";
+    case DType::kU32: return "I";
+    case DType::kU64: return "Q";
+    case DType::kF16: return "e";
+    case DType::kF32: return "f";
+    case DType::kF64: return "d";
+    case DType::kC64: return "Zf";
+    case DType::kC128: return "Zd";
+    default: return nullptr;
+  }
+}
+
+// Read-only: tensors are values. The view owns a reference to the storage, not to the handle.
+int slot_buffer(PyObject* self, Py_buffer* view, int flags) {
+  try {
+    const Tensor& t = tensor_of(self);
+    check_scalar(t, "its memory");
+    const char* format = buffer_format(t.dtype);
+    if (!format || !t.device().is_host() || (flags & PyBUF_WRITABLE)) {
+      PyErr_SetString(PyExc_BufferError, "this tensor has no read-only host buffer; use x.numpy()");
+      return -1;
+    }
+    auto* extent = new BufferShape;
+    Py_ssize_t stride = static_cast<Py_ssize_t>(dtype_size(t.dtype));
+    for (int d = t.shape.ndim - 1; d >= 0; --d) {
+      extent->shape[d] = static_cast<Py_ssize_t>(t.shape[d]);
+      extent->strides[d] = stride;
+      stride *= extent->shape[d];
+    }
+    t.storage->retain();
+    view->internal = new std::pair<BufferShape*, Storage*>(extent, t.storage.get());
+    view->obj = nb::borrow(self).release().ptr();
+    view->buf = t.data();
+    view->len = static_cast<Py_ssize_t>(t.bytes());
+    view->readonly = 1;
+    view->itemsize = static_cast<Py_ssize_t>(dtype_size(t.dtype));
+    view->format = (flags & PyBUF_FORMAT) ? const_cast<char*>(format) : nullptr;
+    view->ndim = t.shape.ndim;
+    view->shape = (flags & PyBUF_ND) ? extent->shape : nullptr;
+    view->strides = (flags & PyBUF_STRIDES) == PyBUF_STRIDES ? extent->strides : nullptr;
+    view->suboffsets = nullptr;
+    return 0;
+  } catch (...) {
+    set_python_error();
+    return -1;
+  }
+}
+
+void slot_release_buffer(PyObject*, Py_buffer* view) {
+  auto* owned = static_cast<std::pair<BufferShape*, Storage*>*>(view->internal);
+  delete owned->first;
+  owned->second->release();
+  delete owned;
+}
+
+PyType_Slot g_slots[] = {
+    {Py_nb_add, reinterpret_cast<void*>(slot_add)},
+    {Py_nb_subtract, reinterpret_cast<void*>(slot_subtract)},
+    {Py_nb_multiply, reinterpret_cast<void*>(slot_multiply)},
+    {Py_nb_true_divide, reinterpret_cast<void*>(slot_divide)},
+    {Py_nb_floor_divide, reinterpret_cast<void*>(slot_floor_divide)},
+    {Py_nb_remainder, reinterpret_cast<void*>(slot_remainder)},
+    {Py_nb_power, reinterpret_cast<void*>(slot_power)},
+    {Py_nb_matrix_multiply, reinterpret_cast<void*>(slot_matmul)},
+    {Py_nb_and, reinterpret_cast<void*>(slot_and)},
+    {Py_nb_or, reinterpret_cast<void*>(slot_or)},
+    {Py_nb_xor, reinterpret_cast<void*>(slot_xor)},
+    {Py_nb_invert, reinterpret_cast<void*>(slot_invert)},
+    {Py_nb_negative, reinterpret_cast<void*>(slot_negative)},
+    {Py_nb_positive, reinterpret_cast<void*>(slot_positive)},
+    {Py_nb_absolute, reinterpret_cast<void*>(slot_abs)},
+    {Py_nb_bool, reinterpret_cast<void*>(slot_bool)},
+    {Py_nb_int, reinterpret_cast<void*>(slot_int)},
+    {Py_nb_index, reinterpret_cast<void*>(slot_index)},
+    {Py_nb_float, reinterpret_cast<void*>(slot_float)},
+    {Py_tp_richcompare, reinterpret_cast<void*>(slot_compare)},
+    {Py_tp_hash, reinterpret_cast<void*>(slot_hash)},
+    {Py_sq_length, reinterpret_cast<void*>(slot_length)},
+    {Py_mp_length, reinterpret_cast<void*>(slot_length)},
+    {Py_bf_getbuffer, reinterpret_cast<void*>(slot_buffer)},
+    {Py_bf_releasebuffer, reinterpret_cast<void*>(slot_release_buffer)},
+    {0, nullptr}};
+
+}  // namespace
+
+PyTypeObject* tensor_type() { return g_tensor_type; }
+
+PyObject* new_tensor(Tensor&& t) {
+  nb::object o = nb::inst_alloc(reinterpret_cast<PyObject*>(g_tensor_type));
+  new (nb::inst_ptr<Tensor>(o)) Tensor(std::move(t));
+  nb::inst_mark_ready(o);
+  return o.release().ptr();
+}
+
+Tensor to_tensor(PyObject* o) {
+  if (__builtin_expect(is_tensor(o), 1)) return tensor_of(o);
+  auto weak = [](Tensor t) {
+    t.weak = true;
+    return t;
+  };
+  if (PyFloat_CheckExact(o)) return weak(Tensor::scalar(PyFloat_AsDouble(o), DType::kF64));
+  if (PyBool_Check(o)) return weak(Tensor::scalar(static_cast<int64_t>(o == Py_True), DType::kBool));
+  if (PyLong_CheckExact(o)) {
+    int64_t value = PyLong_AsLongLong(o);
+    if (value == -1 && PyErr_Occurred()) throw nb::python_error();
+    return weak(Tensor::scalar(value, DType::kI64));
+  }
+  if (PyComplex_CheckExact(o)) {
+    Tensor t = Tensor::empty(DType::kC128, {});
+    auto* parts = reinterpret_cast<double*>(t.data());
+    parts[0] = PyComplex_RealAsDouble(o);
+    parts[1] = PyComplex_ImagAsDouble(o);
+    return weak(t);
+  }
+  nb::object tensor = nb::module_::import_("penstock.ops").attr("asarray")(nb::handle(o));
+  return tensor_of(tensor.ptr());
+}
+
+void bind_tensor(nb::module_& m) {
+  nb::class_<Tensor> tensor(m, "Tensor", nb::type_slots(g_slots));
+  g_tensor_type = reinterpret_cast<PyTypeObject*>(tensor.ptr());
+  tensor.def_prop_ro("shape", [](const Tensor& t) { return shape_object(t.shape, t.graph.get()); })
+      .def_prop_ro("dtype", [](const Tensor& t) { return dtype_object(t.dtype); })
+      .def_prop_ro("ndim", [](const Tensor& t) { return t.shape.ndim; })
+      .def_prop_ro("size", [](const Tensor& t) { return dim_object(t.shape.size(), t.graph.get()); })
+      .def_prop_ro("nbytes",
+                   [](const Tensor& t) {
+                     return dim_object(dim_mul(t.shape.size(), dtype_size(t.dtype)), t.graph.get());
+                   })
+      .def_prop_ro("device",
+                   [](const Tensor& t) {
+                     if (!t.symbolic()) return t.device().name();
+                     const Graph& g = *t.graph.get();
+                     return g.nodes[static_cast<size_t>(g.values[static_cast<size_t>(t.value)].node)].device;
+                   })
+      .def_prop_ro("is_symbolic", [](const Tensor& t) { return t.symbolic(); })
+      .def_prop_ro("graph",
+                   [](const Tensor& t) -> nb::object {
+                     return t.symbolic() ? nb::cast(Ref<Graph>(t.graph.get())) : nb::none();
+                   })
+      .def_prop_ro("node",
+                   [](const Tensor& t) -> nb::object {
+                     if (!t.symbolic()) return nb::none();
+                     int32_t node = t.graph.get()->values[static_cast<size_t>(t.value)].node;
+                     return nb::cast(PyNode{t.graph, node});
+                   })
+      .def_prop_ro("name",
+                   [](const Tensor& t) -> nb::object {
+                     return t.symbolic() ? nb::cast(t.graph.get()->value_name(t.value)) : nb::none();
+                   })
+      .def_prop_ro("value_index", [](const Tensor& t) { return t.value; })
+      .def_prop_ro("weak", [](const Tensor& t) { return t.weak; })
+      .def_prop_ro("_id", [](const Tensor& t) { return t.id; })
+      .def("_replace", [](Tensor& t, const Tensor& other) { t = other; })
+      .def("_strong",
+           [](const Tensor& t) {
+             Tensor s = t;
+             s.weak = false;
+             return nb::steal(new_tensor(std::move(s)));
+           })
+      .def("_data_pointer", [](const Tensor& t) { return reinterpret_cast<uintptr_t>(t.data()); });
+}
+
+}  // namespace penstock::python

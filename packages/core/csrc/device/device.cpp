@@ -1,0 +1,76 @@
+#include "device/device.h"
+
+#include <cstring>
+#include <deque>
+#include <memory>
+#include <mutex>
+
+#include "base/error.h"
+
+namespace penstock {
+namespace {
+
+struct Registry {
+  std::mutex mutex;
+  std::deque<Device> devices;  // stable addresses
+  std::deque<penstock_device_def> definitions;
+  std::deque<std::string> names;
+  Registry() { devices.push_back({0, "cpu", 0, {1, 0}, nullptr}); }
+};
+
+Registry& registry() {
+  static Registry* r = new Registry;
+  return *r;
+}
+
+std::string short_name(const std::string& name) {
+  const char prefix[] = "/device:";
+  size_t at = name.rfind(prefix);
+  std::string tail = at == std::string::npos ? name : name.substr(at + sizeof(prefix) - 1);
+  return tail.find(':') == std::string::npos ? tail + ":0" : tail;
+}
+
+}  // namespace
+
+const Device& host_device() { return registry().devices[0]; }
+
+const Device& device_by_id(int id) {
+  std::lock_guard lock(registry().mutex);
+  return registry().devices.at(static_cast<size_t>(id));
+}
+
+const Device* find_device(const std::string& name) {
+  std::string wanted = short_name(name);
+  std::lock_guard lock(registry().mutex);
+  for (const Device& device : registry().devices)
+    if (device.name() == wanted) return &device;
+  return nullptr;
+}
+
+std::vector<const Device*> all_devices() {
+  std::lock_guard lock(registry().mutex);
+  std::vector<const Device*> out;
+  for (const Device& device : registry().devices) out.push_back(&device);
+  return out;
+}
+
+void register_device(const penstock_device_def& def) {
+  if (def.head.abi_major != PENSTOCK_ABI_MAJOR)
+    fail(ErrorKind::kPlugin, "device '", def.type, "' was built for kernel ABI ", def.head.abi_major,
+         "; this is ABI ", PENSTOCK_ABI_MAJOR, ": rebuild the plugin");
+  if (!def.allocate || !def.free || !def.copy_in || !def.copy_out || !def.synchronize)
+    fail(ErrorKind::kPlugin, "device '", def.type,
+         "' must define allocate, free, copy_in, copy_out and synchronize");
+  Registry& r = registry();
+  std::lock_guard lock(r.mutex);
+  for (const Device& device : r.devices)
+    if (device.type == def.type)
+      fail(ErrorKind::kPlugin, "there is a device type '", def.type, "' already; give yours another name");
+  penstock_device_def& copy = r.definitions.emplace_back();
+  std::memcpy(&copy, &def, std::min<size_t>(def.head.struct_size, sizeof(copy)));
+  copy.type = r.names.emplace_back(def.type).c_str();
+  for (int i = 0; i < def.count; ++i)
+    r.devices.push_back({static_cast<int>(r.devices.size()), def.type, i, {def.dlpack_type, i}, &copy});
+}
+
+}  // namespace penstock

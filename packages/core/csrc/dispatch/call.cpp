@@ -1,0 +1,244 @@
+#include "dispatch/call.h"
+
+#include <cstdio>
+#include <cstring>
+
+#include "base/error.h"
+#include "threads/pool.h"
+
+namespace penstock {
+namespace {
+
+std::atomic<InterruptCheck> g_interrupt{nullptr};
+
+CallContext& context_of(penstock_call* call) { return *static_cast<CallContext*>(call->reserved); }
+
+int host_fail(penstock_call* call, const char* message) {
+  context_of(call).error = message ? message : "";
+  return PENSTOCK_ERROR;
+}
+
+void* host_scratch(penstock_call* call, size_t bytes) {
+  return context_of(call).scratch.take(static_cast<int64_t>(bytes));
+}
+
+int host_resize_output(penstock_call* call, int32_t i, int32_t ndim, const int64_t* shape) {
+  CallContext& context = context_of(call);
+  if (!context.outputs || i < 0 || i >= call->num_outputs || ndim < 0 || ndim > kMaxRank)
+    return host_fail(call, "resize_output: there is no such output");
+  Tensor& output = context.outputs[i];
+  try {
+    Shape s = Shape::from({shape, shape + ndim});
+    output = Tensor::empty(output.dtype, s, output.device());
+  } catch (const Error& e) {
+    host_fail(call, e.what());
+    return PENSTOCK_NO_MEMORY;
+  }
+  penstock_tensor* view = call->outputs[i];
+  int64_t stride = 1;
+  for (int d = ndim - 1; d >= 0; --d) {
+    view->shape[d] = shape[d];
+    view->strides[d] = stride;
+    stride *= shape[d];
+  }
+  view->ndim = ndim;
+  view->data = output.data();
+  return PENSTOCK_OK;
+}
+
+int host_parallel_for(penstock_call* call, int64_t n, int64_t grain, void (*fn)(void*, int64_t, int64_t),
+                      void* context) {
+  auto stop = [](void* c) { return should_stop(*static_cast<CallContext*>(c)); };
+  return parallel_for(n, grain, fn, context, stop, &context_of(call)) ? PENSTOCK_OK : PENSTOCK_CANCELLED;
+}
+
+int host_cancelled(penstock_call* call) {
+  const RunOptions* options = context_of(call).options;
+  if (!options) return 0;
+  if (options->cancel && options->cancel->load(std::memory_order_relaxed)) return 1;
+  return options->deadline != std::chrono::steady_clock::time_point::max() &&
+         std::chrono::steady_clock::now() > options->deadline;
+}
+
+void host_done(penstock_call* call, int status) {
+  CallContext& context = context_of(call);
+  std::lock_guard lock(context.mutex);
+  context.done = true;
+  context.done_status = status;
+  context.finished.notify_all();
+}
+
+int host_set_string(penstock_call* call, int32_t output, int64_t i, const char* data, uint64_t size) {
+  CallContext& context = context_of(call);
+  if (!context.outputs || output < 0 || output >= call->num_outputs || i < 0 ||
+      i >= context.outputs[output].shape.size() || context.outputs[output].dtype != DType::kString)
+    return host_fail(call, "set_string: there is no such string element");
+  context.outputs[output].storage->set_string(i, data, size);
+  return PENSTOCK_OK;
+}
+
+void host_log(int level, const char* message) { std::fprintf(stderr, "penstock[%d]: %s\n", level, message); }
+
+int wait_for_done(CallContext& context) {
+  std::unique_lock lock(context.mutex);
+  while (!context.finished.wait_for(lock, std::chrono::milliseconds(50), [&] { return context.done; })) {
+    // The kernel owns the frame until it calls done, so a stop request only reaches it through host->cancelled.
+  }
+  context.done = false;
+  return context.done_status;
+}
+
+struct Generator {
+  std::mutex mutex;
+  uint64_t key = 0x9e3779b97f4a7c15ull, counter = 0;
+};
+Generator& generator() {
+  static Generator* g = new Generator;
+  return *g;
+}
+
+}  // namespace
+
+void set_interrupt_check(InterruptCheck check) { g_interrupt = check; }
+
+const penstock_host& host_table() {
+  static const penstock_host table = {
+      {sizeof(penstock_host), PENSTOCK_ABI_MAJOR, PENSTOCK_ABI_MINOR, nullptr},
+      host_fail, host_scratch, host_resize_output, host_parallel_for,
+      host_cancelled, host_done, host_set_string, host_log};
+  return table;
+}
+
+void* Scratch::take(int64_t bytes) {
+  void* memory = host_allocate(bytes);
+  if (memory) blocks_.push_back({memory, bytes});
+  return memory;
+}
+
+void Scratch::clear() {
+  for (auto& [memory, bytes] : blocks_) host_free(memory, bytes);
+  blocks_.clear();
+}
+
+void TensorView::set(DType dtype, const Shape& s, const Device& device, void* data) {
+  abi = {data, device.abi, s.ndim, dtype_to_abi(dtype), shape, strides, 0};
+  int64_t stride = 1;
+  for (int d = s.ndim - 1; d >= 0; --d) {
+    shape[d] = s[d];
+    strides[d] = stride;
+    stride *= s[d];
+  }
+}
+
+void TensorView::set_broadcast(DType dtype, const Shape& s, const Shape& target, const Device& device, void* data) {
+  abi = {data, device.abi, target.ndim, dtype_to_abi(dtype), shape, strides, 0};
+  int64_t stride = 1;
+  for (int d = target.ndim - 1, own = s.ndim - 1; d >= 0; --d, --own) {
+    int64_t extent = own >= 0 ? s[own] : 1;
+    shape[d] = target[d];
+    strides[d] = extent == 1 && target[d] != 1 ? 0 : (own >= 0 ? stride : 0);
+    stride *= extent;
+  }
+}
+
+void fill_attrs(const OpSchema& schema, const AttrList& values, std::vector<penstock_attr>* out) {
+  out->resize(values.size());
+  for (size_t i = 0; i < values.size(); ++i) {
+    penstock_attr& attr = (*out)[i];
+    attr.name = schema.attrs[i].name.c_str();
+    attr.count = 1;
+    const AttrValue& value = values[i];
+    if (std::holds_alternative<std::monostate>(value)) {
+      attr.kind = PENSTOCK_ATTR_NONE;
+      attr.count = 0;
+    } else if (const bool* b = std::get_if<bool>(&value)) {
+      attr.kind = PENSTOCK_ATTR_BOOL;
+      attr.v.i = *b;
+    } else if (const int64_t* n = std::get_if<int64_t>(&value)) {
+      attr.kind = PENSTOCK_ATTR_INT;
+      attr.v.i = *n;
+    } else if (const double* d = std::get_if<double>(&value)) {
+      attr.kind = PENSTOCK_ATTR_FLOAT;
+      attr.v.f = *d;
+    } else if (const std::string* s = std::get_if<std::string>(&value)) {
+      attr.kind = PENSTOCK_ATTR_STR;
+      attr.count = static_cast<uint32_t>(s->size());
+      attr.v.s = s->c_str();
+    } else if (const DType* t = std::get_if<DType>(&value)) {
+      attr.kind = PENSTOCK_ATTR_DTYPE;
+      attr.v.dtype = dtype_to_abi(*t);
+    } else if (const auto* ints = std::get_if<std::vector<int64_t>>(&value)) {
+      attr.kind = PENSTOCK_ATTR_INTS;
+      attr.count = static_cast<uint32_t>(ints->size());
+      attr.v.is = ints->data();
+    } else if (const auto* floats = std::get_if<std::vector<double>>(&value)) {
+      attr.kind = PENSTOCK_ATTR_FLOATS;
+      attr.count = static_cast<uint32_t>(floats->size());
+      attr.v.fs = floats->data();
+    } else {
+      attr.kind = PENSTOCK_ATTR_OTHER;
+      attr.count = 0;
+    }
+  }
+}
+
+bool should_stop(CallContext& context) {
+  if (context.options) {
+    if (context.options->cancel && context.options->cancel->load(std::memory_order_relaxed)) return true;
+    if (context.options->deadline != std::chrono::steady_clock::time_point::max() &&
+        std::chrono::steady_clock::now() > context.options->deadline)
+      return true;
+  }
+  InterruptCheck check = g_interrupt.load(std::memory_order_relaxed);
+  return context.may_interrupt && check && check();
+}
+
+void run_kernel(penstock_call& call, CallContext& context) {
+  int status = context.row->def.run(&call);
+  if (__builtin_expect(status == PENSTOCK_OK, 1)) {
+    context.scratch.clear();
+    return;
+  }
+  if (status == PENSTOCK_PENDING) status = wait_for_done(context);
+  context.scratch.clear();
+  if (status == PENSTOCK_OK) return;
+  std::string prefix = "[" + context.op->name() + "] ";
+  if (status == PENSTOCK_CANCELLED) throw Error(ErrorKind::kCancelled, prefix + "the run was cancelled");
+  if (status == PENSTOCK_NO_MEMORY)
+    throw Error(ErrorKind::kMemory, prefix + "out of memory inside the kernel" +
+                                        (context.error.empty() ? "" : ": " + context.error));
+  throw Error(ErrorKind::kValue, prefix + (context.error.empty() ? "the kernel failed" : context.error));
+}
+
+void set_seed(uint64_t seed) { set_random_state(seed, 0); }
+
+void random_state(uint64_t* key, uint64_t* counter) {
+  std::lock_guard lock(generator().mutex);
+  *key = generator().key;
+  *counter = generator().counter;
+}
+
+void set_random_state(uint64_t key, uint64_t counter) {
+  std::lock_guard lock(generator().mutex);
+  generator().key = key;
+  generator().counter = counter;
+}
+
+void fill_random(penstock_call& call, const Op& op, const AttrList& attrs, const Tensor& output) {
+  int seed = op.attr_index("seed");
+  if (seed >= 0) {
+    if (const int64_t* fixed = std::get_if<int64_t>(&attrs[static_cast<size_t>(seed)])) {
+      call.rng_key[0] = static_cast<uint64_t>(*fixed);
+      call.rng_counter = 0;
+      return;
+    }
+  }
+  int64_t per_block = dtype_size(output.dtype) > 4 ? 2 : 4;
+  uint64_t blocks = static_cast<uint64_t>((output.shape.size() + per_block - 1) / per_block);
+  std::lock_guard lock(generator().mutex);
+  call.rng_key[0] = generator().key;
+  call.rng_counter = generator().counter;
+  generator().counter += blocks;
+}
+
+}  // namespace penstock

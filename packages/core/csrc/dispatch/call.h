@@ -1,0 +1,86 @@
+// One kernel call: the frame that crosses the C border, and what the host remembers beside it.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "ops/kernel_table.h"
+#include "tensor/tensor.h"
+
+namespace penstock {
+
+// What a caller may ask of a run; part of the C interface too.
+struct RunOptions {
+  std::atomic<bool>* cancel = nullptr;
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+};
+
+// Asked by the calling thread between steps and chunks; throws (in the binding: KeyboardInterrupt is pending) or
+// returns true to stop. Set once by the binding.
+using InterruptCheck = bool (*)();
+PENSTOCK_API void set_interrupt_check(InterruptCheck check);
+
+// Host memory that kernels asked for as scratch; given back when the call ends.
+class PENSTOCK_API Scratch {
+ public:
+  ~Scratch() { clear(); }
+  void* take(int64_t bytes);
+  void clear();
+
+ private:
+  std::vector<std::pair<void*, int64_t>> blocks_;
+};
+
+struct PENSTOCK_API CallContext {
+  const Op* op = nullptr;
+  const KernelRow* row = nullptr;
+  const RunOptions* options = nullptr;
+  bool may_interrupt = true;  // false while a variable's lock is held
+  std::string error;
+  Scratch scratch;
+  Tensor* outputs = nullptr;  // so that resize_output can replace them
+  // PENDING
+  std::mutex mutex;
+  std::condition_variable finished;
+  bool done = false;
+  int done_status = 0;
+};
+
+// The table that every frame points at.
+PENSTOCK_API const penstock_host& host_table();
+
+// DLPack-shaped views with their shapes and strides beside them.
+struct PENSTOCK_API TensorView {
+  penstock_tensor abi;
+  int64_t shape[kMaxRank];
+  int64_t strides[kMaxRank];
+  TensorView() = default;
+  TensorView(const TensorView&) = delete;  // abi points into itself
+  TensorView& operator=(const TensorView&) = delete;
+  // Dense strides for the shape.
+  void set(DType dtype, const Shape& s, const Device& device, void* data);
+  // A view of `s` broadcast to `target`, with stride 0 where it repeats.
+  void set_broadcast(DType dtype, const Shape& s, const Shape& target, const Device& device, void* data);
+};
+
+// Attributes in the ABI's form; they point into `values`, which must stay.
+PENSTOCK_API void fill_attrs(const OpSchema& schema, const AttrList& values, std::vector<penstock_attr>* out);
+
+// Runs the kernel and waits if it is pending. Throws with the op's name in front on any failure.
+PENSTOCK_API void run_kernel(penstock_call& call, CallContext& context);
+
+// True when the run was cancelled, timed out or interrupted.
+PENSTOCK_API bool should_stop(CallContext& context);
+
+// The global random generator: a key and a counter of Philox blocks.
+PENSTOCK_API void set_seed(uint64_t seed);
+PENSTOCK_API void random_state(uint64_t* key, uint64_t* counter);
+PENSTOCK_API void set_random_state(uint64_t key, uint64_t counter);
+// Fills the frame's key and counter for a random op, taking blocks from the generator unless `seed` is given.
+PENSTOCK_API void fill_random(penstock_call& call, const Op& op, const AttrList& attrs, const Tensor& output);
+
+}  // namespace penstock

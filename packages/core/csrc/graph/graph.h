@@ -1,0 +1,109 @@
+// The one representation of a program: an ordered list of SSA nodes. Tracing, sessions, gradients, passes, plans,
+// saving and the board all read and write this.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "ops/infer.h"
+#include "ops/op.h"
+
+namespace penstock {
+
+struct Value {
+  Aval aval;
+  int32_t node = -1;
+  int32_t index = 0;  // which output of the node
+  uint64_t id = 0;    // identity for gradient tapes
+};
+
+struct Node {
+  const Op* op = nullptr;
+  std::vector<int32_t> inputs;  // value numbers
+  AttrList attrs;
+  std::vector<int32_t> outputs;
+  std::vector<int32_t> control_inputs;  // node numbers that must run before
+  std::string name;                     // unique in its graph: "dense/matmul_1"
+  std::string device;                   // full name, or empty: not placed yet
+  std::string source;                   // "train.py:12"
+};
+
+// What tracing assumed about a symbolic dimension; a call that breaks it needs another trace.
+struct Guard {
+  enum Kind { kEqual, kLess } kind;
+  Dim a, b;
+  bool result;
+  std::string source;
+};
+
+struct NodeOptions {
+  std::string name, device, source;
+  std::vector<int32_t> control_inputs;
+};
+
+class PENSTOCK_API Graph final : public RefCounted, public DimOracle {
+ public:
+  std::string name;
+  std::vector<Node> nodes;
+  std::vector<Value> values;
+  std::vector<int32_t> inputs;   // values of placeholders, in the order of a call's arguments
+  std::vector<int32_t> outputs;  // values
+  std::vector<std::string> symbol_names;
+  std::vector<int64_t> hints;  // example size of each symbol, kUnknown if there is none
+  std::vector<Guard> guards;
+
+  // Appends a node: runs the op's rule, inserts the casts that it asks for. Returns the node's number.
+  int32_t add(Op& op, std::vector<int32_t> inputs, AttrList attrs, const NodeOptions& options);
+  // Appends without casting or inference: passes copy nodes whose avals are known.
+  int32_t add_raw(Node node, const std::vector<Aval>& outputs);
+  // The value of a constant node holding `t`; the same tensor twice is one node.
+  int32_t constant(const Tensor& t, const NodeOptions& options = {});
+  // A new input; its dimensions may be symbols of this graph.
+  int32_t placeholder(DType dtype, const Shape& shape, const NodeOptions& options, bool weak = false);
+  Dim new_symbol(const std::string& name, int64_t hint);
+
+  Tensor tensor(int32_t value);
+  uint64_t version() const { return nodes.size() + inputs.size() * 1000003u + outputs.size() * 7919u; }
+  std::string text() const;
+  std::string value_name(int32_t value) const;  // "add_1", "split:2"
+  // -1 when absent.
+  int32_t find_node(const std::string& name) const;
+  std::string unique_name(const std::string& wanted);
+
+  bool equal(Dim a, Dim b) override;
+  bool less(Dim a, Dim b) override;
+  // Where the code that is being traced stands; kept with guards.
+  std::string current_source;
+
+ private:
+  std::unordered_map<std::string, int> name_counts_;
+  std::unordered_map<std::string, int32_t> names_;
+  struct ConstantKey {
+    const void* data;
+    DType dtype;
+    std::vector<int64_t> shape;
+    bool operator<(const ConstantKey& o) const {
+      return std::tie(data, dtype, shape) < std::tie(o.data, o.dtype, o.shape);
+    }
+  };
+  std::map<ConstantKey, int32_t> constants_;
+  bool answer(Guard::Kind kind, Dim a, Dim b, bool unknown_result);
+};
+
+// The graph that calls append to in this thread, if any.
+PENSTOCK_API Graph* current_graph();
+PENSTOCK_API void push_graph(Graph* graph);
+PENSTOCK_API void pop_graph();
+
+// Name scope, device and control dependencies that new nodes get in this thread.
+struct GraphScope {
+  std::string name, device;
+  std::vector<Tensor> control_inputs;
+};
+PENSTOCK_API GraphScope& graph_scope();
+
+}  // namespace penstock

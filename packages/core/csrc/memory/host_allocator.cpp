@@ -1,0 +1,154 @@
+// The caching host allocator: size classes, a small cache per thread in front of one shared cache. Touching fresh
+// pages costs more than the arithmetic on them, so memory that was used once is kept (research/native.md, section A).
+#include <atomic>
+#include <cstdlib>
+#include <mutex>
+#include <new>
+#include <vector>
+
+#include "memory/storage.h"
+
+namespace penstock {
+namespace {
+
+constexpr int64_t kAlignment = 64;
+constexpr int kNumClasses = 160;
+constexpr int64_t kThreadCacheLimit = 32 << 10;  // larger blocks go straight to the shared cache
+constexpr int kThreadCacheDepth = 32;
+constexpr int64_t kSharedCacheLimit = int64_t{1} << 32;
+
+std::atomic<int64_t> g_live{0}, g_cached{0}, g_peak{0}, g_count{0};
+
+int64_t initial_limit() {
+  const char* text = std::getenv("PENSTOCK_MEMORY_LIMIT");
+  return text ? std::atoll(text) : 0;
+}
+std::atomic<int64_t> g_limit{initial_limit()};
+
+// Four classes per power of two, so at most a fifth is wasted.
+int size_class(int64_t bytes) {
+  if (bytes <= 4 * kAlignment) return static_cast<int>((bytes + kAlignment - 1) / kAlignment);
+  int log = 63 - __builtin_clzll(static_cast<uint64_t>(bytes - 1));
+  int quarter = static_cast<int>((bytes - 1) >> (log - 2)) & 3;
+  return (log - 8) * 4 + quarter + 5;
+}
+
+int64_t class_bytes(int c) {
+  if (c <= 4) return std::max(1, c) * kAlignment;
+  int log = (c - 5) / 4 + 8, quarter = (c - 5) % 4;
+  return (int64_t{1} << log) + (int64_t{quarter} + 1) * (int64_t{1} << (log - 2));
+}
+
+struct Block {
+  Block* next;
+};
+
+class SharedCache {
+ public:
+  void* take(int c) {
+    std::lock_guard lock(mutex_);
+    Block* block = lists_[c];
+    if (block) {
+      lists_[c] = block->next;
+      g_cached.fetch_sub(class_bytes(c), std::memory_order_relaxed);
+    }
+    return block;
+  }
+  void give(void* memory, int c) {
+    if (g_cached.load(std::memory_order_relaxed) + class_bytes(c) > kSharedCacheLimit) {
+      std::free(memory);
+      return;
+    }
+    std::lock_guard lock(mutex_);
+    lists_[c] = new (memory) Block{lists_[c]};
+    g_cached.fetch_add(class_bytes(c), std::memory_order_relaxed);
+  }
+  void clear() {
+    std::lock_guard lock(mutex_);
+    for (int c = 0; c < kNumClasses; ++c) {
+      while (Block* block = lists_[c]) {
+        lists_[c] = block->next;
+        g_cached.fetch_sub(class_bytes(c), std::memory_order_relaxed);
+        std::free(block);
+      }
+    }
+  }
+
+ private:
+  std::mutex mutex_;
+  Block* lists_[kNumClasses] = {};
+};
+
+SharedCache& shared_cache() {
+  static SharedCache* cache = new SharedCache;
+  return *cache;
+}
+
+struct ThreadCache {
+  Block* lists[kNumClasses] = {};
+  uint8_t depth[kNumClasses] = {};
+  ~ThreadCache() {
+    alive = false;
+    for (int c = 0; c < kNumClasses; ++c) {
+      while (Block* block = lists[c]) {
+        lists[c] = block->next;
+        shared_cache().give(block, c);
+      }
+    }
+  }
+  static thread_local bool alive;
+};
+thread_local bool ThreadCache::alive = true;
+thread_local ThreadCache t_cache;
+
+void count_live(int64_t bytes) {
+  int64_t live = g_live.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+  g_count.fetch_add(1, std::memory_order_relaxed);
+  int64_t peak = g_peak.load(std::memory_order_relaxed);
+  while (live > peak && !g_peak.compare_exchange_weak(peak, live, std::memory_order_relaxed)) {
+  }
+}
+
+}  // namespace
+
+void* host_allocate(int64_t bytes) {
+  if (bytes < 0 || bytes > (int64_t{1} << 46)) return nullptr;
+  int c = size_class(bytes);
+  int64_t rounded = class_bytes(c);
+  int64_t limit = g_limit.load(std::memory_order_relaxed);
+  if (limit > 0 && g_live.load(std::memory_order_relaxed) + rounded > limit) return nullptr;
+  void* memory = nullptr;
+  if (rounded <= kThreadCacheLimit && ThreadCache::alive && t_cache.lists[c]) {
+    Block* block = t_cache.lists[c];
+    t_cache.lists[c] = block->next;
+    --t_cache.depth[c];
+    memory = block;
+  }
+  if (!memory) memory = shared_cache().take(c);
+  if (!memory) memory = std::aligned_alloc(kAlignment, static_cast<size_t>(rounded));
+  if (!memory) {
+    release_cached_memory();
+    memory = std::aligned_alloc(kAlignment, static_cast<size_t>(rounded));
+  }
+  if (memory) count_live(rounded);
+  return memory;
+}
+
+void host_free(void* memory, int64_t bytes) {
+  if (!memory) return;
+  int c = size_class(bytes);
+  g_live.fetch_sub(class_bytes(c), std::memory_order_relaxed);
+  if (class_bytes(c) <= kThreadCacheLimit && ThreadCache::alive &&
+      t_cache.depth[c] < kThreadCacheDepth) {
+    t_cache.lists[c] = new (memory) Block{t_cache.lists[c]};
+    ++t_cache.depth[c];
+    return;
+  }
+  shared_cache().give(memory, c);
+}
+
+MemoryStats host_memory_stats() { return {g_live, g_cached, g_peak, g_count}; }
+void release_cached_memory() { shared_cache().clear(); }
+void set_host_memory_limit(int64_t bytes) { g_limit = bytes; }
+
+}  // namespace penstock

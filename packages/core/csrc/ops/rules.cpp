@@ -1,0 +1,113 @@
+#include "ops/rules.h"
+
+#include <mutex>
+#include <unordered_map>
+
+namespace penstock {
+namespace {
+
+using Table = std::unordered_map<std::string, InferFn>;
+
+// Rule strings as op blocks write them. An explicit table: a linker may drop self-registering
+// objects of an archive.
+const Table& core_rules() {
+  static const Table* table = new Table{
+      {"elementwise:any", rule_elementwise_any},
+      {"elementwise:numeric", rule_elementwise_numeric},
+      {"elementwise:real", rule_elementwise_real},
+      {"elementwise:float", rule_elementwise_float},
+      {"elementwise:bool", rule_elementwise_bool},
+      {"elementwise:integer", rule_elementwise_integer},
+      {"true_divide", rule_elementwise_float},
+      {"comparison", rule_comparison},
+      {"predicate", rule_predicate},
+      {"where", rule_where},
+      {"reduce:same", rule_reduce_same},
+      {"reduce:numeric", rule_reduce_numeric},
+      {"reduce:real", rule_reduce_real},
+      {"reduce:float", rule_reduce_float},
+      {"reduce:bool", rule_reduce_bool},
+      {"reduce:sum", rule_reduce_sum},
+      {"argreduce", rule_argreduce},
+      {"reshape", rule_reshape},
+      {"transpose", rule_transpose},
+      {"broadcast_to", rule_broadcast_to},
+      {"concat", rule_concat},
+      {"pad", rule_pad},
+      {"slice", rule_slice},
+      {"slice_update", rule_slice_update},
+      {"take", rule_take},
+      {"scatter_add", rule_scatter_add},
+      {"one_hot", rule_one_hot},
+      {"matmul", rule_matmul},
+      {"softmax", rule_softmax},
+      {"softmax_cross_entropy", rule_softmax_cross_entropy},
+      {"softmax_cross_entropy_grad", rule_softmax_cross_entropy_grad},
+      {"batch_norm", rule_batch_norm},
+      {"batch_norm_grad", rule_batch_norm_grad},
+      {"conv2d", rule_conv2d},
+      {"conv2d_input_grad", rule_conv2d_input_grad},
+      {"conv2d_filter_grad", rule_conv2d_filter_grad},
+      {"pool2d", rule_pool2d_real},
+      {"pool2d:real", rule_pool2d_real},
+      {"pool2d:float", rule_pool2d_float},
+      {"max_pool2d_grad", rule_max_pool2d_grad},
+      {"avg_pool2d_grad", rule_avg_pool2d_grad},
+      {"random", rule_random},
+      {"random:uniform", rule_random_uniform},
+      {"random:normal", rule_random_normal},
+      {"arange", rule_arange},
+      {"full", rule_full},
+      {"constant", rule_constant},
+      {"placeholder", rule_placeholder},
+      {"same", rule_same},
+      {"cast", rule_cast},
+      {"to_device", rule_to_device},
+      {"custom_gradient", rule_custom_gradient},
+      {"adam_update", rule_adam_update},
+      {"read_variable", rule_read_variable},
+      {"assign_variable", rule_assign_variable},
+      {"call", rule_call},
+  };
+  return *table;
+}
+
+struct Added {
+  std::mutex mutex;
+  Table rules;
+};
+
+Added& added_rules() {
+  static Added* added = new Added;  // never destroyed: plugins may register late
+  return *added;
+}
+
+}  // namespace
+
+InferFn find_rule(const std::string& name) {
+  const Table& core = core_rules();
+  if (auto it = core.find(name); it != core.end()) return it->second;
+  Added& added = added_rules();
+  std::lock_guard lock(added.mutex);
+  auto it = added.rules.find(name);
+  return it == added.rules.end() ? nullptr : it->second;
+}
+
+void register_rule(const std::string& name, InferFn fn) {
+  Added& added = added_rules();
+  std::lock_guard lock(added.mutex);
+  if (core_rules().count(name) || !added.rules.emplace(name, fn).second)
+    fail(ErrorKind::kValue, "a shape rule named \"", name,
+         "\" is registered already; choose another name");
+}
+
+std::vector<std::string> rule_names() {
+  std::vector<std::string> names;
+  for (const auto& [name, fn] : core_rules()) names.push_back(name);
+  Added& added = added_rules();
+  std::lock_guard lock(added.mutex);
+  for (const auto& [name, fn] : added.rules) names.push_back(name);
+  return names;
+}
+
+}  // namespace penstock

@@ -1,0 +1,84 @@
+// The closed set of native shape rules; rules.cpp has the table from rule string to function. A
+// rule with an argument is one function per argument ("reduce:sum"), so a misspelt argument is
+// found when the op is registered, and an eager call compares no strings.
+#pragma once
+
+#include "ops/infer.h"
+
+namespace penstock {
+
+// rules_elementwise.cpp
+void rule_elementwise_any(InferContext&);
+void rule_elementwise_numeric(InferContext&);
+void rule_elementwise_real(InferContext&);
+void rule_elementwise_float(InferContext&);
+void rule_elementwise_bool(InferContext&);
+void rule_elementwise_integer(InferContext&);
+void rule_comparison(InferContext&);
+void rule_predicate(InferContext&);
+void rule_where(InferContext&);
+
+// rules_reduce.cpp
+void rule_reduce_same(InferContext&);
+void rule_reduce_numeric(InferContext&);
+void rule_reduce_real(InferContext&);
+void rule_reduce_float(InferContext&);
+void rule_reduce_bool(InferContext&);
+void rule_reduce_sum(InferContext&);
+void rule_argreduce(InferContext&);
+
+// rules_movement.cpp
+void rule_reshape(InferContext&);
+void rule_transpose(InferContext&);
+void rule_broadcast_to(InferContext&);
+void rule_concat(InferContext&);
+void rule_pad(InferContext&);
+
+// rules_indexing.cpp
+void rule_slice(InferContext&);
+void rule_slice_update(InferContext&);
+void rule_take(InferContext&);
+void rule_scatter_add(InferContext&);
+void rule_one_hot(InferContext&);
+
+// rules_nn.cpp
+void rule_matmul(InferContext&);
+void rule_softmax(InferContext&);
+void rule_softmax_cross_entropy(InferContext&);
+void rule_softmax_cross_entropy_grad(InferContext&);
+void rule_batch_norm(InferContext&);
+void rule_batch_norm_grad(InferContext&);
+
+// rules_conv.cpp
+void rule_conv2d(InferContext&);
+void rule_conv2d_input_grad(InferContext&);
+void rule_conv2d_filter_grad(InferContext&);
+void rule_pool2d_real(InferContext&);
+void rule_pool2d_float(InferContext&);
+void rule_max_pool2d_grad(InferContext&);
+void rule_avg_pool2d_grad(InferContext&);
+
+// rules_random.cpp: tensors from attributes alone
+void rule_random(InferContext&);
+void rule_random_uniform(InferContext&);
+void rule_random_normal(InferContext&);
+void rule_arange(InferContext&);
+void rule_full(InferContext&);
+
+// rules_basic.cpp
+void rule_constant(InferContext&);
+void rule_placeholder(InferContext&);
+void rule_same(InferContext&);
+void rule_cast(InferContext&);
+void rule_to_device(InferContext&);
+void rule_custom_gradient(InferContext&);
+void rule_adam_update(InferContext&);
+
+std::vector<std::string> rule_names();
+
+// graph/
+void rule_read_variable(InferContext&);
+void rule_assign_variable(InferContext&);
+void rule_call(InferContext&);
+
+}  // namespace penstock

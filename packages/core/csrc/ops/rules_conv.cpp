@@ -1,0 +1,179 @@
+// Convolution and pooling over images [batch, height, width, channels].
+#include <algorithm>
+#include <cctype>
+
+#include "ops/rules.h"
+#include "ops/rules_common.h"
+
+namespace penstock {
+namespace {
+
+constexpr const char* kImage = "[batch, height, width, channels]";
+constexpr const char* kFilter = "[height, width, channels in / groups, channels out]";
+constexpr const char* kSide[2] = {"height", "width"};
+
+// One number stands for both sides.
+const std::vector<int64_t>& positive_pair(InferContext& ctx, int attr, const char* name) {
+  std::vector<int64_t>& v = ctx.get_ints(attr);
+  if (v.size() == 1) v.push_back(v[0]);
+  if (v.size() != 2 || v[0] < 1 || v[1] < 1)
+    ctx.fail(ErrorKind::kValue, "got ", name, " ",
+             attr_text(ctx.attrs[static_cast<size_t>(attr)], {}),
+             "; expected one or two numbers of at least 1, for height and width");
+  return v;
+}
+
+const std::string& padding(InferContext& ctx, int attr, bool allows_explicit) {
+  std::string name = ctx.get_str(attr);
+  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  if (name != "valid" && name != "same" && !(allows_explicit && name == "explicit"))
+    ctx.fail(ErrorKind::kValue, "got padding '", ctx.get_str(attr), "'; use 'valid'",
+             allows_explicit ? ", 'same' or 'explicit'" : " or 'same'");
+  ctx.attrs[static_cast<size_t>(attr)] = std::move(name);
+  return ctx.get_str(attr);
+}
+
+// Where a window fits along one side of an image.
+struct Window {
+  Dim kernel;
+  int64_t stride = 1, dilation = 1, padded = 0;  // padded: both ends together
+  bool same = false;
+};
+
+Dim out_size(InferContext& ctx, int side, Dim in, const Window& w) {
+  if (w.same) return dim_ceildiv(in, w.stride);
+  Dim reach = dim_add(dim_mul(dim_sub(w.kernel, 1), w.dilation), 1);
+  Dim room = dim_add(in, w.padded);
+  if (!at_most(ctx, reach, room))
+    ctx.fail(ErrorKind::kShape, "the window needs a ", kSide[side], " of ", dim_text(reach),
+             ", but the padded input has ", dim_text(room),
+             "; use padding='same', a smaller window, or a larger input");
+  return dim_add(dim_floordiv(dim_sub(room, reach), w.stride), 1);
+}
+
+// The attributes that the three convolutions share, normalised, from position `first` on.
+struct Conv {
+  Window side[2];
+  int64_t groups = 1;
+};
+
+void read_explicit_padding(InferContext& ctx, int attr, bool is_explicit, Conv* conv) {
+  if (ctx.is_none(attr) && !is_explicit) return;
+  if (!is_explicit)
+    ctx.fail(ErrorKind::kValue, "got explicit_padding with padding='", ctx.get_str(attr - 1),
+             "'; it goes with padding='explicit'");
+  bool ok = !ctx.is_none(attr) && ctx.get_ints(attr).size() == 4;
+  for (size_t i = 0; ok && i < 4; ++i) ok = ctx.get_ints(attr)[i] >= 0;
+  if (!ok)
+    ctx.fail(ErrorKind::kValue, "got explicit_padding ",
+             attr_text(ctx.attrs[static_cast<size_t>(attr)], {}),
+             "; padding='explicit' expects (top, bottom, left, right), none of them negative");
+  const std::vector<int64_t>& pad = ctx.get_ints(attr);
+  conv->side[0].padded = pad[0] + pad[1];
+  conv->side[1].padded = pad[2] + pad[3];
+}
+
+Conv read_conv(InferContext& ctx, int first, const Shape& filter) {
+  Conv conv;
+  const std::vector<int64_t>& strides = positive_pair(ctx, first, "strides");
+  const std::vector<int64_t>& dilations = positive_pair(ctx, first + 3, "dilations");
+  const std::string& kind = padding(ctx, first + 1, true);
+  for (int i = 0; i < 2; ++i) {
+    size_t k = static_cast<size_t>(i);
+    conv.side[i] = {filter[i], strides[k], dilations[k], 0, kind == "same"};
+  }
+  read_explicit_padding(ctx, first + 2, kind == "explicit", &conv);
+  conv.groups = ctx.get_int(first + 4);
+  if (conv.groups < 1) ctx.fail(ErrorKind::kValue, "got groups=", conv.groups, "; use 1 or more");
+  return conv;
+}
+
+void need_channels(InferContext& ctx, const Shape& x, const Shape& filter, int64_t groups) {
+  if (!ctx.equal(x[3], dim_mul(filter[2], groups)))
+    ctx.fail(ErrorKind::kShape, "x has shape ", ctx.dims(x), " and filter ", ctx.dims(filter),
+             ": the channels of x (", dim_text(x[3]), ") must equal the third axis of filter (",
+             dim_text(filter[2]), ") times groups (", groups, "); images are ", kImage,
+             ", filters ", kFilter);
+  if (!is_symbolic(filter[3]) && filter[3] % groups != 0)
+    ctx.fail(ErrorKind::kShape, "filter has ", filter[3], " output channels, which ", groups,
+             " groups do not divide; change groups, or the filter");
+}
+
+Shape conv_shape(InferContext& ctx, int first, const Shape& x, const Shape& filter) {
+  Conv conv = read_conv(ctx, first, filter);
+  need_channels(ctx, x, filter, conv.groups);
+  return {x[0], out_size(ctx, 0, x[1], conv.side[0]), out_size(ctx, 1, x[2], conv.side[1]),
+          filter[3]};
+}
+
+// input_shape or filter_shape of a gradient.
+Shape four_axes(InferContext& ctx, int attr, const char* layout) {
+  Shape s = shape_attr(ctx, attr);
+  if (s.ndim != 4)
+    ctx.fail(ErrorKind::kShape, "got ", ctx.op.schema.attrs[static_cast<size_t>(attr)].name, " ",
+             ctx.dims(s), "; expected 4 axes, ", layout);
+  return s;
+}
+
+// Reads pool_size, strides and padding from position `first` on.
+Shape pool_shape(InferContext& ctx, int first, const Shape& x) {
+  const std::vector<int64_t>& size = positive_pair(ctx, first, "pool_size");
+  if (ctx.is_none(first + 1)) ctx.attrs[static_cast<size_t>(first + 1)] = size;
+  const std::vector<int64_t>& strides = positive_pair(ctx, first + 1, "strides");
+  bool same = padding(ctx, first + 2, false) == "same";
+  Window height{size[0], strides[0], 1, 0, same}, width{size[1], strides[1], 1, 0, same};
+  return {x[0], out_size(ctx, 0, x[1], height), out_size(ctx, 1, x[2], width), x[3]};
+}
+
+void pool(InferContext& ctx, const Accepts& accepts) {
+  DType type = common_dtype(ctx, accepts, 0, 1);
+  need_rank(ctx, 0, 4, kImage);
+  ctx.output(type, pool_shape(ctx, 0, ctx.shape(0)));
+}
+
+}  // namespace
+
+void rule_conv2d(InferContext& ctx) {
+  DType type = common_dtype(ctx, kRealFloat, 0, 2);
+  need_rank(ctx, 0, 4, kImage);
+  need_rank(ctx, 1, 4, kFilter);
+  ctx.output(type, conv_shape(ctx, 0, ctx.shape(0), ctx.shape(1)));
+}
+
+void rule_conv2d_input_grad(InferContext& ctx) {
+  DType type = common_dtype(ctx, kRealFloat, 0, 2);
+  need_rank(ctx, 1, 4, kFilter);
+  Shape x = four_axes(ctx, 0, kImage);
+  need_shape(ctx, 0, conv_shape(ctx, 1, x, ctx.shape(1)), "the shape of the convolution's result");
+  ctx.output(type, x);
+}
+
+void rule_conv2d_filter_grad(InferContext& ctx) {
+  DType type = common_dtype(ctx, kRealFloat, 0, 2);
+  need_rank(ctx, 0, 4, kImage);
+  Shape filter = four_axes(ctx, 0, kFilter);
+  need_shape(ctx, 1, conv_shape(ctx, 1, ctx.shape(0), filter),
+             "the shape of the convolution's result");
+  ctx.output(type, filter);
+}
+
+void rule_pool2d_real(InferContext& ctx) { pool(ctx, kReal); }
+void rule_pool2d_float(InferContext& ctx) { pool(ctx, kRealFloat); }
+
+void rule_max_pool2d_grad(InferContext& ctx) {
+  DType type = common_dtype(ctx, kReal, 0, 3);
+  need_rank(ctx, 0, 4, kImage);
+  Shape y = pool_shape(ctx, 0, ctx.shape(0));
+  need_shape(ctx, 1, y, "the shape of the pooling's result");
+  need_shape(ctx, 2, y, "the shape of the pooling's result");
+  ctx.output(type, ctx.shape(0));
+}
+
+void rule_avg_pool2d_grad(InferContext& ctx) {
+  DType type = common_dtype(ctx, kRealFloat, 0, 1);
+  Shape x = four_axes(ctx, 0, kImage);
+  need_shape(ctx, 0, pool_shape(ctx, 1, x), "the shape of the pooling's result");
+  ctx.output(type, x);
+}
+
+}  // namespace penstock

@@ -1,0 +1,410 @@
+#include "plan/plan.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "plan/binding.h"
+
+namespace penstock {
+namespace {
+
+constexpr size_t kMaxBindings = 64;
+
+// Pass-through ops: output o is input `first + o` under another name.
+int alias_input(const Node& node, size_t output) {
+  if (node.op->schema.alias) return output == 0 ? 0 : -1;
+  if (node.op->builtin == Builtin::kCustomGradient)
+    return static_cast<int>(std::get<int64_t>(node.attrs[0]) + static_cast<int64_t>(output));
+  return -1;
+}
+
+const Device& device_of(const Node& node) {
+  if (node.device.empty()) return host_device();
+  const Device* device = find_device(node.device);
+  if (!device) fail(ErrorKind::kDevice, "node '", node.name, "' is placed on '", node.device, "', which is not here");
+  return *device;
+}
+
+}  // namespace
+
+Plan::Plan(Ref<Graph> graph) : graph_(std::move(graph)) {
+  find_roots();
+  make_steps();
+  find_lifetimes();
+  find_updates();
+}
+
+Plan::~Plan() = default;
+
+void Plan::find_roots() {
+  const Graph& g = *graph_;
+  root_of_value_.assign(g.values.size(), -1);
+  for (size_t n = 0; n < g.nodes.size(); ++n) {
+    const Node& node = g.nodes[n];
+    for (size_t o = 0; o < node.outputs.size(); ++o) {
+      int32_t value = node.outputs[o];
+      int from = alias_input(node, o);
+      if (from >= 0) {
+        root_of_value_[static_cast<size_t>(value)] = root_of(node.inputs[static_cast<size_t>(from)]);
+        continue;
+      }
+      Root root;
+      root.value = value;
+      root.source = static_cast<int32_t>(n);
+      root.device = &device_of(node);
+      if (node.op->builtin == Builtin::kConstant) root.place = Place::kConstant;
+      if (node.op->builtin == Builtin::kReadVariable) root.place = Place::kVariable;
+      // The arena is host memory of plain bytes.
+      if (!root.device->is_host() || g.values[static_cast<size_t>(value)].aval.dtype == DType::kString ||
+          node.op->builtin == Builtin::kToDevice)
+        if (root.place == Place::kArena) root.place = Place::kOwned;
+      root_of_value_[static_cast<size_t>(value)] = static_cast<int32_t>(roots_.size());
+      roots_.push_back(root);
+    }
+  }
+  for (size_t i = 0; i < g.inputs.size(); ++i) {
+    Root& root = roots_[static_cast<size_t>(root_of(g.inputs[i]))];
+    root.place = Place::kInput;
+    root.source = static_cast<int32_t>(i);
+  }
+  auto leaves = [&](int32_t value) {
+    Root& root = roots_[static_cast<size_t>(root_of(value))];
+    if (root.place == Place::kArena) root.place = Place::kOwned;
+  };
+  for (int32_t out : g.outputs) leaves(out);
+  for (const Node& node : g.nodes)
+    if (node.op->builtin == Builtin::kAssignVariable || node.op->builtin == Builtin::kToDevice) leaves(node.inputs[0]);
+}
+
+void Plan::make_steps() {
+  const Graph& g = *graph_;
+  for (size_t n = 0; n < g.nodes.size(); ++n) {
+    const Node& node = g.nodes[n];
+    if (node.op->schema.alias) continue;
+    Step step;
+    step.node = static_cast<int32_t>(n);
+    step.device = &device_of(node);
+    switch (node.op->builtin) {
+      case Builtin::kConstant:
+      case Builtin::kCustomGradient:
+        continue;
+      case Builtin::kPlaceholder:
+        if (std::find(g.inputs.begin(), g.inputs.end(), node.outputs[0]) == g.inputs.end())
+          fail(ErrorKind::kGraph, "placeholder '", node.name, "' is needed and was not fed; add it to feed_dict");
+        continue;
+      case Builtin::kReadVariable:
+      case Builtin::kAssignVariable:
+        step.kind = node.op->builtin == Builtin::kReadVariable ? Step::kRead : Step::kAssign;
+        step.variable = static_cast<Variable*>(std::get<Ref<RefCounted>>(node.attrs[0]).get());
+        break;
+      case Builtin::kToDevice:
+        step.kind = Step::kCopy;
+        break;
+      case Builtin::kCall:
+        fail(ErrorKind::kInternal, "node '", node.name, "' calls a subgraph; run the inline pass before planning");
+      default: {
+        step.kind = Step::kKernel;
+        step.random = node.op->schema.effects == Effects::kRandom;
+        std::vector<DType> in, out;
+        for (int32_t v : node.inputs) in.push_back(g.values[static_cast<size_t>(v)].aval.dtype);
+        for (int32_t v : node.outputs) out.push_back(g.values[static_cast<size_t>(v)].aval.dtype);
+        step.row = &kernel_for(const_cast<Op&>(*node.op), *step.device, in.data(), static_cast<int>(in.size()),
+                               out.data(), static_cast<int>(out.size()));
+        for (size_t o = 0; o < node.outputs.size(); ++o) {
+          int32_t root = root_of(node.outputs[o]);
+          if (roots_[static_cast<size_t>(root)].place == Place::kOwned)
+            step.owned.push_back({static_cast<int32_t>(o), root});
+        }
+      }
+    }
+    steps_.push_back(std::move(step));
+  }
+}
+
+void Plan::find_lifetimes() {
+  const Graph& g = *graph_;
+  for (size_t s = 0; s < steps_.size(); ++s) {
+    const Node& node = g.nodes[static_cast<size_t>(steps_[s].node)];
+    for (int32_t v : node.outputs) {
+      Root& root = roots_[static_cast<size_t>(root_of(v))];
+      if (root.first_step < 0) root.first_step = static_cast<int32_t>(s);
+      root.last_step = std::max(root.last_step, static_cast<int32_t>(s));
+    }
+    for (int32_t v : node.inputs) {
+      Root& root = roots_[static_cast<size_t>(root_of(v))];
+      root.last_step = std::max(root.last_step, static_cast<int32_t>(s));
+    }
+  }
+}
+
+// Finds kernels that may update a variable in its own memory: their input is the variable's value, nobody uses that
+// value afterwards, and the next thing that happens to the variable is that it is assigned their output.
+void Plan::find_updates() {
+  const Graph& g = *graph_;
+  for (size_t a = 0; a < steps_.size(); ++a) {
+    if (steps_[a].kind != Step::kAssign) continue;
+    Variable* variable = steps_[a].variable;
+    int32_t out_root = root_of(g.nodes[static_cast<size_t>(steps_[a].node)].inputs[0]);
+    int32_t producer = roots_[static_cast<size_t>(out_root)].first_step;
+    if (roots_[static_cast<size_t>(out_root)].place != Place::kOwned || producer < 0) continue;
+    Step& step = steps_[static_cast<size_t>(producer)];
+    if (step.kind != Step::kKernel || step.row->is_python) continue;
+    bool touched = false;
+    for (size_t s = static_cast<size_t>(producer) + 1; s < a; ++s) touched |= steps_[s].variable == variable;
+    if (touched) continue;
+    const Node& node = g.nodes[static_cast<size_t>(step.node)];
+    for (size_t o = 0; o < node.outputs.size(); ++o) {
+      if (root_of(node.outputs[o]) != out_root) continue;
+      for (size_t i = 0; i < node.inputs.size(); ++i) {
+        int32_t in_root = root_of(node.inputs[i]);
+        const Root& in = roots_[static_cast<size_t>(in_root)];
+        if (in.place != Place::kVariable || in.last_step != producer) continue;
+        if (steps_[static_cast<size_t>(in.first_step)].variable != variable) continue;
+        if (std::find_if(g.outputs.begin(), g.outputs.end(), [&](int32_t v) { return root_of(v) == in_root; }) !=
+            g.outputs.end())
+          continue;
+        if (std::count_if(node.inputs.begin(), node.inputs.end(), [&](int32_t v) { return root_of(v) == in_root; }) != 1)
+          continue;
+        if (!step.row->may_alias(static_cast<int>(o), static_cast<int>(i))) continue;
+        step.updates.push_back({static_cast<int32_t>(o), in_root, out_root, variable});
+      }
+    }
+  }
+  for (Step& step : steps_)  // one order of locking for everybody
+    std::sort(step.updates.begin(), step.updates.end(),
+              [](const Step::Update& a, const Step::Update& b) { return a.variable < b.variable; });
+}
+
+std::shared_ptr<Binding> Plan::binding_for(const std::vector<Shape>& shapes) {
+  std::vector<int64_t> key;
+  for (const Shape& s : shapes) key.insert(key.end(), s.dims, s.dims + s.ndim);
+  std::lock_guard lock(mutex_);
+  auto it = bindings_.find(key);
+  if (it == bindings_.end()) {
+    auto binding = std::make_shared<Binding>(*this, shapes);
+    if (bindings_.size() >= kMaxBindings) bindings_.erase(bindings_.begin());
+    it = bindings_.emplace(std::move(key), std::move(binding)).first;
+  }
+  last_ = it->second;
+  return last_;
+}
+
+// The usual case: the same shapes as last time.
+std::shared_ptr<Binding> Plan::last_binding(const Tensor* inputs, int n) {
+  std::lock_guard lock(mutex_);
+  if (!last_) return nullptr;
+  for (int i = 0; i < n; ++i)
+    if (last_->input_shapes[static_cast<size_t>(i)] != inputs[i].shape) return nullptr;
+  return last_;
+}
+
+bool Plan::accepts(const Tensor* inputs, int n) const {
+  const Graph& g = *graph_;
+  if (n != num_inputs()) return false;
+  std::vector<int64_t> symbols(g.hints.size(), kUnknown);
+  for (int pass = 0; pass < 2; ++pass) {
+    for (int i = 0; i < n; ++i) {
+      const Aval& formal = g.values[static_cast<size_t>(g.inputs[static_cast<size_t>(i)])].aval;
+      if (formal.dtype != inputs[i].dtype || formal.shape.ndim != inputs[i].shape.ndim) return false;
+      for (int d = 0; d < formal.shape.ndim; ++d) {
+        int symbol;
+        if (dim_is_symbol(formal.shape[d], &symbol)) {
+          int64_t& known = symbols[static_cast<size_t>(symbol)];
+          if (known == kUnknown) known = inputs[i].shape[d];
+          if (known != inputs[i].shape[d]) return false;
+        } else if (pass == 1 && dim_eval(formal.shape[d], symbols) != inputs[i].shape[d]) {
+          return false;
+        }
+      }
+    }
+  }
+  for (const Guard& guard : g.guards) {
+    int64_t a = dim_eval(guard.a, symbols), b = dim_eval(guard.b, symbols);
+    if ((guard.kind == Guard::kEqual ? a == b : a < b) != guard.result) return false;
+  }
+  return true;
+}
+
+MemoryReport Plan::memory(const std::vector<Shape>& input_shapes) {
+  std::shared_ptr<Binding> bound = binding_for(input_shapes);
+  Binding& binding = *bound;
+  MemoryReport report{binding.arena_bytes, 0, 0, binding.unplanned_bytes};
+  for (const Root& root : roots_) {
+    size_t v = static_cast<size_t>(root.value);
+    int64_t bytes = binding.shapes[v].size() * dtype_size(graph_->values[v].aval.dtype);
+    if (root.place == Place::kOwned) report.output_bytes += bytes;
+    if (root.place == Place::kConstant) report.constant_bytes += bytes;
+  }
+  return report;
+}
+
+void Plan::run(const Tensor* inputs, int n, Tensor* outputs, const RunOptions& options) {
+  if (n != num_inputs())
+    fail(ErrorKind::kValue, "the graph takes ", num_inputs(), " inputs and got ", n);
+  std::shared_ptr<Binding> binding = last_binding(inputs, n);
+  if (!binding) {
+    std::vector<Shape> shapes;
+    for (int i = 0; i < n; ++i) shapes.push_back(inputs[i].shape);
+    binding = binding_for(shapes);
+  }
+  std::unique_ptr<RunState> state = binding->take_state(*this);
+  struct GiveBack {
+    Binding& binding;
+    std::unique_ptr<RunState>& state;
+    ~GiveBack() {
+      for (Tensor& t : state->roots) t.storage = nullptr;
+      binding.give_state(std::move(state));
+    }
+  } give_back{*binding, state};
+  LongWorkScope scope(binding->cost > kLongWork);
+  execute(*state, *binding, inputs, outputs, options);
+}
+
+void Plan::execute(RunState& state, Binding& binding, const Tensor* inputs, Tensor* outputs,
+                   const RunOptions& options) {
+  const Graph& g = *graph_;
+  for (size_t i = 0; i < g.inputs.size(); ++i) {
+    size_t root = static_cast<size_t>(root_of(g.inputs[i]));
+    const Value& value = g.values[static_cast<size_t>(g.inputs[i])];
+    if (inputs[i].dtype != value.aval.dtype)
+      fail(ErrorKind::kDType, "input '", g.value_name(g.inputs[i]), "' is ", dtype_name(inputs[i].dtype),
+           "; the graph expects ", dtype_name(value.aval.dtype));
+    state.roots[root] = copy_to(inputs[i], *roots_[root].device);
+    state.point(binding, static_cast<int32_t>(root), state.roots[root].data());
+  }
+  bool checks = binding.cost > kLongWork || options.cancel ||
+                options.deadline != std::chrono::steady_clock::time_point::max();
+  for (size_t s = 0; s < steps_.size(); ++s) {
+    const Step& step = steps_[s];
+    const Node& node = g.nodes[static_cast<size_t>(step.node)];
+    try {
+      if (checks) {
+        state.contexts[s].options = &options;
+        if (should_stop(state.contexts[s])) fail(ErrorKind::kCancelled, "the run was cancelled");
+      }
+      if (__builtin_expect(step.kind == Step::kKernel, 1)) {
+        run_kernel_step(state, binding, s, options);
+        continue;
+      }
+      size_t out_root = static_cast<size_t>(root_of(node.outputs[0]));
+      if (step.kind == Step::kRead) {
+        state.roots[out_root] = step.variable->read();
+        if (!state.roots[out_root].device().is_host())
+          state.roots[out_root] = copy_to(state.roots[out_root], *step.device);
+        state.point(binding, static_cast<int32_t>(out_root), state.roots[out_root].data());
+        continue;
+      }
+      Tensor value;
+      size_t in_root = static_cast<size_t>(root_of(node.inputs[0]));
+      if (roots_[in_root].place == Place::kConstant) {
+        const Node& constant = g.nodes[static_cast<size_t>(roots_[in_root].source)];
+        value = *std::get<std::shared_ptr<const Tensor>>(constant.attrs[0]);
+      } else {
+        value = state.roots[in_root];
+      }
+      value.shape = binding.shapes[static_cast<size_t>(node.inputs[0])];
+      if (step.kind == Step::kAssign) {
+        if (!state.published[s]) step.variable->assign(value);
+        state.published[s] = 0;
+        state.roots[out_root] = value;
+      } else {
+        state.roots[out_root] = copy_to(value, *step.device);
+      }
+      state.point(binding, static_cast<int32_t>(out_root), state.roots[out_root].data());
+    } catch (const Error& e) {
+      std::fill(state.published.begin(), state.published.end(), 0);
+      if (node.source.empty()) throw;
+      fail(e.kind, e.what(), "\n  node '", node.name, "', at ", node.source);
+    }
+  }
+  collect_outputs(state, binding, outputs);
+}
+
+void Plan::run_kernel_step(RunState& state, Binding& binding, size_t index, const RunOptions& options) {
+  const Step& step = steps_[index];
+  const Node& node = graph_->nodes[static_cast<size_t>(step.node)];
+  penstock_call& call = state.calls[index];
+  CallContext& context = state.contexts[index];
+  if (step.plain()) {
+    context.options = &options;
+    run_kernel(call, context);
+    if (debug_nans()) check_step(state, binding, index);
+    return;
+  }
+  Tensor fresh[kMaxOutputs];
+  auto allocate = [&](int32_t output, int32_t root) {
+    size_t v = static_cast<size_t>(node.outputs[static_cast<size_t>(output)]);
+    Tensor t = Tensor::empty(graph_->values[v].aval.dtype, binding.shapes[v], *step.device);
+    state.point(binding, root, t.data());
+    state.roots[static_cast<size_t>(root)] = t;
+    fresh[output] = std::move(t);
+  };
+  std::vector<std::unique_lock<std::mutex>> locks;
+  std::vector<const Step::Update*> in_place;
+  for (const Step::Update& update : step.updates) {
+    std::unique_lock lock(update.variable->mutex_);
+    const Tensor& held = state.roots[static_cast<size_t>(update.input_root)];
+    const Tensor& current = update.variable->current_;
+    // Two owners: the variable and this run. Anybody else keeps the old version.
+    if (held.storage == current.storage && held.storage->use_count() == 2 && held.storage->writable() &&
+        held.device().is_host()) {
+      state.point(binding, update.output_root, held.data());
+      state.roots[static_cast<size_t>(update.output_root)] = held;
+      in_place.push_back(&update);
+      locks.push_back(std::move(lock));
+    }
+  }
+  for (const auto& [output, root] : step.owned) {
+    bool done = std::any_of(in_place.begin(), in_place.end(), [r = root](const auto* u) { return u->output_root == r; });
+    if (!done) allocate(output, root);
+  }
+  if (step.random) {
+    Tensor shape_only;
+    shape_only.dtype = graph_->values[static_cast<size_t>(node.outputs[0])].aval.dtype;
+    shape_only.shape = binding.shapes[static_cast<size_t>(node.outputs[0])];
+    fill_random(call, *node.op, binding.attrs[index], shape_only);
+  }
+  context.outputs = step.owned.empty() ? nullptr : fresh;
+  // Once a variable's memory is being rewritten there is no way back: such a kernel runs to its end.
+  context.options = locks.empty() ? &options : nullptr;
+  context.may_interrupt = locks.empty();
+  run_kernel(call, context);
+  if (debug_nans()) check_step(state, binding, index);
+  for (const Step::Update* update : in_place) {
+    for (size_t s = index + 1; s < steps_.size(); ++s) {
+      if (steps_[s].kind != Step::kAssign || steps_[s].variable != update->variable) continue;
+      state.published[s] = 1;
+      break;
+    }
+  }
+}
+
+void Plan::check_step(RunState& state, Binding& binding, size_t index) {
+  const Node& node = graph_->nodes[static_cast<size_t>(steps_[index].node)];
+  for (size_t o = 0; o < node.outputs.size(); ++o) {
+    Tensor t;
+    t.dtype = graph_->values[static_cast<size_t>(node.outputs[o])].aval.dtype;
+    t.shape = binding.shapes[static_cast<size_t>(node.outputs[o])];
+    t.storage = Storage::wrap(state.calls[index].outputs[o]->data, t.bytes(), *steps_[index].device, nullptr, false);
+    check_finite(*node.op, t, "");
+  }
+}
+
+void Plan::collect_outputs(RunState& state, Binding& binding, Tensor* outputs) {
+  const Graph& g = *graph_;
+  for (size_t i = 0; i < g.outputs.size(); ++i) {
+    size_t v = static_cast<size_t>(g.outputs[i]);
+    const Root& root = roots_[static_cast<size_t>(root_of(g.outputs[i]))];
+    if (root.place == Place::kConstant) {
+      outputs[i] = *std::get<std::shared_ptr<const Tensor>>(g.nodes[static_cast<size_t>(root.source)].attrs[0]);
+    } else {
+      outputs[i] = state.roots[static_cast<size_t>(root_of(g.outputs[i]))];
+    }
+    outputs[i].shape = binding.shapes[v];
+    outputs[i].dtype = g.values[v].aval.dtype;
+    outputs[i].weak = g.values[v].aval.weak;
+    outputs[i].id = 0;
+  }
+}
+
+}  // namespace penstock

@@ -1,0 +1,98 @@
+// A plan is a graph made ready to run: kernels chosen, lifetimes known. A binding is a plan for given input sizes:
+// shapes and memory offsets, found by running the shape rules again, in microseconds. A run state is a binding with
+// memory and call frames; runs that overlap use different ones.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "dispatch/dispatch.h"
+#include "graph/graph.h"
+#include "graph/variable.h"
+
+namespace penstock {
+
+// Where a value's bytes are during a run.
+enum class Place : uint8_t {
+  kArena,     // planned memory, reused inside the run
+  kInput,     // the caller's tensor
+  kConstant,  // the graph's
+  kVariable,  // the version read at that step
+  kOwned,     // its own storage: it leaves the run, or cannot live in the arena
+};
+
+struct Root {
+  Place place = Place::kArena;
+  int32_t value = -1;  // the value whose bytes these are
+  int32_t source = -1; // input number, or the producing node
+  int32_t first_step = -1, last_step = -1;
+  const Device* device = nullptr;
+};
+
+struct Step {
+  enum Kind : uint8_t { kKernel, kRead, kAssign, kCopy } kind;
+  bool random = false;
+  int32_t node;
+  const KernelRow* row = nullptr;
+  const Device* device = nullptr;
+  Variable* variable = nullptr;
+  // Outputs that this kernel may write into a variable's own memory: its assignment follows.
+  struct Update {
+    int32_t output, input_root, output_root;
+    Variable* variable;
+  };
+  std::vector<Update> updates;
+  std::vector<std::pair<int32_t, int32_t>> owned;  // (output number, root) to allocate at run time
+  bool plain() const { return updates.empty() && owned.empty() && !random; }
+};
+
+class Binding;
+class RunState;
+
+struct MemoryReport {
+  int64_t arena_bytes, output_bytes, constant_bytes, unplanned_bytes;  // unplanned: the sum without any reuse
+};
+
+class PENSTOCK_API Plan final : public RefCounted {
+ public:
+  explicit Plan(Ref<Graph> graph);
+  ~Plan() override;
+  // `outputs` has room for num_outputs() tensors.
+  void run(const Tensor* inputs, int num_inputs, Tensor* outputs, const RunOptions& options = {});
+  int num_outputs() const { return static_cast<int>(graph_->outputs.size()); }
+  int num_inputs() const { return static_cast<int>(graph_->inputs.size()); }
+  const Ref<Graph>& graph() const { return graph_; }
+  int num_steps() const { return static_cast<int>(steps_.size()); }
+  MemoryReport memory(const std::vector<Shape>& input_shapes);
+  // True when every guard of the graph holds for these shapes.
+  bool accepts(const Tensor* inputs, int num_inputs) const;
+
+ private:
+  friend class Binding;
+  friend class RunState;
+  void find_roots();
+  void make_steps();
+  void find_lifetimes();
+  void find_updates();
+  int32_t root_of(int32_t value) const { return root_of_value_[static_cast<size_t>(value)]; }
+  std::shared_ptr<Binding> binding_for(const std::vector<Shape>& shapes);
+  std::shared_ptr<Binding> last_binding(const Tensor* inputs, int num_inputs);
+  void execute(RunState& state, Binding& binding, const Tensor* inputs, Tensor* outputs,
+               const RunOptions& options);
+  void run_kernel_step(RunState& state, Binding& binding, size_t index, const RunOptions& options);
+  void check_step(RunState& state, Binding& binding, size_t index);
+  void collect_outputs(RunState& state, Binding& binding, Tensor* outputs);
+
+  Ref<Graph> graph_;
+  std::vector<int32_t> root_of_value_;
+  std::vector<Root> roots_;
+  std::vector<Step> steps_;
+  std::mutex mutex_;
+  std::map<std::vector<int64_t>, std::shared_ptr<Binding>> bindings_;
+  std::shared_ptr<Binding> last_;
+};
+
+}  // namespace penstock

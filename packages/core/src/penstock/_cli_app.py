@@ -1,0 +1,111 @@
+"""The `penstock` command with typer. Plugins' commands are listed from manifests; none is imported for `--help`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import rich  # noqa: F401  (typer works without it, but the extra promises both)
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from penstock import cli
+from penstock.errors import PluginError
+
+
+class _PluginCommand(TyperCommand):
+    """Stands for a plugin's command until it is run."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
+        return _load(str(self.name)).make_context(info_name, args, parent, **extra)
+
+
+class _Group(TyperGroup):
+    """Penstock's own commands, then the plugins'."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*super().list_commands(ctx), *sorted(_plugin_commands())]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        own = super().get_command(ctx, cmd_name)
+        if own is not None or cmd_name not in _plugin_commands():
+            return own
+        return _PluginCommand(cmd_name, callback=None, help=_plugin_commands()[cmd_name])
+
+
+app = typer.Typer(
+    cls=_Group,
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _penstock() -> None:
+    """Penstock: dataflow for machine learning; everything beyond the core is a plugin."""
+
+
+@app.command()
+def doctor(
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="With tracebacks.")] = False,
+    no_load: Annotated[bool, typer.Option("--no-load", help="Import no plugin.")] = False,
+) -> None:
+    """Show what is installed, what works, and what to type where something does not."""
+    raise typer.Exit(cli.doctor(as_json=json, verbose=verbose, load=not no_load))
+
+
+@app.command()
+def graph(
+    target: Annotated[str, typer.Argument(help="file.py:name or package.module:name")],
+) -> None:
+    """Print the text of a graph, or of a function that the script has called."""
+    cli.print_graph(target)
+
+
+def run(words: list[str]) -> int:
+    """Run the command.
+
+    Args:
+        words: What stands after `penstock`.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        PenstockError: What a command raised.
+    """
+    try:
+        app(words, prog_name="penstock")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
+
+
+def _plugin_commands() -> dict[str, str]:
+    from penstock.plugins import loader
+
+    return {
+        row.name: row.help or f"From the plugin {record.name}."
+        for record in loader.records()
+        if record.manifest is not None and record.state in ("ready", "active")
+        for row in record.manifest.provides.command
+    }
+
+
+def _load(name: str) -> Any:
+    from penstock.plugins import loader
+
+    command = loader.activate_for_command(name)
+    if command is None:
+        raise PluginError(
+            f"the plugin that gives `penstock {name}` was refused; run `penstock doctor`"
+        )
+    if not isinstance(command, typer.Typer):
+        single = typer.Typer(add_completion=False, rich_markup_mode=None)
+        single.command(name)(command)
+        command = single
+    return typer.main.get_command(command)

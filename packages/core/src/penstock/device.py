@@ -1,0 +1,112 @@
+"""Devices: what there is, where things run, and how a Python object becomes one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+from penstock import _native
+from penstock._native import Tensor
+from penstock.errors import DeviceError, PluginError
+
+
+@runtime_checkable
+class Device(Protocol):
+    """What a device must offer: six methods; everything then runs through the host.
+
+    Memory is an object of the device's own choice; the runtime hands it back as it got it.
+    """
+
+    type: str
+
+    def properties(self) -> Mapping[str, Any]:
+        """Return facts about the device: `count`, `memory_bytes`, `dlpack_type`, all optional."""
+
+    def allocate(self, index: int, num_bytes: int) -> Any:
+        """Return memory on device `index`, or raise MemoryError."""
+
+    def free(self, index: int, memory: Any) -> None:
+        """Give memory back."""
+
+    def copy_in(self, index: int, memory: Any, source: memoryview) -> None:
+        """Copy host bytes to the start of device memory."""
+
+    def copy_out(self, index: int, target: memoryview, memory: Any) -> None:
+        """Copy device memory to host bytes."""
+
+    def synchronize(self, index: int) -> None:
+        """Wait until everything asked of the device is done."""
+
+
+_REQUIRED = ("properties", "allocate", "free", "copy_in", "copy_out", "synchronize")
+
+
+def register_device(device: Device) -> None:
+    """Add a device type.
+
+    Args:
+        device: An object with the methods of `Device`.
+
+    Raises:
+        PluginError: A method is missing, or the type's name is taken.
+    """
+    missing = [name for name in _REQUIRED if not callable(getattr(device, name, None))]
+    kind = getattr(device, "type", None)
+    if missing or not isinstance(kind, str) or not kind.isidentifier():
+        raise PluginError(
+            f"{device!r} is no device: it needs a `type` such as 'npu' and the methods {', '.join(_REQUIRED)}"
+            + (f"; missing: {', '.join(missing)}" if missing else "")
+        )
+    facts = dict(device.properties())
+    _native.register_python_device(
+        device, kind, int(facts.get("count", 1)), int(facts.get("dlpack_type", 12))
+    )
+
+
+def devices() -> list[str]:
+    """List the devices of this process; plugins' devices appear once something asks for them.
+
+    >>> "cpu:0" in devices()
+    True
+    """
+    return list(_native.device_names())
+
+
+def full_name(name: str) -> str:
+    """Complete a device's name, after giving plugins the chance to bring the device.
+
+    >>> full_name("cpu")
+    '/job:localhost/task:0/device:cpu:0'
+
+    Raises:
+        DeviceError: There is no such device; the message lists those that are there.
+    """
+    kind = name.rsplit("/device:", 1)[-1].split(":")[0]
+    if kind != "cpu":
+        from penstock.plugins import loader
+
+        loader.activate_for_device(kind)
+    full: str = _native.device_full_name(name)
+    if name.startswith("/job:"):
+        return name
+    return full
+
+
+def to_device(x: Tensor, name: str) -> Tensor:
+    """Return the tensor on a device; itself when it is there already.
+
+    Raises:
+        DeviceError: There is no such device.
+    """
+    from penstock import ops
+
+    full_name(name)
+    return ops.to_device(x, name)
+
+
+def copy_counters() -> dict[str, int]:
+    """Count what crossed device borders so far: `copies`, `bytes`, `fallbacks` (ops run on the host instead)."""
+    return dict(_native.copy_counters())
+
+
+__all__ = ["Device", "DeviceError", "copy_counters", "devices", "full_name", "register_device", "to_device"]

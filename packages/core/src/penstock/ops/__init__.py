@@ -1,0 +1,121 @@
+"""Every op, one block each, in files by family; and the functions that are made of them.
+
+A block holds all that is known of an op: signature, manual, meaning in NumPy, gradient, valid and invalid inputs.
+`_declare.py` explains the parts.
+"""
+
+# This file only re-exports.
+# mypy: implicit-reexport
+# ruff: noqa: F401
+from penstock.ops._declare import BLOCKS, OpBlock, Reject, Sample, op
+from penstock.ops._gradients import count, sum_to
+from penstock.ops.activation import (
+    log_softmax,
+    relu,
+    relu_grad,
+    softmax,
+    softmax_cross_entropy,
+    softmax_cross_entropy_grad,
+)
+from penstock.ops.basic import (
+    assign_variable,
+    call_,
+    cast,
+    constant_,
+    custom_gradient_,
+    identity,
+    placeholder_,
+    read_variable,
+    stop_gradient,
+    to_device,
+)
+from penstock.ops.composite import (
+    astype,
+    bernoulli,
+    bias_add,
+    clip,
+    dropout,
+    std,
+    tensordot,
+    tril,
+    triu,
+    var,
+)
+from penstock.ops.conv import conv2d, conv2d_filter_grad, conv2d_input_grad
+from penstock.ops.creation import (
+    arange,
+    arange_,
+    asarray,
+    eye,
+    from_dlpack,
+    full,
+    full_,
+    full_like,
+    linspace,
+    ones,
+    ones_like,
+    zeros,
+    zeros_like,
+)
+from penstock.ops.elementwise_binary import (
+    add,
+    divide,
+    floor_divide,
+    maximum,
+    minimum,
+    multiply,
+    power,
+    remainder,
+    subtract,
+)
+from penstock.ops.elementwise_unary import (
+    abs,
+    ceil,
+    cos,
+    exp,
+    floor,
+    log,
+    log1p,
+    negative,
+    rsqrt,
+    sigmoid,
+    sign,
+    sin,
+    sqrt,
+    square,
+    tanh,
+)
+from penstock.ops.indexing import one_hot, scatter_add, slice, slice_update, take
+from penstock.ops.linalg import matmul, matmul_
+from penstock.ops.logic import (
+    equal,
+    greater,
+    greater_equal,
+    isfinite,
+    isnan,
+    less,
+    less_equal,
+    logical_and,
+    logical_not,
+    logical_or,
+    not_equal,
+    where,
+)
+from penstock.ops.movement import broadcast_to, concat, pad, reshape, transpose
+from penstock.ops.norm import batch_norm, batch_norm_grad, batch_norm_inference
+from penstock.ops.pool import avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad
+from penstock.ops.random import random_normal, random_uniform
+from penstock.ops.reduce import all, any, argmax, argmin, max, mean, min, prod, sum
+from penstock.ops.shaping import (
+    expand_dims,
+    flatten,
+    flip,
+    matrix_transpose,
+    moveaxis,
+    permute_dims,
+    split,
+    squeeze,
+    stack,
+    swapaxes,
+)
+from penstock.ops.training import adam_update

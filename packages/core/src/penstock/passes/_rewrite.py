@@ -1,0 +1,63 @@
+"""The one loop that every pass is written with: copy a graph node by node, replacing some."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from penstock import _native
+from penstock._native import Graph, Node, Tensor
+
+# Gets a node and its inputs in the new graph. Returns the outputs that stand for the node's, made by calling ops or
+# taken from what is there; or None to copy the node as it is.
+Replace = Callable[[Node, "list[Tensor]"], Sequence[Tensor] | None]
+
+
+def rewrite(
+    graph: Graph,
+    replace: Replace | None = None,
+    keep: Callable[[Node], bool] | None = None,
+    device: Callable[[Node], str | None] | None = None,
+) -> Graph:
+    """Copy a graph, replacing and leaving out nodes.
+
+    Args:
+        graph: What to copy; it stays as it is.
+        replace: Called for every node but inputs; ops that it calls are appended to the copy.
+        keep: Nodes for which it is false are left out. Nobody may use their outputs.
+        device: The device of a copied node, if it is to change.
+
+    Returns:
+        The new graph, with the same inputs, outputs, symbols and guards.
+
+    Raises:
+        GraphError: A node that is used was left out.
+    """
+    new = graph.like()
+    values: dict[int, Tensor] = {}
+    nodes: dict[int, Node] = {}
+    outer_scope = _native.get_scope()
+    new.push()
+    try:
+        for node in graph.nodes:
+            if keep is not None and not keep(node):
+                continue
+            inputs = [values[t.value_index] for t in node.inputs]
+            made: Sequence[Tensor] | None = None
+            if replace is not None and node.op != "placeholder":
+                _native.set_scope(node.scope)
+                made = replace(node, inputs)
+                _native.set_scope("")
+            if made is None:
+                controls = [nodes[c.index] for c in node.control_inputs if c.index in nodes]
+                where = device(node) if device is not None else None
+                made = new.copy_node(node, inputs, controls, where)
+            outputs = node.outputs
+            values.update((old.value_index, t) for old, t in zip(outputs, made, strict=True))
+            if made and made[0].node is not None:
+                nodes[node.index] = made[0].node
+    finally:
+        new.pop()
+        _native.set_scope(outer_scope)
+    new.inputs = [values[t.value_index] for t in graph.inputs]
+    new.outputs = [values[t.value_index] for t in graph.outputs]
+    return new

@@ -1,0 +1,75 @@
+"""Removes work that changes nothing. Only identities that hold for every value, NaN and -0 included."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from penstock import ops
+from penstock._native import Graph, Node, Tensor
+from penstock.passes._rewrite import rewrite
+
+_NEUTRAL = {"multiply": (1, "both"), "divide": (1, "right"), "subtract": (0, "right"), "power": (1, "right")}
+
+
+def simplify_algebra(graph: Graph) -> Graph:
+    """Drop neutral operands, identities, casts to the same dtype, and pairs of movements that cancel or join."""
+    return rewrite(graph, _simplify)
+
+
+def _simplify(node: Node, inputs: list[Tensor]) -> list[Tensor] | None:
+    if node.effects != "none" or node.control_inputs or not inputs:
+        return None
+    result = _simpler(node, inputs)
+    if result is None:
+        return None
+    # Broadcasting against the operand that went away, or a promotion, would be lost.
+    target = node.outputs[0]
+    fits = result.dtype == target.dtype and str(result.shape) == str(target.shape)
+    return [result] if fits else None
+
+
+def _simpler(node: Node, inputs: list[Tensor]) -> Tensor | None:
+    x = inputs[0]
+    if node.op in ("identity", "stop_gradient"):
+        return x
+    if node.op == "cast" and x.dtype == node.attrs["dtype"]:
+        return x
+    if node.op in ("reshape", "broadcast_to") and str(x.shape) == str(node.outputs[0].shape):
+        return x
+    if node.op in _NEUTRAL:
+        return _without_neutral(node.op, inputs)
+    if node.op == "custom_gradient":
+        return None
+    producer = x.node
+    if producer is None or producer.op != node.op:
+        return None
+    if node.op == "negative":
+        return producer.inputs[0]
+    if node.op == "reshape":
+        return ops.reshape(producer.inputs[0], node.outputs[0].shape)
+    if node.op == "transpose":
+        return _join_transposes(producer, node)
+    return None
+
+
+def _without_neutral(op: str, inputs: list[Tensor]) -> Tensor | None:
+    value, side = _NEUTRAL[op]
+    if _is_constant(inputs[1], value):
+        return inputs[0]
+    if side == "both" and _is_constant(inputs[0], value):
+        return inputs[1]
+    return None
+
+
+def _is_constant(t: Tensor, value: int) -> bool:
+    if t.node is None or t.node.op != "constant" or t.size != 1 or t.dtype.kind in ("string", "bool"):
+        return False
+    known = t.node.attrs["value"].item()
+    # x - (-0.0) is not x when x is -0.0
+    return bool(known == value) and not (value == 0 and np.signbit(np.real(known)))
+
+
+def _join_transposes(first: Node, second: Node) -> Tensor:
+    axes = [first.attrs["axes"][a] for a in second.attrs["axes"]]
+    x = first.inputs[0]
+    return x if axes == list(range(len(axes))) else ops.transpose(x, axes)

@@ -1,0 +1,61 @@
+"""Computes the same thing once."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+from penstock import _native
+from penstock._native import Graph, Node, Tensor
+from penstock.passes._rewrite import rewrite
+
+
+def share_common(graph: Graph) -> Graph:
+    """Use one node for all that have the same op, inputs, attributes and device; nodes that wait
+    for others by control inputs are left alone.
+
+    Reads of a variable are the same only if no write lies between them.
+    """
+    seen: dict[Hashable, list[Tensor]] = {}
+    writes: dict[Any, int] = {}
+
+    def share(node: Node, inputs: list[Tensor]) -> list[Tensor] | None:
+        if node.op == "assign_variable":
+            variable = node.attrs["variable"]
+            writes[variable] = writes.get(variable, 0) + 1
+        if node.effects not in ("none", "read") or node.op in ("call", "custom_gradient"):
+            return None
+        if node.control_inputs:
+            return None
+        key = _key(node, inputs, writes)
+        if key in seen:
+            return seen[key]
+        made = _copy(node, inputs)
+        seen[key] = made
+        return made
+
+    return rewrite(graph, share)
+
+
+def _copy(node: Node, inputs: list[Tensor]) -> list[Tensor]:
+    target = _native.current_graph()
+    assert target is not None  # rewrite pushed it
+    return target.copy_node(node, inputs, [], None)
+
+
+def _key(node: Node, inputs: list[Tensor], writes: dict[Any, int]) -> Hashable:
+    attrs = tuple((name, _attr_key(value)) for name, value in node.attrs.items())
+    version = writes.get(node.attrs.get("variable"), 0) if node.op == "read_variable" else 0
+    return (node.op, tuple(t.value_index for t in inputs), attrs, node.device, version)
+
+
+def _attr_key(value: Any) -> Hashable:
+    if isinstance(value, Tensor):  # a constant: the same memory is the same value
+        return (value._data_pointer(), value.dtype.name, value.shape)
+    if isinstance(value, float):
+        return repr(value)  # 0.0 and -0.0 differ
+    if isinstance(value, bool):
+        return ("bool", value)
+    if isinstance(value, tuple):
+        return tuple(str(item) for item in value)  # symbolic sizes have no order, but a text
+    return value if isinstance(value, Hashable) else id(value)

@@ -1,0 +1,44 @@
+"""Computes now what is known now."""
+
+from __future__ import annotations
+
+from penstock import _native
+from penstock._native import Dim, Graph, Node, Tensor
+from penstock.graph import eagerly
+from penstock.passes._rewrite import rewrite
+
+# Larger results would cost more memory than the work they save.
+MAX_ELEMENTS = 1 << 16
+# Made in place faster than read from memory, and small in the text.
+_MAKERS = ("full", "arange")
+
+
+def fold_constants(graph: Graph) -> Graph:
+    """Replace pure nodes whose inputs are all constants by their value."""
+
+    def fold(node: Node, inputs: list[Tensor]) -> list[Tensor] | None:
+        if not _foldable(node, inputs):
+            return None
+        known = [t.node.attrs["value"] for t in inputs if t.node is not None]
+        with eagerly():
+            results = _native.call_op(node.op, known, node.attrs)
+        target = _native.current_graph()
+        assert target is not None  # rewrite pushed it
+        return [target.constant(value, node.name.rsplit("/", 1)[-1]) for value in results]
+
+    if not any(_foldable(node, node.inputs) for node in graph.nodes):
+        return graph
+    return rewrite(graph, fold)
+
+
+def _foldable(node: Node, inputs: list[Tensor]) -> bool:
+    if node.effects != "none" or node.op in ("constant", "placeholder", "call", "to_device", "custom_gradient"):
+        return False
+    if not node.inputs and node.op not in _MAKERS:
+        return False
+    if any(t.node is None or t.node.op != "constant" for t in inputs):
+        return False
+    if any(isinstance(d, Dim) for t in node.outputs for d in t.shape):
+        return False
+    limit = 1 if node.op in _MAKERS else MAX_ELEMENTS
+    return all(int(t.size) <= limit for t in node.outputs)

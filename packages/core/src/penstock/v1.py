@@ -1,0 +1,171 @@
+"""TensorFlow 1's way of working: ops append to a default graph, and nothing runs before `Session.run`.
+
+    import penstock.v1 as tf
+
+    hello = tf.constant("Hello")
+    total = tf.constant(40) + tf.constant(2)
+    with tf.Session() as sess:
+        print(sess.run(hello), sess.run(total))
+
+Every function of `penstock` is here under its name; called here it appends to the default graph.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import penstock
+from penstock import _native, state
+from penstock._native import Graph, Tensor
+from penstock.dtypes import *  # noqa: F403
+from penstock.graph import control_dependencies, device, name_scope
+from penstock.session import Operation, Session, group
+from penstock.ops import asarray
+
+_graph = Graph("default")
+_variables: dict[Graph, list[Variable]] = {}
+
+
+def get_default_graph() -> Graph:
+    """Return the graph that ops append to."""
+    return _native.current_graph() or _graph
+
+
+def reset_default_graph() -> None:
+    """Start over with an empty default graph; tensors of the old one stay with the old one."""
+    global _graph
+    _graph = Graph("default")
+
+
+def _in_graph(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a function append to the default graph."""
+
+    @functools.wraps(fn)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        graph = get_default_graph()
+        graph.push()
+        try:
+            return fn(*args, **kwargs)
+        finally:
+            graph.pop()
+
+    return wrapped
+
+
+def constant(value: Any, dtype: Any = None, shape: Sequence[int] | None = None, name: str = "Const") -> Tensor:
+    """Add a constant to the default graph.
+
+    Args:
+        value: A number, string, array, or nested lists of these.
+        dtype: By default int32 for whole numbers, as TensorFlow has it, and float32 for others.
+        shape: Fill or reshape to this shape.
+        name: The node's name.
+
+    Returns:
+        A tensor of the graph.
+
+    Raises:
+        ValueError: The value does not fit the shape.
+    """
+    known = value if isinstance(value, Tensor) else _eager_array(value, dtype)
+    if shape is not None:
+        with penstock.graph.eagerly():
+            known = penstock.broadcast_to(known, shape) if known.size == 1 else penstock.reshape(known, shape)
+    return get_default_graph().constant(known, name)
+
+
+def _eager_array(value: Any, dtype: Any) -> Tensor:
+    with penstock.graph.eagerly():
+        known = asarray(value, dtype=dtype)
+        if dtype is None and known.dtype == penstock.int64 and not hasattr(value, "dtype"):
+            known = asarray(value, dtype=penstock.int32)
+    return known
+
+
+@_in_graph
+def placeholder(dtype: Any, shape: Sequence[int | None] | None = None, name: str = "Placeholder") -> Tensor:
+    """Add a tensor that is fed when the graph runs; see `penstock.placeholder`."""
+    return penstock.placeholder(dtype, shape, name)
+
+
+class Variable(state.Variable):
+    """A variable of the default graph; `global_variables_initializer` gives it its first value.
+
+    Args:
+        initial_value: A value, or a tensor of the graph.
+        name: Its name.
+        trainable: Whether optimisers change it.
+        dtype: By default the value's.
+    """
+
+    def __init__(
+        self, initial_value: Any, name: str = "Variable", trainable: bool = True, dtype: Any = None
+    ) -> None:
+        graph = get_default_graph()
+        if not (isinstance(initial_value, Tensor) and initial_value.is_symbolic):
+            initial_value = constant(initial_value, dtype, name=f"{name}/initial_value")
+        self._handle = _native.Variable.uninitialized(initial_value.dtype, initial_value.shape, name, trainable)
+        self.initializer = Operation([_in_graph(self.assign)(initial_value)], f"{name}/init")
+        _variables.setdefault(graph, []).append(self)
+
+    @property
+    def value(self) -> Tensor:
+        """The value when the graph runs."""
+        return _in_graph(lambda: state.Variable.value.fget(self))()  # type: ignore[attr-defined]
+
+
+def global_variables() -> list[Variable]:
+    """List the variables of the default graph."""
+    return list(_variables.get(get_default_graph(), []))
+
+
+def trainable_variables() -> list[Variable]:
+    """List the trainable variables of the default graph."""
+    return [v for v in global_variables() if v.trainable]
+
+
+def global_variables_initializer() -> Operation:
+    """Return the operation that gives every variable its first value."""
+    return group(*(v.initializer for v in global_variables()), name="init")
+
+
+def __getattr__(name: str) -> Any:
+    found = getattr(penstock, name)
+    if isinstance(found, types.ModuleType):
+        return _Namespace(found)
+    if callable(found) and not isinstance(found, type):
+        return _in_graph(found)
+    return found
+
+
+class _Namespace:
+    """A submodule, such as `nn`, whose functions append to the default graph."""
+
+    def __init__(self, module: types.ModuleType) -> None:
+        self._module = module
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._module, name)
+        return _in_graph(found) if callable(found) and not isinstance(found, type) else found
+
+
+__all__ = [
+    "Graph",
+    "Operation",
+    "Session",
+    "Variable",
+    "constant",
+    "control_dependencies",
+    "device",
+    "get_default_graph",
+    "global_variables",
+    "global_variables_initializer",
+    "group",
+    "name_scope",
+    "placeholder",
+    "reset_default_graph",
+    "trainable_variables",
+]

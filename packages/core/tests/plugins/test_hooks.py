@@ -1,0 +1,230 @@
+"""Every hook has a test named after it, in which a real plugin implements it."""
+
+from __future__ import annotations
+
+import inspect
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from penstock.plugins import hooks
+
+if TYPE_CHECKING:
+    from conftest import PluginFolder
+
+HOOKS = [name for name in vars(hooks) if name.startswith("penstock_")]
+KERNELS = '[[provides.kernels]]\ndevice = "{}"\nops = ["add", "acme.*"]\n'
+
+DEVICE = """
+    class Npu:
+        type = "npu"
+        def allocate(self, *a): return bytearray(8)
+        def free(self, *a): pass
+        def copy_in(self, *a): pass
+        def copy_out(self, *a): pass
+        def synchronize(self, *a): pass
+        def properties(self): return {}
+"""
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_hook_has_a_test(hook: str) -> None:
+    assert any(name.startswith(f"test_{hook}") for name in globals())
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_hook_has_a_full_docstring(hook: str) -> None:
+    function = getattr(hooks, hook)
+    text = inspect.getdoc(function) or ""
+    for section in ("Raises:", "Example::"):
+        assert section in text
+    for parameter in inspect.signature(function).parameters:
+        assert f"    {parameter}: " in text
+
+
+def test_penstock_plugin_info(plugins: PluginFolder) -> None:
+    module = """
+        @hookimpl
+        def penstock_plugin_info():
+            return PluginInfo(name="acme", version="9", issues="https://acme.example")
+    """
+    plugins.add("acme", module)
+    assert plugins.run("print(loader.activate('acme').info.issues)")[0] == "https://acme.example"
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("'acme 9'", "penstock_plugin_info returned 'acme 9': expected a PluginInfo"),
+        ("PluginInfo('akme', '9')", "says 'akme', its manifest 'acme': give both one name"),
+    ],
+)
+def test_penstock_plugin_info_refused(plugins: PluginFolder, value: str, reason: str) -> None:
+    plugins.add("acme", f"@hookimpl\ndef penstock_plugin_info():\n    return {value}")
+    assert reason in plugins.activate()["reason"]
+
+
+def test_penstock_register_ops(plugins: PluginFolder) -> None:
+    module = """
+        from penstock.ops._declare import op
+
+        @op(infer="elementwise:float", name="acme.relu6")
+        def relu6(x: "TensorLike"):
+            pass
+
+        @hookimpl
+        def penstock_register_ops(ops):
+            ops.add(relu6)
+
+        @hookimpl
+        def penstock_register_kernels(kernels):
+            kernels.add("acme.relu6", "cpu", "f32", lambda ctx, x, out: None)
+    """
+    plugins.add("acme", module, '[[provides.op]]\nname = "acme.relu6"\n' + KERNELS.format("cpu"))
+    seen = plugins.activate()
+    assert seen["state"] == "active", seen["reason"]
+
+
+def test_penstock_register_devices(plugins: PluginFolder) -> None:
+    module = (
+        DEVICE
+        + "    @hookimpl\n    def penstock_register_devices(devices):\n        devices.add(Npu())\n"
+    )
+    plugins.add("acme", module, '[[provides.device]]\ntype = "npu"')
+    out, _ = plugins.run(
+        """
+        loader.activate_for_device("npu")
+        print(loader.activate("acme").staging.devices.staged["npu"].type)
+        """
+    )
+    assert out == "npu"
+
+
+def test_penstock_register_kernels(plugins: PluginFolder) -> None:
+    module = """
+        def add(ctx, x, y, out): ...
+
+        @hookimpl
+        def penstock_register_kernels(kernels):
+            kernels.add("add", "cpu", ["float32", "f64,f64->f64"], add, priority=-5)
+    """
+    plugins.add("acme", module, KERNELS.format("cpu"))
+    out, _ = plugins.run("print(loader.activate('acme').staging.kernels.staged[0].dtypes)")
+    assert out == "f32 f64,f64->f64"
+
+
+@pytest.mark.compiler
+@pytest.mark.parametrize("by", ["hook", "manifest"])
+def test_penstock_native_libraries(plugins: PluginFolder, by: str) -> None:
+    module = """
+        from pathlib import Path
+
+        @hookimpl
+        def penstock_native_libraries():
+            return [NativeLibrary(Path(__file__).with_name("libacme.so"))]
+    """
+    row = KERNELS.format("cpu") + ('library = "libacme.so"\n' if by == "manifest" else "")
+    package = plugins.add("acme", module if by == "hook" else "", row)
+    compile_library(package / "libacme.so")
+    out, err = plugins.run(
+        """
+        acme = loader.activate("acme")
+        print(acme.state + acme.reason)
+        from penstock.plugins import _host
+        print(*_host.kernels_of("acme"))
+        """
+    )
+    assert out.splitlines() == ["active", "add"], err
+
+
+def test_penstock_native_libraries_missing(plugins: PluginFolder) -> None:
+    plugins.add("acme", "", KERNELS.format("cpu") + 'library = "libacme.so"\n')
+    seen = plugins.activate()
+    assert "there is no library" in seen["reason"]
+    assert "`pip install --force-reinstall penstock-acme`" in seen["reason"]
+
+
+def test_penstock_native_libraries_broken(plugins: PluginFolder) -> None:
+    package = plugins.add("acme", "", KERNELS.format("cpu") + 'library = "libacme.so"\n')
+    (package / "libacme.so").write_text("no library")
+    seen = plugins.activate()
+    assert seen["state"] == "refused"
+    assert "libacme.so" in seen["reason"]
+
+
+def test_penstock_register_passes(plugins: PluginFolder) -> None:
+    module = """
+        def same(graph):
+            return graph
+
+        @hookimpl
+        def penstock_register_passes(passes):
+            passes.add(same)
+    """
+    plugins.add("acme", module)
+    out, _ = plugins.run("print(*loader.activate('acme').staging.passes.staged)")
+    assert out == "acme.same"
+
+
+def test_penstock_register_commands(plugins: PluginFolder) -> None:
+    module = """
+        def serve(port: int = 1):
+            print("serving on", port)
+
+        @hookimpl
+        def penstock_register_commands(commands):
+            commands.add("serve", serve)
+    """
+    plugins.add("acme", module, '[[provides.command]]\nname = "serve"')
+    assert plugins.run("loader.activate_for_command('serve')(3)")[0] == "serving on 3"
+
+
+def test_penstock_doctor(plugins: PluginFolder) -> None:
+    module = """
+        @hookimpl
+        def penstock_doctor(report):
+            report.add("driver", 570.86)
+            report.problem("memory", "full", "stop another program")
+    """
+    plugins.add("acme", module)
+    out, _ = plugins.run(
+        """
+        from penstock.plugins import doctor
+        report = doctor.examine()
+        print(report.healthy)
+        doctor.print_report(report)
+        """
+    )
+    assert out.splitlines()[0] == "False"
+    assert "driver: 570.86" in out
+    assert "memory: full; stop another program" in out
+
+
+def compile_library(path: Path) -> None:
+    """Build a kernel library against the installed header: one row, add on the cpu."""
+    import penstock
+
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    package = Path(penstock.__path__[0])
+    headers = [package / "include", package.parents[1] / "include"]  # installed; source tree
+    source = path.with_suffix(".c")
+    source.write_text(
+        """
+        #include "penstock/kernel_abi.h"
+        static int run(penstock_call* call) { (void)call; return PENSTOCK_OK; }
+        PENSTOCK_PLUGIN_ENTRY(acme)(penstock_registry* registry) {
+          penstock_kernel_def def = {{sizeof(def), PENSTOCK_ABI_MAJOR, PENSTOCK_ABI_MINOR, 0}};
+          def.op = "add"; def.op_version = 1; def.device = "cpu"; def.dtypes = "f32";
+          def.run = run; def.priority = -5;
+          return registry->add_kernel(registry, &def);
+        }
+        """
+    )
+    includes = [f"-I{folder}" for folder in headers if folder.is_dir()]
+    if compiler is None:
+        pytest.skip("there is no C compiler on this machine")
+    command = [compiler, "-shared", "-fPIC", *includes, str(source), "-o", str(path)]
+    subprocess.run(command, check=True, capture_output=True)

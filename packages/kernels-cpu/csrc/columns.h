@@ -1,0 +1,86 @@
+// Sums over the rows of a matrix [rows, cols], several at once, in chunks of rows fixed by the shape: the same bits at
+// any number of threads. Sums of channels (bias gradients, batch statistics) are of this kind.
+#ifndef PENSTOCK_KERNELS_CPU_COLUMNS_H_
+#define PENSTOCK_KERNELS_CPU_COLUMNS_H_
+
+#include "vec.h"
+
+namespace penstock::cpu::PENSTOCK_ISA {
+
+// Up to kBlock vectors of columns stay in registers while a chunk's rows run by.
+template <int kSums, int kBlock, class Terms>
+void SumRows(int64_t begin, int64_t end, int64_t col, const Terms& terms, int64_t cols,
+             float* out) {
+  Vf acc[kSums][kBlock] = {};
+  for (int64_t row = begin; row < end; ++row) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kBlock; ++v) {
+      Vf term[kSums];
+      terms(row, col + v * kLanes, int64_t{kLanes}, term);
+#pragma GCC unroll 2
+      for (int s = 0; s < kSums; ++s) acc[s][v] += term[s];
+    }
+  }
+  for (int s = 0; s < kSums; ++s) {
+    for (int v = 0; v < kBlock; ++v) Store(out + s * cols + col + v * kLanes, acc[s][v]);
+  }
+}
+
+template <int kSums, class Terms>
+void SumRowsPartial(int64_t begin, int64_t end, int64_t col, const Terms& terms, int64_t cols,
+                    float* out) {
+  Vf acc[kSums] = {};
+  for (int64_t row = begin; row < end; ++row) {
+    Vf term[kSums];
+    terms(row, col, cols - col, term);
+    for (int s = 0; s < kSums; ++s) acc[s] += term[s];
+  }
+  for (int s = 0; s < kSums; ++s) StorePartial(out + s * cols + col, acc[s], cols - col);
+}
+
+template <int kSums, class Terms>
+void SumChunk(int64_t begin, int64_t end, const Terms& terms, int64_t cols, float* out) {
+  int64_t col = 0;
+  for (; col + 4 * kLanes <= cols; col += 4 * kLanes) {
+    SumRows<kSums, 4>(begin, end, col, terms, cols, out);
+  }
+  for (; col + kLanes <= cols; col += kLanes) {
+    SumRows<kSums, 1>(begin, end, col, terms, cols, out);
+  }
+  if (col < cols) SumRowsPartial<kSums>(begin, end, col, terms, cols, out);
+}
+
+// The terms of a sum that simply adds a matrix's rows.
+struct MatrixRows {
+  const float* data;
+  int64_t cols;
+  void operator()(int64_t row, int64_t col, int64_t n, Vf* term) const {
+    const float* p = data + row * cols + col;
+    term[0] = n == kLanes ? Load(p) : LoadPartial(p, n);
+  }
+};
+
+// out[s * cols + c] = sum over rows of what terms(row, c, n, term) puts into term[s] for n <= kLanes columns from c on.
+template <int kSums, class Terms>
+int SumColumns(penstock_call* call, int64_t rows, int64_t cols, const Terms& terms, float* out) {
+  const int64_t per_chunk = MinOf<int64_t>(512, Grain(cols));
+  const int64_t chunks = CeilDiv(rows, per_chunk), size = kSums * cols;
+  if (chunks <= 1) {
+    SumChunk<kSums>(0, rows, terms, cols, out);
+    return PENSTOCK_OK;
+  }
+  float* partial = Scratch<float>(call, chunks * size);
+  if (partial == nullptr) return PENSTOCK_NO_MEMORY;
+  const int status = ParallelFor(call, chunks, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      SumChunk<kSums>(i * per_chunk, MinOf(rows, (i + 1) * per_chunk), terms, cols,
+                      partial + i * size);
+    }
+  });
+  if (status != PENSTOCK_OK) return status;
+  return SumColumns<1>(call, chunks, size, MatrixRows{partial, size}, out);
+}
+
+}  // namespace penstock::cpu::PENSTOCK_ISA
+
+#endif  // PENSTOCK_KERNELS_CPU_COLUMNS_H_

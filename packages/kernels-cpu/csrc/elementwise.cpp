@@ -1,0 +1,389 @@
+// Elementwise operators with broadcasting: unary, binary, comparisons, logic, where, cast.
+#include "loop.h"
+#include "rows.h"
+#include "vec_math.h"
+
+namespace penstock::cpu::PENSTOCK_ISA {
+namespace {
+
+// Elements of expensive work (exp and the like) in one parallel chunk.
+constexpr int64_t kMathChunk = 16 * 1024;
+
+// ---- operands of a row: At(i) is a full vector, Partial(i, n) the rest ----
+
+template <class T>
+struct Dense {
+  using V = typename Lane<T>::V;
+  const T* data;
+  V At(int64_t i) const { return Load(data + i); }
+  V Partial(int64_t i, int64_t n) const { return LoadPartial(data + i, n); }
+};
+
+template <class T>
+struct Scalar {
+  using V = typename Lane<T>::V;
+  V value;
+  V At(int64_t) const { return value; }
+  V Partial(int64_t, int64_t) const { return value; }
+};
+
+template <class T>
+struct Strided {
+  using V = typename Lane<T>::V;
+  const T* data;
+  int64_t stride;
+  V At(int64_t i) const { return Partial(i, Lane<T>::kCount); }
+  V Partial(int64_t i, int64_t n) const {
+    if constexpr (Lane<T>::kCount == 1) {
+      return data[i * stride];
+    } else {
+      V v = {};
+      for (int64_t lane = 0; lane < n; ++lane) v[lane] = data[(i + lane) * stride];
+      return v;
+    }
+  }
+};
+
+template <class T, class R, class Op, class... Operands>
+void Row(Op op, R* out, int64_t n, Operands... in) {
+  constexpr int kStep = Lane<T>::kCount;
+  int64_t i = 0;
+  for (; i + kStep <= n; i += kStep) Store(out + i, op(in.At(i)...));
+  if constexpr (kStep > 1) {
+    if (i < n) StorePartial(out + i, op(in.Partial(i, n - i)...), n - i);
+  }
+}
+
+template <class T, class R, class Op>
+int Unary(penstock_call* call, int64_t chunk = kChunk) {
+  const auto loop = ElementwiseLoop<2>(call);
+  R* out = Output<R>(call, 0);
+  const T* x = Input<T>(call, 0);
+  const int64_t stride = loop.InnerStride(1);
+  return ForEachRow(call, loop, chunk, [&](const int64_t (&at)[2], int64_t n) {
+    if (stride == 1) {
+      Row<T>(Op(), out + at[0], n, Dense<T>{x + at[1]});
+    } else {
+      Row<T>(Op(), out + at[0], n, Strided<T>{x + at[1], stride});
+    }
+  });
+}
+
+template <class T, class R, class Op>
+int Binary(penstock_call* call, int64_t chunk = kChunk) {
+  const auto loop = ElementwiseLoop<3>(call);
+  R* out = Output<R>(call, 0);
+  const T* x = Input<T>(call, 0);
+  const T* y = Input<T>(call, 1);
+  const int64_t sx = loop.InnerStride(1), sy = loop.InnerStride(2);
+  return ForEachRow(call, loop, chunk, [&](const int64_t (&at)[3], int64_t n) {
+    R* o = out + at[0];
+    const T *a = x + at[1], *b = y + at[2];
+    if (sx == 1 && sy == 1) {
+      Row<T>(Op(), o, n, Dense<T>{a}, Dense<T>{b});
+    } else if (sx == 1 && sy == 0) {
+      Row<T>(Op(), o, n, Dense<T>{a}, Scalar<T>{Lane<T>::Splat(*b)});
+    } else if (sx == 0 && sy == 1) {
+      Row<T>(Op(), o, n, Scalar<T>{Lane<T>::Splat(*a)}, Dense<T>{b});
+    } else {
+      Row<T>(Op(), o, n, Strided<T>{a, sx}, Strided<T>{b, sy});
+    }
+  });
+}
+
+// Integers wrap around like numpy's: computed as unsigned, where C++ allows it.
+template <class T>
+struct Wrapping {
+  using Type = T;
+};
+template <>
+struct Wrapping<int32_t> {
+  using Type = uint32_t;
+};
+template <>
+struct Wrapping<int64_t> {
+  using Type = uint64_t;
+};
+
+// ---- the operators: on vectors of f32 and on scalars of the other types ----
+
+// clang-format off
+struct NegativeOp { template <class V> V operator()(V x) const { return -x; } };
+struct SquareOp { template <class V> V operator()(V x) const { return x * x; } };
+struct AddOp { template <class V> V operator()(V x, V y) const { return x + y; } };
+struct SubtractOp { template <class V> V operator()(V x, V y) const { return x - y; } };
+struct MultiplyOp { template <class V> V operator()(V x, V y) const { return x * y; } };
+struct DivideOp { template <class V> V operator()(V x, V y) const { return x / y; } };
+struct MaximumOp { template <class V> V operator()(V x, V y) const { return Maximum(x, y); } };
+struct MinimumOp { template <class V> V operator()(V x, V y) const { return Minimum(x, y); } };
+struct EqualOp { template <class V> auto operator()(V x, V y) const { return x == y; } };
+struct NotEqualOp { template <class V> auto operator()(V x, V y) const { return x != y; } };
+struct LessOp { template <class V> auto operator()(V x, V y) const { return x < y; } };
+struct LessEqualOp { template <class V> auto operator()(V x, V y) const { return x <= y; } };
+struct GreaterOp { template <class V> auto operator()(V x, V y) const { return x > y; } };
+struct GreaterEqualOp { template <class V> auto operator()(V x, V y) const { return x >= y; } };
+struct AndOp { uint8_t operator()(uint8_t x, uint8_t y) const { return x & y; } };
+struct OrOp { uint8_t operator()(uint8_t x, uint8_t y) const { return x | y; } };
+struct NotOp { uint8_t operator()(uint8_t x) const { return x ^ 1; } };
+struct AbsOp { Vf operator()(Vf x) const { return Abs(x); } };
+struct SqrtOp { Vf operator()(Vf x) const { return Sqrt(x); } };
+struct RsqrtOp { Vf operator()(Vf x) const { return 1.0f / Sqrt(x); } };
+struct ExpOp { Vf operator()(Vf x) const { return Exp(x); } };
+struct LogOp { Vf operator()(Vf x) const { return Log(x); } };
+struct Log1pOp { Vf operator()(Vf x) const { return Log1p(x); } };
+struct SinOp { Vf operator()(Vf x) const { return Sin(x); } };
+struct CosOp { Vf operator()(Vf x) const { return Cos(x); } };
+struct TanhOp { Vf operator()(Vf x) const { return Tanh(x); } };
+struct SigmoidOp { Vf operator()(Vf x) const { return Sigmoid(x); } };
+struct ReluOp { Vf operator()(Vf x) const { return x < 0.0f ? Vf{} : x; } };
+struct FloorOp { Vf operator()(Vf x) const { return Floor(x); } };
+struct CeilOp { Vf operator()(Vf x) const { return Ceil(x); } };
+struct IsNanOp { Vi operator()(Vf x) const { return x != x; } };
+struct IsFiniteOp { Vi operator()(Vf x) const { return Abs(x) < INFINITY; } };
+struct ReluGradOp { Vf operator()(Vf y, Vf dy) const { return y > 0.0f ? dy : Vf{}; } };
+// clang-format on
+
+struct SignOp {
+  Vf operator()(Vf x) const {
+    const Vf one = CopySign(Splat(1.0f), x);
+    return Abs(x) > 0.0f ? one : x;  // zeros and NaN stay
+  }
+};
+
+struct PowerOp {
+  Vf operator()(Vf x, Vf y) const { return PerLane(x, y, powf); }
+};
+
+// Division that rounds toward minus infinity, with numpy's and Python's rules for signs and zeros.
+inline float FloorDivide(float x, float y) {
+  if (y == 0.0f) return x / y;
+  const float mod = fmodf(x, y);
+  float quotient = (x - mod) / y;
+  if (mod != 0.0f && (y < 0.0f) != (mod < 0.0f)) quotient -= 1.0f;
+  if (quotient == 0.0f) return copysignf(0.0f, x / y);
+  const float floor = floorf(quotient);
+  return quotient - floor > 0.5f ? floor + 1.0f : floor;
+}
+
+inline float Remainder(float x, float y) {
+  const float mod = fmodf(x, y);
+  if (mod == 0.0f) return copysignf(0.0f, y);
+  return (y < 0.0f) != (mod < 0.0f) ? mod + y : mod;
+}
+
+struct FloorDivideOp {
+  Vf operator()(Vf x, Vf y) const { return PerLane(x, y, FloorDivide); }
+  template <class T>
+  T operator()(T x, T y) const {
+    using U = typename Wrapping<T>::Type;
+    if (y == 0) return 0;
+    if (y == -1)
+      return static_cast<T>(U{0} - static_cast<U>(x));  // the least integer has no negative
+    return x / y - (x % y != 0 && (x < 0) != (y < 0));
+  }
+};
+
+struct RemainderOp {
+  Vf operator()(Vf x, Vf y) const { return PerLane(x, y, Remainder); }
+  template <class T>
+  T operator()(T x, T y) const {
+    if (y == 0 || y == -1) return 0;
+    const T mod = x % y;
+    return mod != 0 && (mod < 0) != (y < 0) ? mod + y : mod;
+  }
+};
+
+// ---- choosing the element type ----
+
+template <class Op>
+int Arithmetic(penstock_call* call) {
+  switch (TypeKey(call->inputs[0])) {
+    case kF32:
+      return Binary<float, float, Op>(call);
+    case kI32:
+      return Binary<uint32_t, uint32_t, Op>(call);
+    default:
+      return Binary<uint64_t, uint64_t, Op>(call);
+  }
+}
+
+template <class Op>
+int Signed(penstock_call* call) {
+  switch (TypeKey(call->inputs[0])) {
+    case kF32:
+      return Binary<float, float, Op>(call);
+    case kI32:
+      return Binary<int32_t, int32_t, Op>(call);
+    default:
+      return Binary<int64_t, int64_t, Op>(call);
+  }
+}
+
+template <class Op>
+int Compare(penstock_call* call) {
+  switch (TypeKey(call->inputs[0])) {
+    case kF32:
+      return Binary<float, uint8_t, Op>(call);
+    case kI32:
+      return Binary<int32_t, uint8_t, Op>(call);
+    case kI64:
+      return Binary<int64_t, uint8_t, Op>(call);
+    default:
+      return Binary<uint8_t, uint8_t, Op>(call);
+  }
+}
+
+template <class Op>
+int Math(penstock_call* call) {
+  return Unary<float, float, Op>(call, kMathChunk);
+}
+
+// ---- where, cast ----
+
+// Only the size of an element matters.
+template <class T>
+int WhereSized(penstock_call* call) {
+  const auto loop = ElementwiseLoop<4>(call);
+  T* out = Output<T>(call, 0);
+  const uint8_t* condition = Input<uint8_t>(call, 0);
+  const T *x = Input<T>(call, 1), *y = Input<T>(call, 2);
+  const int64_t sc = loop.InnerStride(1), sx = loop.InnerStride(2), sy = loop.InnerStride(3);
+  return ForEachRow(call, loop, kChunk, [&](const int64_t (&at)[4], int64_t n) {
+    T* o = out + at[0];
+    const uint8_t* c = condition + at[1];
+    const T *a = x + at[2], *b = y + at[3];
+    if (sc == 1 && sx == 1 && sy == 1) {
+      for (int64_t i = 0; i < n; ++i) o[i] = c[i] ? a[i] : b[i];
+    } else {
+      for (int64_t i = 0; i < n; ++i) o[i] = c[i * sc] ? a[i * sx] : b[i * sy];
+    }
+  });
+}
+
+template <class From, class To>
+int CastTo(penstock_call* call) {
+  const auto loop = ElementwiseLoop<2>(call);
+  To* out = Output<To>(call, 0);
+  const From* x = Input<From>(call, 0);
+  const int64_t stride = loop.InnerStride(1);
+  return ForEachRow(call, loop, kChunk, [&](const int64_t (&at)[2], int64_t n) {
+    To* o = out + at[0];
+    const From* a = x + at[1];
+    if (stride == 1) {
+      for (int64_t i = 0; i < n; ++i) o[i] = static_cast<To>(a[i]);
+    } else {
+      for (int64_t i = 0; i < n; ++i) o[i] = static_cast<To>(a[i * stride]);
+    }
+  });
+}
+
+template <class From>
+int CastFrom(penstock_call* call) {
+  switch (TypeKey(call->outputs[0])) {
+    case kF32:
+      return CastTo<From, float>(call);
+    case kF64:
+      return CastTo<From, double>(call);
+    case kI32:
+      return CastTo<From, int32_t>(call);
+    case kI64:
+      return CastTo<From, int64_t>(call);
+    case kU8:
+      return CastTo<From, uint8_t>(call);
+    default:
+      return CastTo<From, bool>(call);
+  }
+}
+
+}  // namespace
+
+int Negative(penstock_call* call) {
+  switch (TypeKey(call->inputs[0])) {
+    case kF32:
+      return Unary<float, float, NegativeOp>(call);
+    case kI32:
+      return Unary<uint32_t, uint32_t, NegativeOp>(call);
+    default:
+      return Unary<uint64_t, uint64_t, NegativeOp>(call);
+  }
+}
+
+int Square(penstock_call* call) {
+  switch (TypeKey(call->inputs[0])) {
+    case kF32:
+      return Unary<float, float, SquareOp>(call);
+    case kI32:
+      return Unary<uint32_t, uint32_t, SquareOp>(call);
+    default:
+      return Unary<uint64_t, uint64_t, SquareOp>(call);
+  }
+}
+
+int Abs(penstock_call* call) { return Unary<float, float, AbsOp>(call); }
+int Sign(penstock_call* call) { return Unary<float, float, SignOp>(call); }
+int Sqrt(penstock_call* call) { return Unary<float, float, SqrtOp>(call); }
+int Rsqrt(penstock_call* call) { return Unary<float, float, RsqrtOp>(call); }
+int Relu(penstock_call* call) { return Unary<float, float, ReluOp>(call); }
+int Floor(penstock_call* call) { return Unary<float, float, FloorOp>(call); }
+int Ceil(penstock_call* call) { return Unary<float, float, CeilOp>(call); }
+int Exp(penstock_call* call) { return Math<ExpOp>(call); }
+int Log(penstock_call* call) { return Math<LogOp>(call); }
+int Log1p(penstock_call* call) { return Math<Log1pOp>(call); }
+int Sin(penstock_call* call) { return Math<SinOp>(call); }
+int Cos(penstock_call* call) { return Math<CosOp>(call); }
+int Tanh(penstock_call* call) { return Math<TanhOp>(call); }
+int Sigmoid(penstock_call* call) { return Math<SigmoidOp>(call); }
+
+int IsNan(penstock_call* call) { return Unary<float, uint8_t, IsNanOp>(call); }
+int IsFinite(penstock_call* call) { return Unary<float, uint8_t, IsFiniteOp>(call); }
+int LogicalNot(penstock_call* call) { return Unary<uint8_t, uint8_t, NotOp>(call); }
+
+int Add(penstock_call* call) { return Arithmetic<AddOp>(call); }
+int Subtract(penstock_call* call) { return Arithmetic<SubtractOp>(call); }
+int Multiply(penstock_call* call) { return Arithmetic<MultiplyOp>(call); }
+int Divide(penstock_call* call) { return Binary<float, float, DivideOp>(call); }
+int Power(penstock_call* call) { return Binary<float, float, PowerOp>(call, kMathChunk); }
+int Maximum(penstock_call* call) { return Signed<MaximumOp>(call); }
+int Minimum(penstock_call* call) { return Signed<MinimumOp>(call); }
+int FloorDivide(penstock_call* call) { return Signed<FloorDivideOp>(call); }
+int Remainder(penstock_call* call) { return Signed<RemainderOp>(call); }
+int ReluGrad(penstock_call* call) { return Binary<float, float, ReluGradOp>(call); }
+
+int Equal(penstock_call* call) { return Compare<EqualOp>(call); }
+int NotEqual(penstock_call* call) { return Compare<NotEqualOp>(call); }
+int Less(penstock_call* call) { return Compare<LessOp>(call); }
+int LessEqual(penstock_call* call) { return Compare<LessEqualOp>(call); }
+int Greater(penstock_call* call) { return Compare<GreaterOp>(call); }
+int GreaterEqual(penstock_call* call) { return Compare<GreaterEqualOp>(call); }
+int LogicalAnd(penstock_call* call) { return Binary<uint8_t, uint8_t, AndOp>(call); }
+int LogicalOr(penstock_call* call) { return Binary<uint8_t, uint8_t, OrOp>(call); }
+
+int Where(penstock_call* call) {
+  switch (ElementSize(call->outputs[0])) {
+    case 1:
+      return WhereSized<uint8_t>(call);
+    case 2:
+      return WhereSized<uint16_t>(call);
+    case 4:
+      return WhereSized<uint32_t>(call);
+    default:
+      return WhereSized<uint64_t>(call);
+  }
+}
+
+int Cast(penstock_call* call) {
+  switch (TypeKey(call->inputs[0])) {
+    case kF32:
+      return CastFrom<float>(call);
+    case kF64:
+      return CastFrom<double>(call);
+    case kI32:
+      return CastFrom<int32_t>(call);
+    case kI64:
+      return CastFrom<int64_t>(call);
+    default:
+      return CastFrom<uint8_t>(call);
+  }
+}
+
+}  // namespace penstock::cpu::PENSTOCK_ISA

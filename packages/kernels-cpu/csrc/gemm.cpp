@@ -1,0 +1,211 @@
+// The register-tiled microkernel and the packing of its operands.
+#include "gemm.h"
+
+namespace penstock::cpu::PENSTOCK_ISA {
+namespace {
+
+static_assert(kTileRows <= kLanes, "PackRows transposes one block");
+
+// ---- the microkernel ----
+
+// B streams from L2: fetched this many steps of the inner dimension ahead.
+#ifndef PF
+#define PF 8
+#endif
+constexpr int64_t kPrefetch = PF;
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))  // or the accumulators would travel through memory
+
+template <int kRows, int kVectors>
+ALWAYS_INLINE void StoreTile(const Tile& tile, const Vf (&acc)[kRows][kVectors], int cols) {
+  constexpr int kLast = kVectors - 1;
+  const int last = cols - kLast * kLanes;
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i) {
+    float* c = tile.c + i * tile.c_row;
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v, c += kLanes) {
+      if (v < kLast || last == kLanes) {
+        Store(c, tile.accumulate ? acc[i][v] + Load(c) : acc[i][v]);
+      } else {
+        StorePartial(c, tile.accumulate ? acc[i][v] + LoadPartial(c, last) : acc[i][v], last);
+      }
+    }
+  }
+}
+
+template <int kRows, int kVectors>
+ALWAYS_INLINE void PrefetchC(const Tile& tile) {
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i) {
+    for (int v = 0; v < kVectors; ++v) {
+      __builtin_prefetch(tile.c + i * tile.c_row + v * kLanes, 1);
+    }
+  }
+}
+
+template <int kRows, int kVectors, bool kUnitRows>
+void ComputeTile(const Tile& tile, int cols) {
+  const int64_t a_row = kUnitRows ? 1 : tile.a_row;
+  const int64_t a_k = kUnitRows ? tile.a_k : 1;
+  Vf acc[kRows][kVectors];
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v) acc[i][v] = Vf{};
+  }
+  PrefetchC<kRows, kVectors>(tile);
+  for (int64_t segment = 0; segment < tile.segments; ++segment) {
+    const float* a = tile.a + (tile.a_offset ? tile.a_offset[segment] : 0);
+    const float* b = tile.b + (tile.b_offset ? tile.b_offset[segment] : 0);
+    // Every third row has a pointer of its own: the others are reached by addressing modes.
+    const float *a3 = a + 3 * a_row, *a6 = a + 6 * a_row, *a9 = a + 9 * a_row, *a12 = a + 12 * a_row;
+    for (int64_t k = 0; k < tile.k; ++k) {
+      if (!kUnitRows) asm("" : "+r"(a), "+r"(a3), "+r"(a6), "+r"(a9), "+r"(a12));
+      const float* const row[] = {a, a3, a6, a9, a12};
+      Vf bv[kVectors];
+#pragma GCC unroll 2
+      for (int v = 0; v < kVectors; ++v) {
+        bv[v] = Load(b + v * kLanes);
+        __builtin_prefetch(b + kPrefetch * tile.b_k + v * kLanes);
+      }
+      if (kUnitRows) __builtin_prefetch(a + kPrefetch * a_k);
+#pragma GCC unroll 16
+      for (int i = 0; i < kRows; ++i) {
+        const Vf ai = Splat(kUnitRows ? a[i] : row[i / 3][i % 3 * a_row]);
+#pragma GCC unroll 2
+        for (int v = 0; v < kVectors; ++v) acc[i][v] += ai * bv[v];
+      }
+      a += a_k;
+      if (!kUnitRows) ++a3, ++a6, ++a9, ++a12;
+      b += tile.b_k;
+    }
+  }
+  StoreTile<kRows, kVectors>(tile, acc, cols);
+}
+
+template <int kRows>
+void ComputeRows(const Tile& tile, int cols) {
+  if (cols > kLanes) {
+    tile.a_row == 1 ? ComputeTile<kRows, 2, true>(tile, cols)
+                    : ComputeTile<kRows, 2, false>(tile, cols);
+  } else {
+    tile.a_row == 1 ? ComputeTile<kRows, 1, true>(tile, cols)
+                    : ComputeTile<kRows, 1, false>(tile, cols);
+  }
+}
+
+template <int kRows>
+void Dispatch(const Tile& tile, int rows, int cols) {
+  if (rows == kRows) {
+    ComputeRows<kRows>(tile, cols);
+  } else if constexpr (kRows > 1) {
+    Dispatch<kRows - 1>(tile, rows, cols);
+  }
+}
+
+// ---- transposing through registers ----
+
+#if PENSTOCK_VECTOR_BYTES == 64
+#define INTERLEAVE_LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define INTERLEAVE_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#elif PENSTOCK_VECTOR_BYTES == 32
+#define INTERLEAVE_LOW 0, 8, 1, 9, 2, 10, 3, 11
+#define INTERLEAVE_HIGH 4, 12, 5, 13, 6, 14, 7, 15
+#else
+#define INTERLEAVE_LOW 0, 4, 1, 5
+#define INTERLEAVE_HIGH 2, 6, 3, 7
+#endif
+
+// Interleaving rows i and i + kLanes / 2, log2(kLanes) times over, transposes the block.
+inline void TransposeBlock(Vf (&v)[kLanes]) {
+#pragma GCC unroll 4
+  for (int width = 1; width < kLanes; width *= 2) {
+    Vf t[kLanes];
+#pragma GCC unroll 8
+    for (int i = 0; i < kLanes / 2; ++i) {
+      t[2 * i] = __builtin_shufflevector(v[i], v[i + kLanes / 2], INTERLEAVE_LOW);
+      t[2 * i + 1] = __builtin_shufflevector(v[i], v[i + kLanes / 2], INTERLEAVE_HIGH);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kLanes; ++i) v[i] = t[i];
+  }
+}
+
+// out[j * out_row + i] = x[i * x_row + j] for i < rows <= kLanes, j < cols. Stores whole vectors, each overlapped by
+// the next, but for the last: what follows belongs to another thread.
+void TransposePanel(const float* x, int64_t x_row, int64_t rows, int64_t cols, float* out,
+                    int64_t out_row) {
+  for (int64_t j = 0; j < cols; j += kLanes) {
+    const int64_t n = MinOf<int64_t>(kLanes, cols - j);
+    Vf block[kLanes];
+#pragma GCC unroll 16
+    for (int i = 0; i < kLanes; ++i) {
+      const float* row = x + MinOf<int64_t>(i, rows - 1) * x_row + j;
+      block[i] = n == kLanes ? Load(row) : LoadPartial(row, n);
+    }
+    TransposeBlock(block);
+    const int64_t whole = j + n < cols || rows == kLanes ? n : n - 1;
+    for (int64_t i = 0; i < whole; ++i) Store(out + (j + i) * out_row, block[i]);
+    if (whole < n) StorePartial(out + (j + whole) * out_row, block[whole], rows);
+  }
+}
+
+void ClearTail(int64_t k, int64_t cols, float* out) {
+  for (int64_t i = 0; i < k; ++i) {
+    for (int64_t j = cols; j < kTileCols; ++j) out[i * kTileCols + j] = 0.0f;
+  }
+}
+
+}  // namespace
+
+void RunTile(const Tile& tile, int rows, int cols) { Dispatch<kTileRows>(tile, rows, cols); }
+
+void RunTiles(Tile tile, int64_t rows, int64_t cols, int64_t panel) {
+  // Equal tiles: 26 rows are 13 + 13, not 14 + 12.
+  const int64_t step = CeilDiv(rows, MaxOf<int64_t>(1, CeilDiv(rows, kTileRows)));
+  const float* b = tile.b;
+  for (int64_t i = 0; i < rows; i += step) {
+    Tile t = tile;
+    t.a += i * tile.a_row;
+    for (int64_t j = 0; j < cols; j += kTileCols) {
+      t.b = b + j / kTileCols * panel;
+      t.c = tile.c + i * tile.c_row + j;
+      RunTile(t, static_cast<int>(MinOf(step, rows - i)),
+              static_cast<int>(MinOf<int64_t>(kTileCols, cols - j)));
+    }
+  }
+}
+
+void PackRows(Matrix a, int64_t rows, int64_t k, float* out) {
+  if (a.col == 1) {
+    TransposePanel(a.data, a.row, rows, k, out, rows);
+    return;
+  }
+  for (int64_t p = 0; p < k; ++p, out += rows) {
+    const float* column = a.At(0, p);
+    for (int64_t i = 0; i < rows; ++i) out[i] = column[i * a.row];
+  }
+}
+
+void PackCols(Matrix b, int64_t k, int64_t cols, float* out) {
+  if (b.col == 1) {
+    for (int64_t p = 0; p < k; ++p) {
+      const float* row = b.At(p, 0);
+      float* to = out + p * kTileCols;
+      if (cols == kTileCols) {
+        Store(to, Load(row));
+        Store(to + kLanes, Load(row + kLanes));
+      } else {
+        for (int64_t j = 0; j < cols; ++j) to[j] = row[j];
+      }
+    }
+  } else {
+    for (int64_t j = 0; j < cols; j += kLanes) {
+      TransposePanel(b.At(0, j), b.col, MinOf<int64_t>(kLanes, cols - j), k, out + j, kTileCols);
+    }
+  }
+  if (cols < kTileCols) ClearTail(k, cols, out);
+}
+
+}  // namespace penstock::cpu::PENSTOCK_ISA

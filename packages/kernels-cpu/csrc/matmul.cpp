@@ -1,0 +1,201 @@
+// Matrix products: both operands packed into panels of the microkernel, block by block of the inner dimension.
+#include "gemm.h"
+#include "rows.h"
+
+namespace penstock::cpu::PENSTOCK_ISA {
+namespace {
+#ifndef KB
+#define KB 384
+#endif
+
+constexpr int64_t kBlockK = KB;  // a panel of A (k x kTileRows) stays in L1
+constexpr int64_t kBlockRows =
+    12 * kTileRows;  // a parallel task: 12 panels of A, which stay in L2 ...
+constexpr int64_t kBlockCols = 6 * kTileCols;  // ... times 6 of B
+constexpr int64_t kTaskCost = 8 << 20;          // multiplications in a parallel task: 0.1 ms
+constexpr int64_t kMaxPacked = 4 << 20;  // floats packed at a time, over a batch of small products
+constexpr int64_t kPackChunk = 16 * 1024;
+
+// Where a batch of products lies: element b of the batch begins at offset[b].
+struct Batch {
+  int64_t count;
+  const int64_t *a_offset, *b_offset;
+};
+
+struct Product {
+  int64_t m, n, k;
+  Matrix a, b;
+  float* c;
+};
+
+// The size of equal blocks that are at most `limit` long and whole multiples of `unit`, as `limit` is.
+int64_t EqualBlocks(int64_t n, int64_t limit, int64_t unit) {
+  return RoundUp(CeilDiv(n, CeilDiv(n, limit)), unit);
+}
+
+int64_t PackedRowsSize(int64_t m, int64_t k) { return RoundUp(m, kTileRows) * k; }
+
+int64_t PackedColsSize(int64_t n, int64_t k) { return RoundUp(n, kTileCols) * k; }
+
+// One block [k0, k0 + k) of the inner dimension, for `count` products from `first` on.
+class BlockProduct {
+ public:
+  BlockProduct(const Product& product, const Batch& batch, float* packed_a, float* packed_b,
+               int64_t size_a, int64_t size_b)
+      : p_(product),
+        batch_(batch),
+        packed_a_(packed_a),
+        packed_b_(packed_b),
+        size_a_(size_a),
+        size_b_(size_b) {}
+
+  int Run(penstock_call* call, int64_t first, int64_t count, int64_t k0, int64_t k) {
+    first_ = first;
+    k0_ = k0;
+    k_ = k;
+    int status = Pack(call, count);
+    if (status == PENSTOCK_OK) status = Multiply(call, count);
+    return status;
+  }
+
+ private:
+  int Pack(penstock_call* call, int64_t count) {
+    const int64_t panels_a = CeilDiv(p_.m, kTileRows), panels_b = CeilDiv(p_.n, kTileCols);
+    const int64_t panels = panels_a + panels_b;
+    return ParallelFor(
+        call, count * panels, Grain(kTileCols * k_, kPackChunk), [&](int64_t begin, int64_t end) {
+          for (int64_t i = begin; i < end; ++i) {
+            const int64_t item = i / panels, panel = i % panels;
+            panel < panels_a ? PackPanelA(item, panel) : PackPanelB(item, panel - panels_a);
+          }
+        });
+  }
+
+  void PackPanelA(int64_t item, int64_t panel) {
+    const int64_t row = panel * kTileRows;
+    const Matrix a = {p_.a.At(row, k0_) + batch_.a_offset[first_ + item], p_.a.row, p_.a.col};
+    PackRows(a, MinOf<int64_t>(kTileRows, p_.m - row), k_, packed_a_ + item * size_a_ + row * k_);
+  }
+
+  void PackPanelB(int64_t item, int64_t panel) {
+    const int64_t col = panel * kTileCols;
+    const Matrix b = {p_.b.At(k0_, col) + batch_.b_offset[first_ + item], p_.b.row, p_.b.col};
+    PackCols(b, k_, MinOf<int64_t>(kTileCols, p_.n - col), packed_b_ + item * size_b_ + col * k_);
+  }
+
+  int Multiply(penstock_call* call, int64_t count) {
+    const int64_t block_rows = EqualBlocks(p_.m, kBlockRows, kTileRows);
+    const int64_t block_cols = EqualBlocks(p_.n, kBlockCols, kTileCols);
+    const int64_t blocks_m = CeilDiv(p_.m, block_rows), blocks_n = CeilDiv(p_.n, block_cols);
+    const int64_t cost = block_rows * block_cols * k_;
+    return ParallelFor(
+        call, count * blocks_m * blocks_n, Grain(cost, kTaskCost), [&](int64_t begin, int64_t end) {
+          for (int64_t i = begin; i < end; ++i) {
+            const int64_t row = i / blocks_n % blocks_m * block_rows;
+            const int64_t col = i % blocks_n * block_cols;
+            MultiplyBlock(i / blocks_n / blocks_m, row, MinOf(p_.m, row + block_rows), col,
+                          MinOf(block_cols, p_.n - col));
+          }
+        });
+  }
+
+  void MultiplyBlock(int64_t item, int64_t row, int64_t last_row, int64_t col, int64_t cols) {
+    for (int64_t i = row; i < last_row; i += kTileRows) {
+      const int64_t rows = MinOf<int64_t>(kTileRows, last_row - i);
+      Tile tile = {};
+      tile.a = packed_a_ + item * size_a_ + i * k_;
+      tile.a_row = 1;
+      tile.a_k = rows;
+      tile.b = packed_b_ + item * size_b_ + col * k_;
+      tile.b_k = kTileCols;
+      tile.k = k_;
+      tile.segments = 1;
+      tile.c = p_.c + (first_ + item) * p_.m * p_.n + i * p_.n + col;
+      tile.c_row = p_.n;
+      tile.accumulate = k0_ > 0;
+      RunTiles(tile, rows, cols, kTileCols * k_);
+    }
+  }
+
+  const Product& p_;
+  const Batch& batch_;
+  float *packed_a_, *packed_b_;
+  int64_t size_a_, size_b_;
+  int64_t first_ = 0, k0_ = 0, k_ = 0;
+};
+
+int Multiply(penstock_call* call, const Product& product, const Batch& batch) {
+  const int64_t k_block = MinOf(kBlockK, product.k);
+  const int64_t size_a = PackedRowsSize(product.m, k_block);
+  const int64_t size_b = PackedColsSize(product.n, k_block);
+  const int64_t group =
+      MinOf(batch.count, MaxOf<int64_t>(1, kMaxPacked / MaxOf<int64_t>(1, size_a + size_b)));
+  float* packed = Scratch<float>(call, group * (size_a + size_b));
+  if (packed == nullptr) return PENSTOCK_NO_MEMORY;
+  BlockProduct block(product, batch, packed, packed + group * size_a, size_a, size_b);
+  for (int64_t first = 0; first < batch.count; first += group) {
+    const int64_t count = MinOf(group, batch.count - first);
+    for (int64_t k = 0; k < product.k; k += kBlockK) {
+      const int status = block.Run(call, first, count, k, MinOf(kBlockK, product.k - k));
+      if (status != PENSTOCK_OK) return status;
+    }
+  }
+  return PENSTOCK_OK;
+}
+
+// Offsets of a batched operand whose leading dimensions broadcast to those of the output.
+void BatchOffsets(const penstock_tensor* x, const penstock_tensor* out, int64_t* offset) {
+  const int64_t count = Extent(out, 0, out->ndim - 2);
+  for (int64_t b = 0; b < count; ++b) {
+    int64_t rest = b, step = x->shape[x->ndim - 2] * x->shape[x->ndim - 1];
+    offset[b] = 0;
+    for (int d = 1; d <= out->ndim - 2; ++d) {
+      const int64_t index = rest % out->shape[out->ndim - 2 - d];
+      rest /= out->shape[out->ndim - 2 - d];
+      if (d > x->ndim - 2) continue;
+      const int64_t size = x->shape[x->ndim - 2 - d];
+      if (size > 1) offset[b] += index * step;
+      step *= size;
+    }
+  }
+}
+
+Matrix LastTwo(const penstock_tensor* x, bool transpose) {
+  const int64_t cols = x->shape[x->ndim - 1];
+  return transpose ? Matrix{Data<const float>(x), 1, cols} : Matrix{Data<const float>(x), cols, 1};
+}
+
+}  // namespace
+
+int MatMul(penstock_call* call) {
+  const penstock_tensor *x = call->inputs[0], *y = call->inputs[1], *out = call->outputs[0];
+  const bool transpose_x = BoolAttr(call, 0);
+  Product product = {out->shape[out->ndim - 2],
+                     out->shape[out->ndim - 1],
+                     x->shape[x->ndim - (transpose_x ? 2 : 1)],
+                     LastTwo(x, transpose_x),
+                     LastTwo(y, BoolAttr(call, 1)),
+                     Data<float>(out)};
+  if (Count(out) == 0) return PENSTOCK_OK;
+  if (product.k == 0) {
+    memset(product.c, 0, static_cast<size_t>(Count(out)) * sizeof(float));
+    return PENSTOCK_OK;
+  }
+  int64_t batch = Extent(out, 0, out->ndim - 2);
+  if (Extent(y, 0, y->ndim - 2) == 1 &&
+      !transpose_x) {  // one matrix for all: a single tall product
+    product.m *= batch;
+    batch = 1;
+  }
+  int64_t* offsets = Scratch<int64_t>(call, 2 * batch);
+  if (offsets == nullptr) return PENSTOCK_NO_MEMORY;
+  if (batch == 1) {
+    offsets[0] = offsets[1] = 0;
+  } else {
+    BatchOffsets(x, out, offsets);
+    BatchOffsets(y, out, offsets + batch);
+  }
+  return Multiply(call, product, {batch, offsets, offsets + batch});
+}
+
+}  // namespace penstock::cpu::PENSTOCK_ISA

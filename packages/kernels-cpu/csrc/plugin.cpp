@@ -1,0 +1,40 @@
+// The plugin's entry: registers the kernels of the best instruction set that the host allows.
+#include "plugin.h"
+
+namespace penstock::cpu {
+namespace {
+
+RowTable BestRows(int32_t isa_level) {
+#if defined(PENSTOCK_HAVE_X86)
+  if (isa_level >= 2) return avx512::Rows();
+  if (isa_level == 1) return avx2::Rows();
+#endif
+  (void)isa_level;
+  return portable::Rows();
+}
+
+int Register(penstock_registry* registry) {
+  const RowTable table = BestRows(registry->cpu_isa_level);
+  for (size_t i = 0; i < table.count; ++i) {
+    const Row& row = table.rows[i];
+    penstock_kernel_def def = {};
+    def.head = {sizeof(def), PENSTOCK_ABI_MAJOR, PENSTOCK_ABI_MINOR, nullptr};
+    def.op = row.op;
+    def.op_version = 1;
+    def.device = "cpu";
+    def.dtypes = row.dtypes;
+    def.isa = table.isa;
+    def.run = row.run;
+    def.inplace = row.inplace;
+    const int status = registry->add_kernel(registry, &def);
+    if (status != PENSTOCK_OK) return status;
+  }
+  return PENSTOCK_OK;
+}
+
+}  // namespace
+}  // namespace penstock::cpu
+
+PENSTOCK_PLUGIN_ENTRY(kernels_cpu)(penstock_registry* registry) {
+  return penstock::cpu::Register(registry);
+}

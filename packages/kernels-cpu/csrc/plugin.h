@@ -1,0 +1,34 @@
+// What the entry point and the tables of the instruction sets agree on.
+#ifndef PENSTOCK_KERNELS_CPU_PLUGIN_H_
+#define PENSTOCK_KERNELS_CPU_PLUGIN_H_
+
+#include "penstock/kernel_abi.h"
+
+namespace penstock::cpu {
+
+struct Row {
+  const char* op;
+  const char* dtypes;
+  int (*run)(penstock_call*);
+  const int8_t* inplace;
+};
+
+struct RowTable {
+  const char* isa;
+  const Row* rows;
+  size_t count;
+};
+
+namespace portable {
+RowTable Rows();
+}
+namespace avx2 {
+RowTable Rows();
+}
+namespace avx512 {
+RowTable Rows();
+}
+
+}  // namespace penstock::cpu
+
+#endif  // PENSTOCK_KERNELS_CPU_PLUGIN_H_

@@ -1,0 +1,183 @@
+// 2-D max and average pooling of NHWC images, and their gradients. Channels are the vectors.
+#include "rows.h"
+#include "vec.h"
+
+namespace penstock::cpu::PENSTOCK_ISA {
+namespace {
+
+struct Axis {
+  int64_t in, out, size, stride, before;
+  // The window of output i, cut to the image.
+  int64_t Begin(int64_t i) const { return MaxOf<int64_t>(0, i * stride - before); }
+  int64_t End(int64_t i) const { return MinOf(in, i * stride - before + size); }
+};
+
+struct Pool {
+  int64_t batch, channels;
+  Axis h, w;
+  int64_t InputSize() const { return h.in * w.in * channels; }
+  int64_t OutputSize() const { return h.out * w.out * channels; }
+};
+
+struct Window {
+  int64_t top, bottom, left, right;
+  int64_t Size() const { return (bottom - top) * (right - left); }
+};
+
+Axis MakeAxis(const penstock_call* call, int first_attr, int axis, int64_t in, int64_t out) {
+  const Ints size = IntsAttr(call, first_attr);
+  const Ints stride = IsNone(call, first_attr + 1) ? size : IntsAttr(call, first_attr + 1);
+  Axis a = {in, out, size[axis], stride[axis], 0};
+  if (StrAttrIs(call, first_attr + 2, "same")) {
+    a.before = MaxOf<int64_t>((out - 1) * a.stride + a.size - in, 0) / 2;
+  }
+  return a;
+}
+
+Pool MakePool(const penstock_call* call, int first_attr, const penstock_tensor* x,
+              const penstock_tensor* y) {
+  return {x->shape[0], x->shape[3], MakeAxis(call, first_attr, 0, x->shape[1], y->shape[1]),
+          MakeAxis(call, first_attr, 1, x->shape[2], y->shape[2])};
+}
+
+// body(window, offset of the output pixel) for every output pixel of one image's row.
+template <class Body>
+void ForEachWindow(const Pool& pool, int64_t row, Body&& body) {
+  for (int64_t j = 0; j < pool.w.out; ++j) {
+    body(Window{pool.h.Begin(row), pool.h.End(row), pool.w.Begin(j), pool.w.End(j)},
+         (row * pool.w.out + j) * pool.channels);
+  }
+}
+
+// fold(accumulator, x) over a window; a window is never empty.
+template <class Load, class Fold>
+auto FoldWindow(const Pool& pool, const Window& window, Load&& load, Fold&& fold) {
+  auto acc = load((window.top * pool.w.in + window.left) * pool.channels);
+  for (int64_t i = window.top; i < window.bottom; ++i) {
+    for (int64_t j = window.left + (i == window.top); j < window.right; ++j) {
+      acc = fold(acc, load((i * pool.w.in + j) * pool.channels));
+    }
+  }
+  return acc;
+}
+
+// y = finish(fold over the window, window size).
+template <class Fold, class Finish>
+int Forward(penstock_call* call, Fold fold, Finish finish) {
+  const Pool pool = MakePool(call, 0, call->inputs[0], call->outputs[0]);
+  const float* x = Input<float>(call, 0);
+  float* y = Output<float>(call, 0);
+  const auto row = [&](int64_t index) {
+    const float* image = x + index / pool.h.out * pool.InputSize();
+    float* out = y + index / pool.h.out * pool.OutputSize();
+    ForEachWindow(pool, index % pool.h.out, [&](const Window& window, int64_t at) {
+      ForVectors(
+          pool.channels,
+          [&](int64_t c) {
+            const auto load = [&](int64_t offset) { return Load(image + offset + c); };
+            Store(out + at + c, finish(FoldWindow(pool, window, load, fold), window.Size()));
+          },
+          [&](int64_t c, int64_t n) {
+            const auto load = [&](int64_t offset) { return LoadPartial(image + offset + c, n); };
+            StorePartial(out + at + c, finish(FoldWindow(pool, window, load, fold), window.Size()),
+                         n);
+          });
+    });
+  };
+  const int64_t cost = pool.h.stride * pool.w.in * pool.channels;
+  return ParallelFor(call, pool.batch * pool.h.out, Grain(cost), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) row(i);
+  });
+}
+
+// Clears dx and hands every output pixel to body(image, window, offset): windows may overlap, so an image is one task.
+template <class Body>
+int Backward(penstock_call* call, const Pool& pool, float* dx, Body&& body) {
+  return ParallelFor(call, pool.batch, Grain(pool.InputSize()), [&](int64_t begin, int64_t end) {
+    for (int64_t n = begin; n < end; ++n) {
+      memset(dx + n * pool.InputSize(), 0, static_cast<size_t>(pool.InputSize()) * sizeof(float));
+      for (int64_t i = 0; i < pool.h.out; ++i) {
+        ForEachWindow(pool, i, [&](const Window& window, int64_t at) { body(n, window, at); });
+      }
+    }
+  });
+}
+
+// Adds dy to dx where x holds the window's first maximum; `access` loads and stores a vector or a part of one.
+template <class Access>
+void AddToFirstMaximum(const Pool& pool, const Window& window, const Access& access, const float* x,
+                       Vf y, Vf dy, float* dx) {
+  Vi open = Vi{} - 1;
+  for (int64_t i = window.top; i < window.bottom; ++i) {
+    for (int64_t j = window.left; j < window.right; ++j) {
+      const int64_t at = (i * pool.w.in + j) * pool.channels;
+      const Vf v = access.Load(x + at);
+      const Vi hit = open & ((v == y) | ((v != v) & (y != y)));
+      open &= ~hit;
+      access.Store(dx + at, access.Load(dx + at) + (hit ? dy : Vf{}));
+    }
+  }
+}
+
+struct FullAccess {
+  Vf Load(const float* p) const { return PENSTOCK_ISA::Load(p); }
+  void Store(float* p, Vf v) const { PENSTOCK_ISA::Store(p, v); }
+};
+
+struct PartialAccess {
+  int64_t n;
+  Vf Load(const float* p) const { return LoadPartial(p, n); }
+  void Store(float* p, Vf v) const { StorePartial(p, v, n); }
+};
+
+void AddEverywhere(const Pool& pool, const Window& window, const float* dy, float* dx) {
+  const float scale = 1.0f / static_cast<float>(window.Size());
+  for (int64_t i = window.top; i < window.bottom; ++i) {
+    for (int64_t j = window.left; j < window.right; ++j) {
+      float* to = dx + (i * pool.w.in + j) * pool.channels;
+      for (int64_t c = 0; c < pool.channels; ++c) to[c] += dy[c] * scale;
+    }
+  }
+}
+
+}  // namespace
+
+int MaxPool2d(penstock_call* call) {
+  return Forward(call, [](Vf a, Vf b) { return Maximum(a, b); }, [](Vf a, int64_t) { return a; });
+}
+
+int AvgPool2d(penstock_call* call) {
+  return Forward(
+      call, [](Vf a, Vf b) { return a + b; },
+      [](Vf sum, int64_t size) { return sum * (1.0f / static_cast<float>(size)); });
+}
+
+int MaxPool2dGrad(penstock_call* call) {
+  const Pool pool = MakePool(call, 0, call->inputs[0], call->inputs[1]);
+  const float *x = Input<float>(call, 0), *y = Input<float>(call, 1), *dy = Input<float>(call, 2);
+  float* dx = Output<float>(call, 0);
+  return Backward(call, pool, dx, [&](int64_t image, const Window& window, int64_t at) {
+    const int64_t in = image * pool.InputSize(), out = image * pool.OutputSize() + at;
+    ForVectors(
+        pool.channels,
+        [&](int64_t c) {
+          AddToFirstMaximum(pool, window, FullAccess(), x + in + c, Load(y + out + c),
+                            Load(dy + out + c), dx + in + c);
+        },
+        [&](int64_t c, int64_t n) {
+          AddToFirstMaximum(pool, window, PartialAccess{n}, x + in + c, LoadPartial(y + out + c, n),
+                            LoadPartial(dy + out + c, n), dx + in + c);
+        });
+  });
+}
+
+int AvgPool2dGrad(penstock_call* call) {
+  const Pool pool = MakePool(call, 1, call->outputs[0], call->inputs[0]);
+  const float* dy = Input<float>(call, 0);
+  float* dx = Output<float>(call, 0);
+  return Backward(call, pool, dx, [&](int64_t image, const Window& window, int64_t at) {
+    AddEverywhere(pool, window, dy + image * pool.OutputSize() + at, dx + image * pool.InputSize());
+  });
+}
+
+}  // namespace penstock::cpu::PENSTOCK_ISA

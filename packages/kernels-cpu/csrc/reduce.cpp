@@ -1,0 +1,324 @@
+// Reductions. A reduction over any axes becomes passes over a dense [outer, size, inner], innermost axes first; rows are
+// folded in chunks fixed by the shape, so that the result never depends on the number of threads.
+#include "columns.h"
+#include "rows.h"
+
+namespace penstock::cpu::PENSTOCK_ISA {
+namespace {
+
+template <class T>
+struct Limits;
+template <>
+struct Limits<float> {
+  static constexpr float kLowest = -INFINITY, kHighest = INFINITY;
+};
+template <>
+struct Limits<int32_t> {
+  static constexpr int32_t kLowest = INT32_MIN, kHighest = INT32_MAX;
+};
+template <>
+struct Limits<int64_t> {
+  static constexpr int64_t kLowest = INT64_MIN, kHighest = INT64_MAX;
+};
+template <>
+struct Limits<uint8_t> {
+  static constexpr uint8_t kLowest = 0, kHighest = 1;  // bools
+};
+
+template <class T>
+struct SumFold {
+  static constexpr T kInitial = 0;
+  template <class V>
+  V operator()(V a, V b) const {
+    return a + b;
+  }
+};
+
+template <class T>
+struct ProdFold {
+  static constexpr T kInitial = 1;
+  template <class V>
+  V operator()(V a, V b) const {
+    return a * b;
+  }
+};
+
+template <class T>
+struct MaxFold {
+  static constexpr T kInitial = Limits<T>::kLowest;
+  template <class V>
+  V operator()(V a, V b) const {
+    return Maximum(a, b);
+  }
+};
+
+template <class T>
+struct MinFold {
+  static constexpr T kInitial = Limits<T>::kHighest;
+  template <class V>
+  V operator()(V a, V b) const {
+    return Minimum(a, b);
+  }
+};
+
+// ---- one pass ----
+
+// Folds contiguous elements; four accumulators hide the latency and keep long sums accurate.
+template <class T, class Fold>
+T FoldRow(const T* x, int64_t n) {
+  constexpr int kStep = Lane<T>::kCount;
+  const Fold fold;
+  typename Lane<T>::V acc[4];
+  for (auto& a : acc) a = Lane<T>::Splat(Fold::kInitial);
+  int64_t i = 0;
+  for (; i + 4 * kStep <= n; i += 4 * kStep) {
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) acc[j] = fold(acc[j], Load(x + i + j * kStep));
+  }
+  for (; i + kStep <= n; i += kStep) acc[0] = fold(acc[0], Load(x + i));
+  const auto all = fold(fold(acc[0], acc[1]), fold(acc[2], acc[3]));
+  if constexpr (kStep == 1) {
+    return all;
+  } else {
+    return Across(i < n ? fold(all, LoadPartial(x + i, n - i, Fold::kInitial)) : all, fold);
+  }
+}
+
+// out[c] = fold over rows of x[row, c].
+template <class T, class Fold>
+void FoldColumns(const T* x, int64_t rows, int64_t cols, int64_t row_step, T* out) {
+  constexpr int kStep = Lane<T>::kCount;
+  const Fold fold;
+  int64_t c = 0;
+  for (; c + kStep <= cols; c += kStep) {
+    auto acc = Lane<T>::Splat(Fold::kInitial);
+    for (int64_t r = 0; r < rows; ++r) acc = fold(acc, Load(x + r * row_step + c));
+    Store(out + c, acc);
+  }
+  if constexpr (kStep > 1) {
+    if (c == cols) return;
+    auto acc = Lane<T>::Splat(Fold::kInitial);
+    for (int64_t r = 0; r < rows; ++r) acc = fold(acc, LoadPartial(x + r * row_step + c, cols - c));
+    StorePartial(out + c, acc, cols - c);
+  }
+}
+
+constexpr int64_t kFoldChunk = 16 * 1024;
+constexpr int64_t kColumnBlock = 256;
+
+// out[o] = fold of x[o, :]: long rows in chunks, whose results are folded again.
+template <class T, class Fold>
+int FoldRows(penstock_call* call, const T* x, int64_t outer, int64_t size, T* out) {
+  const int64_t chunks = CeilDiv(size, kFoldChunk);
+  T* partial = out;
+  if (chunks > 1) {
+    partial = Scratch<T>(call, outer * chunks);
+    if (partial == nullptr) return PENSTOCK_NO_MEMORY;
+  }
+  const int64_t pieces = MaxOf<int64_t>(1, chunks);
+  const int status = ParallelFor(
+      call, outer * pieces, Grain(MinOf(size, kFoldChunk)), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          const int64_t first = i % pieces * kFoldChunk;
+          partial[i] =
+              FoldRow<T, Fold>(x + i / pieces * size + first, MinOf(kFoldChunk, size - first));
+        }
+      });
+  if (status != PENSTOCK_OK || chunks <= 1) return status;
+  return FoldRows<T, Fold>(call, partial, outer, chunks, out);
+}
+
+// out[o, :] = fold over s of x[o, s, :], in chunks of s and blocks of columns.
+template <class T, class Fold>
+int FoldMiddle(penstock_call* call, const T* x, int64_t outer, int64_t size, int64_t inner,
+               T* out) {
+  const int64_t per_chunk = MinOf<int64_t>(512, Grain(inner, kFoldChunk * 2));
+  const int64_t chunks = MaxOf<int64_t>(1, CeilDiv(size, per_chunk));
+  const int64_t blocks = CeilDiv(inner, kColumnBlock);
+  T* partial = out;
+  if (chunks > 1) {
+    partial = Scratch<T>(call, outer * chunks * inner);
+    if (partial == nullptr) return PENSTOCK_NO_MEMORY;
+  }
+  const int64_t cost = MinOf(per_chunk, size) * MinOf(inner, kColumnBlock);
+  const int status =
+      ParallelFor(call, outer * chunks * blocks, Grain(cost), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          const int64_t col = i % blocks * kColumnBlock, chunk = i / blocks % chunks;
+          const int64_t o = i / blocks / chunks, first = chunk * per_chunk;
+          FoldColumns<T, Fold>(x + (o * size + first) * inner + col, MinOf(per_chunk, size - first),
+                               MinOf(kColumnBlock, inner - col), inner,
+                               partial + (o * chunks + chunk) * inner + col);
+        }
+      });
+  if (status != PENSTOCK_OK || chunks == 1) return status;
+  return FoldMiddle<T, Fold>(call, partial, outer, chunks, inner, out);
+}
+
+template <class T, class Fold>
+int FoldPass(penstock_call* call, const T* x, int64_t outer, int64_t size, int64_t inner, T* out) {
+  if (inner == 1) return FoldRows<T, Fold>(call, x, outer, size, out);
+  return FoldMiddle<T, Fold>(call, x, outer, size, inner, out);
+}
+
+// Sums over leading axes (bias gradients) are common enough for a faster way.
+template <>
+int FoldPass<float, SumFold<float>>(penstock_call* call, const float* x, int64_t outer,
+                                    int64_t size, int64_t inner, float* out) {
+  if (inner == 1) return FoldRows<float, SumFold<float>>(call, x, outer, size, out);
+  if (outer > 1) return FoldMiddle<float, SumFold<float>>(call, x, outer, size, inner, out);
+  return SumColumns<1>(call, size, inner, MatrixRows{x, inner}, out);
+}
+
+// ---- all passes ----
+
+// The input's dimensions in groups that are kept or reduced together.
+struct Groups {
+  int count = 0;
+  int64_t size[kMaxDims];
+  bool reduced[kMaxDims];
+
+  Groups(const penstock_tensor* x, const penstock_call* call) {
+    for (int d = 0; d < x->ndim; ++d) Add(x->shape[d], IsReduced(call, d));
+  }
+
+ private:
+  static bool IsReduced(const penstock_call* call, int d) {
+    if (IsNone(call, 0)) return true;
+    const Ints axes = IntsAttr(call, 0);
+    for (int i = 0; i < axes.size; ++i) {
+      if (axes[i] == d) return true;
+    }
+    return false;
+  }
+
+  void Add(int64_t n, bool is_reduced) {
+    if (count > 0 && reduced[count - 1] == is_reduced) {
+      size[count - 1] *= n;
+    } else {
+      size[count] = n;
+      reduced[count++] = is_reduced;
+    }
+  }
+};
+
+template <class T, class Fold>
+int Reduce(penstock_call* call) {
+  Groups groups(call->inputs[0], call);
+  const T* x = Input<T>(call, 0);
+  T* out = Output<T>(call, 0);
+  int passes = 0;
+  for (int g = 0; g < groups.count; ++g) passes += groups.reduced[g];
+  if (passes == 0) {
+    memcpy(out, x, static_cast<size_t>(Count(call->inputs[0])) * sizeof(T));
+    return PENSTOCK_OK;
+  }
+  int64_t inner = 1;
+  for (int g = groups.count - 1; g >= 0; --g) {
+    if (!groups.reduced[g]) {
+      inner *= groups.size[g];
+      continue;
+    }
+    int64_t outer = 1;
+    for (int before = 0; before < g; ++before) outer *= groups.size[before];
+    T* to = --passes == 0 ? out : Scratch<T>(call, outer * inner);
+    if (to == nullptr) return PENSTOCK_NO_MEMORY;
+    const int status = FoldPass<T, Fold>(call, x, outer, groups.size[g], inner, to);
+    if (status != PENSTOCK_OK) return status;
+    x = to;
+  }
+  return PENSTOCK_OK;
+}
+
+template <template <class> class Fold>
+int ReduceNumbers(penstock_call* call) {
+  switch (TypeKey(call->inputs[0])) {
+    case kF32:
+      return Reduce<float, Fold<float>>(call);
+    case kI32:
+      return Reduce<int32_t, Fold<int32_t>>(call);
+    default:
+      return Reduce<int64_t, Fold<int64_t>>(call);
+  }
+}
+
+// ---- argmax, argmin ----
+
+// Whether b displaces a: strictly better, or the first NaN.
+template <bool kMax, class T>
+bool Displaces(T b, T a) {
+  return (kMax ? b > a : b < a) || (b != b && a == a);
+}
+
+template <bool kMax, class T>
+int64_t FirstBest(const T* x, int64_t n) {
+  const T best = kMax ? FoldRow<T, MaxFold<T>>(x, n) : FoldRow<T, MinFold<T>>(x, n);
+  for (int64_t i = 0; i < n; ++i) {
+    if (x[i] == best || x[i] != x[i]) return i;
+  }
+  return 0;
+}
+
+template <bool kMax, class T>
+int64_t FirstBest(const T* x, int64_t n, int64_t step) {
+  int64_t best = 0;
+  for (int64_t i = 1; i < n; ++i) {
+    if (Displaces<kMax>(x[i * step], x[best * step])) best = i;
+  }
+  return best;
+}
+
+template <bool kMax, class T>
+int ArgBestOf(penstock_call* call) {
+  const penstock_tensor* x = call->inputs[0];
+  int64_t size = Count(x), inner = 1, outer = 1;
+  if (!IsNone(call, 0)) {
+    const AxisView view(x, IntAttr(call, 0));
+    size = view.size, inner = view.inner, outer = view.outer;
+  }
+  if (size == 0 && outer * inner > 0) return Fail(call, "%s of an empty axis", call->op);
+  const T* data = Data<const T>(x);
+  int64_t* out = Output<int64_t>(call, 0);
+  return ParallelFor(call, outer * inner, Grain(size), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const T* row = data + i / inner * size * inner + i % inner;
+      out[i] = inner == 1 ? FirstBest<kMax>(row, size) : FirstBest<kMax>(row, size, inner);
+    }
+  });
+}
+
+template <bool kMax>
+int ArgBest(penstock_call* call) {
+  switch (TypeKey(call->inputs[0])) {
+    case kF32:
+      return ArgBestOf<kMax, float>(call);
+    case kI32:
+      return ArgBestOf<kMax, int32_t>(call);
+    default:
+      return ArgBestOf<kMax, int64_t>(call);
+  }
+}
+
+}  // namespace
+
+int Sum(penstock_call* call) { return ReduceNumbers<SumFold>(call); }
+int Prod(penstock_call* call) { return ReduceNumbers<ProdFold>(call); }
+int Max(penstock_call* call) { return ReduceNumbers<MaxFold>(call); }
+int Min(penstock_call* call) { return ReduceNumbers<MinFold>(call); }
+int Any(penstock_call* call) { return Reduce<uint8_t, MaxFold<uint8_t>>(call); }
+int All(penstock_call* call) { return Reduce<uint8_t, MinFold<uint8_t>>(call); }
+int ArgMax(penstock_call* call) { return ArgBest<true>(call); }
+int ArgMin(penstock_call* call) { return ArgBest<false>(call); }
+
+int Mean(penstock_call* call) {
+  const int status = Reduce<float, SumFold<float>>(call);
+  if (status != PENSTOCK_OK) return status;
+  float* out = Output<float>(call, 0);
+  const int64_t n = Count(call->outputs[0]);
+  const double count =
+      n > 0 ? static_cast<double>(Count(call->inputs[0])) / static_cast<double>(n) : 0.0;
+  for (int64_t i = 0; i < n; ++i) out[i] = static_cast<float>(out[i] / count);
+  return PENSTOCK_OK;
+}
+
+}  // namespace penstock::cpu::PENSTOCK_ISA

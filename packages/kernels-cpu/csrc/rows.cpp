@@ -1,0 +1,41 @@
+// The table of kernel rows of one instruction set.
+#include "rows.h"
+
+#include "plugin.h"
+
+#define STRING_OF(x) #x
+#define STRING(x) STRING_OF(x)
+
+// Signatures too long for kernels.def.
+#define ANY "bool i8 i16 i32 i64 u8 u16 u32 u64 f16 bf16 f32 f64"
+#define COMPARED "f32,f32->bool i32,i32->bool i64,i64->bool u8,u8->bool bool"
+#define EACH(X)                                                                            \
+  X("bool")                                                                                \
+  X("i8") X("i16") X("i32") X("i64") X("u8") X("u16") X("u32") X("u64") X("f16") X("bf16") \
+      X("f32") X("f64")
+#define CHOSEN_ONE(t) "bool," t "," t "->" t " "
+#define CHOSEN EACH(CHOSEN_ONE)
+#define TAKEN_ONE(t) t ",i32->" t " " t ",i64->" t " "
+#define TAKEN EACH(TAKEN_ONE)
+#define CASTS_OF(t) t "->f32 " t "->f64 " t "->i32 " t "->i64 " t "->u8 " t "->bool "
+#define CASTS \
+  CASTS_OF("f32") CASTS_OF("f64") CASTS_OF("i32") CASTS_OF("i64") CASTS_OF("u8") CASTS_OF("bool")
+
+namespace penstock::cpu::PENSTOCK_ISA {
+namespace {
+
+constexpr int8_t kInPlaceFirst[] = {0, 0, -1};
+constexpr int8_t kInPlaceEither[] = {0, 0, 0, 1, -1};
+constexpr int8_t kInPlaceAdam[] = {0, 0, 1, 1, 2, 2, -1};
+
+constexpr Row kRows[] = {
+#define ROW(op, dtypes, function, inplace) {#op, dtypes, function, inplace},
+#include "kernels.def"
+#undef ROW
+};
+
+}  // namespace
+
+RowTable Rows() { return {STRING(PENSTOCK_ISA), kRows, sizeof(kRows) / sizeof(kRows[0])}; }
+
+}  // namespace penstock::cpu::PENSTOCK_ISA

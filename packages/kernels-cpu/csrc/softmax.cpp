@@ -1,0 +1,139 @@
+// Softmax, its logarithm, and the cross-entropy of its result.
+#include "rows.h"
+#include "vec_math.h"
+
+namespace penstock::cpu::PENSTOCK_ISA {
+namespace {
+
+constexpr int64_t kMathChunk = 16 * 1024;
+
+float RowMax(const float* x, int64_t n) {
+  Vf best = Splat(-INFINITY);
+  ForVectors(
+      n, [&](int64_t i) { best = Maximum(best, Load(x + i)); },
+      [&](int64_t i, int64_t rest) { best = Maximum(best, LoadPartial(x + i, rest, -INFINITY)); });
+  return Across(best, [](float a, float b) { return Maximum(a, b); });
+}
+
+// The sum of exp(x - shift); y, if given, receives the terms.
+float RowExp(const float* x, int64_t n, float shift, float* y) {
+  Vf sum = {};
+  ForVectors(
+      n,
+      [&](int64_t i) {
+        const Vf e = Exp(Load(x + i) - shift);
+        if (y) Store(y + i, e);
+        sum += e;
+      },
+      [&](int64_t i, int64_t rest) {
+        const Vf e = Exp(LoadPartial(x + i, rest, -INFINITY) - shift);
+        if (y) StorePartial(y + i, e, rest);
+        sum += e;
+      });
+  return Across(sum, [](float a, float b) { return a + b; });
+}
+
+void SoftmaxRow(const float* x, int64_t n, float* y) {
+  const float scale = 1.0f / RowExp(x, n, RowMax(x, n), y);
+  for (int64_t i = 0; i < n; ++i) y[i] *= scale;
+}
+
+void LogSoftmaxRow(const float* x, int64_t n, float* y) {
+  const float max = RowMax(x, n);
+  const float log_sum = logf(RowExp(x, n, max, nullptr));
+  for (int64_t i = 0; i < n; ++i) y[i] = (x[i] - max) - log_sum;
+}
+
+// One vector of columns (n of them) along an axis whose elements lie `step` apart.
+template <bool kLog>
+void Columns(const float* x, int64_t size, int64_t step, int64_t n, float* y) {
+  const auto load = [&](const float* p) { return n == kLanes ? Load(p) : LoadPartial(p, n); };
+  const auto store = [&](float* p, Vf v) { n == kLanes ? Store(p, v) : StorePartial(p, v, n); };
+  Vf max = Splat(-INFINITY), sum = {};
+  for (int64_t i = 0; i < size; ++i) max = Maximum(max, load(x + i * step));
+  for (int64_t i = 0; i < size; ++i) sum += Exp(load(x + i * step) - max);
+  const Vf log_sum = Log(sum);
+  for (int64_t i = 0; i < size; ++i) {
+    const Vf d = load(x + i * step) - max;
+    store(y + i * step, kLog ? d - log_sum : Exp(d) / sum);
+  }
+}
+
+template <bool kLog>
+int AlongAxis(penstock_call* call) {
+  const AxisView view(call->inputs[0], IntAttr(call, 0));
+  const float* x = Input<float>(call, 0);
+  float* y = Output<float>(call, 0);
+  if (view.inner == 1) {
+    return ParallelFor(call, view.outer, Grain(view.size, kMathChunk),
+                       [&](int64_t begin, int64_t end) {
+                         for (int64_t i = begin; i < end; ++i) {
+                           const auto row = kLog ? LogSoftmaxRow : SoftmaxRow;
+                           row(x + i * view.size, view.size, y + i * view.size);
+                         }
+                       });
+  }
+  const int64_t blocks = CeilDiv(view.inner, kLanes);
+  return ParallelFor(call, view.outer * blocks, Grain(view.size * kLanes, kMathChunk),
+                     [&](int64_t begin, int64_t end) {
+                       for (int64_t i = begin; i < end; ++i) {
+                         const int64_t col = i % blocks * kLanes;
+                         const int64_t at = i / blocks * view.size * view.inner + col;
+                         Columns<kLog>(x + at, view.size, view.inner,
+                                       MinOf<int64_t>(kLanes, view.inner - col), y + at);
+                       }
+                     });
+}
+
+int64_t Label(const penstock_tensor* labels, int64_t i) {
+  return labels->dtype.bits == 32 ? Data<const int32_t>(labels)[i] : Data<const int64_t>(labels)[i];
+}
+
+}  // namespace
+
+int Softmax(penstock_call* call) { return AlongAxis<false>(call); }
+
+int LogSoftmax(penstock_call* call) { return AlongAxis<true>(call); }
+
+int SoftmaxCrossEntropy(penstock_call* call) {
+  const penstock_tensor* labels = call->inputs[1];
+  const int64_t rows = Count(labels), classes = call->inputs[0]->shape[call->inputs[0]->ndim - 1];
+  for (int64_t i = 0; i < rows; ++i) {
+    const int64_t label = Label(labels, i);
+    if (label < 0 || label >= classes) {
+      return Fail(call, "softmax_cross_entropy: label %lld at position %lld is outside 0..%lld",
+                  static_cast<long long>(label), static_cast<long long>(i),
+                  static_cast<long long>(classes - 1));
+    }
+  }
+  const float* logits = Input<float>(call, 0);
+  float *loss = Output<float>(call, 0), *probabilities = Output<float>(call, 1);
+  return ParallelFor(call, rows, Grain(classes, kMathChunk), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const float* x = logits + i * classes;
+      float* p = probabilities + i * classes;
+      const float max = RowMax(x, classes), sum = RowExp(x, classes, max, p);
+      loss[i] = logf(sum) - (x[Label(labels, i)] - max);
+      const float scale = 1.0f / sum;
+      for (int64_t c = 0; c < classes; ++c) p[c] *= scale;
+    }
+  });
+}
+
+int SoftmaxCrossEntropyGrad(penstock_call* call) {
+  const penstock_tensor* labels = call->inputs[1];
+  const int64_t rows = Count(labels), classes = call->inputs[0]->shape[call->inputs[0]->ndim - 1];
+  const float *probabilities = Input<float>(call, 0), *dloss = Input<float>(call, 2);
+  float* dlogits = Output<float>(call, 0);
+  return ParallelFor(call, rows, Grain(classes), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const float *p = probabilities + i * classes, scale = dloss[i];
+      float* d = dlogits + i * classes;
+      for (int64_t c = 0; c < classes; ++c) d[c] = p[c] * scale;
+      const int64_t label = Label(labels, i);
+      if (label >= 0 && label < classes) d[label] -= scale;
+    }
+  });
+}
+
+}  // namespace penstock::cpu::PENSTOCK_ISA
