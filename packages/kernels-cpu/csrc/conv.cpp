@@ -49,7 +49,7 @@ Conv MakeConv(const penstock_call* call, int first_attr, const int64_t* x, const
 
 struct Image {
   const float* data;
-  int64_t h, w;        // of a stored image, padding included
+  int64_t h, w;         // of a stored image, padding included
   int64_t top, bottom;  // the rows outside are zeros
 };
 
@@ -88,28 +88,33 @@ void PlaceOne(const float* x, int64_t h, int64_t w, int64_t c, const Placement& 
   }
 }
 
-// Copies images [n, h, w, c] into larger ones of zeros; data is NULL when memory ran out.
-Image Place(penstock_call* call, const float* x, int64_t n, int64_t h, int64_t w, int64_t c,
-            const Placement& p, int* status) {
+// Copies images [n, h, w, c] into larger ones of zeros.
+int Place(penstock_call* call, const float* x, int64_t n, int64_t h, int64_t w, int64_t c,
+          const Placement& p, float* out) {
   const int64_t size = p.h * p.w * c;
-  float* out = Scratch<float>(call, n * size);
-  *status = PENSTOCK_NO_MEMORY;
-  if (out == nullptr) return {};
-  *status = ParallelFor(call, n, Grain(size), [&](int64_t begin, int64_t end) {
+  return ParallelFor(call, n, Grain(size), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) PlaceOne(x + i * h * w * c, h, w, c, p, out + i * size);
   });
-  return {out, p.h, p.w, MaxOf<int64_t>(0, p.top), MinOf(p.h, p.top + (h - 1) * p.step_h + 1)};
 }
 
-// The input of a convolution, padded where a window leaves it.
-Image PaddedInput(penstock_call* call, const Conv& conv, const float* x, int* status) {
+// h: the rows of the images that were placed.
+Image PlacedImage(const float* data, int64_t h, const Placement& p) {
+  return {data, p.h, p.w, MaxOf<int64_t>(0, p.top), MinOf(p.h, p.top + (h - 1) * p.step_h + 1)};
+}
+
+// Where the images of a convolution's input go when windows leave them; NeedsPadding tells whether they do.
+Placement PaddedPlacement(const Conv& conv) {
   const Axis &h = conv.h, &w = conv.w;
-  const int64_t need_h = (h.out - 1) * h.stride + h.Reach() + 1;
-  const int64_t need_w = (w.out - 1) * w.stride + w.Reach() + 1;
-  *status = PENSTOCK_OK;
-  if (h.before == 0 && w.before == 0 && need_h <= h.in && need_w <= w.in) return {x, h.in, w.in, 0, h.in};
-  return Place(call, x, conv.batch, h.in, w.in, conv.in_channels,
-               {need_h, need_w, h.before, w.before, 1, 1}, status);
+  return {(h.out - 1) * h.stride + h.Reach() + 1,
+          (w.out - 1) * w.stride + w.Reach() + 1,
+          h.before,
+          w.before,
+          1,
+          1};
+}
+
+bool NeedsPadding(const Conv& conv, const Placement& padded) {
+  return conv.h.before != 0 || conv.w.before != 0 || padded.h > conv.h.in || padded.w > conv.w.in;
 }
 
 // ---- the product ----
@@ -213,6 +218,27 @@ int Convolve(penstock_call* call, Conv conv, Image image, const float* filter, f
                      });
 }
 
+// Floats of placed images at a time: they should still be in the cache when they are read.
+constexpr int64_t kPlacedAtOnce = 512 * 1024;
+
+// The same for images that need room, a few at a time.
+int ConvolvePlaced(penstock_call* call, Conv conv, const float* x, int64_t h, int64_t w,
+                   const Placement& placement, const float* filter, float* y) {
+  const int64_t batch = conv.batch, c = conv.in_channels;
+  const int64_t group = MinOf(batch, Grain(placement.h * placement.w * c, kPlacedAtOnce));
+  float* room = Scratch<float>(call, group * placement.h * placement.w * c);
+  if (room == nullptr) return PENSTOCK_NO_MEMORY;
+  for (int64_t first = 0; first < batch; first += group) {
+    conv.batch = MinOf(group, batch - first);
+    int status = Place(call, x + first * h * w * c, conv.batch, h, w, c, placement, room);
+    if (status != PENSTOCK_OK) return status;
+    status = Convolve(call, conv, PlacedImage(room, h, placement), filter,
+                      y + first * conv.h.out * conv.w.out * conv.out_channels);
+    if (status != PENSTOCK_OK) return status;
+  }
+  return PENSTOCK_OK;
+}
+
 // ---- input gradient ----
 
 // The filter of the convolution that computes the input's gradient: mirrored, and with the channels of every group
@@ -261,12 +287,10 @@ int InputGradient(penstock_call* call, const Conv& conv, const float* dy, const 
                             conv.w.stride};
   const bool as_it_is = spread.h == conv.h.out && spread.w == conv.w.out && spread.top == 0 &&
                         spread.left == 0 && spread.step_h == 1 && spread.step_w == 1;
-  Image image = {dy, conv.h.out, conv.w.out, 0, conv.h.out};
   if (!as_it_is) {
-    image = Place(call, dy, conv.batch, conv.h.out, conv.w.out, conv.out_channels, spread, &status);
-    if (status != PENSTOCK_OK) return status;
+    return ConvolvePlaced(call, gradient, dy, conv.h.out, conv.w.out, spread, packed, dx);
   }
-  return Convolve(call, gradient, image, packed, dx);
+  return Convolve(call, gradient, {dy, conv.h.out, conv.w.out, 0, conv.h.out}, packed, dx);
 }
 
 // ---- filter gradient ----
@@ -361,9 +385,12 @@ int Conv2d(penstock_call* call) {
   int status;
   const float* filter = PackFilter(call, conv, Input<float>(call, 1), &status);
   if (status != PENSTOCK_OK) return status;
-  const Image image = PaddedInput(call, conv, Input<float>(call, 0), &status);
-  if (status != PENSTOCK_OK) return status;
-  return Convolve(call, conv, image, filter, y);
+  const float* x = Input<float>(call, 0);
+  const Placement padded = PaddedPlacement(conv);
+  if (NeedsPadding(conv, padded)) {
+    return ConvolvePlaced(call, conv, x, conv.h.in, conv.w.in, padded, filter, y);
+  }
+  return Convolve(call, conv, {x, conv.h.in, conv.w.in, 0, conv.h.in}, filter, y);
 }
 
 int Conv2dInputGrad(penstock_call* call) {
@@ -382,8 +409,16 @@ int Conv2dFilterGrad(penstock_call* call) {
     return PENSTOCK_OK;
   }
   int status;
-  const Image image = PaddedInput(call, conv, Data<float>(x), &status);
-  if (status != PENSTOCK_OK) return status;
+  Image image = {Data<float>(x), conv.h.in, conv.w.in, 0, conv.h.in};
+  const Placement padded = PaddedPlacement(conv);
+  if (NeedsPadding(conv, padded)) {
+    float* room = Scratch<float>(call, conv.batch * padded.h * padded.w * conv.in_channels);
+    if (room == nullptr) return PENSTOCK_NO_MEMORY;
+    status =
+        Place(call, image.data, conv.batch, conv.h.in, conv.w.in, conv.in_channels, padded, room);
+    if (status != PENSTOCK_OK) return status;
+    image = PlacedImage(room, conv.h.in, padded);
+  }
   const int64_t channels = RoundUp(conv.out_channels, kLanes);
   const float* gradient = WholeVectors(call, conv, Data<float>(dy), channels, &status);
   if (status != PENSTOCK_OK) return status;

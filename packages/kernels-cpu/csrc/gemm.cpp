@@ -9,12 +9,10 @@ static_assert(kTileRows <= kLanes, "PackRows transposes one block");
 // ---- the microkernel ----
 
 // B streams from L2: fetched this many steps of the inner dimension ahead.
-#ifndef PF
-#define PF 8
-#endif
-constexpr int64_t kPrefetch = PF;
+constexpr int64_t kPrefetch = 8;
 
-#define ALWAYS_INLINE inline __attribute__((always_inline))  // or the accumulators would travel through memory
+#define ALWAYS_INLINE \
+  inline __attribute__((always_inline))  // or the accumulators would travel through memory
 
 template <int kRows, int kVectors>
 ALWAYS_INLINE void StoreTile(const Tile& tile, const Vf (&acc)[kRows][kVectors], int cols) {
@@ -59,7 +57,8 @@ void ComputeTile(const Tile& tile, int cols) {
     const float* a = tile.a + (tile.a_offset ? tile.a_offset[segment] : 0);
     const float* b = tile.b + (tile.b_offset ? tile.b_offset[segment] : 0);
     // Every third row has a pointer of its own: the others are reached by addressing modes.
-    const float *a3 = a + 3 * a_row, *a6 = a + 6 * a_row, *a9 = a + 9 * a_row, *a12 = a + 12 * a_row;
+    const float *a3 = a + 3 * a_row, *a6 = a + 6 * a_row, *a9 = a + 9 * a_row,
+                *a12 = a + 12 * a_row;
     for (int64_t k = 0; k < tile.k; ++k) {
       if (!kUnitRows) asm("" : "+r"(a), "+r"(a3), "+r"(a6), "+r"(a9), "+r"(a12));
       const float* const row[] = {a, a3, a6, a9, a12};
@@ -184,7 +183,11 @@ void PackRows(Matrix a, int64_t rows, int64_t k, float* out) {
   }
   for (int64_t p = 0; p < k; ++p, out += rows) {
     const float* column = a.At(0, p);
-    for (int64_t i = 0; i < rows; ++i) out[i] = column[i * a.row];
+    if (rows < kLanes) {
+      StorePartial(out, LoadPartial(column, rows), rows);
+    } else {
+      Store(out, Load(column));
+    }
   }
 }
 

@@ -4,15 +4,12 @@
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {
-#ifndef KB
-#define KB 384
-#endif
 
-constexpr int64_t kBlockK = KB;  // a panel of A (k x kTileRows) stays in L1
+constexpr int64_t kBlockK = 384;  // a panel of A (k x kTileRows) stays in L1
 constexpr int64_t kBlockRows =
     12 * kTileRows;  // a parallel task: 12 panels of A, which stay in L2 ...
 constexpr int64_t kBlockCols = 6 * kTileCols;  // ... times 6 of B
-constexpr int64_t kTaskCost = 8 << 20;          // multiplications in a parallel task: 0.1 ms
+constexpr int64_t kTaskCost = 8 << 20;         // multiplications in a parallel task: 0.1 ms
 constexpr int64_t kMaxPacked = 4 << 20;  // floats packed at a time, over a batch of small products
 constexpr int64_t kPackChunk = 16 * 1024;
 
@@ -22,15 +19,25 @@ struct Batch {
   const int64_t *a_offset, *b_offset;
 };
 
+// The size of equal blocks that are at most `limit` long and whole multiples of `unit`, as `limit` is.
+int64_t EqualBlocks(int64_t n, int64_t limit, int64_t unit) {
+  return RoundUp(CeilDiv(n, CeilDiv(n, limit)), unit);
+}
+
 struct Product {
   int64_t m, n, k;
   Matrix a, b;
   float* c;
 };
 
-// The size of equal blocks that are at most `limit` long and whole multiples of `unit`, as `limit` is.
-int64_t EqualBlocks(int64_t n, int64_t limit, int64_t unit) {
-  return RoundUp(CeilDiv(n, CeilDiv(n, limit)), unit);
+// Packing pays when every packed element is used often enough. What the microkernel can read as it lies stays there
+// when the other side is narrow.
+constexpr int64_t kNarrow = 128;
+
+bool NeedsPackingA(const Product& p) { return p.a.row != 1 || p.n > kNarrow; }
+
+bool NeedsPackingB(const Product& p) {
+  return p.b.col != 1 || p.n % kLanes != 0 || p.m > kNarrow;  // B is read in whole vectors
 }
 
 int64_t PackedRowsSize(int64_t m, int64_t k) { return RoundUp(m, kTileRows) * k; }
@@ -47,7 +54,9 @@ class BlockProduct {
         packed_a_(packed_a),
         packed_b_(packed_b),
         size_a_(size_a),
-        size_b_(size_b) {}
+        size_b_(size_b),
+        pack_a_(NeedsPackingA(product)),
+        pack_b_(NeedsPackingB(product)) {}
 
   int Run(penstock_call* call, int64_t first, int64_t count, int64_t k0, int64_t k) {
     first_ = first;
@@ -60,7 +69,8 @@ class BlockProduct {
 
  private:
   int Pack(penstock_call* call, int64_t count) {
-    const int64_t panels_a = CeilDiv(p_.m, kTileRows), panels_b = CeilDiv(p_.n, kTileCols);
+    const int64_t panels_a = pack_a_ ? CeilDiv(p_.m, kTileRows) : 0;
+    const int64_t panels_b = pack_b_ ? CeilDiv(p_.n, kTileCols) : 0;
     const int64_t panels = panels_a + panels_b;
     return ParallelFor(
         call, count * panels, Grain(kTileCols * k_, kPackChunk), [&](int64_t begin, int64_t end) {
@@ -71,16 +81,28 @@ class BlockProduct {
         });
   }
 
+  const float* A(int64_t item, int64_t row) const {
+    return p_.a.At(row, k0_) + batch_.a_offset[first_ + item];
+  }
+
+  const float* B(int64_t item, int64_t col) const {
+    return p_.b.At(k0_, col) + batch_.b_offset[first_ + item];
+  }
+
+  float* PackedA(int64_t item, int64_t row) const { return packed_a_ + item * size_a_ + row * k_; }
+
+  float* PackedB(int64_t item, int64_t col) const { return packed_b_ + item * size_b_ + col * k_; }
+
   void PackPanelA(int64_t item, int64_t panel) {
     const int64_t row = panel * kTileRows;
-    const Matrix a = {p_.a.At(row, k0_) + batch_.a_offset[first_ + item], p_.a.row, p_.a.col};
-    PackRows(a, MinOf<int64_t>(kTileRows, p_.m - row), k_, packed_a_ + item * size_a_ + row * k_);
+    PackRows({A(item, row), p_.a.row, p_.a.col}, MinOf<int64_t>(kTileRows, p_.m - row), k_,
+             PackedA(item, row));
   }
 
   void PackPanelB(int64_t item, int64_t panel) {
     const int64_t col = panel * kTileCols;
-    const Matrix b = {p_.b.At(k0_, col) + batch_.b_offset[first_ + item], p_.b.row, p_.b.col};
-    PackCols(b, k_, MinOf<int64_t>(kTileCols, p_.n - col), packed_b_ + item * size_b_ + col * k_);
+    PackCols({B(item, col), p_.b.row, p_.b.col}, k_, MinOf<int64_t>(kTileCols, p_.n - col),
+             PackedB(item, col));
   }
 
   int Multiply(penstock_call* call, int64_t count) {
@@ -103,17 +125,17 @@ class BlockProduct {
     for (int64_t i = row; i < last_row; i += kTileRows) {
       const int64_t rows = MinOf<int64_t>(kTileRows, last_row - i);
       Tile tile = {};
-      tile.a = packed_a_ + item * size_a_ + i * k_;
+      tile.a = pack_a_ ? PackedA(item, i) : A(item, i);
       tile.a_row = 1;
-      tile.a_k = rows;
-      tile.b = packed_b_ + item * size_b_ + col * k_;
-      tile.b_k = kTileCols;
+      tile.a_k = pack_a_ ? rows : p_.a.col;
+      tile.b = pack_b_ ? PackedB(item, col) : B(item, col);
+      tile.b_k = pack_b_ ? kTileCols : p_.b.row;
       tile.k = k_;
       tile.segments = 1;
       tile.c = p_.c + (first_ + item) * p_.m * p_.n + i * p_.n + col;
       tile.c_row = p_.n;
       tile.accumulate = k0_ > 0;
-      RunTiles(tile, rows, cols, kTileCols * k_);
+      RunTiles(tile, rows, cols, pack_b_ ? kTileCols * k_ : kTileCols);
     }
   }
 
@@ -121,13 +143,14 @@ class BlockProduct {
   const Batch& batch_;
   float *packed_a_, *packed_b_;
   int64_t size_a_, size_b_;
+  bool pack_a_, pack_b_;
   int64_t first_ = 0, k0_ = 0, k_ = 0;
 };
 
 int Multiply(penstock_call* call, const Product& product, const Batch& batch) {
   const int64_t k_block = MinOf(kBlockK, product.k);
-  const int64_t size_a = PackedRowsSize(product.m, k_block);
-  const int64_t size_b = PackedColsSize(product.n, k_block);
+  const int64_t size_a = NeedsPackingA(product) ? PackedRowsSize(product.m, k_block) : 0;
+  const int64_t size_b = NeedsPackingB(product) ? PackedColsSize(product.n, k_block) : 0;
   const int64_t group =
       MinOf(batch.count, MaxOf<int64_t>(1, kMaxPacked / MaxOf<int64_t>(1, size_a + size_b)));
   float* packed = Scratch<float>(call, group * (size_a + size_b));

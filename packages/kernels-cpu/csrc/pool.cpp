@@ -90,12 +90,22 @@ int Forward(penstock_call* call, Fold fold, Finish finish) {
   });
 }
 
-// Clears dx and hands every output pixel to body(image, window, offset): windows may overlap, so an image is one task.
+// Whether every input pixel lies in exactly one window.
+bool Partitions(const Axis& axis) {
+  return axis.stride == axis.size && axis.before == 0 && axis.out * axis.size == axis.in;
+}
+
+bool Partitions(const Pool& pool) { return Partitions(pool.h) && Partitions(pool.w); }
+
+// Hands every output pixel to body(image, window, offset), after clearing dx unless all of it will be written. Windows
+// may overlap, so an image is one task.
 template <class Body>
-int Backward(penstock_call* call, const Pool& pool, float* dx, Body&& body) {
+int Backward(penstock_call* call, const Pool& pool, bool clear, float* dx, Body&& body) {
   return ParallelFor(call, pool.batch, Grain(pool.InputSize()), [&](int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; ++n) {
-      memset(dx + n * pool.InputSize(), 0, static_cast<size_t>(pool.InputSize()) * sizeof(float));
+      if (clear) {
+        memset(dx + n * pool.InputSize(), 0, static_cast<size_t>(pool.InputSize()) * sizeof(float));
+      }
       for (int64_t i = 0; i < pool.h.out; ++i) {
         ForEachWindow(pool, i, [&](const Window& window, int64_t at) { body(n, window, at); });
       }
@@ -103,10 +113,11 @@ int Backward(penstock_call* call, const Pool& pool, float* dx, Body&& body) {
   });
 }
 
-// Adds dy to dx where x holds the window's first maximum; `access` loads and stores a vector or a part of one.
+// Gives dy to dx where x holds the window's first maximum: by adding, or by writing all of the window. `access` loads
+// and stores a vector or a part of one.
 template <class Access>
-void AddToFirstMaximum(const Pool& pool, const Window& window, const Access& access, const float* x,
-                       Vf y, Vf dy, float* dx) {
+void ToFirstMaximum(bool add, const Pool& pool, const Window& window, const Access& access,
+                    const float* x, Vf y, Vf dy, float* dx) {
   Vi open = Vi{} - 1;
   for (int64_t i = window.top; i < window.bottom; ++i) {
     for (int64_t j = window.left; j < window.right; ++j) {
@@ -114,7 +125,8 @@ void AddToFirstMaximum(const Pool& pool, const Window& window, const Access& acc
       const Vf v = access.Load(x + at);
       const Vi hit = open & ((v == y) | ((v != v) & (y != y)));
       open &= ~hit;
-      access.Store(dx + at, access.Load(dx + at) + (hit ? dy : Vf{}));
+      const Vf share = hit ? dy : Vf{};
+      access.Store(dx + at, add ? access.Load(dx + at) + share : share);
     }
   }
 }
@@ -156,17 +168,18 @@ int MaxPool2dGrad(penstock_call* call) {
   const Pool pool = MakePool(call, 0, call->inputs[0], call->inputs[1]);
   const float *x = Input<float>(call, 0), *y = Input<float>(call, 1), *dy = Input<float>(call, 2);
   float* dx = Output<float>(call, 0);
-  return Backward(call, pool, dx, [&](int64_t image, const Window& window, int64_t at) {
+  const bool add = !Partitions(pool);
+  return Backward(call, pool, add, dx, [&](int64_t image, const Window& window, int64_t at) {
     const int64_t in = image * pool.InputSize(), out = image * pool.OutputSize() + at;
     ForVectors(
         pool.channels,
         [&](int64_t c) {
-          AddToFirstMaximum(pool, window, FullAccess(), x + in + c, Load(y + out + c),
-                            Load(dy + out + c), dx + in + c);
+          ToFirstMaximum(add, pool, window, FullAccess(), x + in + c, Load(y + out + c),
+                         Load(dy + out + c), dx + in + c);
         },
         [&](int64_t c, int64_t n) {
-          AddToFirstMaximum(pool, window, PartialAccess{n}, x + in + c, LoadPartial(y + out + c, n),
-                            LoadPartial(dy + out + c, n), dx + in + c);
+          ToFirstMaximum(add, pool, window, PartialAccess{n}, x + in + c,
+                         LoadPartial(y + out + c, n), LoadPartial(dy + out + c, n), dx + in + c);
         });
   });
 }
@@ -175,7 +188,7 @@ int AvgPool2dGrad(penstock_call* call) {
   const Pool pool = MakePool(call, 1, call->outputs[0], call->inputs[0]);
   const float* dy = Input<float>(call, 0);
   float* dx = Output<float>(call, 0);
-  return Backward(call, pool, dx, [&](int64_t image, const Window& window, int64_t at) {
+  return Backward(call, pool, true, dx, [&](int64_t image, const Window& window, int64_t at) {
     AddEverywhere(pool, window, dy + image * pool.OutputSize() + at, dx + image * pool.InputSize());
   });
 }

@@ -32,6 +32,16 @@ inline Vf Ceil(Vf x) { return -Floor(-x); }
 // 2^n for whole n in [-126, 127].
 inline Vf Pow2(Vf n) { return FromBits((__builtin_convertvector(n, Vi) + 127) << 23); }
 
+// y * 2^n for whole n in [-252, 254], in two steps: 2^n alone may overflow or be subnormal.
+inline Vf ScaleByPow2(Vf y, Vf n) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_scalef_ps(0xffff, y, n);  // the plain form warns in GCC 12
+#else
+  const Vf half = RoundSmall(n * 0.5f);
+  return y * Pow2(half) * Pow2(n - half);
+#endif
+}
+
 // Error below 1 ULP, subnormal results included.
 inline Vf Exp(Vf x) {
   const Vf low = Splat(-104.0f), high = Splat(89.0f);
@@ -43,8 +53,7 @@ inline Vf Exp(Vf x) {
   const Vf p = Polynomial(r, 1.9875691500e-4f, 1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f,
                           1.6666665459e-1f, 5.0000001201e-1f);
   const Vf y = p * (r * r) + r + 1.0f;
-  const Vf half = RoundSmall(n * 0.5f);  // in two steps: 2^n alone may overflow or be subnormal
-  return y * Pow2(half) * Pow2(n - half);
+  return ScaleByPow2(y, n);
 }
 
 // Error below 1 ULP.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "base/few.h"
+#include "base/thread_mode.h"
 #include "bindings/tree.h"
 
 // After Python.h, which nanobind includes.
@@ -42,6 +44,8 @@ struct Entry {
   TreeSpec outputs;
   std::vector<int> order;             // plan input i is leaf order[i] of the call
   std::vector<nb::object> keep_alive;  // static arguments that are known by address
+  bool flat = false;                   // positional tensors only, in this order: compared without building a key
+  std::vector<Aval> avals;
 };
 
 struct FunctionObject {
@@ -175,28 +179,55 @@ Entry make_entry(FunctionObject& f, PyObject* const* args, Py_ssize_t n, PyObjec
     entry.order.push_back(static_cast<int>(it - call.leaf_objects.begin()));
   }
   for (PyObject* o : call.by_address) entry.keep_alive.push_back(nb::borrow(o));
+  entry.flat = !kwnames && static_cast<size_t>(n) == entry.order.size();
+  for (size_t i = 0; i < entry.order.size(); ++i) {
+    entry.flat &= entry.order[i] == static_cast<int>(i) && call.leaf_objects[i] == args[i] && is_tensor(args[i]);
+    entry.avals.push_back({call.leaves[i].dtype, call.leaves[i].weak, call.leaves[i].shape});
+  }
   return entry;
 }
 
 PyObject* run_entry(const Entry& entry, const CallKey& call) {
-  constexpr size_t kFew = 8;
-  Tensor few_in[kFew], few_out[kFew];
-  std::vector<Tensor> many_in, many_out;
-  size_t num_in = entry.order.size(), num_out = static_cast<size_t>(entry.plan->num_outputs());
-  Tensor* in = num_in <= kFew ? few_in : (many_in.resize(num_in), many_in.data());
-  Tensor* out = num_out <= kFew ? few_out : (many_out.resize(num_out), many_out.data());
-  for (size_t i = 0; i < num_in; ++i) in[i] = call.leaves[static_cast<size_t>(entry.order[i])];
+  int num_in = static_cast<int>(entry.order.size());
+  Few<Tensor> in(num_in), out(entry.plan->num_outputs());
+  for (int i = 0; i < num_in; ++i)
+    in[i] = call.leaves[static_cast<size_t>(entry.order[static_cast<size_t>(i)])];
   Ref<Plan> plan = entry.plan;  // stays, even if another thread clears the cache meanwhile
   TreeSpec const* outputs = &entry.outputs;
-  plan->run(in, static_cast<int>(num_in), out);
+  plan->run(in.get(), num_in, out.get());
   if (outputs->kind == TreeSpec::kLeaf) return new_tensor(std::move(out[0]));
-  size_t at = 0;
+  int at = 0;
   auto next = [&]() -> nb::object { return nb::steal(new_tensor(std::move(out[at++]))); };
   return unflatten(*outputs, next).release().ptr();
 }
 
+// True when these arguments are those of the entry again, all of them plain tensors.
+bool same_flat_call(const Entry& entry, PyObject* const* args, Py_ssize_t n) {
+  if (!entry.flat || static_cast<size_t>(n) != entry.avals.size()) return false;
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    if (!is_tensor(args[i])) return false;
+    const Tensor& t = tensor_of(args[i]);
+    const Aval& a = entry.avals[static_cast<size_t>(i)];
+    if (t.dtype != a.dtype || t.weak != a.weak || t.symbolic() || t.shape != a.shape) return false;
+  }
+  return true;
+}
+
+PyObject* run_flat(const Entry& entry, PyObject* const* args, Py_ssize_t n) {
+  Ref<Plan> plan = entry.plan;
+  int num_out = plan->num_outputs();
+  const TreeSpec& outputs = entry.outputs;
+  Few<Tensor> in(static_cast<int>(n)), out(num_out);
+  for (Py_ssize_t i = 0; i < n; ++i) in[static_cast<int>(i)] = tensor_of(args[i]);
+  plan->run(in.get(), static_cast<int>(n), out.get());
+  if (outputs.kind == TreeSpec::kLeaf) return new_tensor(std::move(out[0]));
+  int at = 0;
+  auto next = [&]() -> nb::object { return nb::steal(new_tensor(std::move(out[at++]))); };
+  return unflatten(outputs, next).release().ptr();
+}
+
 bool must_inline(const CallKey& call) {
-  if (current_graph() || !active_tapes().empty()) return true;
+  if (current_graph() || (t_mode & kModeTape)) return true;
   for (const Tensor& t : call.leaves)
     if (t.symbolic()) return true;
   return false;
@@ -206,6 +237,7 @@ PyObject* function_call(PyObject* self, PyObject* const* args, size_t nargsf, Py
   auto& f = *reinterpret_cast<FunctionObject*>(self);
   Py_ssize_t n = PyVectorcall_NARGS(nargsf);
   try {
+    if (t_mode == 0 && f.last && !kwnames && same_flat_call(*f.last, args, n)) return run_flat(*f.last, args, n);
     CallKey call;
     build_key(f, args, n, kwnames, &call);
     if (must_inline(call)) {  // inside another graph, or under a tape: the Python body itself

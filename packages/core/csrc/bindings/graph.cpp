@@ -1,4 +1,5 @@
 // Graphs, nodes, variables and tapes for Python: reading a program, building one, rewriting one.
+#include "base/thread_mode.h"
 #include "bindings/common.h"
 
 namespace penstock::python {
@@ -185,13 +186,19 @@ void bind_tape(nb::module_& m) {
       .def("watch", [](const Ref<Tape>& tape, nb::handle t) { tape->watch(tensor_of(t.ptr())); })
       .def("watch_id", [](const Ref<Tape>& tape, uint64_t id) { tape->watched.insert(id); })
       .def("watches", [](const Ref<Tape>& tape, const Tensor& t) { return tape->watches(t); })
-      .def("push", [](const Ref<Tape>& tape) { active_tapes().push_back(tape); })
+      .def("push",
+           [](const Ref<Tape>& tape) {
+             auto tapes = active_tapes();
+             tapes.push_back(tape);
+             set_active_tapes(std::move(tapes));
+           })
       .def("pop",
            [](const Ref<Tape>& tape) {
-             auto& tapes = active_tapes();
+             auto tapes = active_tapes();
              for (size_t i = tapes.size(); i-- > 0;) {
                if (!(tapes[i] == tape)) continue;
                tapes.erase(tapes.begin() + static_cast<std::ptrdiff_t>(i));
+               set_active_tapes(std::move(tapes));
                return;
              }
            })
@@ -205,11 +212,13 @@ void bind_tape(nb::module_& m) {
   m.def("pause_tapes", [] {
     nb::list out;
     for (const Ref<Tape>& tape : active_tapes()) out.append(tape);
-    active_tapes().clear();
+    set_active_tapes({});
     return out;
   });
   m.def("resume_tapes", [](nb::list tapes) {
-    for (nb::handle t : tapes) active_tapes().push_back(nb::cast<Ref<Tape>>(t));
+    std::vector<Ref<Tape>> list;
+    for (nb::handle t : tapes) list.push_back(nb::cast<Ref<Tape>>(t));
+    set_active_tapes(std::move(list));
   });
 }
 
@@ -278,7 +287,10 @@ void bind_graph(nb::module_& m) {
   m.def("get_scope", [] { return graph_scope().name; });
   m.def("set_scope", [](const std::string& name) { graph_scope().name = name; });
   m.def("get_scope_device", [] { return graph_scope().device; });
-  m.def("set_scope_device", [](const std::string& name) { graph_scope().device = name; });
+  m.def("set_scope_device", [](const std::string& name) {
+    graph_scope().device = name;
+    set_mode(kModeScope, !name.empty());
+  });
   m.def("set_control_inputs", [](nb::handle list) {
     std::vector<Tensor> inputs;
     for (nb::handle t : nb::iter(list)) inputs.push_back(tensor_of(t.ptr()));

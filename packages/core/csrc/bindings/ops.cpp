@@ -128,20 +128,21 @@ PyObject* op_call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject
   Op& op = *reinterpret_cast<OpObject*>(self)->op;
   Py_ssize_t num_args = PyVectorcall_NARGS(nargsf);
   try {
-    Tensor outputs[kMaxOutputs];
     // The usual call: tensors for every input, no attribute to read.
     int n = op.num_inputs();
-    if (!kwnames && num_args == n && n > 0 && n <= 3 && op.schema.attrs.empty()) {
+    if (!kwnames && num_args == n && n > 0 && n <= kMaxShortcut && op.schema.num_outputs == 1 &&
+        op.schema.attrs.empty()) {
       bool tensors = true;
       for (int i = 0; i < n; ++i) tensors &= is_tensor(args[i]);
       if (tensors && !op.variadic()) {
-        Tensor inputs[3];
-        for (int i = 0; i < n; ++i) inputs[i] = tensor_of(args[i]);
-        AttrList none;
-        int count = call_op(op, inputs, n, none, outputs);
-        return results(op, outputs, count);
+        const Tensor* inputs[3];
+        for (int i = 0; i < n; ++i) inputs[i] = &tensor_of(args[i]);
+        Tensor output;
+        call_simple(op, inputs, n, &output);
+        return new_tensor(std::move(output));
       }
     }
+    Tensor outputs[kMaxOutputs];
     Arguments bound(op, args, num_args, kwnames);
     int count = call_op(op, bound.inputs.data(), static_cast<int>(bound.inputs.size()), bound.attrs, outputs);
     return results(op, outputs, count);

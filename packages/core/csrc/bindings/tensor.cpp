@@ -24,19 +24,23 @@ bool is_operand(PyObject* o) {
   return is_tensor(o) || PyFloat_Check(o) || PyLong_Check(o) || PyComplex_Check(o);
 }
 
-PyObject* call(Operator& op, const Tensor* inputs, int n) {
-  Tensor outputs[kMaxOutputs];
-  AttrList attrs = op.get().default_attrs;
-  call_op(op.get(), inputs, n, attrs, outputs);
-  return new_tensor(std::move(outputs[0]));
+PyObject* call(Operator& op, const Tensor* const* inputs, int n) {
+  Tensor output;
+  call_simple(op.get(), inputs, n, &output);
+  return new_tensor(std::move(output));
 }
 
 PyObject* binary(Operator& op, PyObject* a, PyObject* b) {
   try {
+    if (is_tensor(a) && is_tensor(b)) {
+      const Tensor* inputs[2] = {&tensor_of(a), &tensor_of(b)};
+      return call(op, inputs, 2);
+    }
     // numpy arrays and lists are operands too; strings, None and strangers are not.
     if (!is_operand(a) && !nb::hasattr(a, "__array__") && !PyList_Check(a)) return nb::borrow(Py_NotImplemented).release().ptr();
     if (!is_operand(b) && !nb::hasattr(b, "__array__") && !PyList_Check(b)) return nb::borrow(Py_NotImplemented).release().ptr();
-    Tensor inputs[2] = {to_tensor(a), to_tensor(b)};
+    Tensor left = to_tensor(a), right = to_tensor(b);
+    const Tensor* inputs[2] = {&left, &right};
     return call(op, inputs, 2);
   } catch (...) {
     set_python_error();
@@ -46,7 +50,7 @@ PyObject* binary(Operator& op, PyObject* a, PyObject* b) {
 
 PyObject* unary(Operator& op, PyObject* a) {
   try {
-    Tensor input = to_tensor(a);
+    const Tensor* input = &tensor_of(a);
     return call(op, &input, 1);
   } catch (...) {
     set_python_error();

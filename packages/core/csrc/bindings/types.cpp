@@ -111,6 +111,7 @@ int64_t to_int(nb::handle o) {
   if (!index.is_valid()) throw nb::python_error();
   int64_t value = PyLong_AsLongLong(index.ptr());
   if (value == -1 && PyErr_Occurred()) throw nb::python_error();
+  if (is_symbolic(value)) fail(ErrorKind::kValue, value, " is out of range");
   return value;
 }
 

@@ -61,11 +61,11 @@ int host_cancelled(penstock_call* call) {
 }
 
 void host_done(penstock_call* call, int status) {
-  CallContext& context = context_of(call);
-  std::lock_guard lock(context.mutex);
-  context.done = true;
-  context.done_status = status;
-  context.finished.notify_all();
+  Pending& pending = *context_of(call).pending;
+  std::lock_guard lock(pending.mutex);
+  pending.done = true;
+  pending.status = status;
+  pending.finished.notify_all();
 }
 
 int host_set_string(penstock_call* call, int32_t output, int64_t i, const char* data, uint64_t size) {
@@ -80,12 +80,12 @@ int host_set_string(penstock_call* call, int32_t output, int64_t i, const char* 
 void host_log(int level, const char* message) { std::fprintf(stderr, "penstock[%d]: %s\n", level, message); }
 
 int wait_for_done(CallContext& context) {
-  std::unique_lock lock(context.mutex);
-  while (!context.finished.wait_for(lock, std::chrono::milliseconds(50), [&] { return context.done; })) {
-    // The kernel owns the frame until it calls done, so a stop request only reaches it through host->cancelled.
-  }
-  context.done = false;
-  return context.done_status;
+  // The kernel owns the frame until it calls done; a stop request reaches it through host->cancelled.
+  Pending& pending = *context.pending;
+  std::unique_lock lock(pending.mutex);
+  pending.finished.wait(lock, [&] { return pending.done; });
+  pending.done = false;
+  return pending.status;
 }
 
 struct Generator {
@@ -116,6 +116,7 @@ void* Scratch::take(int64_t bytes) {
 }
 
 void Scratch::clear() {
+  if (blocks_.empty()) return;
   for (auto& [memory, bytes] : blocks_) host_free(memory, bytes);
   blocks_.clear();
 }
@@ -194,12 +195,16 @@ bool should_stop(CallContext& context) {
 }
 
 void run_kernel(penstock_call& call, CallContext& context) {
+  if (__builtin_expect((context.row->def.caps & PENSTOCK_CAP_ASYNC) && !context.pending, 0))
+    context.pending = std::make_unique<Pending>();
   int status = context.row->def.run(&call);
   if (__builtin_expect(status == PENSTOCK_OK, 1)) {
     context.scratch.clear();
     return;
   }
-  if (status == PENSTOCK_PENDING) status = wait_for_done(context);
+  if (status == PENSTOCK_PENDING)
+    status = context.pending ? wait_for_done(context)
+                             : host_fail(&call, "it returned PENDING without PENSTOCK_CAP_ASYNC in its row");
   context.scratch.clear();
   if (status == PENSTOCK_OK) return;
   std::string prefix = "[" + context.op->name() + "] ";

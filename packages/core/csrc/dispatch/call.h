@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -35,6 +36,14 @@ class PENSTOCK_API Scratch {
   std::vector<std::pair<void*, int64_t>> blocks_;
 };
 
+// Where a caller waits for a kernel that returned PENDING.
+struct Pending {
+  std::mutex mutex;
+  std::condition_variable finished;
+  bool done = false;
+  int status = 0;
+};
+
 struct PENSTOCK_API CallContext {
   const Op* op = nullptr;
   const KernelRow* row = nullptr;
@@ -43,11 +52,7 @@ struct PENSTOCK_API CallContext {
   std::string error;
   Scratch scratch;
   Tensor* outputs = nullptr;  // so that resize_output can replace them
-  // PENDING
-  std::mutex mutex;
-  std::condition_variable finished;
-  bool done = false;
-  int done_status = 0;
+  std::unique_ptr<Pending> pending;  // of kernels that may answer later
 };
 
 // The table that every frame points at.

@@ -1,9 +1,12 @@
 #include "dispatch/dispatch.h"
 
 #include <cmath>
+#include <cstdlib>
 #include <set>
 
 #include "base/error.h"
+#include "base/few.h"
+#include "base/thread_mode.h"
 #include "graph/variable.h"
 
 namespace penstock {
@@ -12,25 +15,15 @@ namespace {
 std::atomic<SourceHook> g_source{nullptr};
 std::atomic<ComposeHook> g_compose{nullptr};
 std::atomic<WarnHook> g_warn{nullptr};
-std::atomic<Fallback> g_fallback{Fallback::kWarn};
+Fallback initial_fallback() {
+  const char* text = std::getenv("PENSTOCK_FALLBACK");
+  std::string policy = text ? text : "warn";
+  return policy == "error" ? Fallback::kError : policy == "silent" ? Fallback::kSilent : Fallback::kWarn;
+}
+std::atomic<Fallback> g_fallback{initial_fallback()};
 std::atomic<bool> g_debug_nans{false};
 std::atomic<int64_t> g_copies{0}, g_copied_bytes{0}, g_fallbacks{0};
 LongWork g_long_work{nullptr, nullptr};
-
-constexpr int kStackInputs = 8;
-
-// Room for n things: on the stack when few.
-template <typename T>
-class Few {
- public:
-  explicit Few(int n) : many_(n > kStackInputs ? new T[static_cast<size_t>(n)] : nullptr) {}
-  T* get() { return many_ ? many_.get() : few_; }
-  T& operator[](int i) { return get()[i]; }
-
- private:
-  T few_[kStackInputs];
-  std::unique_ptr<T[]> many_;
-};
 
 bool any_symbolic(const Tensor* inputs, int n) {
   for (int i = 0; i < n; ++i)
@@ -79,8 +72,8 @@ int append(Graph& graph, Op& op, const Tensor* inputs, int num_inputs, AttrList&
 }
 
 const Device& choose_device(const Tensor* inputs, int n) {
-  const std::string& wanted = graph_scope().device;
-  if (!wanted.empty()) {
+  if (t_mode & kModeScope) {
+    const std::string& wanted = graph_scope().device;
     const Device* device = find_device(wanted);
     if (!device) fail(ErrorKind::kDevice, "there is no device '", wanted, "'");
     return *device;
@@ -111,14 +104,17 @@ int run_on_host(Op& op, const Device& device, const Tensor* inputs, int n, AttrL
   for (int i = 0; i < n; ++i) host[i] = copy_to(inputs[i], host_device());
   GraphScope saved = graph_scope();
   graph_scope().device.clear();
+  set_mode(kModeScope, false);
   int count = 0;
   try {
     count = execute_op(op, host.get(), n, attrs, outputs);
   } catch (...) {
     graph_scope() = saved;
+    set_mode(kModeScope, !saved.device.empty());
     throw;
   }
   graph_scope() = saved;
+  set_mode(kModeScope, !saved.device.empty());
   for (int i = 0; i < count; ++i)
     if (outputs[i].dtype != DType::kString) outputs[i] = copy_to(outputs[i], device);
   return count;
@@ -311,16 +307,17 @@ static bool promote_inputs(Op& op, const Tensor* inputs, int n, const AttrList& 
 
 int call_op(Op& op, const Tensor* inputs, int n, AttrList& attrs, Tensor* outputs) {
   int count;
-  Graph* graph = current_graph() || any_symbolic(inputs, n) ? graph_for(inputs, n) : nullptr;
+  bool building = ((t_mode & kModeGraph) && current_graph()) || any_symbolic(inputs, n);
+  Graph* graph = building ? graph_for(inputs, n) : nullptr;
   std::vector<Tensor> promoted;
-  if (__builtin_expect(graph || !active_tapes().empty(), 0))
+  if (__builtin_expect(graph || (t_mode & kModeTape), 0))
     if (promote_inputs(op, inputs, n, attrs, graph, &promoted)) inputs = promoted.data();
   if (graph) {
     count = append(*graph, op, inputs, n, attrs, outputs);
   } else {
     count = execute_op(op, inputs, n, attrs, outputs);
   }
-  if (__builtin_expect(!active_tapes().empty(), 0)) {
+  if (__builtin_expect(t_mode & kModeTape, 0)) {
     if (op.builtin == Builtin::kReadVariable) {
       auto& variable = static_cast<Variable&>(object_attr(attrs[0]));
       record_variable_read(outputs[0], variable.trainable());
@@ -329,6 +326,95 @@ int call_op(Op& op, const Tensor* inputs, int n, AttrList& attrs, Tensor* output
     }
   }
   return count;
+}
+
+// What was found out about an elementwise op for given dtypes: which kernel runs, and what comes out. Depends on
+// nothing else while all inputs have one shape.
+struct Shortcut {
+  uint64_t version;  // of the kernel tables
+  int num_inputs;
+  DType inputs[kMaxShortcut];
+  DType output;
+  const KernelRow* row;
+};
+
+namespace {
+
+const Shortcut* find_shortcut(Op& op, const Tensor* const* inputs, int n) {
+  const Shortcut* s = op.shortcut.load(std::memory_order_acquire);
+  if (!s || s->num_inputs != n || s->version != kernel_version()) return nullptr;
+  for (int i = 0; i < n; ++i) {
+    const Tensor& t = *inputs[i];
+    if (t.dtype != s->inputs[i] || t.weak || !t.storage || !t.device().is_host() || t.shape != inputs[0]->shape)
+      return nullptr;
+  }
+  return s;
+}
+
+// Called after an ordinary run: remembers it when it was of the simple kind.
+void learn_shortcut(Op& op, const Tensor* const* inputs, int n, const Tensor& output) {
+  if (!op.schema.broadcasts || !op.schema.attrs.empty() || op.schema.num_outputs != 1) return;
+  DType dtypes[kMaxShortcut];
+  for (int i = 0; i < n; ++i) {
+    const Tensor& t = *inputs[i];
+    if (t.weak || !t.device().is_host() || t.shape != output.shape) return;
+    dtypes[i] = t.dtype;
+  }
+  const KernelRow* row = try_kernel_for(op, host_device(), dtypes, n, &output.dtype, 1);
+  // A cast, a composition or a reference took part: there is no such row, or it is no native one.
+  if (!row || row->is_python || row->def.caps != 0) return;
+  auto* s = new Shortcut{kernel_version(), n, {}, output.dtype, row};
+  std::copy(dtypes, dtypes + n, s->inputs);
+  op.shortcut.store(s, std::memory_order_release);  // the old one may be in use: it stays, a few bytes per op
+}
+
+void run_shortcut(const Op& op, const Shortcut& s, const Tensor* const* inputs, int n, Tensor* output) {
+  const Shape& shape = inputs[0]->shape;
+  *output = Tensor::empty(s.output, shape);
+  CallContext context;
+  context.op = &op;
+  context.row = s.row;
+  TensorView first;
+  first.set(s.inputs[0], shape, host_device(), inputs[0]->data());
+  penstock_tensor views[kMaxShortcut + 1];
+  const penstock_tensor* in[kMaxShortcut];
+  for (int i = 0; i < n; ++i) {
+    views[i] = first.abi;
+    views[i].data = inputs[i]->data();
+    views[i].dtype = dtype_to_abi(s.inputs[i]);
+    in[i] = &views[i];
+  }
+  views[n] = first.abi;
+  views[n].data = output->data();
+  views[n].dtype = dtype_to_abi(s.output);
+  penstock_tensor* out = &views[n];
+  penstock_call call{};
+  call.head = {sizeof(call), PENSTOCK_ABI_MAJOR, PENSTOCK_ABI_MINOR, nullptr};
+  call.host = &host_table();
+  call.op = op.name().c_str();
+  call.num_inputs = n;
+  call.num_outputs = 1;
+  call.inputs = in;
+  call.outputs = &out;
+  call.kernel_data = s.row->def.data;
+  call.reserved = &context;
+  LongWorkScope scope(output->bytes() * (n + 1) > kLongWork);
+  run_kernel(call, context);
+}
+
+}  // namespace
+
+void call_simple(Op& op, const Tensor* const* inputs, int n, Tensor* output) {
+  if (t_mode == 0 && !debug_nans()) {
+    if (const Shortcut* s = find_shortcut(op, inputs, n)) return run_shortcut(op, *s, inputs, n, output);
+  }
+  Few<Tensor> copies(n);
+  for (int i = 0; i < n; ++i) copies[i] = *inputs[i];
+  Few<Tensor> outputs(kMaxOutputs);
+  AttrList attrs = op.default_attrs;
+  call_op(op, copies.get(), n, attrs, outputs.get());
+  if (t_mode == 0 && outputs[0].storage) learn_shortcut(op, inputs, n, outputs[0]);
+  *output = outputs[0];
 }
 
 void set_source_hook(SourceHook hook) { g_source = hook; }

@@ -13,6 +13,10 @@ namespace penstock {
 // kMaxOutputs outputs and returns how many. `source` is only looked at when a graph is built.
 PENSTOCK_API int call_op(Op& op, const Tensor* inputs, int num_inputs, AttrList& attrs, Tensor* outputs);
 
+// call_op for one output, no attributes given and at most kMaxShortcut inputs: the quick way of arithmetic.
+constexpr int kMaxShortcut = 3;
+PENSTOCK_API void call_simple(Op& op, const Tensor* const* inputs, int num_inputs, Tensor* output);
+
 // Runs the op now, without looking at graphs or tapes.
 PENSTOCK_API int execute_op(Op& op, const Tensor* inputs, int num_inputs, AttrList& attrs, Tensor* outputs);
 

@@ -1,15 +1,24 @@
 #include "dispatch/tape.h"
 
+#include "base/thread_mode.h"
+
 namespace penstock {
+namespace {
+
+thread_local std::vector<Ref<Tape>> t_tapes;
+
+}  // namespace
 
 void Tape::watch(Tensor& t) {
   if (t.id == 0) t.id = next_tensor_id();
   watched.insert(t.id);
 }
 
-std::vector<Ref<Tape>>& active_tapes() {
-  thread_local std::vector<Ref<Tape>> tapes;
-  return tapes;
+const std::vector<Ref<Tape>>& active_tapes() { return t_tapes; }
+
+void set_active_tapes(std::vector<Ref<Tape>> tapes) {
+  t_tapes = std::move(tapes);
+  set_mode(kModeTape, !t_tapes.empty());
 }
 
 void record(const Op& op, const Tensor* inputs, int num_inputs, const AttrList& attrs, Tensor* outputs,

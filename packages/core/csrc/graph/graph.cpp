@@ -1,6 +1,7 @@
 #include "graph/graph.h"
 
 #include "base/error.h"
+#include "base/thread_mode.h"
 #include "graph/variable.h"
 #include "ops/rules.h"
 
@@ -156,8 +157,14 @@ bool Graph::less(Dim a, Dim b) {
 }
 
 Graph* current_graph() { return t_graphs.empty() ? nullptr : t_graphs.back().get(); }
-void push_graph(Graph* graph) { t_graphs.emplace_back(graph); }
-void pop_graph() { t_graphs.pop_back(); }
+void push_graph(Graph* graph) {
+  t_graphs.emplace_back(graph);
+  set_mode(kModeGraph, true);
+}
+void pop_graph() {
+  if (!t_graphs.empty()) t_graphs.pop_back();
+  set_mode(kModeGraph, !t_graphs.empty());
+}
 
 GraphScope& graph_scope() {
   thread_local GraphScope scope;

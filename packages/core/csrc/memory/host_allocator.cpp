@@ -87,19 +87,26 @@ SharedCache& shared_cache() {
 struct ThreadCache {
   Block* lists[kNumClasses] = {};
   uint8_t depth[kNumClasses] = {};
-  ~ThreadCache() {
-    alive = false;
+};
+
+// One load to reach, hence a plain pointer. Null before the first use and again while the thread ends.
+thread_local ThreadCache* t_cache __attribute__((tls_model("initial-exec"))) = nullptr;
+
+struct ThreadCacheOwner {
+  ThreadCache cache;
+  ThreadCacheOwner() { t_cache = &cache; }
+  ~ThreadCacheOwner() {
+    t_cache = nullptr;
     for (int c = 0; c < kNumClasses; ++c) {
-      while (Block* block = lists[c]) {
-        lists[c] = block->next;
+      while (Block* block = cache.lists[c]) {
+        cache.lists[c] = block->next;
         shared_cache().give(block, c);
       }
     }
   }
-  static thread_local bool alive;
 };
-thread_local bool ThreadCache::alive = true;
-thread_local ThreadCache t_cache;
+
+void start_thread_cache() { static thread_local ThreadCacheOwner owner; }
 
 void count_live(int64_t bytes) {
   int64_t live = g_live.fetch_add(bytes, std::memory_order_relaxed) + bytes;
@@ -118,13 +125,17 @@ void* host_allocate(int64_t bytes) {
   int64_t limit = g_limit.load(std::memory_order_relaxed);
   if (limit > 0 && g_live.load(std::memory_order_relaxed) + rounded > limit) return nullptr;
   void* memory = nullptr;
-  if (rounded <= kThreadCacheLimit && ThreadCache::alive && t_cache.lists[c]) {
-    Block* block = t_cache.lists[c];
-    t_cache.lists[c] = block->next;
-    --t_cache.depth[c];
+  ThreadCache* cache = t_cache;
+  if (cache && rounded <= kThreadCacheLimit && cache->lists[c]) {
+    Block* block = cache->lists[c];
+    cache->lists[c] = block->next;
+    --cache->depth[c];
     memory = block;
   }
-  if (!memory) memory = shared_cache().take(c);
+  if (!memory) {
+    if (!cache) start_thread_cache();  // does nothing while the thread ends
+    memory = shared_cache().take(c);
+  }
   if (!memory) memory = std::aligned_alloc(kAlignment, static_cast<size_t>(rounded));
   if (!memory) {
     release_cached_memory();
@@ -138,10 +149,10 @@ void host_free(void* memory, int64_t bytes) {
   if (!memory) return;
   int c = size_class(bytes);
   g_live.fetch_sub(class_bytes(c), std::memory_order_relaxed);
-  if (class_bytes(c) <= kThreadCacheLimit && ThreadCache::alive &&
-      t_cache.depth[c] < kThreadCacheDepth) {
-    t_cache.lists[c] = new (memory) Block{t_cache.lists[c]};
-    ++t_cache.depth[c];
+  ThreadCache* cache = t_cache;
+  if (cache && class_bytes(c) <= kThreadCacheLimit && cache->depth[c] < kThreadCacheDepth) {
+    cache->lists[c] = new (memory) Block{cache->lists[c]};
+    ++cache->depth[c];
     return;
   }
   shared_cache().give(memory, c);

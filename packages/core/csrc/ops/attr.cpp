@@ -65,6 +65,41 @@ bool same_tensor(const Tensor* a, const Tensor* b) {
 
 }  // namespace
 
+namespace {
+
+std::string element_text(const Tensor& t, int64_t i) {
+  if (t.dtype == DType::kString) {
+    const auto& text = reinterpret_cast<const penstock_string*>(t.data())[i];
+    return quoted(std::string(text.data ? text.data : "", text.size));
+  }
+  Tensor one = t;
+  one.shape = {};
+  one.byte_offset += i * dtype_size(t.dtype);
+  if (is_float(t.dtype)) return float_text(one.item_double());
+  return t.dtype == DType::kBool ? (one.item_int() ? "True" : "False") : std::to_string(one.item_int());
+}
+
+// Few elements as they are, many as a hash of their bytes: enough to see that two constants differ.
+std::string tensor_text(const Tensor& t) {
+  constexpr int64_t kShown = 8;
+  int64_t n = t.shape.size();
+  if (t.symbolic() || !t.device().is_host()) return std::string(dtype_code(t.dtype)) + t.shape.text();
+  if (n <= kShown && !is_complex(t.dtype)) {
+    if (t.shape.ndim == 0) return element_text(t, 0);
+    std::string out = "[";
+    for (int64_t i = 0; i < n; ++i) out += (i ? ", " : "") + element_text(t, i);
+    return out + "]";
+  }
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (int64_t i = 0; t.dtype != DType::kString && i < t.bytes(); ++i)
+    hash = (hash ^ static_cast<unsigned char>(t.data()[i])) * 0x100000001b3u;
+  char text[24];
+  std::snprintf(text, sizeof(text), "#%08x", static_cast<unsigned>(hash ^ (hash >> 32)));
+  return std::string(dtype_code(t.dtype)) + t.shape.text() + text;
+}
+
+}  // namespace
+
 std::string attr_text(const AttrValue& value, const std::vector<std::string>& dim_names) {
   struct Visitor {
     const std::vector<std::string>& names;
@@ -79,9 +114,9 @@ std::string attr_text(const AttrValue& value, const std::vector<std::string>& di
     }
     std::string operator()(const std::vector<double>& v) const { return tuple_text(v, float_text); }
     std::string operator()(const std::shared_ptr<const Tensor>& v) const {
-      return v ? std::string(dtype_code(v->dtype)) + v->shape.text(names) : "None";
+      return v ? tensor_text(*v) : "None";
     }
-    std::string operator()(const Ref<RefCounted>& v) const { return v ? "<object>" : "None"; }
+    std::string operator()(const Ref<RefCounted>& v) const { return v ? v->label() : "None"; }
   };
   return std::visit(Visitor{dim_names}, value);
 }

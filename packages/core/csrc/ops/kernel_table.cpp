@@ -12,6 +12,7 @@ namespace {
 
 std::atomic<ActivationHook> g_activation{nullptr};
 std::atomic<MissingHint> g_hint{nullptr};
+std::atomic<uint64_t> g_version{1};
 
 // What the cache compares: device and all dtypes, exactly, for up to kMaxKey of them; longer lists are not cached.
 constexpr int kMaxKey = 14;
@@ -160,6 +161,7 @@ void KernelRows::add(std::unique_ptr<KernelRow> row) {
   std::lock_guard lock(mutex_);
   rows_.push_back(std::move(row));
   cache_.store(nullptr, std::memory_order_release);
+  g_version.fetch_add(1, std::memory_order_release);
 }
 
 void KernelRows::remove_provider(const std::string& provider) {
@@ -173,6 +175,7 @@ void KernelRows::remove_provider(const std::string& provider) {
     }
   }
   cache_.store(nullptr, std::memory_order_release);
+  g_version.fetch_add(1, std::memory_order_release);
 }
 
 std::vector<const KernelRow*> KernelRows::rows() {
@@ -225,6 +228,7 @@ const KernelRow& kernel_for(Op& op, const Device& device, const DType* in, int n
   return *row;
 }
 
+uint64_t kernel_version() { return g_version.load(std::memory_order_acquire); }
 void set_activation_hook(ActivationHook hook) { g_activation = hook; }
 void set_missing_hint(MissingHint hint) { g_hint = hint; }
 

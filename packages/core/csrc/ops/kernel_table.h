@@ -61,6 +61,9 @@ PENSTOCK_API const KernelRow& kernel_for(Op& op, const Device& device, const DTy
 PENSTOCK_API const KernelRow* try_kernel_for(Op& op, const Device& device, const DType* in, int num_in,
                                 const DType* out, int num_out);
 
+// Changes whenever any row is added or removed.
+PENSTOCK_API uint64_t kernel_version();
+
 // Called with the device type before its first kernel is looked up: the place where plugins load themselves.
 using ActivationHook = void (*)(const char* device_type);
 PENSTOCK_API void set_activation_hook(ActivationHook hook);

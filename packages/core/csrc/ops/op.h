@@ -13,6 +13,7 @@ namespace penstock {
 
 class InferContext;
 class KernelRows;
+struct Shortcut;
 
 enum class Effects : uint8_t { kNone, kRead, kWrite, kRandom, kIo };
 
@@ -54,6 +55,7 @@ struct PENSTOCK_API Op {
   AttrList default_attrs;
   KernelRows* kernels;         // rows that plugins added
   void* python = nullptr;      // the op block, for the binding
+  std::atomic<const Shortcut*> shortcut{nullptr};  // dispatch's memory of the last simple call
   const std::string& name() const { return schema.name; }
   int num_inputs() const { return static_cast<int>(schema.inputs.size()); }
   bool variadic() const { return !schema.inputs.empty() && schema.inputs.back().variadic; }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/few.h"
 #include "plan/binding.h"
 
 namespace penstock {
@@ -331,7 +332,7 @@ void Plan::run_kernel_step(RunState& state, Binding& binding, size_t index, cons
     if (debug_nans()) check_step(state, binding, index);
     return;
   }
-  Tensor fresh[kMaxOutputs];
+  Few<Tensor> fresh(step.owned.empty() ? 0 : static_cast<int>(node.outputs.size()));
   auto allocate = [&](int32_t output, int32_t root) {
     size_t v = static_cast<size_t>(node.outputs[static_cast<size_t>(output)]);
     Tensor t = Tensor::empty(graph_->values[v].aval.dtype, binding.shapes[v], *step.device);
@@ -364,7 +365,7 @@ void Plan::run_kernel_step(RunState& state, Binding& binding, size_t index, cons
     shape_only.shape = binding.shapes[static_cast<size_t>(node.outputs[0])];
     fill_random(call, *node.op, binding.attrs[index], shape_only);
   }
-  context.outputs = step.owned.empty() ? nullptr : fresh;
+  context.outputs = step.owned.empty() ? nullptr : fresh.get();
   // Once a variable's memory is being rewritten there is no way back: such a kernel runs to its end.
   context.options = locks.empty() ? &options : nullptr;
   context.may_interrupt = locks.empty();

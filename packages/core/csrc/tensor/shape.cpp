@@ -262,6 +262,11 @@ void Shape::push(Dim d) {
 
 Dim Shape::size() const {
   Dim n = 1;
+  int fine = 0;
+  for (; fine < ndim; ++fine)  // the usual case: small known sizes
+    if (dims[fine] < 0 || dims[fine] > INT32_MAX || __builtin_mul_overflow(n, dims[fine], &n)) break;
+  if (fine == ndim) return n;
+  n = 1;
   for (int i = 0; i < ndim; ++i)
     if (dims[i] == 0) return 0;
   for (int i = 0; i < ndim; ++i) n = dim_mul(n, dims[i]);
