@@ -99,20 +99,22 @@ def read_idx(path, magic):
 
 
 def draw(path, data, predictions, columns=12):
-    """Save a picture: test images with their predicted digits, then some that were read wrongly."""
+    """Save a picture: test images with their predicted digits, and a last row of wrong ones."""
     wrong = np.flatnonzero(predictions != data.test_labels)
-    shown = [*range(4 * columns), *wrong[:columns]]
     mpl.use("Agg")
-    figure, axes = plt.subplots(5, columns, figsize=(columns * 0.8, 5.2), layout="constrained")
+    figure, axes = plt.subplots(5, columns, figsize=(columns * 0.8, 5.4), layout="constrained")
     for axis in axes.flat:
         axis.axis("off")
-    for axis, i in zip(axes.flat, shown, strict=False):
+    for axis, i in zip(axes.flat, [*range(4 * columns), *wrong[:columns]], strict=False):
         right = predictions[i] == data.test_labels[i]
-        axis.imshow(data.test_images[i, ..., 0], cmap="gray_r")
-        label = f"{predictions[i]}" if right else f"{predictions[i]}, is {data.test_labels[i]}"
-        axis.set_title(label, fontsize=10, color="black" if right else "crimson", pad=2)
-    figure.suptitle(
-        f"{len(predictions) - len(wrong)} of {len(predictions)} test images read rightly"
-    )
-    figure.savefig(path, dpi=110)
+        label = f"{predictions[i]}" if right else f"{predictions[i]} (is {data.test_labels[i]})"
+        axis.imshow(data.test_images[i, ..., 0], cmap="gray_r", vmin=0, vmax=1)
+        axis.set_title(label, fontsize=10, color="black" if right else "crimson", pad=3)
+        if not right:
+            axis.axis("on")
+            axis.set(xticks=[], yticks=[])
+            axis.spines[:].set_color("crimson")
+    correct = len(predictions) - len(wrong)
+    figure.suptitle(f"{correct} of {len(predictions)} test images read correctly; mistakes in red")
+    figure.savefig(path, dpi=120)
     plt.close(figure)

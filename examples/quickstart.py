@@ -44,6 +44,7 @@ class Network:
         self.variables = list(vars(self).values())
 
     def __call__(self, images):
+        """Return [batch, 10], a score for every digit."""
         x = ps.nn.relu(ps.nn.conv2d(images, self.filters_1, padding="same") + self.bias_1)
         x = ps.nn.max_pool2d(x, 2)
         x = ps.nn.relu(ps.nn.conv2d(x, self.filters_2, padding="same") + self.bias_2)
@@ -119,6 +120,8 @@ def arguments():
     given = parser.parse_args()
     if given.epochs is not None and given.epochs < 1:
         parser.error(f"--epochs {given.epochs}: at least 1 is needed")
+    if not given.picture.absolute().parent.is_dir():
+        parser.error(f"--picture {given.picture}: there is no folder {given.picture.parent}")
     return given
 
 

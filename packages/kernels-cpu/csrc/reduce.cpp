@@ -230,15 +230,16 @@ int Reduce(penstock_call* call) {
   return PENSTOCK_OK;
 }
 
-template <template <class> class Fold>
+// Int32 and Int64 are unsigned for sums and products, which wrap around as numpy's do.
+template <template <class> class Fold, class Int32, class Int64>
 int ReduceNumbers(penstock_call* call) {
   switch (TypeKey(call->inputs[0])) {
     case kF32:
       return Reduce<float, Fold<float>>(call);
     case kI32:
-      return Reduce<int32_t, Fold<int32_t>>(call);
+      return Reduce<Int32, Fold<Int32>>(call);
     default:
-      return Reduce<int64_t, Fold<int64_t>>(call);
+      return Reduce<Int64, Fold<Int64>>(call);
   }
 }
 
@@ -301,10 +302,10 @@ int ArgBest(penstock_call* call) {
 
 }  // namespace
 
-int Sum(penstock_call* call) { return ReduceNumbers<SumFold>(call); }
-int Prod(penstock_call* call) { return ReduceNumbers<ProdFold>(call); }
-int Max(penstock_call* call) { return ReduceNumbers<MaxFold>(call); }
-int Min(penstock_call* call) { return ReduceNumbers<MinFold>(call); }
+int Sum(penstock_call* call) { return ReduceNumbers<SumFold, uint32_t, uint64_t>(call); }
+int Prod(penstock_call* call) { return ReduceNumbers<ProdFold, uint32_t, uint64_t>(call); }
+int Max(penstock_call* call) { return ReduceNumbers<MaxFold, int32_t, int64_t>(call); }
+int Min(penstock_call* call) { return ReduceNumbers<MinFold, int32_t, int64_t>(call); }
 int Any(penstock_call* call) { return Reduce<uint8_t, MaxFold<uint8_t>>(call); }
 int All(penstock_call* call) { return Reduce<uint8_t, MinFold<uint8_t>>(call); }
 int ArgMax(penstock_call* call) { return ArgBest<true>(call); }

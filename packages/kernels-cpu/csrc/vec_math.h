@@ -61,7 +61,7 @@ inline Vf Log(Vf x) {
   const Vi subnormal = x < 1.17549435e-38f;
   const Vf scaled = subnormal ? x * 8388608.0f : x;
   // x = 2^e * m with m in [sqrt(1/2), sqrt(2)).
-  const Vi shifted = Bits(scaled) - 0x3f3504f3;
+  const Vi shifted = reinterpret_cast<Vi>(reinterpret_cast<Vu>(scaled) - 0x3f3504f3u);
   const Vf e = __builtin_convertvector(shifted >> 23, Vf) - (subnormal ? Splat(23.0f) : Vf{});
   const Vf m = FromBits((shifted & 0x7fffff) + 0x3f3504f3) - 1.0f;
   const Vf z = m * m;
@@ -76,7 +76,7 @@ inline Vf Log(Vf x) {
   return x < 0.0f ? Splat(NAN) : y;
 }
 
-// Error below 3 ULP. The quotient repairs what 1 + x rounded away.
+// Error below 2 ULP. The quotient repairs what 1 + x rounded away.
 inline Vf Log1p(Vf x) {
   const Vf u = x + 1.0f;
   const Vf log_u = Log(u);
@@ -97,7 +97,7 @@ inline Vf Tanh(Vf x) {
   return x != x ? x : y;
 }
 
-// Error below 2 ULP. exp(-|x|) cannot overflow.
+// Error below 3 ULP. exp(-|x|) cannot overflow.
 inline Vf Sigmoid(Vf x) {
   const Vf z = Exp(-Abs(x));
   return (x < 0.0f ? z : Splat(1.0f)) / (z + 1.0f);

@@ -33,6 +33,11 @@ void bind_plan(nb::module_& m) {
   nb::class_<Ref<Plan>>(m, "Plan")
       .def("__init__", [](Ref<Plan>* self, const Ref<Graph>& graph) { new (self) Ref<Plan>(new Plan(graph)); })
       .def("run", run, nb::arg("inputs"), nb::arg("timeout") = nb::none())
+      .def("time_kernels",
+           [](const Ref<Plan>& plan, nb::handle inputs, int repeats) {
+             std::vector<Tensor> in = tensor_list(inputs);
+             return plan->time_kernels(in.data(), static_cast<int>(in.size()), repeats);
+           })
       .def("accepts",
            [](const Ref<Plan>& plan, nb::handle inputs) {
              std::vector<Tensor> in = tensor_list(inputs);

@@ -92,17 +92,19 @@ struct ThreadCache {
 // One load to reach, hence a plain pointer. Null before the first use and again while the thread ends.
 thread_local ThreadCache* t_cache __attribute__((tls_model("initial-exec"))) = nullptr;
 
+// Thread-local memory of a library that is loaded late is scarce, so the cache itself is on the heap.
 struct ThreadCacheOwner {
-  ThreadCache cache;
-  ThreadCacheOwner() { t_cache = &cache; }
+  ThreadCache* cache = new ThreadCache;
+  ThreadCacheOwner() { t_cache = cache; }
   ~ThreadCacheOwner() {
     t_cache = nullptr;
     for (int c = 0; c < kNumClasses; ++c) {
-      while (Block* block = cache.lists[c]) {
-        cache.lists[c] = block->next;
+      while (Block* block = cache->lists[c]) {
+        cache->lists[c] = block->next;
         shared_cache().give(block, c);
       }
     }
+    delete cache;
   }
 };
 

@@ -1,6 +1,7 @@
 #include "plan/plan.h"
 
 #include <algorithm>
+#include <ctime>
 
 #include "base/error.h"
 #include "base/few.h"
@@ -259,6 +260,20 @@ void Plan::run(const Tensor* inputs, int n, Tensor* outputs, const RunOptions& o
   } give_back{*binding, state};
   LongWorkScope scope(binding->cost > kLongWork);
   execute(*state, *binding, inputs, outputs, options);
+}
+
+double Plan::time_kernels(const Tensor* inputs, int n, int repeats) {
+  std::vector<Shape> shapes;
+  for (int i = 0; i < n; ++i) shapes.push_back(inputs[i].shape);
+  std::shared_ptr<Binding> binding = binding_for(shapes);
+  RunState state(*this, *binding);
+  std::vector<Tensor> outputs(static_cast<size_t>(num_outputs()));
+  execute(state, *binding, inputs, outputs.data(), {});  // points every view at real memory
+  std::clock_t start = std::clock();
+  for (int r = 0; r < repeats; ++r)
+    for (size_t s = 0; s < steps_.size(); ++s)
+      if (steps_[s].kind == Step::kKernel) steps_[s].row->def.run(&state.calls[s]);
+  return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC / repeats;
 }
 
 void Plan::execute(RunState& state, Binding& binding, const Tensor* inputs, Tensor* outputs,

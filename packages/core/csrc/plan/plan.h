@@ -67,6 +67,9 @@ class PENSTOCK_API Plan final : public RefCounted {
   const Ref<Graph>& graph() const { return graph_; }
   int num_steps() const { return static_cast<int>(steps_.size()); }
   MemoryReport memory(const std::vector<Shape>& input_shapes);
+  // Seconds of CPU time that the kernels alone take for one run, averaged over `repeats`: what a run takes beyond
+  // them is the runner's own. Only for plans whose kernels all write into the arena.
+  double time_kernels(const Tensor* inputs, int num_inputs, int repeats);
   // True when every guard of the graph holds for these shapes.
   bool accepts(const Tensor* inputs, int num_inputs) const;
 

@@ -19,7 +19,8 @@ from penstock.graph import (
     placeholder,
 )
 from penstock.autodiff import GradientTape, custom_gradient, grad, gradients, value_and_grad
-from penstock.function import Function, explain_placement, function
+from penstock.function import Function, function
+from penstock.placement import explain_placement
 from penstock.session import Operation, Session, group
 from penstock.device import devices, register_device, to_device
 from penstock.debug import debug_nans

@@ -1,0 +1,64 @@
+"""Where nodes run, and why there."""
+
+from __future__ import annotations
+
+from penstock import _native
+from penstock._native import Graph, Node
+from penstock._trace import Trace
+from penstock.errors import GraphError
+from penstock.function import Function
+from penstock.passes.decompose import REFERENCE_PRIORITY
+
+
+def explain_placement(fn: Function | Trace | Graph) -> str:
+    """List every node of a traced function with its device, its kernel, and why.
+
+    Args:
+        fn: A function that was called, a trace, or a graph.
+
+    Returns:
+        A table as text: node, op, device, kernel.
+
+    Raises:
+        GraphError: The function has not been called.
+
+    >>> import penstock as ps
+    >>> double = ps.function(lambda x: x + x)
+    >>> _ = double(ps.ones((3,)))
+    >>> ps.explain_placement(double).split()[:3]
+    ['add', 'add', 'cpu:0']
+    """
+    if isinstance(fn, Function):
+        if not fn.traces:
+            raise GraphError(f"[explain_placement] {fn.__name__} has no trace yet; call it once first")
+        return "\n\n".join(explain_placement(t) for t in fn.traces)
+    graph = fn.optimized if isinstance(fn, Trace) else fn
+    rows = [_row(node) for node in graph.nodes if node.op not in ("placeholder", "constant")]
+    widths = [max((len(row[i]) for row in rows), default=0) for i in range(3)]
+    return "\n".join(
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]])
+        for row in rows
+    )
+
+
+def _row(node: Node) -> tuple[str, str, str, str]:
+    device = node.device.rsplit("/device:", 1)[-1] or "cpu:0"
+    return node.name, node.op, device, _kernel(node)
+
+
+def _kernel(node: Node) -> str:
+    if node.is_alias:
+        return "no work: another view of its input"
+    kernel = _native.kernel_for_node(node)
+    if kernel is None:
+        return "the runtime itself"
+    provider, isa, priority = kernel
+    if priority > REFERENCE_PRIORITY:
+        return f"{provider} ({isa})"
+    return (
+        "reference (numpy, slow): no installed plugin has a native kernel for these dtypes; "
+        "pip install penstock-kernels-cpu, or use float32"
+    )
+
+
+__all__ = ["explain_placement"]
