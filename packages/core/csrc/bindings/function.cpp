@@ -51,7 +51,7 @@ struct Entry {
 struct FunctionObject {
   PyObject_HEAD
   vectorcallfunc vectorcall;
-  PyObject* miss;  // Python: (args, kwargs) -> (Plan, output tree, canonical leaves)
+  PyObject* miss;  // Python: (args, kwargs) -> (Plan, output tree, leaves, their numbers in the call)
   PyObject* dict;  // what functools.update_wrapper writes
   std::vector<std::string>* static_names;
   std::vector<int>* static_positions;
@@ -91,6 +91,8 @@ class CallKey {
         fixed(k);
         add(v);
       }
+    } else if (nb::hasattr(o, "__penstock_tensor__")) {
+      fixed(o);  // a variable: known by identity, read inside
     } else if (nb::hasattr(o, "__array__") && !PyType_Check(o)) {
       tensor(to_tensor(o), o);
     } else {
@@ -147,6 +149,7 @@ void build_key(FunctionObject& f, PyObject* const* args, Py_ssize_t n, PyObject*
       call->add(args[i]);
     }
   }
+  if (t_mode & kModeScope) call->key += "@" + graph_scope().device;  // placed where the call is made
   Py_ssize_t num_keywords = kwnames ? PyTuple_Size(kwnames) : 0;
   for (Py_ssize_t k = 0; k < num_keywords; ++k) {
     PyObject* name = PyTuple_GetItem(kwnames, k);
@@ -173,11 +176,7 @@ Entry make_entry(FunctionObject& f, PyObject* const* args, Py_ssize_t n, PyObjec
   Entry entry;
   entry.plan = nb::cast<Ref<Plan>>(answer[0]);
   entry.outputs = nb::cast<TreeSpec>(answer[1]);
-  for (nb::handle leaf : nb::iter(answer[2])) {
-    auto it = std::find(call.leaf_objects.begin(), call.leaf_objects.end(), leaf.ptr());
-    if (it == call.leaf_objects.end()) fail(ErrorKind::kInternal, "a traced argument is not among the call's");
-    entry.order.push_back(static_cast<int>(it - call.leaf_objects.begin()));
-  }
+  for (nb::handle number : nb::iter(answer[3])) entry.order.push_back(nb::cast<int>(number));
   for (PyObject* o : call.by_address) entry.keep_alive.push_back(nb::borrow(o));
   entry.flat = !kwnames && static_cast<size_t>(n) == entry.order.size();
   for (size_t i = 0; i < entry.order.size(); ++i) {
@@ -362,7 +361,7 @@ void bind_function(nb::module_& m) {
     nb::list list;
     for (nb::object& leaf : leaves) list.append(leaf);
     return nb::make_tuple(list, std::move(spec));
-  });
+  }, nb::arg("tree").none());
   m.def("tree_unflatten", [](const TreeSpec& spec, nb::list leaves) {
     size_t at = 0;
     auto next = [&]() -> nb::object { return leaves[at++]; };

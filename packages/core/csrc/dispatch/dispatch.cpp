@@ -288,6 +288,8 @@ static bool promote_inputs(Op& op, const Tensor* inputs, int n, const AttrList& 
   op.infer(ctx);
   if (!ctx.casts) return false;
   promoted->assign(inputs, inputs + n);
+  bool all_weak = true;  // numbers among themselves stay as weak as they came
+  for (const Aval& a : avals) all_weak &= a.weak;
   for (int i = 0; i < n; ++i) {
     if (ctx.wanted[static_cast<size_t>(i)] < 0) continue;
     Tensor& input = (*promoted)[static_cast<size_t>(i)];
@@ -300,7 +302,8 @@ static bool promote_inputs(Op& op, const Tensor* inputs, int n, const AttrList& 
       call_op(get_op("cast"), &inputs[i], 1, cast_attrs, &cast);
       input = cast;
     }
-    input.weak = false;
+    input.weak = all_weak;
+    if (input.symbolic()) graph->values[static_cast<size_t>(input.value)].aval.weak = all_weak;
   }
   return true;
 }

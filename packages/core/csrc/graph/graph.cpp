@@ -36,13 +36,15 @@ int32_t Graph::add(Op& op, std::vector<int32_t> in, AttrList attrs, const NodeOp
   op.infer(ctx);
   if (ctx.casts) {
     Op& cast = get_op("cast");
+    bool all_weak = true;  // numbers among themselves stay as weak as they came
+    for (const Aval& a : avals) all_weak &= a.weak;
     for (size_t i = 0; i < in.size(); ++i) {
       if (ctx.wanted[i] < 0) continue;
       NodeOptions quiet = options;
       quiet.name.clear();
       int32_t node = add(cast, {in[i]}, {static_cast<DType>(ctx.wanted[i])}, quiet);
       in[i] = nodes[static_cast<size_t>(node)].outputs[0];
-      values[static_cast<size_t>(in[i])].aval.weak = false;
+      values[static_cast<size_t>(in[i])].aval.weak = all_weak;
     }
     return add(op, std::move(in), std::move(original), options);
   }

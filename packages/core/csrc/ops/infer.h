@@ -48,7 +48,7 @@ class PENSTOCK_API InferContext {
   }
   // Ask the caller to cast input i (all inputs) to a dtype before the kernel runs.
   void want(int i, DType dtype) {
-    if (inputs_[i].dtype != dtype || inputs_[i].weak) set_want(i, dtype);
+    if (inputs_[i].dtype != dtype) set_want(i, dtype);
   }
   Aval outputs[kMaxOutputs];
   int num_outputs = 0;
