@@ -147,11 +147,11 @@ def test_variables_can_be_fetched_again_and_again() -> None:
     v = ps.Variable([1.0, 2.0], name="v")
     with ps.Graph().as_default() as g:
         step = v.assign_add([1.0, 1.0])
-    sess = ps.Session(g)
+    sess, size = ps.Session(g), len(g)
     for i in range(5):
         np.testing.assert_array_equal(sess.run(v), np.array([1, 2]) + i)
         sess.run(step)
-    assert len(g) < 10  # fetching adds one read, not one for each run
+    assert len(g) == size  # fetching leaves the graph alone
 
 
 def test_writes_and_reads_keep_the_order_of_the_program() -> None:
@@ -192,6 +192,29 @@ def test_floats_are_not_cut_off_to_integers() -> None:
         ps.Session(g).run(i, {i: 1.5})
 
 
+def test_whole_numbers_fit_when_their_values_do() -> None:
+    with ps.Graph().as_default() as g:
+        u = ps.placeholder("uint8", (None,), name="u")
+    sess = ps.Session(g)
+    assert sess.run(u, {u: [1, 255]}).tolist() == [1, 255]
+    for bad in ([-1], [256]):
+        with pytest.raises(errors.DTypeError, match=r"'u' is uint8 and is fed int64 with values that uint8 cannot"):
+            sess.run(u, {u: bad})
+
+
+def test_python_floats_keep_their_digits_in_float64() -> None:
+    with ps.Graph().as_default() as g:
+        d = ps.placeholder("float64", (), name="d")
+    assert ps.Session(g).run(d, {d: 0.1}) == 0.1
+
+
+def test_a_fetched_variable_is_read_after_the_runs_writes() -> None:
+    v = ps.Variable(1.0)
+    with ps.Graph().as_default() as g:
+        step = v.assign_add(1.0)
+    assert ps.Session(g).run([v, step]) == [2, 2]
+
+
 def test_a_placeholder_that_is_needed_must_be_fed(net: Net) -> None:
     with pytest.raises(errors.GraphError, match="placeholder 'w' is needed and was not fed; add it to feed_dict"):
         ps.Session(net.graph).run(net.y, {net.x: X})
@@ -223,10 +246,10 @@ def test_unknown_names_get_a_suggestion(net: Net) -> None:
     sess = ps.Session(net.graph)
     with pytest.raises(errors.GraphError, match=r"cannot fetch 'matmull': .* did you mean matmul\?"):
         sess.run("matmull", {})
-    with pytest.raises(errors.GraphError, match=r"cannot feed 'qq': the graph has no such node$"):
+    with pytest.raises(errors.GraphError, match=r"cannot feed 'qq': the graph has no such node"):
         sess.run(net.y, {"qq": 1.0})
     for name in ("matmul:1", "matmul:-1", "matmul:one"):
-        with pytest.raises(errors.GraphError, match=r"'matmul' has 1 output; there is no output"):
+        with pytest.raises(errors.GraphError, match=rf"cannot fetch '{name}': the outputs of this node are 'matmul:0'"):
             sess.run(name, {})
 
 
@@ -268,7 +291,7 @@ def test_a_timeout_cancels_the_run() -> None:
             y = ps.tanh(y @ x)
     sess = ps.Session(g)
     assert sess.run(y, {x: np.eye(2)}, timeout=60).shape == (2, 2)
-    with pytest.raises(errors.CancelledError, match="deadline|timeout|time"):
+    with pytest.raises(errors.CancelledError, match=r"the timeout of 0.02 seconds passed"):
         sess.run(y, {x: np.eye(300, dtype="float32")}, timeout=0.02)
     assert sess.run(y, {x: np.eye(2)}).shape == (2, 2)
 
@@ -276,7 +299,7 @@ def test_a_timeout_cancels_the_run() -> None:
 def test_strings_travel() -> None:
     with ps.Graph().as_default() as g:
         s = ps.placeholder("string", (None,), name="s")
-        same = s == "b"
+        same = ps.equal(s, "b")
     got = ps.Session(g).run([s, same], {s: ["a", "b"]})
     assert got[0].tolist() == [b"a", b"b"]
     assert got[1].tolist() == [False, True]

@@ -27,27 +27,28 @@ void SumRows(int64_t begin, int64_t end, int64_t col, const Terms& terms, int64_
 }
 
 template <int kSums, class Terms>
-void SumRowsPartial(int64_t begin, int64_t end, int64_t col, const Terms& terms, int64_t cols,
-                    float* out) {
+void SumRowsPartial(int64_t begin, int64_t end, int64_t col, int64_t n, const Terms& terms,
+                    int64_t cols, float* out) {
   Vf acc[kSums] = {};
   for (int64_t row = begin; row < end; ++row) {
     Vf term[kSums];
-    terms(row, col, cols - col, term);
+    terms(row, col, n, term);
     for (int s = 0; s < kSums; ++s) acc[s] += term[s];
   }
-  for (int s = 0; s < kSums; ++s) StorePartial(out + s * cols + col, acc[s], cols - col);
+  for (int s = 0; s < kSums; ++s) StorePartial(out + s * cols + col, acc[s], n);
 }
 
+// Rows [begin, end) of columns [col, last).
 template <int kSums, class Terms>
-void SumChunk(int64_t begin, int64_t end, const Terms& terms, int64_t cols, float* out) {
-  int64_t col = 0;
-  for (; col + 4 * kLanes <= cols; col += 4 * kLanes) {
+void SumChunk(int64_t begin, int64_t end, int64_t col, int64_t last, const Terms& terms,
+              int64_t cols, float* out) {
+  for (; col + 4 * kLanes <= last; col += 4 * kLanes) {
     SumRows<kSums, 4>(begin, end, col, terms, cols, out);
   }
-  for (; col + kLanes <= cols; col += kLanes) {
+  for (; col + kLanes <= last; col += kLanes) {
     SumRows<kSums, 1>(begin, end, col, terms, cols, out);
   }
-  if (col < cols) SumRowsPartial<kSums>(begin, end, col, terms, cols, out);
+  if (col < last) SumRowsPartial<kSums>(begin, end, col, last - col, terms, cols, out);
 }
 
 // The terms of a sum that simply adds a matrix's rows.
@@ -60,24 +61,31 @@ struct MatrixRows {
   }
 };
 
+// Rows in a chunk of a matrix with `cols` columns: many of narrow rows, and always enough that chunks of chunks end.
+constexpr int64_t RowsPerChunk(int64_t cols) {
+  return MinOf<int64_t>(512, MaxOf<int64_t>(16, Grain(cols)));
+}
+
+constexpr int64_t kSumColumnBlock = 2048;  // columns of a chunk that one task takes
+
 // out[s * cols + c] = sum over rows of what terms(row, c, n, term) puts into term[s] for n <= kLanes columns from c on.
 template <int kSums, class Terms>
 int SumColumns(penstock_call* call, int64_t rows, int64_t cols, const Terms& terms, float* out) {
-  const int64_t per_chunk = MinOf<int64_t>(512, Grain(cols));
-  const int64_t chunks = CeilDiv(rows, per_chunk), size = kSums * cols;
-  if (chunks <= 1) {
-    SumChunk<kSums>(0, rows, terms, cols, out);
-    return PENSTOCK_OK;
-  }
-  float* partial = Scratch<float>(call, chunks * size);
+  const int64_t per_chunk = RowsPerChunk(cols), size = kSums * cols;
+  const int64_t chunks = MaxOf<int64_t>(1, CeilDiv(rows, per_chunk));
+  const int64_t blocks = CeilDiv(cols, kSumColumnBlock);
+  float* partial = chunks == 1 ? out : Scratch<float>(call, chunks * size);
   if (partial == nullptr) return PENSTOCK_NO_MEMORY;
-  const int status = ParallelFor(call, chunks, 1, [&](int64_t begin, int64_t end) {
+  const int64_t cost = MinOf(rows, per_chunk) * MinOf(cols, kSumColumnBlock);
+  const auto sum = [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      SumChunk<kSums>(i * per_chunk, MinOf(rows, (i + 1) * per_chunk), terms, cols,
-                      partial + i * size);
+      const int64_t row = i / blocks * per_chunk, col = i % blocks * kSumColumnBlock;
+      SumChunk<kSums>(row, MinOf(rows, row + per_chunk), col, MinOf(cols, col + kSumColumnBlock),
+                      terms, cols, partial + i / blocks * size);
     }
-  });
-  if (status != PENSTOCK_OK) return status;
+  };
+  const int status = ParallelFor(call, chunks * blocks, Grain(cost), sum);
+  if (status != PENSTOCK_OK || chunks == 1) return status;
   return SumColumns<1>(call, chunks, size, MatrixRows{partial, size}, out);
 }
 

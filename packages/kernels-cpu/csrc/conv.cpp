@@ -63,9 +63,13 @@ struct Placement {
 void PlaceRow(const float* x, int64_t w, int64_t c, const Placement& p, float* out) {
   const size_t pixel = static_cast<size_t>(c) * sizeof(float);
   if (p.step_w == 1) {
-    const int64_t begin = MaxOf<int64_t>(0, p.left), end = MinOf(p.w, p.left + w);
+    // With wide padding and long strides all of the row may fall outside.
+    const int64_t begin = MinOf(p.w, MaxOf<int64_t>(0, p.left));
+    const int64_t end = MaxOf(begin, MinOf(p.w, p.left + w));
     memset(out, 0, static_cast<size_t>(begin) * pixel);
-    memcpy(out + begin * c, x + (begin - p.left) * c, static_cast<size_t>(end - begin) * pixel);
+    if (begin < end) {
+      memcpy(out + begin * c, x + (begin - p.left) * c, static_cast<size_t>(end - begin) * pixel);
+    }
     memset(out + end * c, 0, static_cast<size_t>(p.w - end) * pixel);
     return;
   }

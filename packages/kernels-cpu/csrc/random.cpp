@@ -49,6 +49,17 @@ inline Vf Upper24(Vu w) { return __builtin_convertvector(reinterpret_cast<Vi>(w 
 constexpr float k2Pow24 = 1.0f / 16777216.0f;
 constexpr int64_t kElements = 4 * kLanes;  // of one call of Philox
 
+// x, rounded here: the compiler may not fuse its multiplication with an addition that follows. Without this, numbers
+// would differ between instruction sets with and without FMA.
+inline Vf Rounded(Vf x) {
+#if defined(__SSE2__)
+  asm("" : "+v"(x));
+#else
+  asm("" : "+m"(x));
+#endif
+  return x;
+}
+
 // out = value(words)[element / 4, element % 4]: `value` turns words into four vectors.
 template <class Value>
 int Generate(penstock_call* call, Value&& value) {
@@ -84,7 +95,7 @@ int RandomUniform(penstock_call* call) {
   const Vf span = Splat(high - low), below = Splat(low < high ? nextafterf(high, low) : high);
   return Generate(call, [&](const Words& words, Vf* values) {
     for (int i = 0; i < 4; ++i) {
-      const Vf x = Upper24(words.w[i]) * k2Pow24 * span + low;
+      const Vf x = Rounded(Upper24(words.w[i]) * k2Pow24 * span) + low;
       values[i] = x > below ? below : x;  // rounding may reach the upper bound
     }
   });
@@ -96,7 +107,7 @@ int RandomNormal(penstock_call* call) {
   return Generate(call, [&](const Words& words, Vf* values) {
     BoxMuller(words.w[0], words.w[1], &values[0], &values[1]);
     BoxMuller(words.w[2], words.w[3], &values[2], &values[3]);
-    for (int i = 0; i < 4; ++i) values[i] = values[i] * stddev + mean;
+    for (int i = 0; i < 4; ++i) values[i] = Rounded(values[i] * stddev) + mean;
   });
 }
 

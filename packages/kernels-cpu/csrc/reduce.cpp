@@ -132,7 +132,7 @@ int FoldRows(penstock_call* call, const T* x, int64_t outer, int64_t size, T* ou
 template <class T, class Fold>
 int FoldMiddle(penstock_call* call, const T* x, int64_t outer, int64_t size, int64_t inner,
                T* out) {
-  const int64_t per_chunk = MinOf<int64_t>(512, Grain(inner, kFoldChunk * 2));
+  const int64_t per_chunk = RowsPerChunk(inner);
   const int64_t chunks = MaxOf<int64_t>(1, CeilDiv(size, per_chunk));
   const int64_t blocks = CeilDiv(inner, kColumnBlock);
   T* partial = out;

@@ -9,13 +9,11 @@
 // Signatures too long for kernels.def.
 #define ANY "bool i8 i16 i32 i64 u8 u16 u32 u64 f16 bf16 f32 f64"
 #define COMPARED "f32,f32->bool i32,i32->bool i64,i64->bool u8,u8->bool bool"
-#define EACH(X)                                                                    \
-  X("bool")                                                                        \
-  X("i8")                                                                          \
-  X("i16")                                                                         \
-  X("i32") X("i64") X("u8") X("u16") X("u32") X("u64") X("f16") X("bf16") X("f32") \
-      X("f6"                                                                       \
-        "4")
+// clang-format off
+#define EACH(X)                                                                         \
+  X("bool") X("i8") X("i16") X("i32") X("i64") X("u8") X("u16") X("u32") X("u64")       \
+  X("f16") X("bf16") X("f32") X("f64")
+// clang-format on
 #define CHOSEN_ONE(t) "bool," t "," t "->" t " "
 #define CHOSEN EACH(CHOSEN_ONE)
 #define TAKEN_ONE(t) t ",i32->" t " " t ",i64->" t " "

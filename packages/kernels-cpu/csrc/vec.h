@@ -25,8 +25,8 @@ typedef float Vf __attribute__((vector_size(PENSTOCK_VECTOR_BYTES), may_alias));
 typedef int32_t Vi __attribute__((vector_size(PENSTOCK_VECTOR_BYTES), may_alias));
 typedef uint32_t Vu __attribute__((vector_size(PENSTOCK_VECTOR_BYTES), may_alias));
 typedef uint8_t Vb __attribute__((vector_size(PENSTOCK_VECTOR_BYTES / 4), may_alias));
-// As they lie in memory: aligned to their elements only.
-typedef float VfInMemory __attribute__((vector_size(PENSTOCK_VECTOR_BYTES), aligned(4), may_alias));
+// As they lie in memory, anywhere: imported data need not be aligned even to its elements.
+typedef float VfInMemory __attribute__((vector_size(PENSTOCK_VECTOR_BYTES), aligned(1), may_alias));
 typedef uint8_t VbInMemory
     __attribute__((vector_size(PENSTOCK_VECTOR_BYTES / 4), aligned(1), may_alias));
 

@@ -333,6 +333,7 @@ void bind_ops(nb::module_& m) {
   register_rule("python", infer_in_python);
   m.def("op_names", op_names);
   m.def("has_op", [](const std::string& name) { return find_op(name) != nullptr; });
+  m.def("withdraw_op", withdraw_op);
   m.def("op_function", [](const std::string& name) { return op_object(get_op(name)); });
   m.def("kernel_rows", [](const std::string& name) {
     nb::list out;

@@ -17,6 +17,23 @@ std::deque<PythonKernel>& kernels() {
   return *k;
 }
 
+// The elements of a view in row-major order, repeated ones too.
+nb::list string_items(const penstock_tensor& t) {
+  nb::list items;
+  int64_t n = 1;
+  for (int d = 0; d < t.ndim; ++d) n *= t.shape[d];
+  for (int64_t i = 0; i < n; ++i) {
+    int64_t rest = i, at = 0;
+    for (int d = t.ndim - 1; d >= 0; --d) {
+      at += rest % t.shape[d] * t.strides[d];
+      rest /= t.shape[d];
+    }
+    const auto& element = static_cast<const penstock_string*>(t.data)[at];
+    items.append(nb::bytes(element.data ? element.data : "", element.size));
+  }
+  return items;
+}
+
 // A numpy array over a tensor's memory, or an object array of bytes for strings. bfloat16 arrives as its uint16 bits.
 nb::object view_of(const penstock_tensor& t, bool writable) {
   DType dtype;
@@ -33,10 +50,7 @@ nb::object view_of(const penstock_tensor& t, bool writable) {
   for (int d = 0; d < t.ndim; ++d) empty |= t.shape[d] == 0;
   nb::tuple dims(shape);
   if (dtype == DType::kString) {
-    nb::list items;
-    const auto* elements = static_cast<const penstock_string*>(t.data);
-    for (int64_t i = 0; !empty && i < span; ++i)
-      items.append(nb::bytes(elements[i].data ? elements[i].data : "", elements[i].size));
+    nb::list items = string_items(t);
     nb::object flat = numpy.attr("empty")(nb::len(items), "O");
     for (size_t i = 0; i < nb::len(items); ++i) flat[i] = items[i];
     return flat.attr("reshape")(dims);

@@ -95,7 +95,19 @@ PyObject* slot_positive(PyObject* a) { return nb::borrow(a).release().ptr(); }
 PyObject* slot_compare(PyObject* a, PyObject* b, int how) {
   static Operator ops[] = {Operator("less"),      Operator("less_equal"), Operator("equal"),
                            Operator("not_equal"), Operator("greater"),    Operator("greater_equal")};
-  return binary(ops[how], a, b);
+  // Strings compare with strings: other types have no meaning beside numbers.
+  auto is_text = [](PyObject* x, PyObject* beside) {
+    return (PyUnicode_Check(x) || PyBytes_Check(x)) && is_tensor(beside) && tensor_of(beside).dtype == DType::kString;
+  };
+  if (!is_text(b, a)) return binary(ops[how], a, b);
+  try {
+    Tensor text = to_tensor(b);
+    const Tensor* inputs[2] = {&tensor_of(a), &text};
+    return call(ops[how], inputs, 2);
+  } catch (...) {
+    set_python_error();
+    return nullptr;
+  }
 }
 
 int slot_bool(PyObject* self) {

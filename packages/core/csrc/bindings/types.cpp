@@ -51,7 +51,7 @@ Dim dim_mod(Dim a, Dim b) { return dim_sub(a, dim_mul(b, dim_floordiv(a, b))); }
 bool compare(const PyDim& a, nb::handle other, bool equality, bool swap) {
   Dim b = dim_from_object(other);
   Graph& graph = *a.graph.get();
-  graph.current_source = "";
+  graph.current_source = source_line();
   if (!equality) return swap ? graph.less(b, a.dim) : graph.less(a.dim, b);
   return graph.equal(a.dim, b);
 }
@@ -62,6 +62,7 @@ int64_t specialise(const PyDim& d) {
   if (value == kUnknown)
     fail(ErrorKind::kGraph, "dimension ", dim_text(d.dim, graph.symbol_names),
          " is not known while the graph is built; use it as a dimension (x.shape[0]), not as a number");
+  graph.current_source = source_line();
   graph.equal(d.dim, value);  // a guard: another size traces anew
   return value;
 }
@@ -88,7 +89,10 @@ void bind_dim(nb::module_& m) {
   dim.def("__ge__", [](const PyDim& a, nb::handle b) { return !compare(a, b, false, false); });
   dim.def("__int__", specialise);
   dim.def("__index__", specialise);
-  dim.def("__bool__", [](const PyDim& d) { return !d.graph.get()->equal(d.dim, 0); });
+  dim.def("__bool__", [](const PyDim& d) {
+    d.graph.get()->current_source = source_line();
+    return !d.graph.get()->equal(d.dim, 0);
+  });
   dim.def("__hash__", [](const PyDim& d) { return std::hash<int64_t>()(d.dim); });
   dim.def("__repr__", [](const PyDim& d) {
     return dim_text(d.dim, d.graph ? d.graph.get()->symbol_names : std::vector<std::string>());

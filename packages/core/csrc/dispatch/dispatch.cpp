@@ -44,11 +44,6 @@ Graph* graph_for(const Tensor* inputs, int n) {
   return graph;
 }
 
-std::string source_line() {
-  SourceHook hook = g_source.load();
-  return hook ? hook() : std::string();
-}
-
 int append(Graph& graph, Op& op, const Tensor* inputs, int num_inputs, AttrList& attrs, Tensor* outputs) {
   NodeOptions options;
   options.source = source_line();
@@ -420,6 +415,11 @@ void call_simple(Op& op, const Tensor* const* inputs, int n, Tensor* output) {
   *output = outputs[0];
 }
 
+std::string source_line() {
+  SourceHook hook = g_source.load();
+  return hook ? hook() : std::string();
+}
+
 void set_source_hook(SourceHook hook) { g_source = hook; }
 void set_compose_hook(ComposeHook hook) { g_compose = hook; }
 void set_warn_hook(WarnHook hook) { g_warn = hook; }
@@ -428,6 +428,7 @@ Fallback fallback() { return g_fallback.load(); }
 CopyCounters copy_counters() { return {g_copies, g_copied_bytes, g_fallbacks}; }
 
 Tensor copy_to(const Tensor& t, const Device& device) {
+  if (!t.storage) return t.to(device);  // says what is wrong
   if (&t.device() == &device) return t;
   g_copies.fetch_add(1);
   g_copied_bytes.fetch_add(t.bytes());

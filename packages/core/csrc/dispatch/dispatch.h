@@ -23,6 +23,7 @@ PENSTOCK_API int execute_op(Op& op, const Tensor* inputs, int num_inputs, AttrLi
 // Where the caller's line comes from while graphs are built: "train.py:12". Set by the binding.
 using SourceHook = std::string (*)();
 PENSTOCK_API void set_source_hook(SourceHook hook);
+PENSTOCK_API std::string source_line();
 
 // Runs an op in terms of others when it has no native kernel but a composition; set by the binding.
 // Returns -1 when the op has none.

@@ -24,6 +24,9 @@ Tensor Variable::read() const {
 }
 
 void Variable::assign(Tensor value) {
+  if (!value.storage)
+    fail(ErrorKind::kGraph, "[assign_variable] variable '", name_, "' is given a graph tensor; assign inside the traced "
+         "function, or run the assignment with Session.run");
   if (value.dtype != dtype_)
     fail(ErrorKind::kDType, "[assign_variable] variable '", name_, "' holds ", dtype_name(dtype_), ", the new value is ",
          dtype_name(value.dtype), "; convert it: value.astype(penstock.", dtype_name(dtype_), ")");

@@ -16,14 +16,14 @@ extern void delete_kernel_rows(KernelRows*);
 
 namespace {
 
-// Open addressing over a fixed array. Ops are never removed, so a reader needs no lock: it walks
+// Open addressing over a fixed array. Ops are withdrawn but never removed, so a reader needs no lock: it walks
 // from the name's slot until it meets the name or an empty slot.
 class Registry {
  public:
   Op* find(const std::string& name) const {
     for (size_t i = slot(name);; i = (i + 1) % kSlots) {
       Op* op = slots_[i].load(std::memory_order_acquire);
-      if (!op || op->name() == name) return op;
+      if (!op || (op->name() == name && !op->withdrawn.load(std::memory_order_relaxed))) return op;
     }
   }
 
@@ -44,7 +44,7 @@ class Registry {
   std::vector<std::string> names() const {
     std::vector<std::string> out;
     for (const auto& s : slots_)
-      if (Op* op = s.load(std::memory_order_acquire)) out.push_back(op->name());
+      if (Op* op = s.load(std::memory_order_acquire); op && !op->withdrawn) out.push_back(op->name());
     std::sort(out.begin(), out.end());
     return out;
   }
@@ -128,6 +128,12 @@ Op& get_op(const std::string& name) {
 }
 
 Op& register_op(OpSchema schema) { return registry().add(std::move(schema)); }
+void withdraw_op(const std::string& name) {
+  Op& op = get_op(name);
+  if (name.find('.') == std::string::npos)
+    fail(ErrorKind::kPlugin, "op \"", name, "\" is core's own and cannot be taken back");
+  op.withdrawn = true;
+}
 void add_core_op(OpSchema schema) { bare_registry().add(std::move(schema)); }
 std::vector<std::string> op_names() { return registry().names(); }
 

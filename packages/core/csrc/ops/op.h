@@ -54,6 +54,7 @@ struct PENSTOCK_API Op {
   Builtin builtin = builtin_from_name(schema.name);
   AttrList default_attrs;
   KernelRows* kernels;         // rows that plugins added
+  std::atomic<bool> withdrawn{false};  // no longer found by name; graphs that have it keep it
   void* python = nullptr;      // the op block, for the binding
   std::atomic<const Shortcut*> shortcut{nullptr};  // dispatch's memory of the last simple call
   const std::string& name() const { return schema.name; }
@@ -65,6 +66,8 @@ struct PENSTOCK_API Op {
 PENSTOCK_API Op* find_op(const std::string& name);   // nullptr when unknown
 PENSTOCK_API Op& get_op(const std::string& name);    // throws, with the nearest spellings
 PENSTOCK_API Op& register_op(OpSchema schema);       // throws if the name is taken
+// Takes the name of a plugin's op back, when its plugin is refused. Throws for core's own ops.
+PENSTOCK_API void withdraw_op(const std::string& name);
 PENSTOCK_API std::vector<std::string> op_names();
 PENSTOCK_API std::vector<std::string> nearest_names(const std::string& name,
                                                     const std::vector<std::string>& known);

@@ -243,6 +243,10 @@ MemoryReport Plan::memory(const std::vector<Shape>& input_shapes) {
 void Plan::run(const Tensor* inputs, int n, Tensor* outputs, const RunOptions& options) {
   if (n != num_inputs())
     fail(ErrorKind::kValue, "the graph takes ", num_inputs(), " inputs and got ", n);
+  for (int i = 0; i < n; ++i)
+    if (!inputs[i].storage)
+      fail(ErrorKind::kGraph, "input '", graph_->value_name(graph_->inputs[static_cast<size_t>(i)]),
+           "' is a graph tensor; feed a value");
   std::shared_ptr<Binding> binding = last_binding(inputs, n);
   if (!binding) {
     std::vector<Shape> shapes;

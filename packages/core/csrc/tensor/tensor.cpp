@@ -118,6 +118,7 @@ Tensor Tensor::string(const std::string& value) {
 }
 
 Tensor Tensor::to(const Device& target) const {
+  if (!storage) fail(ErrorKind::kGraph, "a graph tensor has no value to copy; fetch it with Session.run");
   if (&device() == &target) return *this;
   if (dtype == DType::kString)
     fail(ErrorKind::kDevice, "string tensors live on the host only; they cannot move to ", target.name());

@@ -26,9 +26,7 @@ from penstock.device import devices, register_device, to_device
 from penstock.debug import debug_nans
 from penstock.passes import check_passes, register_pass
 from penstock.plugins import aliases as _aliases
-from penstock.reference import install as _install_references
 
-_install_references()
 _aliases.install()
 
 

@@ -1,4 +1,4 @@
-"""Reverse-mode differentiation: one walk for tapes and for graphs, one rule per op for both.
+"""Reverse-mode differentiation of values and of graphs.
 
 The rules call ops. While a graph is built they append to it, so gradients are graphs that can be printed,
 optimised and differentiated again; otherwise they run at once.
@@ -7,85 +7,16 @@ optimised and differentiated again; otherwise they run at once.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from penstock import _native, ops
+from penstock._backward import gradient_of
 from penstock._native import Tensor
-from penstock.errors import GraphError, InvalidTypeError
-from penstock.state import Variable
+from penstock.errors import DTypeError, GraphError, InvalidTypeError, InvalidValueError, ShapeError
 from penstock.ops import asarray
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-class Entry(Protocol):
-    """A call that is differentiated: of a tape or of a graph."""
-
-    @property
-    def op(self) -> str: ...
-    @property
-    def op_function(self) -> Any: ...
-    @property
-    def inputs(self) -> Sequence[Tensor]: ...
-    @property
-    def outputs(self) -> Sequence[Tensor]: ...
-    @property
-    def attrs(self) -> dict[str, Any]: ...
-
-
-def _backward(entries: Iterable[Entry], seeds: dict[int, Tensor], wanted: set[int]) -> dict[int, Tensor]:
-    """Walk calls from last to first and add up what flows to each tensor, by identity.
-
-    `wanted` are the sources: calls from which no source can be reached are skipped by their zero gradients.
-    """
-    grads = dict(seeds)
-    ordered = list(entries)
-    reached = _reachable(ordered, wanted)
-    for entry in reversed(ordered):
-        outputs = entry.outputs
-        flows = [grads.get(t._id) for t in outputs]
-        if all(g is None for g in flows) or not any(t._id in reached for t in entry.inputs):
-            continue
-        for t, g in zip(entry.inputs, _input_gradients(entry, flows), strict=True):
-            if g is None or t._id not in reached:
-                continue
-            known = grads.get(t._id)
-            grads[t._id] = g if known is None else ops.add(known, g)
-    return grads
-
-
-def _reachable(entries: Sequence[Entry], wanted: set[int]) -> set[int]:
-    """Find every tensor whose value depends on a source."""
-    reached = set(wanted)
-    for entry in entries:
-        if any(t._id in reached for t in entry.inputs):
-            reached.update(t._id for t in entry.outputs)
-    reached.discard(0)
-    return reached
-
-
-def _input_gradients(entry: Entry, flows: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
-    if entry.op == "custom_gradient":
-        return _custom_input_gradients(entry, flows)
-    if entry.op == "stop_gradient":
-        return [None] * len(entry.inputs)
-    rule = entry.op_function.vjp_fn
-    if rule is None:
-        reason = getattr(entry.op_function, "no_gradient", "")
-        if reason:
-            return [None] * len(entry.inputs)
-        raise GraphError(
-            f"[{entry.op}] has no gradient rule; attach one with @{entry.op}.vjp, or cut the path with "
-            "penstock.stop_gradient(x)"
-        )
-    result = rule(entry, *flows)
-    if len(result) != len(entry.inputs):
-        raise GraphError(
-            f"[{entry.op}] its gradient rule returned {len(result)} values for {len(entry.inputs)} inputs"
-        )
-    return result  # type: ignore[no-any-return]
+from penstock.state import Variable
 
 
 class GradientTape:
@@ -158,7 +89,13 @@ class GradientTape:
 
         Raises:
             GraphError: The tape was used before and is not persistent.
+            InvalidValueError: `unconnected_gradients` or the number of `output_gradients` is wrong.
         """
+        if unconnected_gradients not in ("none", "zero"):
+            raise InvalidValueError(
+                f"[GradientTape.gradient] unconnected_gradients is {unconnected_gradients!r}; it must be 'none' or "
+                "'zero'"
+            )
         if self._used and not self._persistent:
             raise GraphError(
                 "[GradientTape.gradient] this tape was used already; create it with GradientTape(persistent=True)"
@@ -168,8 +105,13 @@ class GradientTape:
         if inside:
             self._tape.pop()
         try:
-            return _gradient_of(
-                self._tape.entries(), target, sources, output_gradients, unconnected_gradients
+            return gradient_of(
+                self._tape.entries(),
+                target,
+                sources,
+                output_gradients,
+                unconnected_gradients,
+                self._watches,
             )
         finally:
             if inside:
@@ -177,35 +119,10 @@ class GradientTape:
             if not self._persistent:
                 self._tape.clear()
 
-
-def _identity_of(source: Any) -> int:
-    if isinstance(source, Variable):
-        return int(source._handle._id)
-    if isinstance(source, Tensor):
-        return int(source._id)
-    raise InvalidTypeError(f"[gradient] a source is {type(source).__name__}; it must be a Tensor or Variable")
-
-
-def _gradient_of(entries: Iterable[Entry], target: Any, sources: Any, seeds: Any, unconnected: str) -> Any:
-    targets, _ = _native.tree_flatten(target)
-    leaves, structure = _native.tree_flatten(sources)
-    flows = [None] * len(targets) if seeds is None else _native.tree_flatten(seeds)[0]
-    start: dict[int, Tensor] = {}
-    for t, seed in zip(targets, flows, strict=True):
-        t = t if isinstance(t, Tensor) else asarray(t)
-        if t._id == 0:
-            continue
-        seed = ops.ones_like(t) if seed is None else asarray(seed, dtype=t.dtype)
-        start[t._id] = seed if t._id not in start else ops.add(start[t._id], seed)
-    ids = [_identity_of(s) for s in leaves]
-    grads = _backward(entries, start, set(ids))
-    found = [grads.get(i) for i in ids]
-    if unconnected == "zero":
-        found = [
-            ops.zeros_like(s.value if isinstance(s, Variable) else s) if g is None else g
-            for s, g in zip(leaves, found, strict=True)
-        ]
-    return _native.tree_unflatten(structure, found)
+    def _watches(self, source: Tensor | Variable) -> bool:
+        if isinstance(source, Variable):
+            return self._tape.watches(source._handle.read())
+        return self._tape.watches(source)
 
 
 def value_and_grad(
@@ -231,42 +148,58 @@ def value_and_grad(
     (Tensor(5., shape=(), dtype=float32), Tensor([2., 4.], shape=(2,), dtype=float32))
     """
     single = not isinstance(argnums, Sequence)
-    positions = [argnums or 0] if not isinstance(argnums, Sequence) else list(argnums)
+    positions = list(argnums) if isinstance(argnums, Sequence) else [argnums or 0]
 
     @functools.wraps(fn)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         new_args = list(args)
-        sources = []
         tape = GradientTape(watch_accessed_variables=False)
         with tape:
             for i in positions:
-                new_args[i] = _watched(tape, args[i])
-                sources.append(new_args[i])
+                new_args[i] = _watched(tape, _argument(args, i), i)
             result = fn(*new_args, **kwargs)
             value = result[0] if has_aux else result
             _check_scalar(value)
+        sources = [new_args[i] for i in positions]
         grads = tape.gradient(value, sources, unconnected_gradients="zero")
         return result, grads[0] if single else tuple(grads)
 
     return wrapped
 
 
-def _watched(tape: GradientTape, argument: Any) -> Any:
+def _argument(args: Sequence[Any], i: int) -> Any:
+    if not -len(args) <= i < len(args):
+        raise InvalidValueError(
+            f"[value_and_grad] argnums has {i}; the call has {len(args)} positional arguments, and only those can be "
+            "differentiated by"
+        )
+    return args[i]
+
+
+def _watched(tape: GradientTape, argument: Any, number: int) -> Any:
     """Copy an argument's handles, so that watching them leaves the caller's alone."""
     leaves, structure = _native.tree_flatten(argument)
     watched = [leaf if isinstance(leaf, Variable) else ops.identity(asarray(leaf)) for leaf in leaves]
+    for t in watched:
+        if t.dtype.kind not in ("float", "complex"):
+            raise DTypeError(
+                f"[value_and_grad] argument {number} holds {t.dtype.name}, which has no gradient; convert it: "
+                "x.astype(penstock.float32)"
+            )
     tape.watch(*watched)
     return _native.tree_unflatten(structure, watched)
 
 
 def _check_scalar(value: Any) -> None:
-    from penstock.errors import ShapeError
-
     if not isinstance(value, Tensor) or value.ndim != 0:
-        shape = getattr(value, "shape", None)
+        shape = f" of shape {value.shape}" if isinstance(value, Tensor) else ""
         raise ShapeError(
-            f"[value_and_grad] the function returned {type(value).__name__} of shape {shape}; it must return a "
-            "scalar tensor: reduce it with penstock.sum(x) or penstock.mean(x), or pass has_aux=True for a pair"
+            f"[value_and_grad] the function returned {type(value).__name__}{shape}; it must return a scalar tensor: "
+            "reduce it with penstock.sum(x) or penstock.mean(x), or pass has_aux=True for a pair"
+        )
+    if value.dtype.kind != "float":
+        raise DTypeError(
+            f"[value_and_grad] the function returned {value.dtype.name}; it must return a real floating-point scalar"
         )
 
 
@@ -311,14 +244,17 @@ def gradients(ys: Any, xs: Any, grad_ys: Any = None) -> Any:
     >>> ps.Session(g).run(dx, {x: 3.0})
     6.0
     """
-    first = _native.tree_flatten(ys)[0][0]
+    leaves = _native.tree_flatten(ys)[0]
+    if not leaves:
+        raise GraphError("[gradients] ys is empty; give at least one tensor of the graph")
+    first = leaves[0]
     if not isinstance(first, Tensor) or first.graph is None:
         raise GraphError("[gradients] ys must be graph tensors; for values use GradientTape or value_and_grad")
     graph = first.graph
     nodes = list(graph.nodes)
     graph.push()
     try:
-        return _gradient_of(nodes, ys, xs, grad_ys, "none")
+        return gradient_of(nodes, ys, xs, grad_ys)
     finally:
         graph.pop()
 
@@ -349,9 +285,15 @@ def custom_gradient(fn: Callable[..., Any]) -> Callable[..., Any]:
         inputs = [asarray(a) for a in args]
         paused = _native.pause_tapes()  # what happens inside has no gradient of its own
         try:
-            outputs, grad_fn = fn(*inputs, **kwargs)
+            result = fn(*inputs, **kwargs)
         finally:
             _native.resume_tapes(paused)
+        if not (isinstance(result, tuple) and len(result) == 2 and callable(result[1])):
+            raise InvalidTypeError(
+                f"[custom_gradient] {getattr(fn, '__name__', 'the function')} returned {type(result).__name__}; it "
+                "must return a pair (outputs, grad_fn)"
+            )
+        outputs, grad_fn = result
         leaves, structure = _native.tree_flatten(outputs)
         made = _native.call_op(
             "custom_gradient",
@@ -363,14 +305,4 @@ def custom_gradient(fn: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def _custom_input_gradients(entry: Entry, flows: Sequence[Tensor | None]) -> list[Tensor | None]:
-    num_inputs = entry.attrs["num_inputs"]
-    full = [ops.zeros_like(t) if g is None else g for t, g in zip(entry.outputs, flows, strict=True)]
-    result = entry.attrs["function"](*full)
-    grads = list(result) if isinstance(result, (tuple, list)) else [result]
-    if len(grads) != num_inputs:
-        raise GraphError(
-            f"[custom_gradient] the gradient function returned {len(grads)} gradients for {num_inputs} inputs; "
-            "return one per tensor argument, None where there is none"
-        )
-    return [*grads, *[None] * (len(entry.inputs) - num_inputs)]
+__all__ = ["GradientTape", "custom_gradient", "grad", "gradients", "value_and_grad"]

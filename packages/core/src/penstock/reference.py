@@ -6,30 +6,51 @@ bfloat16, which NumPy lacks, is widened to float32 on the way in and rounded to 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from penstock import _native
 from penstock._native import DType
-from penstock.ops import BLOCKS
 
 Array = np.ndarray[Any, Any]
 View = tuple[Array, str]  # the memory and its dtype's code
 
 
-PRIORITY = -1000  # below every native kernel
-_installed: set[str] = set()
+@dataclass(frozen=True)
+class KernelContext:
+    """What a kernel written in Python is told besides its arguments."""
+
+    rng_key: int = 0  # of random ops: the Philox key
+    rng_counter: int = 0  # and the first block
 
 
-def install() -> None:
-    """Register the reference of every declared op as its last-resort kernel on the host."""
-    for name, block in BLOCKS.items():
-        if block.reference_fn is not None and name not in _installed:
-            _installed.add(name)
-            _native.register_python_kernel(
-                name, "cpu", "*", block.reference_fn, PRIORITY, "reference"
-            )
+@dataclass(frozen=True)
+class Destination:
+    """A plugin's kernel, `fn(ctx, *inputs, out, **attrs)`: it writes into `out`, an array or a tuple of arrays."""
+
+    fn: Callable[..., Any]
+
+    def run(
+        self,
+        inputs: Sequence[View],
+        outputs: Sequence[View],
+        attrs: dict[str, Any],
+        rng: tuple[int, int] | None,
+    ) -> None:
+        """Call the kernel; bfloat16 outputs go through float32."""
+        targets = [
+            np.empty(out.shape, np.float32) if code == "bf16" else out for out, code in outputs
+        ]
+        self.fn(
+            KernelContext(*(rng or ())),
+            *(_widen(array) if code == "bf16" else array for array, code in inputs),
+            out=targets[0] if len(targets) == 1 else tuple(targets),
+            **{k: _numpy_dtype(v) if isinstance(v, DType) else v for k, v in attrs.items()},
+        )
+        for target, (out, code) in zip(targets, outputs, strict=True):
+            if code == "bf16":
+                out[...] = _narrow(target)
 
 
 def run(
@@ -54,6 +75,9 @@ def run(
     Raises:
         ValueError: The kernel returned another number of arrays, or a shape that does not fit.
     """
+    if isinstance(fn, Destination):
+        fn.run(inputs, outputs, attrs, rng)
+        return None
     arrays = [_widen(array) if code == "bf16" else array for array, code in inputs]
     kwargs = {name: _numpy_dtype(v) if isinstance(v, DType) else v for name, v in attrs.items()}
     result = fn(*(rng or ()), *arrays, **kwargs)

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy as np
 
 from penstock import _native, passes
-from penstock._native import Graph, Node, Plan, Tensor
-from penstock.errors import DTypeError, GraphError, InvalidTypeError
+from penstock._native import DType, Graph, Node, Plan, Tensor
+from penstock.errors import CancelledError, DTypeError, GraphError, InvalidTypeError
+from penstock.graph import eagerly
 from penstock.ops import asarray
+from penstock.passes.prune import needed_nodes
+from penstock.state import Variable
+
+Target: TypeAlias = int | Variable
+"""What a run computes: a value of the graph, by number, or what a variable holds at the end."""
 
 
 class Operation:
@@ -59,7 +68,8 @@ class Session:
     """
 
     def __init__(self, graph: Graph | None = None) -> None:
-        self.graph = graph or _native.current_graph() or _default_graph()
+        current = _native.current_graph() if graph is None else graph
+        self.graph = _default_graph() if current is None else current
         self._plans: dict[Any, Plan] = {}
         self._closed = False
 
@@ -103,41 +113,48 @@ class Session:
             raise GraphError("[Session.run] this session is closed; make a new one")
         leaves, structure = _native.tree_flatten(fetches)
         wanted = [self._fetch(leaf) for leaf in leaves]
-        feeds = {t.value_index: (t, value) for t, value in self._feeds(feed_dict or {})}
-        targets = [t.value_index for group in wanted for t in group[0]]
-        key = (self.graph.version, tuple(feeds), tuple(targets))
-        plan = self._plans.get(key)
-        if plan is None:
-            plan = self._plans[key] = Plan(passes.optimize(_cut(self.graph, feeds, targets)))
-        values = iter(plan.run([value for _, value in feeds.values()], timeout))
-        results = []
-        for tensors, is_operation in wanted:
-            computed = [next(values) for _ in tensors]
-            results.append(None if is_operation else _to_numpy(computed[0]))
+        targets = [target for fetch in wanted for target in fetch.targets]
+        with eagerly():  # `with session:` makes ops append to its graph; values are no part of it
+            feeds = self._feeds(feed_dict or {})
+            values = iter(self._compute(feeds, targets, timeout))
+            results = []
+            for fetch in wanted:
+                computed = [next(values) for _ in fetch.targets]
+                results.append(_to_numpy(computed[0]) if fetch.has_value else None)
         return _native.tree_unflatten(structure, results)
 
-    def _fetch(self, leaf: Any) -> tuple[list[Tensor], bool]:
-        """Resolve a fetch to tensors, and whether it is run for its effects only."""
-        if isinstance(leaf, Operation):
-            return [self._own(t) for t in leaf.tensors], True
-        if isinstance(leaf, str):
-            return [self._by_name(leaf, "fetch")], False
-        if hasattr(leaf, "_handle"):
-            self.graph.push()
-            try:
-                return [leaf.value], False
-            finally:
-                self.graph.pop()
-        if isinstance(leaf, Node):
-            return [self._own(leaf.outputs[0])], True
-        if not isinstance(leaf, Tensor):
-            raise GraphError(
-                f"[Session.run] cannot fetch {leaf!r} ({type(leaf).__name__}); fetch tensors of the graph, their "
-                "names, operations or variables"
-            )
-        return [self._own(leaf)], False
+    def _compute(
+        self, feeds: Mapping[int, Tensor], targets: Sequence[Target], timeout: float | None
+    ) -> list[Tensor]:
+        key = (self.graph.version, tuple(feeds), tuple(targets))
+        if key not in self._plans:
+            self._plans[key] = Plan(passes.optimize(_cut(self.graph, list(feeds), targets)))
+        try:
+            return self._plans[key].run(list(feeds.values()), timeout)
+        except CancelledError as error:
+            raise CancelledError(
+                f"[Session.run] the timeout of {timeout} seconds passed; give more, or fetch less: {error}"
+            ) from error
 
-    def _own(self, t: Tensor) -> Tensor:
+    def _fetch(self, leaf: Any) -> _Fetch:
+        match leaf:
+            case Operation():
+                return _Fetch([self._own(t) for t in leaf.tensors], has_value=False)
+            case Node():
+                return _Fetch([self._own(leaf.outputs[0])], has_value=False)
+            case Variable():
+                return _Fetch([leaf])
+            case Tensor():
+                return _Fetch([self._own(leaf)])
+            case str():
+                return _Fetch([self._by_name(leaf, "fetch").value_index])
+        raise GraphError(
+            f"[Session.run] cannot fetch {leaf!r} ({type(leaf).__name__}); fetch tensors of the graph, their "
+            "names, operations or variables"
+        )
+
+    def _own(self, t: Tensor) -> int:
+        """Return the number of a tensor of this session's graph."""
         if t.graph is None:
             raise GraphError(f"[Session.run] {t!r} is a value already; only tensors of the graph can be run")
         if t.graph != self.graph:
@@ -145,95 +162,105 @@ class Session:
                 f"[Session.run] tensor {t.name!r} belongs to graph {t.graph.name!r}, this session runs another; "
                 "open it with penstock.Session(tensor.graph)"
             )
-        return t
+        return t.value_index
 
     def _by_name(self, name: str, what: str) -> Tensor:
         node_name, _, index = name.partition(":")
         node = self.graph.find_node(node_name)
         if node is None:
-            import difflib
-
             near = difflib.get_close_matches(node_name, [n.name for n in self.graph.nodes], n=3)
             hint = f"; did you mean {', '.join(near)}?" if near else ""
             raise GraphError(f"[Session.run] cannot {what} {name!r}: the graph has no such node{hint}")
-        outputs = node.outputs
-        position = int(index or 0)
-        if position >= len(outputs):
-            raise GraphError(f"[Session.run] {node_name!r} has {len(outputs)} outputs; there is no output {position}")
-        return outputs[position]
+        outputs: list[Tensor] = node.outputs
+        if not index:
+            return outputs[0]
+        if not index.isdigit() or int(index) >= len(outputs):
+            names = ", ".join(f"'{node_name}:{i}'" for i in range(len(outputs)))
+            raise GraphError(f"[Session.run] cannot {what} {name!r}: the outputs of this node are {names}")
+        return outputs[int(index)]
 
-    def _feeds(self, feed_dict: Mapping[Any, Any]) -> list[tuple[Tensor, Tensor]]:
-        pairs = []
+    def _feeds(self, feed_dict: Mapping[Any, Any]) -> dict[int, Tensor]:
+        feeds: dict[int, Tensor] = {}
         for key, value in feed_dict.items():
             if isinstance(key, str):
                 target = self._by_name(key, "feed")
             elif isinstance(key, Tensor):
-                target = self._own(key)
+                target = key
             else:
                 raise GraphError(
                     f"[Session.run] feed_dict has the key {key!r} ({type(key).__name__}); use a tensor of the graph "
                     "or its name"
                 )
-            pairs.append((target, _fed_value(target, value)))
-        return pairs
+            index = self._own(target)
+            if index in feeds:
+                raise GraphError(f"[Session.run] {target.name!r} is fed twice; give it one value")
+            feeds[index] = _fed_value(target, value)
+        return feeds
+
+
+@dataclass(frozen=True)
+class _Fetch:
+    """What one leaf of the fetches asks for."""
+
+    targets: Sequence[Target]
+    has_value: bool = True  # else it is run for its effects
 
 
 def _fed_value(target: Tensor, value: Any) -> Tensor:
+    """Convert a fed value: Python data and other kinds of numbers take the tensor's dtype, but nothing is cut off."""
     if isinstance(value, Tensor) and value.is_symbolic:
         raise GraphError(
             f"[Session.run] {target.name!r} is fed a graph tensor; feed a value, or connect the graphs with ops"
         )
-    known = value if isinstance(value, Tensor) else asarray(value)
-    if known.dtype == target.dtype:
-        return known
-    # Plain Python data and narrower kinds take the tensor's dtype, as in TensorFlow; nothing is cut off.
-    order = ["bool", "unsigned", "signed", "float", "complex"]
-    kinds = known.dtype.kind, target.dtype.kind
-    if "string" in kinds or order.index(kinds[0]) > order.index(kinds[1]):
+    given = asarray(value)
+    if given.dtype == target.dtype:
+        return given
+    if not _fits(given.dtype, target.dtype):
         raise DTypeError(
-            f"[Session.run] {target.name!r} is {target.dtype.name} and is fed {known.dtype.name}; convert the value: "
+            f"[Session.run] {target.name!r} is {target.dtype.name} and is fed {given.dtype.name}; convert the value: "
             f"np.asarray(value, {target.dtype.name!r})"
         )
-    return asarray(known.numpy(), dtype=target.dtype)
+    fed = asarray(given.numpy() if isinstance(value, Tensor) else value, dtype=target.dtype)
+    whole = "signed" in given.dtype.kind and "signed" in target.dtype.kind
+    if whole and not np.array_equal(fed.numpy(), given.numpy()):
+        raise DTypeError(
+            f"[Session.run] {target.name!r} is {target.dtype.name} and is fed {given.dtype.name} with values that "
+            f"{target.dtype.name} cannot hold"
+        )
+    return fed
 
 
-def _cut(graph: Graph, feeds: Mapping[int, Any], targets: Sequence[int]) -> Graph:
-    """Copy what the targets need, with an input in place of every fed tensor."""
-    all_values = {t.value_index: t for node in graph.nodes for t in node.outputs}
+def _fits(given: DType, wanted: DType) -> bool:
+    ranks = {"bool": 0, "unsigned": 1, "signed": 1, "float": 2, "complex": 3}
+    if "string" in (given.kind, wanted.kind):
+        return False
+    return ranks[given.kind] <= ranks[wanted.kind]
+
+
+def _cut(graph: Graph, feeds: Sequence[int], targets: Sequence[Target]) -> Graph:
+    """Copy what the targets need, with an input in place of every fed tensor; variables are read at the end."""
+    originals = {t.value_index: t for node in graph.nodes for t in node.outputs}
     new = graph.like()
     values: dict[int, Tensor] = {}
     nodes: dict[int, Node] = {}
-    inputs = []
     for index in feeds:
-        t = all_values[index]
+        t = originals[index]
         values[index] = new.placeholder(t.dtype, t.shape, t.name.replace(":", "_"))
-        inputs.append(values[index])
-    for node in _needed(graph, values, [all_values[i] for i in targets if i not in values]):
-        made = new.copy_node(
-            node,
-            [values[t.value_index] for t in node.inputs],
-            [nodes[c.index] for c in node.control_inputs if c.index in nodes],
-        )
+    new.inputs = list(values.values())
+    roots = [originals[t].node for t in targets if isinstance(t, int) and t not in values]
+    needed = needed_nodes(roots, known=values)
+    for node in graph.nodes:
+        if node.index not in needed:
+            continue
+        inputs = [values[t.value_index] for t in node.inputs]
+        controls = [nodes[c.index] for c in node.control_inputs if c.index in nodes]
+        made = new.copy_node(node, inputs, controls)
+        nodes[node.index] = made[0].node
         for old, t in zip(node.outputs, made, strict=True):
             values.setdefault(old.value_index, t)
-        if made:
-            nodes[node.index] = made[0].node
-    new.inputs = inputs
-    new.outputs = [values[i] for i in targets]
+    with new.as_default():
+        new.outputs = [values[t] if isinstance(t, int) else t.value for t in targets]
     return new
-
-
-def _needed(graph: Graph, fed: Mapping[int, Tensor], targets: Sequence[Tensor]) -> list[Node]:
-    found: set[int] = set()
-    stack = [t.node for t in targets]
-    while stack:
-        node = stack.pop()
-        if node is None or node.index in found:
-            continue
-        found.add(node.index)
-        stack += [t.node for t in node.inputs if t.value_index not in fed]
-        stack += node.control_inputs
-    return [node for node in graph.nodes if node.index in found]
 
 
 def _to_numpy(t: Tensor) -> Any:

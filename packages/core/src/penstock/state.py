@@ -8,6 +8,7 @@ import numpy as np
 
 from penstock import _native, ops
 from penstock._native import Tensor
+from penstock.graph import eagerly
 from penstock.ops import asarray
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ class Variable:
         trainable: bool = True,
         dtype: DTypeLike | None = None,
     ) -> None:
-        self._handle = _native.Variable(asarray(value, dtype=dtype), name, trainable)
+        with eagerly():  # also while a graph is built, for instance to make a variable on the first call
+            self._handle = _native.Variable(asarray(value, dtype=dtype), name, trainable)
 
     @property
     def name(self) -> str:

@@ -15,15 +15,18 @@ from __future__ import annotations
 import functools
 import types
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import penstock
 from penstock import _native, state
 from penstock._native import Graph, Tensor
 from penstock.dtypes import *  # noqa: F403
 from penstock.graph import control_dependencies, device, name_scope
-from penstock.session import Operation, Session, group
 from penstock.ops import asarray
+from penstock.session import Operation, Session, group
+
+if TYPE_CHECKING:
+    from penstock.annotations import DTypeLike, TensorLike
 
 _graph = Graph("default")
 _variables: dict[Graph, list[Variable]] = {}
@@ -31,7 +34,8 @@ _variables: dict[Graph, list[Variable]] = {}
 
 def get_default_graph() -> Graph:
     """Return the graph that ops append to."""
-    return _native.current_graph() or _graph
+    current = _native.current_graph()
+    return _graph if current is None else current
 
 
 def reset_default_graph() -> None:
@@ -45,12 +49,8 @@ def _in_graph(fn: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(fn)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        graph = get_default_graph()
-        graph.push()
-        try:
+        with get_default_graph().as_default():
             return fn(*args, **kwargs)
-        finally:
-            graph.pop()
 
     return wrapped
 
@@ -107,14 +107,23 @@ class Variable(state.Variable):
         graph = get_default_graph()
         if not (isinstance(initial_value, Tensor) and initial_value.is_symbolic):
             initial_value = constant(initial_value, dtype, name=f"{name}/initial_value")
-        self._handle = _native.Variable.uninitialized(initial_value.dtype, initial_value.shape, name, trainable)
-        self.initializer = Operation([_in_graph(self.assign)(initial_value)], f"{name}/init")
+        self._handle = _native.Variable.uninitialized(
+            initial_value.dtype, initial_value.shape, name, trainable
+        )
+        self.initial_value: Tensor = initial_value
+        self.initializer = Operation([self.assign(initial_value)], f"{name}/init")
         _variables.setdefault(graph, []).append(self)
 
     @property
     def value(self) -> Tensor:
         """The value when the graph runs."""
-        return _in_graph(lambda: state.Variable.value.fget(self))()  # type: ignore[attr-defined]
+        with get_default_graph().as_default():
+            return super().value
+
+    def assign(self, value: TensorLike) -> Tensor:
+        """Append the replacement of the value; the result is what the variable holds then."""
+        with get_default_graph().as_default():
+            return super().assign(value)
 
 
 def global_variables() -> list[Variable]:

@@ -30,6 +30,9 @@ from penstock import _native
 if TYPE_CHECKING:
     from penstock._native import Tensor
 
+# Below every native kernel.
+REFERENCE_PRIORITY = -1000
+
 P = ParamSpec("P")
 R = TypeVar("R")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -166,6 +169,9 @@ class OpBlock(Generic[P, R]):
         silenced: the ops follow IEEE 754 without comment.
         """
         self.reference_fn = np.errstate(all="ignore")(fn)
+        _native.register_python_kernel(
+            self.schema.name, "cpu", "*", self.reference_fn, REFERENCE_PRIORITY, "reference"
+        )
         return fn
 
     def vjp(self, fn: F) -> F:
@@ -255,6 +261,16 @@ def op(
         return cast(OpBlock[P, R], native)
 
     return declare
+
+
+def unregister_op(name: str) -> None:
+    """Take a plugin's op back: its name is free again. Graphs that have the op keep it.
+
+    Raises:
+        PluginError: The op is core's own.
+    """
+    _native.withdraw_op(name)
+    BLOCKS.pop(name, None)
 
 
 def _parameters(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from penstock import _native
 from penstock._native import Graph, Node, Tensor
+from penstock.ops._declare import REFERENCE_PRIORITY
 from penstock.passes._rewrite import rewrite
-
-REFERENCE_PRIORITY = -1000
 
 
 def decompose(graph: Graph) -> Graph:

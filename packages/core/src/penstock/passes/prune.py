@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from penstock._native import Graph, Node
 from penstock.passes._rewrite import rewrite
@@ -11,8 +11,16 @@ from penstock.passes._rewrite import rewrite
 _HARMLESS = ("none", "read")
 
 
-def needed_nodes(roots: Iterable[Node]) -> set[int]:
-    """Find the nodes that `roots` depend on, themselves included, through inputs and control inputs."""
+def needed_nodes(roots: Iterable[Node], known: Container[int] = ()) -> set[int]:
+    """Find the nodes that `roots` depend on, themselves included, through inputs and control inputs.
+
+    Args:
+        roots: Where to start.
+        known: Numbers of values that need not be computed.
+
+    Returns:
+        The nodes' numbers.
+    """
     found: set[int] = set()
     stack = list(roots)
     while stack:
@@ -20,7 +28,7 @@ def needed_nodes(roots: Iterable[Node]) -> set[int]:
         if node.index in found:
             continue
         found.add(node.index)
-        stack.extend(t.node for t in node.inputs if t.node is not None)
+        stack.extend(t.node for t in node.inputs if t.value_index not in known)
         stack.extend(node.control_inputs)
     return found
 

@@ -6,6 +6,7 @@ the part cannot be taken back while the process lives; a rollback then says so.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
@@ -46,6 +47,20 @@ def register_op(op: Any) -> Undo:
     return _undo(declare, "unregister_op", name)
 
 
+def declared_ops() -> set[str]:
+    """List the ops that are declared now, without importing anything."""
+    declare = sys.modules.get("penstock.ops._declare")
+    return set() if declare is None else set(declare.BLOCKS)
+
+
+def withdraw_ops(known: set[str], package: str) -> None:
+    """Take back the ops that a package declared since `known`: `@op` declares at once, before any hook runs."""
+    for name in declared_ops() - known:
+        declare = import_module("penstock.ops._declare")
+        if package and declare.BLOCKS[name].function.__module__.split(".")[0] == package:
+            declare.unregister_op(name)
+
+
 def register_device(device: Any) -> Undo:
     """Add a device type; returns what takes it back."""
     module = import_module("penstock.device")
@@ -64,8 +79,9 @@ def register_kernel(row: KernelRow, provider: str) -> Undo:
     """Add a kernel that is written in Python; what takes it back takes all of the provider's."""
     flat = [index for pair in row.inplace for index in pair]
     native = _native()
+    kernel = import_module("penstock.reference").Destination(row.fn)
     native.register_python_kernel(
-        row.op, row.device, row.dtypes, row.fn, row.priority, provider, flat
+        row.op, row.device, row.dtypes, kernel, row.priority, provider, flat
     )
     return partial(native.remove_kernels, provider)
 

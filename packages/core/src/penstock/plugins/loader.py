@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.config import settings
 from penstock.errors import PluginError, PluginWarning
+from penstock.plugins import _host
 from penstock.plugins._records import Record, index_records, missing_hint_for, unknown_names
 
 if TYPE_CHECKING:
@@ -195,6 +196,7 @@ class Loader:
         return record.state != "ready"
 
     def _run(self, record: Record) -> None:
+        known = _host.declared_ops()
         try:
             self._activate(record)
         except Exception as error:  # a plugin never stops the host; the reason is kept and shown
@@ -205,6 +207,7 @@ class Loader:
             record.owner = 0
             record.done.set()
         if record.state == "refused":
+            _host.withdraw_ops(known, _package(record))
             _announce(record)
 
     def _activate(self, record: Record) -> None:
@@ -218,6 +221,11 @@ class Loader:
             self._commands |= staging.commands.staged
             record.staging, record.info, record.manager = staging, info, manager
             record.state = "active"
+
+
+def _package(record: Record) -> str:
+    module = record.manifest.plugin.module if record.manifest is not None else None
+    return (module or "").split(".")[0]
 
 
 def _has_kernels(manifest: Manifest, device: str, op: str) -> bool:

@@ -1,0 +1,164 @@
+"""The backward walk: one for tapes and for graphs, one rule per op for both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+from penstock import _native, ops
+from penstock._native import Tensor
+from penstock.errors import GraphError, InvalidTypeError, InvalidValueError, ShapeError
+from penstock.state import Variable
+
+
+class Entry(Protocol):
+    """A call that is differentiated: of a tape or of a graph."""
+
+    @property
+    def op(self) -> str: ...
+    @property
+    def op_function(self) -> Any: ...
+    @property
+    def inputs(self) -> Sequence[Tensor]: ...
+    @property
+    def outputs(self) -> Sequence[Tensor]: ...
+    @property
+    def attrs(self) -> dict[str, Any]: ...
+
+
+def gradient_of(
+    entries: Iterable[Entry],
+    target: Any,
+    sources: Any,
+    seeds: Any = None,
+    unconnected: str = "none",
+    is_watched: Callable[[Tensor | Variable], bool] = lambda source: True,
+) -> Any:
+    """Differentiate the sum of `target` by `sources`.
+
+    Args:
+        entries: The calls between them, oldest first.
+        target: A structure of tensors.
+        sources: A structure of tensors and variables.
+        seeds: What flows into each target, by default ones.
+        unconnected: "none" or "zero": what stands for a gradient that does not exist.
+        is_watched: Sources for which it is false have no gradient.
+
+    Returns:
+        A structure like `sources`.
+
+    Raises:
+        InvalidTypeError: A source is neither tensor nor variable.
+        InvalidValueError: There is another number of seeds than of targets.
+        ShapeError: A seed does not have its target's shape.
+    """
+    leaves, structure = _native.tree_flatten(sources)
+    ids = [_identity(source) for source in leaves]
+    wanted = {i for i, source in zip(ids, leaves, strict=True) if is_watched(source)}
+    grads = _backward(entries, _seeds(target, seeds), wanted)
+    found = [grads.get(i) if i in wanted else None for i in ids]
+    if unconnected == "zero":
+        found = [_zeros(s) if g is None else g for s, g in zip(leaves, found, strict=True)]
+    return _native.tree_unflatten(structure, found)
+
+
+def _seeds(target: Any, given: Any) -> dict[int, Tensor]:
+    """What flows into the targets, by their identity."""
+    targets = [ops.asarray(t) for t in _native.tree_flatten(target)[0]]
+    flows = [None] * len(targets) if given is None else _native.tree_flatten(given)[0]
+    if given is not None and len(targets) == 1 and isinstance(given, list):
+        flows = [given]  # nested lists are a value, too
+    if len(flows) != len(targets):
+        raise InvalidValueError(
+            f"[gradient] got {len(targets)} targets and {len(flows)} output_gradients; give one for each target"
+        )
+    seeds: dict[int, Tensor] = {}
+    for t, flow in zip(targets, flows, strict=True):
+        if t._id == 0:  # nobody watched it
+            continue
+        seed = ops.ones_like(t) if flow is None else ops.asarray(flow, dtype=t.dtype)
+        if str(seed.shape) != str(t.shape):
+            raise ShapeError(
+                f"[gradient] output_gradients has shape {seed.shape} for a target of shape {t.shape}; give "
+                "one number for every element of the target"
+            )
+        seeds[t._id] = seed if t._id not in seeds else ops.add(seeds[t._id], seed)
+    return seeds
+
+
+def _zeros(source: Tensor | Variable) -> Tensor:
+    return ops.zeros_like(source.value if isinstance(source, Variable) else source)
+
+
+def _identity(source: Any) -> int:
+    if isinstance(source, Variable):
+        return source._handle._id
+    if isinstance(source, Tensor):
+        return source._id
+    raise InvalidTypeError(f"[gradient] a source is {type(source).__name__}; it must be a Tensor or Variable")
+
+
+def _backward(entries: Iterable[Entry], seeds: dict[int, Tensor], wanted: set[int]) -> dict[int, Tensor]:
+    """Walk calls from last to first and add up what flows to each tensor, by identity.
+
+    `wanted` are the sources: calls from which no source can be reached are skipped by their zero gradients.
+    """
+    grads = dict(seeds)
+    ordered = list(entries)
+    reached = _reachable(ordered, wanted)
+    for entry in reversed(ordered):
+        outputs = entry.outputs
+        flows = [grads.get(t._id) for t in outputs]
+        if all(g is None for g in flows) or not any(t._id in reached for t in entry.inputs):
+            continue
+        for t, g in zip(entry.inputs, _input_gradients(entry, flows), strict=True):
+            if g is None or t._id not in reached:
+                continue
+            known = grads.get(t._id)
+            grads[t._id] = g if known is None else ops.add(known, g)
+    return grads
+
+
+def _reachable(entries: Sequence[Entry], wanted: set[int]) -> set[int]:
+    """Find every tensor whose value depends on a source."""
+    reached = set(wanted)
+    for entry in entries:
+        if any(t._id in reached for t in entry.inputs):
+            reached.update(t._id for t in entry.outputs)
+    reached.discard(0)
+    return reached
+
+
+def _input_gradients(entry: Entry, flows: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
+    if entry.op == "custom_gradient":
+        return _custom_input_gradients(entry, flows)
+    if entry.op == "stop_gradient":
+        return [None] * len(entry.inputs)
+    rule = entry.op_function.vjp_fn
+    if rule is None:
+        reason = getattr(entry.op_function, "no_gradient", "")
+        if reason:
+            return [None] * len(entry.inputs)
+        raise GraphError(
+            f"[{entry.op}] has no gradient rule; attach one with @{entry.op}.vjp, or cut the path with "
+            "penstock.stop_gradient(x)"
+        )
+    result = rule(entry, *flows)
+    if len(result) != len(entry.inputs):
+        raise GraphError(
+            f"[{entry.op}] its gradient rule returned {len(result)} values for {len(entry.inputs)} inputs"
+        )
+    return result  # type: ignore[no-any-return]
+
+
+def _custom_input_gradients(entry: Entry, flows: Sequence[Tensor | None]) -> list[Tensor | None]:
+    num_inputs = entry.attrs["num_inputs"]
+    full = [ops.zeros_like(t) if g is None else g for t, g in zip(entry.outputs, flows, strict=True)]
+    result = entry.attrs["function"](*full)
+    grads = list(result) if isinstance(result, (tuple, list)) else [result]
+    if len(grads) != num_inputs:
+        raise GraphError(
+            f"[custom_gradient] the gradient function returned {len(grads)} gradients for {num_inputs} inputs; "
+            "return one per tensor argument, None where there is none"
+        )
+    return [*grads, *[None] * (len(entry.inputs) - num_inputs)]
