@@ -146,7 +146,7 @@ struct ReluGradOp { Vf operator()(Vf y, Vf dy) const { return y > 0.0f ? dy : Vf
 struct SignOp {
   Vf operator()(Vf x) const {
     const Vf one = CopySign(Splat(1.0f), x);
-    return Abs(x) > 0.0f ? one : x;  // zeros and NaN stay
+    return Abs(x) > 0.0f ? one : x + 0.0f;  // both zeros become +0, NaN stays
   }
 };
 

@@ -63,7 +63,10 @@ struct MinFold {
 
 // ---- one pass ----
 
-// Folds contiguous elements; four accumulators hide the latency and keep long sums accurate.
+// Folds of blocks are folded in turn: a sum of equal numbers is wrong in proportion to the longest chain of additions.
+constexpr int64_t kFoldBlock = 32;
+
+// Folds contiguous elements; four accumulators hide the latency.
 template <class T, class Fold>
 T FoldRow(const T* x, int64_t n) {
   constexpr int kStep = Lane<T>::kCount;
@@ -71,9 +74,15 @@ T FoldRow(const T* x, int64_t n) {
   typename Lane<T>::V acc[4];
   for (auto& a : acc) a = Lane<T>::Splat(Fold::kInitial);
   int64_t i = 0;
-  for (; i + 4 * kStep <= n; i += 4 * kStep) {
+  while (i + 4 * kStep <= n) {
+    const int64_t end = MinOf(n, i + 4 * kStep * kFoldBlock);
+    typename Lane<T>::V block[4];
+    for (auto& b : block) b = Lane<T>::Splat(Fold::kInitial);
+    for (; i + 4 * kStep <= end; i += 4 * kStep) {
 #pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) acc[j] = fold(acc[j], Load(x + i + j * kStep));
+      for (int j = 0; j < 4; ++j) block[j] = fold(block[j], Load(x + i + j * kStep));
+    }
+    for (int j = 0; j < 4; ++j) acc[j] = fold(acc[j], block[j]);
   }
   for (; i + kStep <= n; i += kStep) acc[0] = fold(acc[0], Load(x + i));
   const auto all = fold(fold(acc[0], acc[1]), fold(acc[2], acc[3]));
@@ -230,16 +239,23 @@ int Reduce(penstock_call* call) {
   return PENSTOCK_OK;
 }
 
-// Int32 and Int64 are unsigned for sums and products, which wrap around as numpy's do.
-template <template <class> class Fold, class Int32, class Int64>
-int ReduceNumbers(penstock_call* call) {
+// Integers add and multiply as unsigned ones: they wrap around as numpy's do. (Sums of int32 are
+// int64, and left to the reference.)
+template <template <class> class Fold>
+int Accumulate(penstock_call* call) {
+  return TypeKey(call->inputs[0]) == kF32 ? Reduce<float, Fold<float>>(call)
+                                          : Reduce<uint64_t, Fold<uint64_t>>(call);
+}
+
+template <template <class> class Fold>
+int Extreme(penstock_call* call) {
   switch (TypeKey(call->inputs[0])) {
     case kF32:
       return Reduce<float, Fold<float>>(call);
     case kI32:
-      return Reduce<Int32, Fold<Int32>>(call);
+      return Reduce<int32_t, Fold<int32_t>>(call);
     default:
-      return Reduce<Int64, Fold<Int64>>(call);
+      return Reduce<int64_t, Fold<int64_t>>(call);
   }
 }
 
@@ -302,10 +318,10 @@ int ArgBest(penstock_call* call) {
 
 }  // namespace
 
-int Sum(penstock_call* call) { return ReduceNumbers<SumFold, uint32_t, uint64_t>(call); }
-int Prod(penstock_call* call) { return ReduceNumbers<ProdFold, uint32_t, uint64_t>(call); }
-int Max(penstock_call* call) { return ReduceNumbers<MaxFold, int32_t, int64_t>(call); }
-int Min(penstock_call* call) { return ReduceNumbers<MinFold, int32_t, int64_t>(call); }
+int Sum(penstock_call* call) { return Accumulate<SumFold>(call); }
+int Prod(penstock_call* call) { return Accumulate<ProdFold>(call); }
+int Max(penstock_call* call) { return Extreme<MaxFold>(call); }
+int Min(penstock_call* call) { return Extreme<MinFold>(call); }
 int Any(penstock_call* call) { return Reduce<uint8_t, MaxFold<uint8_t>>(call); }
 int All(penstock_call* call) { return Reduce<uint8_t, MinFold<uint8_t>>(call); }
 int ArgMax(penstock_call* call) { return ArgBest<true>(call); }

@@ -50,10 +50,15 @@ void set_python_error() noexcept;
 void keep_cause(nb::python_error& error);
 
 // ---- tensors
-PyTypeObject* tensor_type();
-void set_tensor_type(nb::handle type);
+extern PyTypeObject* g_tensor_type;
+inline PyTypeObject* tensor_type() { return g_tensor_type; }
 inline bool is_tensor(PyObject* o) { return Py_TYPE(o) == tensor_type(); }
-inline Tensor& tensor_of(PyObject* o) { return *nb::inst_ptr<Tensor>(o); }
+// A plain extension type, not a nanobind class: making and dropping one is most of what a small op costs.
+struct TensorObject {
+  PyObject_HEAD
+  Tensor tensor;
+};
+inline Tensor& tensor_of(PyObject* o) { return reinterpret_cast<TensorObject*>(o)->tensor; }
 PyObject* new_tensor(Tensor&& t);  // new reference
 // Tensors as they are, Python numbers as weak scalars, anything else through penstock.asarray.
 Tensor to_tensor(PyObject* o);
@@ -84,3 +89,32 @@ void bind_runtime(nb::module_& m);
 void bind_python_device(nb::module_& m);
 
 }  // namespace penstock::python
+
+// Lets bound functions take Tensor arguments.
+namespace nanobind::detail {
+template <>
+struct type_caster<penstock::Tensor> {
+  using Value = penstock::Tensor;
+  static constexpr auto Name = const_name("penstock._native.Tensor");
+  template <typename T>
+  using Cast = precise_cast_t<T>;
+
+  bool from_python(handle src, uint8_t, cleanup_list*) noexcept {
+    if (!penstock::python::is_tensor(src.ptr())) return false;
+    value = &penstock::python::tensor_of(src.ptr());
+    return true;
+  }
+  static handle from_cpp(const Value& t, rv_policy, cleanup_list*) noexcept {
+    return penstock::python::new_tensor(Value(t));
+  }
+  template <typename T>
+  bool can_cast() const noexcept {
+    return true;
+  }
+  operator Value*() { return value; }
+  operator Value&() { return *value; }
+  operator Value&&() { return static_cast<Value&&>(*value); }
+
+  Value* value = nullptr;
+};
+}  // namespace nanobind::detail

@@ -2,9 +2,10 @@
 #include "bindings/common.h"
 
 namespace penstock::python {
-namespace {
 
 PyTypeObject* g_tensor_type = nullptr;
+
+namespace {
 
 // The op behind an operator, looked up once. Null while the op table is being generated.
 class Operator {
@@ -252,7 +253,15 @@ void slot_release_buffer(PyObject*, Py_buffer* view) {
   delete owned;
 }
 
+void slot_dealloc(PyObject* self) {
+  PyTypeObject* type = Py_TYPE(self);
+  tensor_of(self).~Tensor();
+  PyObject_Free(self);
+  Py_DECREF(reinterpret_cast<PyObject*>(type));
+}
+
 PyType_Slot g_slots[] = {
+    {Py_tp_dealloc, reinterpret_cast<void*>(slot_dealloc)},
     {Py_nb_add, reinterpret_cast<void*>(slot_add)},
     {Py_nb_subtract, reinterpret_cast<void*>(slot_subtract)},
     {Py_nb_multiply, reinterpret_cast<void*>(slot_multiply)},
@@ -280,15 +289,28 @@ PyType_Slot g_slots[] = {
     {Py_bf_releasebuffer, reinterpret_cast<void*>(slot_release_buffer)},
     {0, nullptr}};
 
+PyType_Spec g_spec = {"penstock._native.Tensor", sizeof(TensorObject), 0,
+                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, g_slots};
+
+// Adds a read-only property or a method to the type.
+template <typename Getter>
+void property(nb::handle type, const char* name, Getter getter) {
+  nb::object builtin = nb::module_::import_("builtins").attr("property");
+  type.attr(name) = builtin(nb::cpp_function(getter, nb::is_getter()));
+}
+
+template <typename Method>
+void method(nb::handle type, const char* name, Method fn) {
+  nb::cpp_function_def(std::move(fn), nb::scope(type), nb::name(name), nb::is_method());
+}
+
 }  // namespace
 
-PyTypeObject* tensor_type() { return g_tensor_type; }
-
 PyObject* new_tensor(Tensor&& t) {
-  nb::object o = nb::inst_alloc(reinterpret_cast<PyObject*>(g_tensor_type));
-  new (nb::inst_ptr<Tensor>(o)) Tensor(std::move(t));
-  nb::inst_mark_ready(o);
-  return o.release().ptr();
+  auto* self = PyObject_New(TensorObject, g_tensor_type);
+  if (!self) throw std::bad_alloc();
+  new (&self->tensor) Tensor(std::move(t));
+  return reinterpret_cast<PyObject*>(self);
 }
 
 Tensor to_tensor(PyObject* o) {
@@ -316,48 +338,50 @@ Tensor to_tensor(PyObject* o) {
 }
 
 void bind_tensor(nb::module_& m) {
-  nb::class_<Tensor> tensor(m, "Tensor", nb::type_slots(g_slots));
-  g_tensor_type = reinterpret_cast<PyTypeObject*>(tensor.ptr());
-  tensor.def_prop_ro("shape", [](const Tensor& t) { return shape_object(t.shape, t.graph.get()); })
-      .def_prop_ro("dtype", [](const Tensor& t) { return dtype_object(t.dtype); })
-      .def_prop_ro("ndim", [](const Tensor& t) { return t.shape.ndim; })
-      .def_prop_ro("size", [](const Tensor& t) { return dim_object(t.shape.size(), t.graph.get()); })
-      .def_prop_ro("nbytes",
+  nb::object tensor = nb::steal(PyType_FromSpec(&g_spec));
+  if (!tensor.is_valid()) throw nb::python_error();
+  g_tensor_type = reinterpret_cast<PyTypeObject*>(nb::object(tensor).release().ptr());  // for the life of the process
+  m.attr("Tensor") = tensor;
+  property(tensor, "shape", [](const Tensor& t) { return shape_object(t.shape, t.graph.get()); });
+  property(tensor, "dtype", [](const Tensor& t) { return dtype_object(t.dtype); });
+  property(tensor, "ndim", [](const Tensor& t) { return t.shape.ndim; });
+  property(tensor, "size", [](const Tensor& t) { return dim_object(t.shape.size(), t.graph.get()); });
+  property(tensor, "nbytes",
                    [](const Tensor& t) {
                      return dim_object(dim_mul(t.shape.size(), dtype_size(t.dtype)), t.graph.get());
-                   })
-      .def_prop_ro("device",
+                   });
+  property(tensor, "device",
                    [](const Tensor& t) {
                      if (!t.symbolic()) return t.device().name();
                      const Graph& g = *t.graph.get();
                      return g.nodes[static_cast<size_t>(g.values[static_cast<size_t>(t.value)].node)].device;
-                   })
-      .def_prop_ro("is_symbolic", [](const Tensor& t) { return t.symbolic(); })
-      .def_prop_ro("graph",
+                   });
+  property(tensor, "is_symbolic", [](const Tensor& t) { return t.symbolic(); });
+  property(tensor, "graph",
                    [](const Tensor& t) -> nb::object {
                      return t.symbolic() ? nb::cast(Ref<Graph>(t.graph.get())) : nb::none();
-                   })
-      .def_prop_ro("node",
+                   });
+  property(tensor, "node",
                    [](const Tensor& t) -> nb::object {
                      if (!t.symbolic()) return nb::none();
                      int32_t node = t.graph.get()->values[static_cast<size_t>(t.value)].node;
                      return nb::cast(PyNode{t.graph, node});
-                   })
-      .def_prop_ro("name",
+                   });
+  property(tensor, "name",
                    [](const Tensor& t) -> nb::object {
                      return t.symbolic() ? nb::cast(t.graph.get()->value_name(t.value)) : nb::none();
-                   })
-      .def_prop_ro("value_index", [](const Tensor& t) { return t.value; })
-      .def_prop_ro("weak", [](const Tensor& t) { return t.weak; })
-      .def_prop_ro("_id", [](const Tensor& t) { return t.id; })
-      .def("_replace", [](Tensor& t, const Tensor& other) { t = other; })
-      .def("_strong",
+                   });
+  property(tensor, "value_index", [](const Tensor& t) { return t.value; });
+  property(tensor, "weak", [](const Tensor& t) { return t.weak; });
+  property(tensor, "_id", [](const Tensor& t) { return t.id; });
+  method(tensor, "_replace", [](Tensor& t, const Tensor& other) { t = other; });
+  method(tensor, "_strong",
            [](const Tensor& t) {
              Tensor s = t;
              s.weak = false;
              return nb::steal(new_tensor(std::move(s)));
-           })
-      .def("_data_pointer", [](const Tensor& t) { return reinterpret_cast<uintptr_t>(t.data()); });
+           });
+  method(tensor, "_data_pointer", [](const Tensor& t) { return reinterpret_cast<uintptr_t>(t.data()); });
 }
 
 }  // namespace penstock::python

@@ -32,7 +32,10 @@ std::string short_name(const std::string& name) {
 
 }  // namespace
 
-const Device& host_device() { return registry().devices[0]; }
+const Device& host_device() {
+  static const Device& host = registry().devices[0];
+  return host;
+}
 
 const Device& device_by_id(int id) {
   std::lock_guard lock(registry().mutex);

@@ -2,12 +2,15 @@
 
 #include <cstring>
 #include <memory>
-#include <vector>
+#include <new>
 
 #include "base/error.h"
 
 namespace penstock {
 namespace {
+
+// The data begins at the next cache line after the object.
+constexpr int64_t kHeader = (sizeof(Storage) + 63) / 64 * 64;
 
 [[noreturn]] void out_of_memory(int64_t bytes, const Device& device) {
   MemoryStats stats = host_memory_stats();
@@ -24,9 +27,10 @@ Ref<Storage> Storage::allocate(int64_t bytes, const Device& device) {
     if (!data && bytes > 0) out_of_memory(bytes, device);
     return Ref<Storage>(new Storage(data, bytes, device, Owner::kDevice));
   }
-  void* data = host_allocate(bytes);
-  if (!data) out_of_memory(bytes, device);
-  return Ref<Storage>(new Storage(data, bytes, device, Owner::kHostCache));
+  void* block = host_allocate(bytes + kHeader);
+  if (!block) out_of_memory(bytes, device);
+  void* data = static_cast<char*>(block) + kHeader;
+  return Ref<Storage>(new (block) Storage(data, bytes, device, Owner::kHostBlock));
 }
 
 Ref<Storage> Storage::allocate_strings(int64_t count) {
@@ -40,7 +44,7 @@ Ref<Storage> Storage::allocate_strings(int64_t count) {
 Ref<Storage> Storage::wrap(void* data, int64_t bytes, const Device& device,
                            std::function<void()> on_destroy, bool writable) {
   Ref<Storage> storage(new Storage(data, bytes, device, Owner::kForeign));
-  storage->on_destroy_ = std::move(on_destroy);
+  if (on_destroy) storage->on_destroy_ = std::make_unique<std::function<void()>>(std::move(on_destroy));
   storage->writable_ = writable;
   return storage;
 }
@@ -59,17 +63,21 @@ void Storage::destroy() {
     case Owner::kStrings:
       for (int64_t i = 0; i < bytes_ / static_cast<int64_t>(sizeof(penstock_string)); ++i)
         delete[] static_cast<penstock_string*>(data_)[i].data;
-      [[fallthrough]];
-    case Owner::kHostCache:
       host_free(data_, bytes_);
       break;
+    case Owner::kHostBlock: {
+      int64_t block_bytes = bytes_ + kHeader;
+      this->~Storage();
+      host_free(this, block_bytes);
+      return;
+    }
     case Owner::kDevice:
       if (data_)
         device_->def->free(device_->def->context, device_->index, data_, static_cast<size_t>(bytes_),
                            nullptr);
       break;
     case Owner::kForeign:
-      if (on_destroy_) on_destroy_();
+      if (on_destroy_) (*on_destroy_)();
       break;
   }
   delete this;

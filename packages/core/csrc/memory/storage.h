@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 
 #include "base/ref.h"
 #include "device/device.h"
@@ -28,7 +29,8 @@ class PENSTOCK_API Storage final : public RefCounted {
   void set_string(int64_t i, const char* bytes, uint64_t size);
 
  private:
-  enum class Owner : uint8_t { kHostCache, kDevice, kStrings, kForeign };
+  // kHostBlock: this object and its data are one block of host memory.
+  enum class Owner : uint8_t { kHostBlock, kDevice, kStrings, kForeign };
   Storage(void* data, int64_t bytes, const Device& device, Owner owner)
       : data_(data), bytes_(bytes), device_(&device), owner_(owner) {}
   ~Storage() override = default;
@@ -37,7 +39,7 @@ class PENSTOCK_API Storage final : public RefCounted {
   void* data_;
   int64_t bytes_;
   const Device* device_;
-  std::function<void()> on_destroy_;
+  std::unique_ptr<std::function<void()>> on_destroy_;
   Owner owner_;
   bool writable_ = true;
 };

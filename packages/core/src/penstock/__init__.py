@@ -3,29 +3,66 @@
 This file only re-exports. Importing it imports no plugin and opens no device.
 """
 
-# ruff: noqa: F401, F403
+# The functions `device` and `function` share their names with modules. They win because each module is loaded before
+# the function is imported, and `to_device` of placement follows that of ops: keep the imports in the order of their names.
 from penstock import dtypes, nn, ops, random
-from penstock.dtypes import *
-from penstock.ops import *
-from penstock.tensor import Tensor
-from penstock.state import Variable
+from penstock.autodiff import GradientTape, custom_gradient, grad, gradients, value_and_grad
+from penstock.debug import debug_nans
+from penstock.device import devices, register_device
+from penstock.dtypes import *  # noqa: F403
+from penstock.function import Function, function
 from penstock.graph import (
     Graph,
     Node,
+    Operation,
     control_dependencies,
     current_graph,
     device,
+    group,
     name_scope,
     placeholder,
 )
-from penstock.autodiff import GradientTape, custom_gradient, grad, gradients, value_and_grad
-from penstock.function import Function, function
-from penstock.placement import explain_placement
-from penstock.session import Operation, Session, group
-from penstock.device import devices, register_device, to_device
-from penstock.debug import debug_nans
+from penstock.ops import *  # noqa: F403
 from penstock.passes import check_passes, register_pass
+from penstock.placement import explain_placement, to_device
 from penstock.plugins import aliases as _aliases
+from penstock.session import Session
+from penstock.state import Variable
+from penstock.tensor import Tensor
+
+__all__ = [
+    "Function",
+    "GradientTape",
+    "Graph",
+    "Node",
+    "Operation",
+    "Session",
+    "Tensor",
+    "Variable",
+    "check_passes",
+    "control_dependencies",
+    "current_graph",
+    "custom_gradient",
+    "debug_nans",
+    "device",
+    "devices",
+    "dtypes",
+    "explain_placement",
+    "function",
+    "grad",
+    "gradients",
+    "group",
+    "name_scope",
+    "nn",
+    "ops",
+    "placeholder",
+    "random",
+    "register_device",
+    "register_pass",
+    "value_and_grad",
+]
+__all__ += dtypes.__all__
+__all__ += ops.__all__
 
 _aliases.install()
 

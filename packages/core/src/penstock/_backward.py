@@ -65,13 +65,7 @@ def gradient_of(
 def _seeds(target: Any, given: Any) -> dict[int, Tensor]:
     """What flows into the targets, by their identity."""
     targets = [ops.asarray(t) for t in _native.tree_flatten(target)[0]]
-    flows = [None] * len(targets) if given is None else _native.tree_flatten(given)[0]
-    if given is not None and len(targets) == 1 and isinstance(given, list):
-        flows = [given]  # nested lists are a value, too
-    if len(flows) != len(targets):
-        raise InvalidValueError(
-            f"[gradient] got {len(targets)} targets and {len(flows)} output_gradients; give one for each target"
-        )
+    flows = [None] * len(targets) if given is None else _flatten_like(target, given)
     seeds: dict[int, Tensor] = {}
     for t, flow in zip(targets, flows, strict=True):
         if t._id == 0:  # nobody watched it
@@ -84,6 +78,18 @@ def _seeds(target: Any, given: Any) -> dict[int, Tensor]:
             )
         seeds[t._id] = seed if t._id not in seeds else ops.add(seeds[t._id], seed)
     return seeds
+
+
+def _flatten_like(target: Any, given: Any) -> list[Any]:
+    """Take `given` apart where `target` has structure; lists below that are values."""
+    if not isinstance(target, (dict, list, tuple)):
+        return [given]
+    if len(given) != len(target):
+        raise InvalidValueError(
+            f"[gradient] got {len(target)} targets and {len(given)} output_gradients; give one for each target"
+        )
+    keys = list(target) if isinstance(target, dict) else range(len(target))
+    return [flow for key in keys for flow in _flatten_like(target[key], given[key])]
 
 
 def _zeros(source: Tensor | Variable) -> Tensor:
@@ -112,7 +118,7 @@ def _backward(entries: Iterable[Entry], seeds: dict[int, Tensor], wanted: set[in
         if all(g is None for g in flows) or not any(t._id in reached for t in entry.inputs):
             continue
         for t, g in zip(entry.inputs, _input_gradients(entry, flows), strict=True):
-            if g is None or t._id not in reached:
+            if g is None or t._id not in reached or t.dtype.kind not in ("float", "complex"):
                 continue
             known = grads.get(t._id)
             grads[t._id] = g if known is None else ops.add(known, g)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from penstock import _native
-from penstock._native import Tensor
 from penstock.errors import DeviceError, PluginError
 
 
@@ -92,21 +91,9 @@ def full_name(name: str) -> str:
     return full
 
 
-def to_device(x: Tensor, name: str) -> Tensor:
-    """Return the tensor on a device; itself when it is there already.
-
-    Raises:
-        DeviceError: There is no such device.
-    """
-    from penstock import ops
-
-    full_name(name)
-    return ops.to_device(x, name)
-
-
 def copy_counters() -> dict[str, int]:
     """Count what crossed device borders so far: `copies`, `bytes`, `fallbacks` (ops run on the host instead)."""
     return dict(_native.copy_counters())
 
 
-__all__ = ["Device", "DeviceError", "copy_counters", "devices", "full_name", "register_device", "to_device"]
+__all__ = ["Device", "DeviceError", "copy_counters", "devices", "full_name", "register_device"]

@@ -116,3 +116,26 @@ def result_type(*operands: Any) -> DType:
     for dtype in dtypes[1:]:
         common = _native.promote(common, dtype)
     return common
+
+
+__all__ = [
+    "as_dtype",
+    "bfloat16",
+    "bool",
+    "complex128",
+    "complex64",
+    "float16",
+    "float32",
+    "float64",
+    "int16",
+    "int32",
+    "int64",
+    "int8",
+    "result_type",
+    "string",
+    "to_numpy",
+    "uint16",
+    "uint32",
+    "uint64",
+    "uint8",
+]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from penstock import _native
 from penstock._native import Graph, Node, Tensor
 from penstock._source import caller
-from penstock.errors import GraphError
+from penstock.errors import GraphError, InvalidTypeError
 
 if TYPE_CHECKING:
     from penstock._native import Dim
@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Graph",
     "Node",
+    "Operation",
     "as_default",
     "control_dependencies",
     "current_graph",
     "device",
+    "eagerly",
+    "group",
     "name_scope",
     "placeholder",
 ]
@@ -74,7 +77,7 @@ def name_scope(name: str) -> Iterator[str]:
         GraphError: The name is empty or has characters that names may not have.
     """
     if not name or not all(c.isalnum() or c in "_-./" for c in name):
-        raise GraphError(f"{name!r} is no scope name; use letters, digits, '_', '-' and '.'")
+        raise GraphError(f"[name_scope] {name!r} is no scope name; use letters, digits, '_', '-' and '.'")
     outer = _native.get_scope()
     scope = f"{outer}/{name}" if outer else name
     _native.set_scope(scope)
@@ -105,11 +108,58 @@ def device(name: str | None) -> Iterator[None]:
         _native.set_scope_device(outer)
 
 
+class Operation:
+    """Something to run for its effects; fetching it gives None."""
+
+    def __init__(self, tensors: Sequence[Tensor], name: str = "group") -> None:
+        self.tensors = list(tensors)
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"<operation {self.name} of {len(self.tensors)}>"
+
+
+def group(*targets: Tensor | Node | Operation, name: str = "group") -> Operation:
+    """Bundle tensors, nodes and operations into one thing to run.
+
+    Args:
+        targets: What to run.
+        name: A name for messages.
+
+    Raises:
+        InvalidTypeError: An argument is none of these.
+    """
+    return Operation(_tensors_of("group", targets), name)
+
+
+def _tensors_of(what: str, targets: Sequence[Tensor | Node | Operation]) -> list[Tensor]:
+    tensors: list[Tensor] = []
+    for target in targets:
+        if isinstance(target, Operation):
+            tensors += target.tensors
+        elif isinstance(target, Node):
+            tensors.append(target.outputs[0])
+        elif isinstance(target, Tensor):
+            tensors.append(target)
+        else:
+            raise InvalidTypeError(
+                f"[{what}] got {type(target).__name__}; it takes tensors of the graph, nodes and operations"
+            )
+    return tensors
+
+
 @contextmanager
-def control_dependencies(tensors: Sequence[Tensor]) -> Iterator[None]:
-    """Make the nodes of the block run after those that compute `tensors`, in a Session too."""
+def control_dependencies(targets: Sequence[Tensor | Node | Operation]) -> Iterator[None]:
+    """Make the nodes of the block run after those that compute `targets`, in a Session too.
+
+    Args:
+        targets: Tensors, nodes and operations of the graph that is being built.
+
+    Raises:
+        InvalidTypeError: A target is none of these.
+    """
     outer = _native.get_control_inputs()
-    _native.set_control_inputs([*outer, *tensors])
+    _native.set_control_inputs([*outer, *_tensors_of("control_dependencies", targets)])
     try:
         yield
     finally:
@@ -144,12 +194,12 @@ def placeholder(
     graph = _native.current_graph()
     if graph is None:
         raise GraphError(
-            "placeholder needs a graph to belong to; write `with penstock.Graph().as_default():` around it, "
+            "[placeholder] there is no graph to add it to; write `with penstock.Graph().as_default():` around it, "
             "or use penstock.v1"
         )
     if shape is None:
         raise GraphError(
-            f"placeholder {name!r} has no shape; its number of dimensions must be known: "
+            f"[placeholder] {name!r} has no shape; its number of dimensions must be known: "
             "shape=() for a scalar, shape=(None, 3) for rows of three"
         )
     return graph.placeholder(dtype, shape, name, source=caller())

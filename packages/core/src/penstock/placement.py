@@ -1,13 +1,19 @@
-"""Where nodes run, and why there."""
+"""Where values are and nodes run, and why there."""
 
 from __future__ import annotations
 
-from penstock import _native
-from penstock._native import Graph, Node
+from typing import TYPE_CHECKING
+
+from penstock import _native, ops
+from penstock._native import Graph, Node, Tensor
 from penstock._trace import Trace
+from penstock.device import full_name
 from penstock.errors import GraphError
 from penstock.function import Function
 from penstock.passes.decompose import REFERENCE_PRIORITY
+
+if TYPE_CHECKING:
+    from penstock.annotations import TensorLike
 
 
 def explain_placement(fn: Function | Trace | Graph) -> str:
@@ -41,6 +47,20 @@ def explain_placement(fn: Function | Trace | Graph) -> str:
     )
 
 
+def to_device(x: TensorLike, name: str) -> Tensor:
+    """Return the tensor on a device; itself when it is there already.
+
+    Raises:
+        DeviceError: There is no such device; the message lists those that are there.
+
+    >>> import penstock as ps
+    >>> ps.to_device(ps.ones((2,)), "cpu:0").device
+    'cpu:0'
+    """
+    full_name(name)
+    return ops.to_device(x, name)
+
+
 def _row(node: Node) -> tuple[str, str, str, str]:
     device = node.device.rsplit("/device:", 1)[-1] or "cpu:0"
     return node.name, node.op, device, _kernel(node)
@@ -61,4 +81,4 @@ def _kernel(node: Node) -> str:
     )
 
 
-__all__ = ["explain_placement"]
+__all__ = ["explain_placement", "to_device"]

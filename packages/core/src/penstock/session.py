@@ -12,42 +12,14 @@ import numpy as np
 
 from penstock import _native, passes
 from penstock._native import DType, Graph, Node, Plan, Tensor
-from penstock.errors import CancelledError, DTypeError, GraphError, InvalidTypeError
-from penstock.graph import eagerly
+from penstock.errors import CancelledError, DTypeError, GraphError
+from penstock.graph import Operation, eagerly
 from penstock.ops import asarray
 from penstock.passes.prune import needed_nodes
 from penstock.state import Variable
 
 Target: TypeAlias = int | Variable
 """What a run computes: a value of the graph, by number, or what a variable holds at the end."""
-
-
-class Operation:
-    """Something to run for its effects; fetching it gives None."""
-
-    def __init__(self, tensors: Sequence[Tensor], name: str = "group") -> None:
-        self.tensors = list(tensors)
-        self.name = name
-
-    def __repr__(self) -> str:
-        return f"<operation {self.name} of {len(self.tensors)}>"
-
-
-def group(*targets: Any, name: str = "group") -> Operation:
-    """Bundle tensors and operations into one thing to run.
-
-    Raises:
-        InvalidTypeError: An argument is neither.
-    """
-    tensors: list[Tensor] = []
-    for target in targets:
-        if isinstance(target, Operation):
-            tensors += target.tensors
-        elif isinstance(target, Tensor):
-            tensors.append(target)
-        else:
-            raise InvalidTypeError(f"[group] got {type(target).__name__}; it takes tensors and operations")
-    return Operation(tensors, name)
 
 
 class Session:
@@ -274,4 +246,4 @@ def _default_graph() -> Graph:
     return get_default_graph()
 
 
-__all__ = ["Operation", "Session", "group"]
+__all__ = ["Session"]

@@ -21,9 +21,9 @@ import penstock
 from penstock import _native, state
 from penstock._native import Graph, Tensor
 from penstock.dtypes import *  # noqa: F403
-from penstock.graph import control_dependencies, device, name_scope
+from penstock.graph import Operation, control_dependencies, device, group, name_scope
 from penstock.ops import asarray
-from penstock.session import Operation, Session, group
+from penstock.session import Session
 
 if TYPE_CHECKING:
     from penstock.annotations import DTypeLike, TensorLike
