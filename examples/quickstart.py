@@ -113,7 +113,7 @@ def arguments():
         "--seed", type=int, default=1, help="of the weights and the order of images"
     )
     parser.add_argument("--small", action="store_true", help="a smaller network and fewer images")
-    parser.add_argument("--picture", type=Path, default=Path("predictions.png"))
+    parser.add_argument("--picture", type=Path, default=Path("quickstart.png"))
     given = parser.parse_args()
     if given.epochs is not None and given.epochs < 1:
         parser.error(f"--epochs {given.epochs}: at least 1 is needed")

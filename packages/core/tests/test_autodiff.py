@@ -12,7 +12,9 @@ import penstock as ps
 from penstock import errors
 
 
-def numerical(fn: Callable[[np.ndarray[Any, Any]], float], x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def numerical(
+    fn: Callable[[np.ndarray[Any, Any]], float], x: np.ndarray[Any, Any]
+) -> np.ndarray[Any, Any]:
     """Central differences in float64."""
     out = np.zeros_like(x)
     for i in np.ndindex(x.shape):
@@ -46,7 +48,9 @@ def test_gradients_agree_with_finite_differences(ours: Any, theirs: Any) -> None
     expected = numerical(theirs, x)
     t = ps.asarray(x)
     np.testing.assert_allclose(ps.grad(ours)(t).numpy(), expected, rtol=1e-6, atol=1e-8)
-    np.testing.assert_allclose(ps.function(ps.grad(ours))(t).numpy(), expected, rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(
+        ps.function(ps.grad(ours))(t).numpy(), expected, rtol=1e-6, atol=1e-8
+    )
 
 
 def test_variables_are_watched_and_add_up_when_read_twice() -> None:
@@ -76,7 +80,9 @@ def test_a_tape_is_used_once_unless_persistent() -> None:
         tape.watch(x)
         y = x * x
     tape.gradient(y, x)
-    with pytest.raises(errors.GraphError, match=r"used already; create it with GradientTape\(persistent=True\)"):
+    with pytest.raises(
+        errors.GraphError, match=r"used already; create it with GradientTape\(persistent=True\)"
+    ):
         tape.gradient(y, x)
     with ps.GradientTape(persistent=True) as tape:
         tape.watch(x)
@@ -128,7 +134,10 @@ def test_only_what_is_watched_is_recorded() -> None:
 
 
 def test_watching_wrong_things() -> None:
-    with ps.GradientTape() as tape, pytest.raises(errors.InvalidTypeError, match="got float; it must be a Tensor"):
+    with (
+        ps.GradientTape() as tape,
+        pytest.raises(errors.InvalidTypeError, match="got float; it must be a Tensor"),
+    ):
         tape.watch(3.0)
     with pytest.raises(errors.InvalidTypeError, match="a source is float"):
         tape.gradient(ps.ones(()), 3.0)
@@ -149,7 +158,10 @@ def test_unconnected_sources() -> None:
             y = x * 2
         got = tape.gradient(y, [other, v], unconnected_gradients=how)
         assert [g if g is None else g.tolist() for g in got] == expected
-    with pytest.raises(errors.InvalidValueError, match=r"unconnected_gradients is 'nil'; it must be 'none' or 'zero'"):
+    with pytest.raises(
+        errors.InvalidValueError,
+        match=r"unconnected_gradients is 'nil'; it must be 'none' or 'zero'",
+    ):
         tape.gradient(y, x, unconnected_gradients="nil")
 
 
@@ -215,7 +227,9 @@ def test_argnums() -> None:
     assert value.item() == 21
     assert [g.item() for g in gradients] == [3, 3]
     assert isinstance(gradients, tuple)
-    with pytest.raises(errors.InvalidValueError, match=r"argnums has 3; the call has 3 positional arguments"):
+    with pytest.raises(
+        errors.InvalidValueError, match=r"argnums has 3; the call has 3 positional arguments"
+    ):
         ps.grad(f, 3)(a, b, c)
 
 
@@ -247,7 +261,9 @@ def test_an_argument_used_in_two_places_is_told_apart() -> None:
 
 
 def test_the_value_must_be_a_scalar() -> None:
-    with pytest.raises(errors.ShapeError, match=r"returned Tensor of shape \(2,\); it must return a scalar"):
+    with pytest.raises(
+        errors.ShapeError, match=r"returned Tensor of shape \(2,\); it must return a scalar"
+    ):
         ps.grad(lambda x: x)(ps.ones((2,)))
     with pytest.raises(errors.ShapeError, match="returned tuple"):
         ps.grad(lambda x: (x, x))(ps.ones(()))
@@ -385,7 +401,9 @@ def test_custom_gradient_of_the_wrong_count_or_shape() -> None:
     def wrong(x: Any, y: Any) -> Any:
         return x * y, lambda dy: dy
 
-    with pytest.raises(errors.GraphError, match="returned 1 gradients for 2 inputs; return one per tensor"):
+    with pytest.raises(
+        errors.GraphError, match="returned 1 gradients for 2 inputs; return one per tensor"
+    ):
         ps.grad(wrong)(ps.asarray(1.0), ps.asarray(1.0))
     forgot = ps.custom_gradient(lambda x: x * x)
     with pytest.raises(errors.InvalidTypeError, match=r"must return a pair \(outputs, grad_fn\)"):

@@ -117,7 +117,9 @@ def test_numbers_and_arrays_are_inputs_and_share_a_trace() -> None:
         np.testing.assert_array_equal(scale(x, k).numpy(), x * np.float32(k))
     assert len(scale.traces) == 1
     assert scale(x, 2.0).dtype == ps.float32
-    np.testing.assert_array_equal(scale(x.astype("float64"), 0.1).numpy(), x.astype("float64") * 0.1)
+    np.testing.assert_array_equal(
+        scale(x.astype("float64"), 0.1).numpy(), x.astype("float64") * 0.1
+    )
     assert len(scale.traces) == 2
 
 
@@ -161,7 +163,14 @@ def test_strings_none_and_bools_are_static() -> None:
     assert "another static value" in branch.explain()
 
 
-@pytest.mark.parametrize("how", [{"static_argnums": 1}, {"static_argnames": "n"}, {"static_argnums": (1,), "static_argnames": ("n",)}])
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"static_argnums": 1},
+        {"static_argnames": "n"},
+        {"static_argnums": (1,), "static_argnames": ("n",)},
+    ],
+)
 def test_static_arguments(how: dict[str, Any]) -> None:
     @ps.function(**how)
     def repeated(x: Any, n: int = 1) -> Any:
@@ -187,7 +196,16 @@ def test_static_values_are_told_apart_by_type_and_sign() -> None:
     for k in (1, 1.0, True, 0.0, -0.0, (1, 2), (1, 2.0), float("nan")):
         f(x, k)
         f(x, k)
-    assert [repr(k) for k in seen] == ["1", "1.0", "True", "0.0", "-0.0", "(1, 2)", "(1, 2.0)", "nan"]
+    assert [repr(k) for k in seen] == [
+        "1",
+        "1.0",
+        "True",
+        "0.0",
+        "-0.0",
+        "(1, 2)",
+        "(1, 2.0)",
+        "nan",
+    ]
 
 
 def test_static_shape_as_a_tuple() -> None:
@@ -226,7 +244,9 @@ def test_unknown_static_arguments_are_named() -> None:
         @ps.function(static_argnames="k")
         def f(x: Any, n: int) -> Any: ...
 
-    with pytest.raises(errors.InvalidValueError, match="static_argnums has 2; <lambda> takes 1 arg"):
+    with pytest.raises(
+        errors.InvalidValueError, match="static_argnums has 2; <lambda> takes 1 arg"
+    ):
         ps.function(lambda x: x, static_argnums=2)
 
 
@@ -329,7 +349,14 @@ def test_one_trace_for_200_random_shapes() -> None:
 
 def test_sizes_one_and_zero_keep_numpys_meaning() -> None:
     add = ps.function(lambda x, y: x + y)
-    for left, right in [((3, 1), (3, 4)), ((3, 5), (3, 5)), ((1, 4), (3, 1)), ((0, 4), (1, 4)), ((2, 4), (2, 4)), ((1, 1), (1, 1))]:
+    for left, right in [
+        ((3, 1), (3, 4)),
+        ((3, 5), (3, 5)),
+        ((1, 4), (3, 1)),
+        ((0, 4), (1, 4)),
+        ((2, 4), (2, 4)),
+        ((1, 1), (1, 1)),
+    ]:
         x, y = floats(*left), floats(*right, seed=1)
         np.testing.assert_array_equal(add(x, y).numpy(), x + y)
 

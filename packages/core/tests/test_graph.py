@@ -92,7 +92,10 @@ def test_scopes_nest_and_end() -> None:
 
 @pytest.mark.parametrize("name", ["", "has space", "new\nline", "a%b"])
 def test_bad_scope_names(name: str) -> None:
-    with pytest.raises(errors.GraphError, match="is no scope name; use letters, digits"), ps.name_scope(name):
+    with (
+        pytest.raises(errors.GraphError, match="is no scope name; use letters, digits"),
+        ps.name_scope(name),
+    ):
         pass
 
 
@@ -109,7 +112,10 @@ def test_device_blocks_nest_and_none_lifts_them() -> None:
 
 
 def test_unknown_devices_are_refused_and_the_others_listed() -> None:
-    with pytest.raises(errors.DeviceError, match=r"there is no device 'gpu:7'; there are: .*cpu:0"), ps.device("gpu:7"):
+    with (
+        pytest.raises(errors.DeviceError, match=r"there is no device 'gpu:7'; there are: .*cpu:0"),
+        ps.device("gpu:7"),
+    ):
         pass
 
 
@@ -160,16 +166,24 @@ def test_each_thread_builds_its_own_graph() -> None:
 
 
 def test_placeholders_need_a_graph_and_a_rank() -> None:
-    with pytest.raises(errors.GraphError, match=r"no graph to add it to; write `with penstock.Graph\(\)"):
+    with pytest.raises(
+        errors.GraphError, match=r"no graph to add it to; write `with penstock.Graph\(\)"
+    ):
         ps.placeholder("float32", ())
-    with ps.Graph().as_default(), pytest.raises(errors.GraphError, match=r"'x' has no shape; .*shape=\(\) for a scalar"):
+    with (
+        ps.Graph().as_default(),
+        pytest.raises(errors.GraphError, match=r"'x' has no shape; .*shape=\(\) for a scalar"),
+    ):
         ps.placeholder("float32", name="x")
 
 
 def test_graphs_do_not_mix() -> None:
     with ps.Graph().as_default():
         x = ps.placeholder("float32", (), name="mine")
-    with ps.Graph().as_default(), pytest.raises(errors.GraphError, match="tensor 'mine' belongs to another graph"):
+    with (
+        ps.Graph().as_default(),
+        pytest.raises(errors.GraphError, match="tensor 'mine' belongs to another graph"),
+    ):
         x + 1
 
 
@@ -189,7 +203,9 @@ def test_control_dependencies_take_tensors_nodes_and_operations() -> None:
         assert y.node.control_inputs == [a.node, b.node, c.node]
         assert ps.tanh(x).node.control_inputs == []
         with (
-            pytest.raises(errors.InvalidTypeError, match=r"\[control_dependencies\] got int; it takes tensors"),
+            pytest.raises(
+                errors.InvalidTypeError, match=r"\[control_dependencies\] got int; it takes tensors"
+            ),
             ps.control_dependencies([3]),
         ):
             pass

@@ -176,7 +176,11 @@ def test_fed_values_take_the_tensors_dtype_when_nothing_is_lost(net: Net) -> Non
     [
         (np.ones((2, 4), "float32"), errors.ShapeError, r"'x'.*\(2, 4\)|x.*3"),
         (np.ones((3,), "float32"), errors.ShapeError, r"x"),
-        (np.ones((2, 3), "complex64"), errors.DTypeError, r"'x' is float32 and is fed complex64; convert"),
+        (
+            np.ones((2, 3), "complex64"),
+            errors.DTypeError,
+            r"'x' is float32 and is fed complex64; convert",
+        ),
         (["a", "b"], errors.DTypeError, r"'x' is float32 and is fed string"),
     ],
 )
@@ -198,7 +202,9 @@ def test_whole_numbers_fit_when_their_values_do() -> None:
     sess = ps.Session(g)
     assert sess.run(u, {u: [1, 255]}).tolist() == [1, 255]
     for bad in ([-1], [256]):
-        with pytest.raises(errors.DTypeError, match=r"'u' is uint8 and is fed int64 with values that uint8 cannot"):
+        with pytest.raises(
+            errors.DTypeError, match=r"'u' is uint8 and is fed int64 with values that uint8 cannot"
+        ):
             sess.run(u, {u: bad})
 
 
@@ -216,7 +222,9 @@ def test_a_fetched_variable_is_read_after_the_runs_writes() -> None:
 
 
 def test_a_placeholder_that_is_needed_must_be_fed(net: Net) -> None:
-    with pytest.raises(errors.GraphError, match="placeholder 'w' is needed and was not fed; add it to feed_dict"):
+    with pytest.raises(
+        errors.GraphError, match="placeholder 'w' is needed and was not fed; add it to feed_dict"
+    ):
         ps.Session(net.graph).run(net.y, {net.x: X})
 
 
@@ -244,12 +252,17 @@ def test_tensors_of_another_graph_are_refused(net: Net) -> None:
 
 def test_unknown_names_get_a_suggestion(net: Net) -> None:
     sess = ps.Session(net.graph)
-    with pytest.raises(errors.GraphError, match=r"cannot fetch 'matmull': .* did you mean matmul\?"):
+    with pytest.raises(
+        errors.GraphError, match=r"cannot fetch 'matmull': .* did you mean matmul\?"
+    ):
         sess.run("matmull", {})
     with pytest.raises(errors.GraphError, match=r"cannot feed 'qq': the graph has no such node"):
         sess.run(net.y, {"qq": 1.0})
     for name in ("matmul:1", "matmul:-1", "matmul:one"):
-        with pytest.raises(errors.GraphError, match=rf"cannot fetch '{name}': the outputs of this node are 'matmul:0'"):
+        with pytest.raises(
+            errors.GraphError,
+            match=rf"cannot fetch '{name}': the outputs of this node are 'matmul:0'",
+        ):
             sess.run(name, {})
 
 
@@ -306,6 +319,8 @@ def test_strings_travel() -> None:
 
 
 def test_equal_to_a_function_to_the_last_bit(net: Net) -> None:
-    x, w = (np.random.default_rng(0).standard_normal(s).astype("float32") for s in ((64, 3), (3, 2)))
+    x, w = (
+        np.random.default_rng(0).standard_normal(s).astype("float32") for s in ((64, 3), (3, 2))
+    )
     traced = ps.function(lambda x, w: ps.sum(x @ w + 1.0))(x, w)
     assert ps.Session(net.graph).run(net.total, {net.x: x, net.w: w}) == traced.item()

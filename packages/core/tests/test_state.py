@@ -85,9 +85,13 @@ def test_variables_are_dictionary_keys_by_identity() -> None:
 
 def test_wrong_values_are_refused_and_change_nothing() -> None:
     v = ps.Variable([1.0, 2.0], name="weights")
-    with pytest.raises(errors.ShapeError, match=r"variable 'weights' has shape \(2,\), the new value has \(3,\)"):
+    with pytest.raises(
+        errors.ShapeError, match=r"variable 'weights' has shape \(2,\), the new value has \(3,\)"
+    ):
         v.assign([1.0, 2.0, 3.0])
-    with pytest.raises(errors.DTypeError, match=r"'weights' holds float32, the new value is float64; convert it: "):
+    with pytest.raises(
+        errors.DTypeError, match=r"'weights' holds float32, the new value is float64; convert it: "
+    ):
         v.assign(ps.asarray([1.0, 2.0], dtype="float64"))
     with pytest.raises(errors.ShapeError, match="weights"):
         ps.function(lambda: v.assign(ps.ones((3,))))()

@@ -60,7 +60,9 @@ def test_nothing_runs_before_session_run() -> None:
     assert written.is_symbolic
     assert total.is_symbolic
     sess = tf.Session()
-    with pytest.raises(errors.GraphError, match="variable 'v' has no value yet; run global_variables_init"):
+    with pytest.raises(
+        errors.GraphError, match="variable 'v' has no value yet; run global_variables_init"
+    ):
         sess.run(total)
     sess.run(tf.global_variables_initializer())
     assert sess.run(total) == 2

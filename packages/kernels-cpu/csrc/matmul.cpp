@@ -6,8 +6,7 @@ namespace penstock::cpu::PENSTOCK_ISA {
 namespace {
 
 constexpr int64_t kBlockK = 384;  // a panel of A (k x kTileRows) stays in L1
-constexpr int64_t kBlockRows =
-    12 * kTileRows;  // a parallel task: 12 panels of A, which stay in L2 ...
+constexpr int64_t kBlockPanels = 12;  // a parallel task: 12 panels of A, which stay in L2 ...
 constexpr int64_t kBlockCols = 6 * kTileCols;  // ... times 6 of B
 constexpr int64_t kTaskCost = 8 << 20;         // multiplications in a parallel task: 0.1 ms
 constexpr int64_t kMaxPacked = 4 << 20;  // floats packed at a time, over a batch of small products
@@ -40,7 +39,10 @@ bool NeedsPackingB(const Product& p) {
   return p.b.col != 1 || p.n % kLanes != 0 || p.m > kNarrow;  // B is read in whole vectors
 }
 
-int64_t PackedRowsSize(int64_t m, int64_t k) { return RoundUp(m, kTileRows) * k; }
+// The rows of a panel: equal ones, 32 rows are 11 + 11 + 10 rather than 14 + 14 + 4.
+int64_t PanelRows(int64_t m) { return CeilDiv(m, CeilDiv(m, kTileRows)); }
+
+int64_t PackedRowsSize(int64_t m, int64_t k) { return RoundUp(m, PanelRows(m)) * k; }
 
 int64_t PackedColsSize(int64_t n, int64_t k) { return RoundUp(n, kTileCols) * k; }
 
@@ -55,6 +57,7 @@ class BlockProduct {
         packed_b_(packed_b),
         size_a_(size_a),
         size_b_(size_b),
+        panel_rows_(PanelRows(product.m)),
         pack_a_(NeedsPackingA(product)),
         pack_b_(NeedsPackingB(product)) {}
 
@@ -69,7 +72,7 @@ class BlockProduct {
 
  private:
   int Pack(penstock_call* call, int64_t count) {
-    const int64_t panels_a = pack_a_ ? CeilDiv(p_.m, kTileRows) : 0;
+    const int64_t panels_a = pack_a_ ? CeilDiv(p_.m, panel_rows_) : 0;
     const int64_t panels_b = pack_b_ ? CeilDiv(p_.n, kTileCols) : 0;
     const int64_t panels = panels_a + panels_b;
     return ParallelFor(
@@ -94,8 +97,8 @@ class BlockProduct {
   float* PackedB(int64_t item, int64_t col) const { return packed_b_ + item * size_b_ + col * k_; }
 
   void PackPanelA(int64_t item, int64_t panel) {
-    const int64_t row = panel * kTileRows;
-    PackRows({A(item, row), p_.a.row, p_.a.col}, MinOf<int64_t>(kTileRows, p_.m - row), k_,
+    const int64_t row = panel * panel_rows_;
+    PackRows({A(item, row), p_.a.row, p_.a.col}, MinOf(panel_rows_, p_.m - row), k_,
              PackedA(item, row));
   }
 
@@ -106,7 +109,7 @@ class BlockProduct {
   }
 
   int Multiply(penstock_call* call, int64_t count) {
-    const int64_t block_rows = EqualBlocks(p_.m, kBlockRows, kTileRows);
+    const int64_t block_rows = EqualBlocks(p_.m, kBlockPanels * panel_rows_, panel_rows_);
     const int64_t block_cols = EqualBlocks(p_.n, kBlockCols, kTileCols);
     const int64_t blocks_m = CeilDiv(p_.m, block_rows), blocks_n = CeilDiv(p_.n, block_cols);
     const int64_t cost = block_rows * block_cols * k_;
@@ -122,8 +125,8 @@ class BlockProduct {
   }
 
   void MultiplyBlock(int64_t item, int64_t row, int64_t last_row, int64_t col, int64_t cols) {
-    for (int64_t i = row; i < last_row; i += kTileRows) {
-      const int64_t rows = MinOf<int64_t>(kTileRows, last_row - i);
+    for (int64_t i = row; i < last_row; i += panel_rows_) {
+      const int64_t rows = MinOf(panel_rows_, last_row - i);
       Tile tile = {};
       tile.a = pack_a_ ? PackedA(item, i) : A(item, i);
       tile.a_row = 1;
@@ -142,7 +145,7 @@ class BlockProduct {
   const Product& p_;
   const Batch& batch_;
   float *packed_a_, *packed_b_;
-  int64_t size_a_, size_b_;
+  int64_t size_a_, size_b_, panel_rows_;
   bool pack_a_, pack_b_;
   int64_t first_ = 0, k0_ = 0, k_ = 0;
 };

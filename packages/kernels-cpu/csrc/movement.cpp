@@ -1,4 +1,6 @@
 // Ops that only move elements: transpose, broadcast_to, concat, pad, slice, slice_update, full.
+#include <math.h>
+
 #include "copy.h"
 #include "rows.h"
 
@@ -34,6 +36,19 @@ uint16_t ToF16(float x) {
   return static_cast<uint16_t>(sign | ((rebased + 0xfff + (rebased >> 13 & 1)) >> 13));
 }
 
+// The float32 from which 16 bits may be rounded once more: cut off, with the last bit set where anything was lost.
+float RoundToOdd(double value) {
+  const float nearest = static_cast<float>(value);
+  if (value != value || static_cast<double>(nearest) == value) return nearest;
+  uint32_t bits;
+  memcpy(&bits, &nearest, sizeof bits);
+  if (fabs(static_cast<double>(nearest)) > fabs(value)) --bits;
+  bits |= 1;
+  float odd;
+  memcpy(&odd, &bits, sizeof odd);
+  return odd;
+}
+
 template <class T>
 uint64_t BitsOf(T value) {
   uint64_t bits = 0;
@@ -49,7 +64,7 @@ uint64_t Encode(const penstock_tensor* tensor, double value) {
     case kF32:
       return BitsOf(static_cast<float>(value));
     case kF16:
-      return ToF16(static_cast<float>(value));
+      return ToF16(RoundToOdd(value));
     case kBf16:
       return ToBf16(static_cast<float>(value));
     case kBool:

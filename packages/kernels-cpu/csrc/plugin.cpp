@@ -14,6 +14,12 @@ RowTable BestRows(int32_t isa_level) {
 }
 
 int Register(penstock_registry* registry) {
+  if (registry == nullptr || registry->head.struct_size < sizeof(penstock_registry)) {
+    return PENSTOCK_ERROR;
+  }
+  if (registry->head.abi_major != PENSTOCK_ABI_MAJOR) {
+    return registry->fail(registry, "kernels-cpu was built for another major version of the kernel ABI");
+  }
   const RowTable table = BestRows(registry->cpu_isa_level);
   for (size_t i = 0; i < table.count; ++i) {
     const Row& row = table.rows[i];

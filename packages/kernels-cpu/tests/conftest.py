@@ -62,6 +62,7 @@ def python() -> Callable[..., str]:
         done = subprocess.run(
             [sys.executable, "-c", textwrap.dedent(code)],
             env=os.environ | settings,
+            check=False,
             capture_output=True,
             text=True,
             timeout=300,

@@ -56,7 +56,14 @@ CASES = [
     ((1, 5, 5, 3), (3, 3, 3, 4), (1, 1), (4, 4, 4, 4), (1, 1), 1),
     ((4, 6, 6, 16), (1, 1, 16, 32), (1, 1), "valid", (1, 1), 1),
     ((4, 6, 6, 16), (1, 1, 16, 32), (2, 2), "same", (1, 1), 1),
-    ((1, 1, 1, 3), (2, 2, 3, 4), (20, 20), (1, 1, 10, 0), (1, 1), 1),  # no pixel under the only window
+    (
+        (1, 1, 1, 3),
+        (2, 2, 3, 4),
+        (20, 20),
+        (1, 1, 10, 0),
+        (1, 1),
+        1,
+    ),  # no pixel under the only window
     ((1, 2, 3, 2), (1, 1, 2, 2), (5, 5), (9, 9, 9, 9), (1, 1), 1),
     ((17, 4, 4, 1), (4, 4, 1, 8), (1, 1), "valid", (1, 1), 1),
     ((0, 5, 5, 2), (3, 3, 2, 4), (1, 1), "same", (1, 1), 1),
@@ -108,7 +115,9 @@ def test_convolution_and_gradients_agree_with_torch(case: Any, draw: Any) -> Non
     np.testing.assert_allclose(y, ty.detach().numpy().transpose(0, 2, 3, 1), atol=1e-4)
     dx, df = ps.grad(lambda x, f: ps.sum(ps.conv2d(x, f, **options) * dy), argnums=(0, 1))(x, f)
     np.testing.assert_allclose(dx.numpy(), tx.grad.numpy().transpose(0, 2, 3, 1), atol=1e-4)
-    np.testing.assert_allclose(df.numpy(), tf.grad.numpy().transpose(2, 3, 1, 0), rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(
+        df.numpy(), tf.grad.numpy().transpose(2, 3, 1, 0), rtol=1e-4, atol=1e-3
+    )
 
 
 POOLS = [
@@ -143,7 +152,11 @@ def test_pooling_and_its_gradient(name: str, case: Any, rng: np.random.Generator
     for (i, j), _, rows, cols in windows(case):
         part = x[:, rows, cols].astype(np.float64)
         want[:, i, j] = getattr(np, {"max": "max", "avg": "mean"}[name])(part, axis=(1, 2))
-        share = part == want[:, i, j][:, None, None] if name == "max" else 1 / (part.shape[1] * part.shape[2])
+        share: Any = (
+            part == want[:, i, j][:, None, None]
+            if name == "max"
+            else 1 / (part.shape[1] * part.shape[2])
+        )
         slope[:, rows, cols] += share * dy[:, i, j][:, None, None].astype(np.float64)
     got = pool(x, pool_size=size, strides=strides, padding=padding).numpy()
     np.testing.assert_allclose(got, want, rtol=1e-6)

@@ -183,7 +183,9 @@ def test_data_need_not_be_aligned(offset: int, draw: Any) -> None:
     np.testing.assert_array_equal(ps.concat([t, t]).numpy(), np.concatenate([x, x]))
     np.testing.assert_allclose(ps.sum(t).numpy(), x.sum(dtype=np.float64), rtol=1e-5, atol=1e-5)
     square = ps.reshape(t[:196], (14, 14))
-    np.testing.assert_allclose((square @ square).numpy(), square.numpy() @ square.numpy(), atol=1e-5)
+    np.testing.assert_allclose(
+        (square @ square).numpy(), square.numpy() @ square.numpy(), atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("view", [np.s_[::2], np.s_[::-1], np.s_[:, ::3], np.s_[1:, ::-2]])
@@ -200,6 +202,8 @@ def test_ranks_up_to_16_run_and_17_is_refused() -> None:
     x = np.arange(2.0**16, dtype=np.float32).reshape((2,) * 16)
     axes = tuple(np.roll(range(16), 5).tolist())
     np.testing.assert_array_equal((ps.transpose(x, axes=axes) + x).numpy(), x.transpose(axes) + x)
-    np.testing.assert_array_equal(ps.sum(x, axis=tuple(range(0, 16, 2))).numpy(), x.sum(tuple(range(0, 16, 2))))
+    np.testing.assert_array_equal(
+        ps.sum(x, axis=tuple(range(0, 16, 2))).numpy(), x.sum(tuple(range(0, 16, 2)))
+    )
     with pytest.raises(ValueError, match="a tensor has at most 16 dimensions"):
         ps.reshape(ps.ones(2), (1,) * 16 + (2,))

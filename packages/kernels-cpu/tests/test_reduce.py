@@ -79,7 +79,9 @@ def test_one_nan_is_found_wherever_it_is(at: int, draw: Any) -> None:
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int32, np.int64])
 @pytest.mark.parametrize("axis", [None, 0, 1, 2])
-def test_arguments_of_extremes_are_the_first(axis: Any, dtype: Any, rng: np.random.Generator) -> None:
+def test_arguments_of_extremes_are_the_first(
+    axis: Any, dtype: Any, rng: np.random.Generator
+) -> None:
     x = rng.integers(-2, 3, (6, 7, 35)).astype(dtype)
     np.testing.assert_array_equal(ps.argmax(x, axis=axis).numpy(), np.argmax(x, axis=axis))
     np.testing.assert_array_equal(ps.argmin(x, axis=axis).numpy(), np.argmin(x, axis=axis))

@@ -59,6 +59,11 @@ struct TensorObject {
   Tensor tensor;
 };
 inline Tensor& tensor_of(PyObject* o) { return reinterpret_cast<TensorObject*>(o)->tensor; }
+// With a check, for what comes from Python.
+inline Tensor& checked_tensor(nb::handle o) {
+  if (!is_tensor(o.ptr())) fail(ErrorKind::kType, "expected a tensor, got ", nb::cast<std::string>(nb::repr(o)));
+  return tensor_of(o.ptr());
+}
 PyObject* new_tensor(Tensor&& t);  // new reference
 // Tensors as they are, Python numbers as weak scalars, anything else through penstock.asarray.
 Tensor to_tensor(PyObject* o);

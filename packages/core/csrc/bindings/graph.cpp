@@ -183,7 +183,7 @@ void bind_tape(nb::module_& m) {
       });
   nb::class_<Ref<Tape>>(m, "Tape")
       .def("__init__", [](Ref<Tape>* self, bool watch_variables) { new (self) Ref<Tape>(new Tape(watch_variables)); })
-      .def("watch", [](const Ref<Tape>& tape, nb::handle t) { tape->watch(tensor_of(t.ptr())); })
+      .def("watch", [](const Ref<Tape>& tape, nb::handle t) { tape->watch(checked_tensor(t)); })
       .def("watch_id", [](const Ref<Tape>& tape, uint64_t id) { tape->watched.insert(id); })
       .def("watches", [](const Ref<Tape>& tape, const Tensor& t) { return tape->watches(t); })
       .def("push",
@@ -293,7 +293,7 @@ void bind_graph(nb::module_& m) {
   });
   m.def("set_control_inputs", [](nb::handle list) {
     std::vector<Tensor> inputs;
-    for (nb::handle t : nb::iter(list)) inputs.push_back(tensor_of(t.ptr()));
+    for (nb::handle t : nb::iter(list)) inputs.push_back(checked_tensor(t));
     graph_scope().control_inputs = inputs;
   });
   m.def("get_control_inputs", [] { return tape_tensors(graph_scope().control_inputs); });

@@ -287,7 +287,7 @@ int compose(Op& op, const Tensor* inputs, int n, const AttrList& attrs, Tensor* 
     return 1;
   }
   int count = 0;
-  for (nb::handle item : nb::iter(result)) outputs[count++] = tensor_of(item.ptr());
+  for (nb::handle item : nb::iter(result)) outputs[count++] = checked_tensor(item);
   return count;
 }
 

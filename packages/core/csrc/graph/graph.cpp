@@ -147,6 +147,7 @@ bool Graph::answer(Guard::Kind kind, Dim a, Dim b, bool unknown_result) {
 }
 
 bool Graph::equal(Dim a, Dim b) {
+  if (!is_symbolic(a) || (is_symbolic(b) && b < a)) std::swap(a, b);  // one guard for a == b and b == a
   Dim difference = dim_sub(a, b);
   if (!is_symbolic(difference)) return difference == 0;
   return answer(Guard::kEqual, a, b, a != 1 && b != 1);

@@ -92,7 +92,9 @@ std::string dtype_list(const DType* dtypes, int n) {
   for (const KernelRow* row : op.kernels->rows())
     available.insert(row->device + " (" + row->dtypes + ", from " + row->provider + ")");
   if (available.empty()) {
-    message << "; no installed plugin has one: install penstock-kernels-cpu";
+    message << (op.name().find('.') == std::string::npos
+                    ? "; no installed plugin has one: install penstock-kernels-cpu"
+                    : "; it has no kernel at all: attach one with .reference or .compose, or register a native one");
   } else {
     message << "; there are kernels on";
     for (const std::string& a : available) message << " " << a;

@@ -101,10 +101,14 @@ def _identity(source: Any) -> int:
         return source._handle._id
     if isinstance(source, Tensor):
         return source._id
-    raise InvalidTypeError(f"[gradient] a source is {type(source).__name__}; it must be a Tensor or Variable")
+    raise InvalidTypeError(
+        f"[gradient] a source is {type(source).__name__}; it must be a Tensor or Variable"
+    )
 
 
-def _backward(entries: Iterable[Entry], seeds: dict[int, Tensor], wanted: set[int]) -> dict[int, Tensor]:
+def _backward(
+    entries: Iterable[Entry], seeds: dict[int, Tensor], wanted: set[int]
+) -> dict[int, Tensor]:
     """Walk calls from last to first and add up what flows to each tensor, by identity.
 
     `wanted` are the sources: calls from which no source can be reached are skipped by their zero gradients.
@@ -159,7 +163,9 @@ def _input_gradients(entry: Entry, flows: Sequence[Tensor | None]) -> Sequence[T
 
 def _custom_input_gradients(entry: Entry, flows: Sequence[Tensor | None]) -> list[Tensor | None]:
     num_inputs = entry.attrs["num_inputs"]
-    full = [ops.zeros_like(t) if g is None else g for t, g in zip(entry.outputs, flows, strict=True)]
+    full = [
+        ops.zeros_like(t) if g is None else g for t, g in zip(entry.outputs, flows, strict=True)
+    ]
     result = entry.attrs["function"](*full)
     grads = list(result) if isinstance(result, (tuple, list)) else [result]
     if len(grads) != num_inputs:

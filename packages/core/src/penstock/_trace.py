@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from penstock import _native, ops, passes
+from penstock import _native, ops
 from penstock._native import Graph, Plan, Tensor, TreeSpec
 from penstock.errors import GraphError
 
@@ -117,12 +117,12 @@ def trace(
         Exception: What `fn` raises.
     """
     graph = Graph(name)
-    symbols = [_add_input(graph, number, t) for number, t in enumerate(inputs)]
-    for parameter, value in bound.arguments.items():
-        leaves, structure = _native.tree_flatten(value)
-        filled = [symbols[leaf.number] if isinstance(leaf, Slot) else leaf for leaf in leaves]
-        bound.arguments[parameter] = _native.tree_unflatten(structure, filled)
     with _building(graph):
+        symbols = [_add_input(graph, number, t) for number, t in enumerate(inputs)]
+        for parameter, value in bound.arguments.items():
+            leaves, structure = _native.tree_flatten(value)
+            filled = [symbols[leaf.number] if isinstance(leaf, Slot) else leaf for leaf in leaves]
+            bound.arguments[parameter] = _native.tree_unflatten(structure, filled)
         return graph, _set_outputs(graph, fn(*bound.args, **bound.kwargs))
 
 

@@ -49,7 +49,10 @@ class GradientTape:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if self._recording:
             self._tape.pop()
@@ -67,7 +70,9 @@ class GradientTape:
             elif isinstance(t, Tensor):
                 self._tape.watch(t)
             else:
-                raise InvalidTypeError(f"[GradientTape.watch] got {type(t).__name__}; it must be a Tensor or Variable")
+                raise InvalidTypeError(
+                    f"[GradientTape.watch] got {type(t).__name__}; it must be a Tensor or Variable"
+                )
 
     def gradient(
         self,
@@ -179,7 +184,9 @@ def _argument(args: Sequence[Any], i: int) -> Any:
 def _watched(tape: GradientTape, argument: Any, number: int) -> Any:
     """Copy an argument's handles, so that watching them leaves the caller's alone."""
     leaves, structure = _native.tree_flatten(argument)
-    watched = [leaf if isinstance(leaf, Variable) else ops.identity(asarray(leaf)) for leaf in leaves]
+    watched = [
+        leaf if isinstance(leaf, Variable) else ops.identity(asarray(leaf)) for leaf in leaves
+    ]
     for t in watched:
         if t.dtype.kind not in ("float", "complex"):
             raise DTypeError(
@@ -241,7 +248,7 @@ def gradients(ys: Any, xs: Any, grad_ys: Any = None) -> Any:
     >>> with g.as_default():
     ...     x = ps.placeholder("float32", ())
     ...     dx = ps.gradients(x * x, x)
-    >>> ps.Session(g).run(dx, {x: 3.0})
+    >>> print(ps.Session(g).run(dx, {x: 3.0}))
     6.0
     """
     leaves = _native.tree_flatten(ys)[0]
@@ -249,7 +256,9 @@ def gradients(ys: Any, xs: Any, grad_ys: Any = None) -> Any:
         raise GraphError("[gradients] ys is empty; give at least one tensor of the graph")
     first = leaves[0]
     if not isinstance(first, Tensor) or first.graph is None:
-        raise GraphError("[gradients] ys must be graph tensors; for values use GradientTape or value_and_grad")
+        raise GraphError(
+            "[gradients] ys must be graph tensors; for values use GradientTape or value_and_grad"
+        )
     graph = first.graph
     nodes = list(graph.nodes)
     graph.push()

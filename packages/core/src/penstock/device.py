@@ -80,7 +80,7 @@ def full_name(name: str) -> str:
     Raises:
         DeviceError: There is no such device; the message lists those that are there.
     """
-    kind = name.rsplit("/device:", 1)[-1].split(":")[0]
+    kind = name.rsplit("/device:", 1)[-1].split(":", maxsplit=1)[0]
     if kind != "cpu":
         from penstock.plugins import loader
 

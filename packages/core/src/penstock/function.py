@@ -148,7 +148,8 @@ class Function(FunctionBase):
             for name, value in zip(names, args, strict=True)
         ]
         keywords = {
-            name: value if name in self._static else slotted(value) for name, value in kwargs.items()
+            name: value if name in self._static else slotted(value)
+            for name, value in kwargs.items()
         }
         return self._signature.bind(*positional, **keywords), traced
 
@@ -169,11 +170,11 @@ class Function(FunctionBase):
 
     def _make(self, bound: inspect.BoundArguments, key: Key, inputs: Sequence[Tensor]) -> Trace:
         graph, outputs = trace(self.__name__, self.__wrapped__, bound, inputs)
-        types = (
-            f"{t.dtype.code}[{', '.join(map(str, t.shape))}]" for t in graph.inputs
-        )
+        types = (f"{t.dtype.code}[{', '.join(map(str, t.shape))}]" for t in graph.inputs)
         reason = self._reason(key)
-        return Trace(f"({', '.join(types)})", key, graph, Plan(passes.optimize(graph)), outputs, reason)
+        return Trace(
+            f"({', '.join(types)})", key, graph, Plan(passes.optimize(graph)), outputs, reason
+        )
 
     def _reason(self, key: Key) -> str:
         """Say what keeps a call from sharing one of the traces there are."""
@@ -181,9 +182,7 @@ class Function(FunctionBase):
             return "the first call"
         near = [t for t in self.traces if t.key.structure == key.structure]
         if not near:
-            return (
-                "another structure of arguments, or another static value; pass it as a tensor to share a graph"
-            )
+            return "another structure of arguments, or another static value; pass it as a tensor to share a graph"
         near = [t for t in near if t.key.kinds == key.kinds]
         if not near:
             return "another dtype or rank; convert the arguments before the call to share a graph"
@@ -262,7 +261,9 @@ def _static_names(
             )
     for i in argnums:
         if not 0 <= i < len(names):
-            raise InvalidValueError(f"[function] static_argnums has {i}; {what} takes {len(names)} arguments")
+            raise InvalidValueError(
+                f"[function] static_argnums has {i}; {what} takes {len(names)} arguments"
+            )
     return {*argnames, *(names[i] for i in argnums)}
 
 

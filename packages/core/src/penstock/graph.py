@@ -77,7 +77,9 @@ def name_scope(name: str) -> Iterator[str]:
         GraphError: The name is empty or has characters that names may not have.
     """
     if not name or not all(c.isalnum() or c in "_-./" for c in name):
-        raise GraphError(f"[name_scope] {name!r} is no scope name; use letters, digits, '_', '-' and '.'")
+        raise GraphError(
+            f"[name_scope] {name!r} is no scope name; use letters, digits, '_', '-' and '.'"
+        )
     outer = _native.get_scope()
     scope = f"{outer}/{name}" if outer else name
     _native.set_scope(scope)

@@ -36,10 +36,17 @@ def explain_placement(fn: Function | Trace | Graph) -> str:
     """
     if isinstance(fn, Function):
         if not fn.traces:
-            raise GraphError(f"[explain_placement] {fn.__name__} has no trace yet; call it once first")
+            raise GraphError(
+                f"[explain_placement] {fn.__name__} has no trace yet; call it once first"
+            )
         return "\n\n".join(explain_placement(t) for t in fn.traces)
+    wishes = {node.name: _short(node) for node in fn.graph.nodes} if isinstance(fn, Trace) else {}
     graph = fn.optimized if isinstance(fn, Trace) else fn
-    rows = [_row(node) for node in graph.nodes if node.op not in ("placeholder", "constant")]
+    rows = [
+        (node.name, node.op, _short(node), _why(node, wishes.get(node.name)))
+        for node in graph.nodes
+        if node.op not in ("placeholder", "constant")
+    ]
     widths = [max((len(row[i]) for row in rows), default=0) for i in range(3)]
     return "\n".join(
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]])
@@ -61,9 +68,15 @@ def to_device(x: TensorLike, name: str) -> Tensor:
     return ops.to_device(x, name)
 
 
-def _row(node: Node) -> tuple[str, str, str, str]:
-    device = node.device.rsplit("/device:", 1)[-1] or "cpu:0"
-    return node.name, node.op, device, _kernel(node)
+def _short(node: Node) -> str:
+    return node.device.rsplit("/device:", 1)[-1] or "cpu:0"
+
+
+def _why(node: Node, wish: str | None) -> str:
+    kernel = _kernel(node)
+    if wish in (None, _short(node)):
+        return kernel
+    return f"{kernel}; {wish} has no kernel for this op and these dtypes"
 
 
 def _kernel(node: Node) -> str:

@@ -83,7 +83,9 @@ def run(
     result = fn(*(rng or ()), *arrays, **kwargs)
     results = result if isinstance(result, tuple) else (result,)
     if len(results) != len(outputs):
-        raise ValueError(f"the kernel returned {len(results)} arrays, the op has {len(outputs)} outputs")
+        raise ValueError(
+            f"the kernel returned {len(results)} arrays, the op has {len(outputs)} outputs"
+        )
     if outputs and outputs[0][1] == "str":
         return [_as_bytes(item) for item in np.asarray(results[0], dtype=object).ravel()]
     for value, (out, code) in zip(results, outputs, strict=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -50,7 +49,10 @@ class Session:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.graph.pop()
         self.close()
@@ -128,7 +130,9 @@ class Session:
     def _own(self, t: Tensor) -> int:
         """Return the number of a tensor of this session's graph."""
         if t.graph is None:
-            raise GraphError(f"[Session.run] {t!r} is a value already; only tensors of the graph can be run")
+            raise GraphError(
+                f"[Session.run] {t!r} is a value already; only tensors of the graph can be run"
+            )
         if t.graph != self.graph:
             raise GraphError(
                 f"[Session.run] tensor {t.name!r} belongs to graph {t.graph.name!r}, this session runs another; "
@@ -140,15 +144,21 @@ class Session:
         node_name, _, index = name.partition(":")
         node = self.graph.find_node(node_name)
         if node is None:
+            import difflib  # slow to import, and seldom needed
+
             near = difflib.get_close_matches(node_name, [n.name for n in self.graph.nodes], n=3)
             hint = f"; did you mean {', '.join(near)}?" if near else ""
-            raise GraphError(f"[Session.run] cannot {what} {name!r}: the graph has no such node{hint}")
+            raise GraphError(
+                f"[Session.run] cannot {what} {name!r}: the graph has no such node{hint}"
+            )
         outputs: list[Tensor] = node.outputs
         if not index:
             return outputs[0]
         if not index.isdigit() or int(index) >= len(outputs):
             names = ", ".join(f"'{node_name}:{i}'" for i in range(len(outputs)))
-            raise GraphError(f"[Session.run] cannot {what} {name!r}: the outputs of this node are {names}")
+            raise GraphError(
+                f"[Session.run] cannot {what} {name!r}: the outputs of this node are {names}"
+            )
         return outputs[int(index)]
 
     def _feeds(self, feed_dict: Mapping[Any, Any]) -> dict[int, Tensor]:

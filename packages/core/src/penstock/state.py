@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from penstock._native import Dim, DType
     from penstock.annotations import DTypeLike, TensorLike
 
-_BINARY = "add sub mul truediv floordiv mod pow matmul and or xor".split()
-_COMPARE = "lt le gt ge eq ne".split()
-_UNARY = "neg pos abs invert".split()
+_BINARY = ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor"]
+_COMPARE = ["lt", "le", "gt", "ge", "eq", "ne"]
+_UNARY = ["neg", "pos", "abs", "invert"]
 
 
 class Variable:
@@ -50,7 +50,9 @@ class Variable:
         trainable: bool = True,
         dtype: DTypeLike | None = None,
     ) -> None:
-        with eagerly():  # also while a graph is built, for instance to make a variable on the first call
+        with (
+            eagerly()
+        ):  # also while a graph is built, for instance to make a variable on the first call
             self._handle = _native.Variable(asarray(value, dtype=dtype), name, trainable)
 
     @property
@@ -135,7 +137,9 @@ def _delegate(name: str) -> None:
     """Give Variable an operator of Tensor: it reads the variable first."""
 
     def operator(self: Variable, *others: Any) -> Any:
-        return getattr(self.value, name)(*[o.value if isinstance(o, Variable) else o for o in others])
+        return getattr(self.value, name)(
+            *[o.value if isinstance(o, Variable) else o for o in others]
+        )
 
     operator.__name__ = name
     setattr(Variable, name, operator)

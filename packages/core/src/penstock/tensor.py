@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from penstock import ops
+from penstock import _native, ops
 from penstock._native import Tensor, strings_of
 from penstock.ops._subscript import getitem, setitem
 
@@ -26,12 +26,13 @@ __all__ = ["Tensor"]
 
 
 def _value_of(self: Tensor) -> Tensor:
+    """Return the tensor on the host."""
     if self.is_symbolic:
         raise TypeError(
             f"{self!r} belongs to a graph and has no value yet; return it from the traced function, "
             "or fetch it with Session.run"
         )
-    return self
+    return self if self.device == "cpu:0" else _native.to_device(self, "cpu:0")
 
 
 def numpy(self: Tensor) -> np.ndarray[Any, Any]:

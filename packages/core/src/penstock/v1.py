@@ -26,7 +26,7 @@ from penstock.ops import asarray
 from penstock.session import Session
 
 if TYPE_CHECKING:
-    from penstock.annotations import DTypeLike, TensorLike
+    from penstock.annotations import TensorLike
 
 _graph = Graph("default")
 _variables: dict[Graph, list[Variable]] = {}
@@ -55,7 +55,9 @@ def _in_graph(fn: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def constant(value: Any, dtype: Any = None, shape: Sequence[int] | None = None, name: str = "Const") -> Tensor:
+def constant(
+    value: Any, dtype: Any = None, shape: Sequence[int] | None = None, name: str = "Const"
+) -> Tensor:
     """Add a constant to the default graph.
 
     Args:
@@ -73,7 +75,11 @@ def constant(value: Any, dtype: Any = None, shape: Sequence[int] | None = None, 
     known = value if isinstance(value, Tensor) else _eager_array(value, dtype)
     if shape is not None:
         with penstock.graph.eagerly():
-            known = penstock.broadcast_to(known, shape) if known.size == 1 else penstock.reshape(known, shape)
+            known = (
+                penstock.broadcast_to(known, shape)
+                if known.size == 1
+                else penstock.reshape(known, shape)
+            )
     return get_default_graph().constant(known, name)
 
 
@@ -86,7 +92,9 @@ def _eager_array(value: Any, dtype: Any) -> Tensor:
 
 
 @_in_graph
-def placeholder(dtype: Any, shape: Sequence[int | None] | None = None, name: str = "Placeholder") -> Tensor:
+def placeholder(
+    dtype: Any, shape: Sequence[int | None] | None = None, name: str = "Placeholder"
+) -> Tensor:
     """Add a tensor that is fed when the graph runs; see `penstock.placeholder`."""
     return penstock.placeholder(dtype, shape, name)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from penstock import _native
 from penstock._native import Graph, Node, Tensor
@@ -35,9 +36,7 @@ def rewrite(
     new = graph.like()
     values: dict[int, Tensor] = {}
     nodes: dict[int, Node] = {}
-    outer_scope = _native.get_scope()
-    new.push()
-    try:
+    with _appending_to(new):
         for node in graph.nodes:
             if keep is not None and not keep(node):
                 continue
@@ -45,8 +44,8 @@ def rewrite(
             made: Sequence[Tensor] | None = None
             if replace is not None and node.op != "placeholder":
                 _native.set_scope(node.scope)
+                _native.set_scope_device(node.device)
                 made = replace(node, inputs)
-                _native.set_scope("")
             if made is None:
                 controls = [nodes[c.index] for c in node.control_inputs if c.index in nodes]
                 where = device(node) if device is not None else None
@@ -55,9 +54,18 @@ def rewrite(
             values.update((old.value_index, t) for old, t in zip(outputs, made, strict=True))
             if made and made[0].node is not None:
                 nodes[node.index] = made[0].node
-    finally:
-        new.pop()
-        _native.set_scope(outer_scope)
     new.inputs = [values[t.value_index] for t in graph.inputs]
     new.outputs = [values[t.value_index] for t in graph.outputs]
     return new
+
+
+@contextmanager
+def _appending_to(graph: Graph) -> Iterator[None]:
+    scope, device = _native.get_scope(), _native.get_scope_device()
+    graph.push()
+    try:
+        yield
+    finally:
+        graph.pop()
+        _native.set_scope(scope)
+        _native.set_scope_device(device)

@@ -8,7 +8,12 @@ from penstock import ops
 from penstock._native import Graph, Node, Tensor
 from penstock.passes._rewrite import rewrite
 
-_NEUTRAL = {"multiply": (1, "both"), "divide": (1, "right"), "subtract": (0, "right"), "power": (1, "right")}
+_NEUTRAL = {
+    "multiply": (1, "both"),
+    "divide": (1, "right"),
+    "subtract": (0, "right"),
+    "power": (1, "right"),
+}
 
 
 def simplify_algebra(graph: Graph) -> Graph:
@@ -24,8 +29,8 @@ def _simplify(node: Node, inputs: list[Tensor]) -> list[Tensor] | None:
         return None
     # Broadcasting against the operand that went away, or a promotion, would be lost.
     target = node.outputs[0]
-    fits = result.dtype == target.dtype and str(result.shape) == str(target.shape)
-    return [result] if fits else None
+    alike = (result.dtype, result.weak) == (target.dtype, target.weak)
+    return [result] if alike and str(result.shape) == str(target.shape) else None
 
 
 def _simpler(node: Node, inputs: list[Tensor]) -> Tensor | None:
@@ -62,7 +67,12 @@ def _without_neutral(op: str, inputs: list[Tensor]) -> Tensor | None:
 
 
 def _is_constant(t: Tensor, value: int) -> bool:
-    if t.node is None or t.node.op != "constant" or t.size != 1 or t.dtype.kind in ("string", "bool"):
+    if (
+        t.node is None
+        or t.node.op != "constant"
+        or t.size != 1
+        or t.dtype.kind in ("string", "bool")
+    ):
         return False
     known = t.node.attrs["value"].item()
     # x - (-0.0) is not x when x is -0.0

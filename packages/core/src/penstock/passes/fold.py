@@ -32,7 +32,13 @@ def fold_constants(graph: Graph) -> Graph:
 
 
 def _foldable(node: Node, inputs: list[Tensor]) -> bool:
-    if node.effects != "none" or node.op in ("constant", "placeholder", "call", "to_device", "custom_gradient"):
+    if node.effects != "none" or node.op in (
+        "constant",
+        "placeholder",
+        "call",
+        "to_device",
+        "custom_gradient",
+    ):
         return False
     if not node.inputs and node.op not in _MAKERS:
         return False

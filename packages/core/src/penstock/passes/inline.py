@@ -27,5 +27,7 @@ def replay(body: Graph, inputs: list[Tensor]) -> list[Tensor]:
         if node.op == "placeholder":
             continue
         outputs = _native.call_op(node.op, [values[t.value_index] for t in node.inputs], node.attrs)
-        values.update((old.value_index, new) for old, new in zip(node.outputs, outputs, strict=True))
+        values.update(
+            (old.value_index, new) for old, new in zip(node.outputs, outputs, strict=True)
+        )
     return [values[t.value_index] for t in body.outputs]

@@ -1,0 +1,77 @@
+"""The number of threads never changes a bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+PROGRAM = """
+    import hashlib
+    import numpy as np
+    import penstock as ps
+
+    rng = np.random.default_rng(0)
+
+    def draw(*shape):
+        return rng.standard_normal(shape).astype(np.float32)
+
+    def show(name, *tensors):
+        bits = b"".join(np.ascontiguousarray(t.numpy()).tobytes() for t in tensors)
+        print(name, hashlib.sha256(bits).hexdigest())
+
+    assert ps._native.num_threads() == THREADS, ps._native.num_threads()
+    x, y = draw(900, 1000), draw(1000, 700)
+    wide, tall = draw(7, 200_003), draw(200_003, 7)
+    for name in ("exp", "log", "tanh", "sigmoid", "sin"):
+        show(name, getattr(ps, name)(wide))
+    show("add", ps.add(wide, wide[:1]))
+    for name in ("sum", "mean", "max", "prod", "argmax"):
+        for axis in (None, 0, 1):
+            show(f"{name} {axis}", getattr(ps, name)(wide, axis=axis), getattr(ps, name)(tall, axis=axis))
+    show("sum of the middle", ps.sum(ps.reshape(wide[:, :200_000], (7, 1000, 200)), axis=1))
+    show("matmul", ps.matmul(x, y), ps.matmul(y, y, transpose_x=True), ps.matmul(x[:, :700], y, transpose_y=True))
+    show("matmul in batches", ps.matmul(draw(40, 30, 60), draw(40, 60, 50)))
+    images, filters = draw(17, 24, 24, 8), draw(3, 3, 8, 20)
+    dy = draw(17, 24, 24, 20)
+    loss = lambda a, b: ps.sum(ps.conv2d(a, b, padding="same") * dy)
+    show("conv2d", ps.conv2d(images, filters, padding="same"))
+    show("conv2d gradients", *ps.grad(loss, argnums=(0, 1))(images, filters))
+    for pool in (ps.max_pool2d, ps.avg_pool2d):
+        show("pool", pool(images, (2, 2)))
+        show("pool gradient", ps.grad(lambda a: ps.sum(ps.square(pool(a, (3, 3), strides=(2, 2)))))(images))
+    rows = draw(5000, 40)
+    show("batch_norm", *ps.batch_norm(rows, draw(40), draw(40)))
+    show("batch_norm gradient", ps.grad(lambda a: ps.sum(ps.batch_norm(a, np.ones(40, np.float32),
+         np.zeros(40, np.float32))[0] ** 3.0))(rows))
+    show("softmax", ps.softmax(wide), ps.softmax(tall), ps.softmax(wide, axis=0), ps.log_softmax(tall))
+    index = rng.integers(0, 100, 50_000)
+    show("scatter_add", ps.scatter_add(np.zeros((100, 9), np.float32), index, draw(50_000, 9)))
+    show("take", ps.take(rows, index % 5000))
+    show("transpose", ps.transpose(tall))
+    ps.random.set_seed(5)
+    show("random", ps.random.uniform((300_001,)), ps.random.normal((300_001,)))
+    p = draw(300_001)
+    show("adam", *ps.ops.adam_update(p, p, ps.abs(p), p, 0.1, 3.0))
+"""
+
+
+@pytest.fixture(scope="module")
+def outputs() -> dict[int, str]:
+    return {}
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_any_number_of_threads_gives_the_same_bits(
+    threads: int, python: Callable[..., str], outputs: dict[int, str]
+) -> None:
+    program = PROGRAM.replace("THREADS", str(threads))
+    outputs[threads] = python(program, PENSTOCK_NUM_THREADS=str(threads))
+    assert outputs[threads].count("\n") > 30
+    first = outputs.setdefault(1, outputs[threads])
+    assert outputs[threads].splitlines() == first.splitlines()
+
+
+def test_runs_repeat(python: Callable[..., str], outputs: dict[int, str]) -> None:
+    again = python(PROGRAM.replace("THREADS", "2"), PENSTOCK_NUM_THREADS="2")
+    assert again == outputs.get(2, again)
