@@ -20,8 +20,8 @@ def line() -> int:
 
 def test_an_eager_op_is_named_with_its_line() -> None:
     x = ps.asarray([1.0, 0.0, -1.0])
+    expected = line() + 2
     with ps.debug_nans(), pytest.raises(errors.NumericError) as caught:
-        expected = line() + 1
         ps.log(x)
     assert "[log] produced" in str(caught.value)
     assert "flat index 1 of its output of shape (3,)" in str(caught.value)

@@ -238,7 +238,7 @@ def test_a_device_must_have_all_methods_and_a_new_name() -> None:
         type = "lazy"
 
     with pytest.raises(
-        errors.PluginError, match="is no device: .*; missing: properties, allocate, free, copy_in"
+        errors.PluginError, match=r"is no device: .*; missing: properties, allocate, free, copy_in"
     ):
         ps.register_device(Lazy())  # type: ignore[arg-type]
     with pytest.raises(errors.PluginError, match="there is a device type 'toy' already"):

@@ -541,7 +541,7 @@ def test_a_shape_error_in_the_body_names_the_op() -> None:
 
 
 def test_values_in_the_body_are_symbols_and_cannot_be_looked_at() -> None:
-    with pytest.raises(errors.GraphError, match="no value|graph"):
+    with pytest.raises(errors.GraphError, match=r"no value|graph"):
         ps.function(lambda x: x if x > 0 else -x)(1.0)
 
 

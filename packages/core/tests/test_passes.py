@@ -90,7 +90,7 @@ def test_fold_computes_what_is_known() -> None:
 
 @pytest.mark.parametrize("value", [np.nan, -0.0, np.inf, -np.inf])
 def test_fold_keeps_special_values(value: float) -> None:
-    g = fold_constants(traced(lambda x: -(-ps.asarray(np.float32(value))), ()))
+    g = fold_constants(traced(lambda x: ps.negative(-ps.asarray(np.float32(value))), ()))
     got = run(g, 1.0)[0]
     np.testing.assert_array_equal(got, np.float32(value))
     assert np.signbit(got) == np.signbit(np.float32(value)) or np.isnan(value)
@@ -165,7 +165,7 @@ def test_cse_shares_reads_between_writes() -> None:
         (lambda x: x / 1, {}),
         (lambda x: x - 0, {}),
         (lambda x: x**1, {}),
-        (lambda x: -(-x), {"negative": 1}),
+        (lambda x: ps.negative(-x), {"negative": 1}),
         (lambda x: ps.identity(ps.stop_gradient(x)), {}),
         (lambda x: x.astype("float32"), {}),
         (lambda x: ps.transpose(ps.transpose(x)), {"transpose": 1}),
@@ -379,3 +379,31 @@ def test_the_door_minds_names_and_stages() -> None:
         ps.register_pass("x", lambda graph: graph, stage="early")
     with pytest.raises(errors.GraphError, match="there is no pass 'x'"):
         passes.unregister_pass("x")
+
+
+# Inline, decompose, place
+
+
+def test_inline_puts_a_subgraph_in_place_of_its_call() -> None:
+    body = traced(lambda x: ps.exp(x) * 2, (3,))
+    g = ps.Graph()
+    with g.as_default():
+        x = ps.placeholder("float32", (3,))
+        once = _native.call_op("call", [x], {"graph": body})[0]
+        g.outputs = _native.call_op("call", [once], {"graph": body})
+    assert ops_of(g) == {"call": 2}
+    optimised = passes.optimize(g)
+    assert ops_of(optimised) == {"exp": 2, "multiply": 2}
+    x = np.array([0.0, 0.5, -1.0], "float32")
+    np.testing.assert_allclose(run(optimised, x)[0], np.exp(np.exp(x) * 2) * 2, rtol=1e-5)
+
+
+def test_decompose_leaves_no_op_that_only_numpy_could_run_but_that_is_made_of_others() -> None:
+    g = passes.optimize(traced(lambda x: ps.softmax(x) + ps.var(x) + ps.log_softmax(x), (2, 3)))
+    for node in g.nodes:
+        kernel = _native.kernel_for_node(node)
+        has_native = kernel is not None and kernel[2] > -1000
+        assert has_native or getattr(node.op_function, "compose_fn", None) is None
+    x = np.random.default_rng(0).standard_normal((2, 3)).astype("float32")
+    soft = np.exp(x) / np.exp(x).sum(-1, keepdims=True)
+    np.testing.assert_allclose(run(g, x)[0], soft + x.var() + np.log(soft), rtol=1e-4, atol=1e-5)

@@ -42,7 +42,12 @@ bool NeedsPackingB(const Product& p) {
 // The rows of a panel: equal ones, 32 rows are 11 + 11 + 10 rather than 14 + 14 + 4.
 int64_t PanelRows(int64_t m) { return CeilDiv(m, CeilDiv(m, kTileRows)); }
 
-int64_t PackedRowsSize(int64_t m, int64_t k) { return RoundUp(m, PanelRows(m)) * k; }
+// PackRows stores whole vectors: past a panel of less than kLanes / 2 rows, which only the last one can be.
+static_assert((kTileRows + 2) / 2 >= kLanes / 2, "the panels of two or more must be that high");
+
+int64_t PackedRowsSize(int64_t m, int64_t k) {
+  return RoundUp(RoundUp(m, PanelRows(m)) * k, kLanes) + kLanes;  // B, which follows, stays aligned
+}
 
 int64_t PackedColsSize(int64_t n, int64_t k) { return RoundUp(n, kTileCols) * k; }
 

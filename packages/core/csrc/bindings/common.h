@@ -40,6 +40,11 @@ struct PyHolder final : RefCounted {
   nb::object object;
 };
 
+// ---- the end of the interpreter
+// A daemon thread that wants the GIL while the interpreter ends is unwound by it (abi::__forced_unwind). That must not
+// reach a `catch (...)` or a destructor that needs the GIL; like Python 3.14, such a thread sleeps until the process ends.
+[[noreturn]] void sleep_until_exit();
+
 // ---- errors
 // Graphs, variables, tapes and plans are bound as Ref<T>: the Python object is one owner among others, and two
 // Python objects of one graph are equal.

@@ -1,6 +1,14 @@
+#include <cxxabi.h>
+#include <unistd.h>
+
 #include "bindings/common.h"
 
 namespace penstock::python {
+
+void sleep_until_exit() {
+  for (;;) pause();
+}
+
 namespace {
 
 thread_local PyObject* t_cause = nullptr;  // strong
@@ -30,6 +38,11 @@ void set_error(const Error& e) {
     Py_XDECREF(cause);
     return;
   }
+  if (cause && !PyObject_IsInstance(cause, PyExc_Exception)) {  // Ctrl-C or exit inside a Python kernel: as it is
+    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(cause)), cause);
+    Py_DECREF(cause);
+    return;
+  }
   nb::object type = nb::module_::import_("penstock.errors").attr(class_name(e.kind));
   nb::object error = type(e.what());
   if (cause) PyException_SetCause(error.ptr(), cause);  // steals
@@ -47,6 +60,8 @@ void set_python_error() noexcept {
   try {
     try {
       throw;
+    } catch (abi::__forced_unwind&) {
+      sleep_until_exit();
     } catch (nb::python_error& e) {
       e.restore();
     } catch (const Error& e) {

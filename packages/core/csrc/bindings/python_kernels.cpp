@@ -1,6 +1,9 @@
 #include "bindings/python_kernels.h"
 
+#include <cxxabi.h>
+
 #include <deque>
+#include <optional>
 
 namespace penstock::python {
 namespace {
@@ -95,9 +98,8 @@ nb::list views(const penstock_tensor* const* tensors, int32_t n, bool writable) 
   return out;
 }
 
-int run(penstock_call* call) {
+int call_python(penstock_call* call) {
   const auto& kernel = *static_cast<const PythonKernel*>(call->kernel_data);
-  nb::gil_scoped_acquire gil;
   try {
     nb::list inputs = views(call->inputs, call->num_inputs, false);
     nb::list outputs = views(const_cast<const penstock_tensor* const*>(call->outputs), call->num_outputs, true);
@@ -121,6 +123,16 @@ int run(penstock_call* call) {
     return call->host->fail(call, message.c_str());
   } catch (const std::exception& e) {
     return call->host->fail(call, e.what());
+  }
+}
+
+int run(penstock_call* call) {
+  std::optional<nb::gil_scoped_acquire> gil;  // outlives the handler: it must not be given back while unwinding
+  try {
+    gil.emplace();
+    return call_python(call);
+  } catch (abi::__forced_unwind&) {
+    sleep_until_exit();
   }
 }
 

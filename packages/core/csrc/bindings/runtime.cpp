@@ -1,4 +1,6 @@
 // The rest of the runtime: libraries, threads, random state, memory, devices, and the hooks that lead back to Python.
+#include <cxxabi.h>
+
 #include <chrono>
 
 #include "bindings/common.h"
@@ -15,12 +17,23 @@ bool interrupted() {
   auto now = std::chrono::steady_clock::now();
   if (now - last < std::chrono::milliseconds(20)) return false;
   last = now;
-  nb::gil_scoped_acquire gil;
-  return PyErr_CheckSignals() != 0;
+  if (!Py_IsInitialized()) return false;
+  try {
+    nb::gil_scoped_acquire gil;
+    return PyErr_CheckSignals() != 0;
+  } catch (abi::__forced_unwind&) {
+    sleep_until_exit();
+  }
 }
 
 void* release_gil() { return PyEval_SaveThread(); }
-void take_gil(void* state) { PyEval_RestoreThread(static_cast<PyThreadState*>(state)); }
+void take_gil(void* state) {
+  try {
+    PyEval_RestoreThread(static_cast<PyThreadState*>(state));
+  } catch (abi::__forced_unwind&) {
+    sleep_until_exit();
+  }
+}
 
 std::string caller_line() {
   nb::gil_scoped_acquire gil;
@@ -75,6 +88,7 @@ void bind_memory(nb::module_& m) {
     out["cached_bytes"] = s.cached_bytes;
     out["peak_bytes"] = s.peak_bytes;
     out["num_allocations"] = s.num_allocations;
+    out["limit"] = s.limit;
     return out;
   });
   m.def("release_cached_memory", release_cached_memory);

@@ -441,26 +441,56 @@ void set_debug_nans(bool on) { g_debug_nans = on; }
 bool debug_nans() { return g_debug_nans.load(std::memory_order_relaxed); }
 
 namespace {
+
 template <typename T>
-int64_t first_bad(const T* data, int64_t n) {
+int64_t first_bad(const void* data, int64_t n) {
+  const T* values = static_cast<const T*>(data);
   for (int64_t i = 0; i < n; ++i)
-    if (!std::isfinite(data[i])) return i;
+    if (!std::isfinite(values[i])) return i;
   return -1;
 }
+
+// Sixteen-bit floats: all exponent bits set.
+int64_t first_bad_half(const void* data, int64_t n, uint16_t exponent) {
+  const auto* bits = static_cast<const uint16_t*>(data);
+  for (int64_t i = 0; i < n; ++i)
+    if ((bits[i] & exponent) == exponent) return i;
+  return -1;
+}
+
+int64_t first_not_finite(const Tensor& t) {
+  int64_t n = t.shape.size();
+  switch (t.dtype) {
+    case DType::kF16: return first_bad_half(t.data(), n, 0x7c00);
+    case DType::kBF16: return first_bad_half(t.data(), n, 0x7f80);
+    case DType::kF32: return first_bad<float>(t.data(), n);
+    case DType::kF64: return first_bad<double>(t.data(), n);
+    case DType::kC64: return first_bad<float>(t.data(), 2 * n);
+    case DType::kC128: return first_bad<double>(t.data(), 2 * n);
+    default: return -1;
+  }
+}
+
+bool is_nan_at(const Tensor& t, int64_t i) {
+  switch (t.dtype) {
+    case DType::kF16: return std::isnan(half_to_float(reinterpret_cast<const uint16_t*>(t.data())[i]));
+    case DType::kBF16: return std::isnan(bfloat_to_float(reinterpret_cast<const uint16_t*>(t.data())[i]));
+    case DType::kF32:
+    case DType::kC64: return std::isnan(reinterpret_cast<const float*>(t.data())[i]);
+    default: return std::isnan(reinterpret_cast<const double*>(t.data())[i]);
+  }
+}
+
 }  // namespace
 
 void check_finite(const Op& op, const Tensor& output, const std::string& source) {
-  if (!output.device().is_host() || (output.dtype != DType::kF32 && output.dtype != DType::kF64)) return;
-  int64_t n = output.shape.size();
-  bool single = output.dtype == DType::kF32;
-  int64_t at = single ? first_bad(reinterpret_cast<const float*>(output.data()), n)
-                      : first_bad(reinterpret_cast<const double*>(output.data()), n);
+  if (!output.device().is_host()) return;
+  int64_t at = first_not_finite(output);
   if (at < 0) return;
-  double bad = single ? static_cast<double>(reinterpret_cast<const float*>(output.data())[at])
-                      : reinterpret_cast<const double*>(output.data())[at];
-  fail(ErrorKind::kNumeric, "[", op.name(), "] produced ", std::isnan(bad) ? "NaN" : "infinity", " at flat index ", at,
-       " of its output of shape ", output.shape.text(), source.empty() ? "" : ", called at " + source,
-       "; debug_nans is on: look at this op's inputs");
+  bool nan = is_nan_at(output, at);
+  fail(ErrorKind::kNumeric, "[", op.name(), "] produced ", nan ? "NaN" : "infinity", " at flat index ",
+       is_complex(output.dtype) ? at / 2 : at, " of its output of shape ", output.shape.text(),
+       source.empty() ? "" : ", called at " + source, "; debug_nans is on: look at this op's inputs");
 }
 
 int64_t estimated_cost(const Op& op, const Aval* inputs, int n, const Aval* outputs, int num_outputs) {

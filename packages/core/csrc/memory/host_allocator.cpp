@@ -160,7 +160,7 @@ void host_free(void* memory, int64_t bytes) {
   shared_cache().give(memory, c);
 }
 
-MemoryStats host_memory_stats() { return {g_live, g_cached, g_peak, g_count}; }
+MemoryStats host_memory_stats() { return {g_live, g_cached, g_peak, g_count, g_limit}; }
 void release_cached_memory() { shared_cache().clear(); }
 void set_host_memory_limit(int64_t bytes) { g_limit = bytes; }
 

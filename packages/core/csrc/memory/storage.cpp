@@ -1,6 +1,7 @@
 #include "memory/storage.h"
 
 #include <cstring>
+#include <string>
 #include <memory>
 #include <new>
 
@@ -13,9 +14,14 @@ namespace {
 constexpr int64_t kHeader = (sizeof(Storage) + 63) / 64 * 64;
 
 [[noreturn]] void out_of_memory(int64_t bytes, const Device& device) {
-  MemoryStats stats = host_memory_stats();
-  fail(ErrorKind::kMemory, "cannot allocate ", bytes, " bytes on ", device.name(), " (",
-       device.is_host() ? stats.live_bytes : 0, " bytes are in use); use a smaller batch, or free tensors first");
+  std::string details;
+  if (device.is_host()) {
+    MemoryStats stats = host_memory_stats();
+    details = " (" + std::to_string(stats.live_bytes) + " bytes are in use" +
+              (stats.limit > 0 ? ", the limit is " + std::to_string(stats.limit) : "") + ")";
+  }
+  fail(ErrorKind::kMemory, "cannot allocate ", bytes, " bytes on ", device.name(), details,
+       "; use a smaller batch, or free tensors first");
 }
 
 }  // namespace

@@ -45,7 +45,7 @@ class PENSTOCK_API Storage final : public RefCounted {
 };
 
 struct MemoryStats {
-  int64_t live_bytes, cached_bytes, peak_bytes, num_allocations;
+  int64_t live_bytes, cached_bytes, peak_bytes, num_allocations, limit;
 };
 PENSTOCK_API MemoryStats host_memory_stats();
 // Gives cached, unused host memory back to the system.

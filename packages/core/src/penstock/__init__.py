@@ -4,7 +4,7 @@ This file only re-exports. Importing it imports no plugin and opens no device.
 """
 
 # The functions `device` and `function` share their names with modules. They win because each module is loaded before
-# the function is imported, and `to_device` of placement follows that of ops: keep the imports in the order of their names.
+# the function is imported: keep the imports in the order of their names.
 from penstock import dtypes, nn, ops, random
 from penstock.autodiff import GradientTape, custom_gradient, grad, gradients, value_and_grad
 from penstock.debug import debug_nans
@@ -59,6 +59,7 @@ __all__ = [
     "random",
     "register_device",
     "register_pass",
+    "to_device",
     "value_and_grad",
 ]
 __all__ += dtypes.__all__

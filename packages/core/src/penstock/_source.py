@@ -1,9 +1,13 @@
 """The line of the user's code that is running: what errors and graph nodes point at."""
 
+# os.path, not pathlib: this runs for every node of a graph and for every error.
+# ruff: noqa: PTH100, PTH119, PTH120
+
 from __future__ import annotations
 
 import os
 import sys
+from types import FrameType
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
@@ -14,10 +18,10 @@ def caller() -> str:
     >>> caller() != ""
     True
     """
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         filename = frame.f_code.co_filename
         if not filename.startswith(_PACKAGE):
             return f"{os.path.basename(filename)}:{frame.f_lineno}"
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return ""

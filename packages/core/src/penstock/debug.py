@@ -7,7 +7,7 @@ from types import TracebackType
 from penstock import _native
 
 
-class debug_nans:
+class debug_nans:  # noqa: N801 - read as a function
     """Stop at the first op that makes a NaN or an infinity, naming the op and the line that called it.
 
     Works for the rest of the program, or for a block. Every output is looked at, so programs run slower.

@@ -19,7 +19,17 @@ class Function(FunctionBase):
     Calling it with arguments that it knows runs a plan without Python; `_resolve` is asked about the others.
     """
 
-    def __new__(
+    traces: list[Trace]
+    """The graphs made so far, oldest first."""
+
+    __name__: str
+    __qualname__: str
+    __wrapped__: Callable[..., Any]
+    _signature: inspect.Signature
+    _static: set[str]
+    _tracing: threading.RLock
+
+    def __new__(  # noqa: D102 - `function` is the door
         cls,
         fn: Callable[..., Any],
         static_argnums: Sequence[int] = (),
@@ -28,11 +38,11 @@ class Function(FunctionBase):
         signature = inspect.signature(fn)
         static = _static_names(fn, list(signature.parameters), static_argnums, static_argnames)
         positions = [i for i, name in enumerate(signature.parameters) if name in static]
-        cell: list[Function] = []
-        self: Function = super().__new__(
-            cls, lambda args, kwargs: cell[0]._resolve(args, kwargs), positions, sorted(static)
-        )
-        cell.append(self)
+
+        def resolve(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+            return self._resolve(args, kwargs)
+
+        self = super().__new__(cls, resolve, positions, sorted(static))
         self._signature = signature
         self._static = static
         self._tracing = threading.RLock()
@@ -43,9 +53,6 @@ class Function(FunctionBase):
         self.__module__ = fn.__module__
         self.__qualname__ = getattr(fn, "__qualname__", self.__name__)
         return self
-
-    traces: list[Trace]
-    """The graphs made so far, oldest first."""
 
     def __repr__(self) -> str:
         return f"<penstock.function {self.__qualname__}, {_count(self.traces)}>"

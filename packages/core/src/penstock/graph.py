@@ -207,4 +207,4 @@ def placeholder(
     return graph.placeholder(dtype, shape, name, source=caller())
 
 
-Graph.as_default = as_default  # type: ignore[method-assign]
+Graph.as_default = as_default  # type: ignore[method-assign, assignment]

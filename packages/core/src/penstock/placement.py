@@ -10,7 +10,7 @@ from penstock._trace import Trace
 from penstock.device import full_name
 from penstock.errors import GraphError
 from penstock.function import Function
-from penstock.passes.decompose import REFERENCE_PRIORITY
+from penstock.ops._declare import REFERENCE_PRIORITY
 
 if TYPE_CHECKING:
     from penstock.annotations import TensorLike

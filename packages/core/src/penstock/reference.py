@@ -54,7 +54,7 @@ class Destination:
 
 
 def run(
-    fn: Callable[..., Any],
+    fn: Callable[..., Any] | Destination,
     inputs: Sequence[View],
     outputs: Sequence[View],
     attrs: dict[str, Any],

@@ -12,6 +12,7 @@ Every function of `penstock` is here under its name; called here it appends to t
 
 from __future__ import annotations
 
+import builtins
 import functools
 import types
 from collections.abc import Callable, Sequence
@@ -110,7 +111,11 @@ class Variable(state.Variable):
     """
 
     def __init__(
-        self, initial_value: Any, name: str = "Variable", trainable: bool = True, dtype: Any = None
+        self,
+        initial_value: Any,
+        name: str = "Variable",
+        trainable: builtins.bool = True,
+        dtype: Any = None,
     ) -> None:
         graph = get_default_graph()
         if not (isinstance(initial_value, Tensor) and initial_value.is_symbolic):

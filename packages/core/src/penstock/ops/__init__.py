@@ -227,7 +227,6 @@ __all__ = [
     "take",
     "tanh",
     "tensordot",
-    "to_device",
     "transpose",
     "tril",
     "triu",

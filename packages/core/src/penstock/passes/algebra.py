@@ -46,7 +46,7 @@ def _simpler(node: Node, inputs: list[Tensor]) -> Tensor | None:
     if node.op == "custom_gradient":
         return None
     producer = x.node
-    if producer is None or producer.op != node.op:
+    if producer.op != node.op:
         return None
     if node.op == "negative":
         return producer.inputs[0]
@@ -67,12 +67,7 @@ def _without_neutral(op: str, inputs: list[Tensor]) -> Tensor | None:
 
 
 def _is_constant(t: Tensor, value: int) -> bool:
-    if (
-        t.node is None
-        or t.node.op != "constant"
-        or t.size != 1
-        or t.dtype.kind in ("string", "bool")
-    ):
+    if t.node.op != "constant" or t.size != 1 or t.dtype.kind in ("string", "bool"):
         return False
     known = t.node.attrs["value"].item()
     # x - (-0.0) is not x when x is -0.0

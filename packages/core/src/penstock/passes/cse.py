@@ -11,10 +11,10 @@ from penstock.passes._rewrite import rewrite
 
 
 def share_common(graph: Graph) -> Graph:
-    """Use one node for all that have the same op, inputs, attributes and device; nodes that wait
-    for others by control inputs are left alone.
+    """Use one node for all that have the same op, inputs, attributes and device.
 
-    Reads of a variable are the same only if no write lies between them.
+    Reads of a variable are the same only if no write lies between them. Nodes that wait for others by control
+    inputs are left alone.
     """
     seen: dict[Hashable, list[Tensor]] = {}
     writes: dict[Any, int] = {}

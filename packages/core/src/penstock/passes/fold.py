@@ -19,7 +19,7 @@ def fold_constants(graph: Graph) -> Graph:
     def fold(node: Node, inputs: list[Tensor]) -> list[Tensor] | None:
         if not _foldable(node, inputs):
             return None
-        known = [t.node.attrs["value"] for t in inputs if t.node is not None]
+        known = [t.node.attrs["value"] for t in inputs]
         with eagerly():
             results = _native.call_op(node.op, known, node.attrs)
         target = _native.current_graph()
@@ -42,7 +42,7 @@ def _foldable(node: Node, inputs: list[Tensor]) -> bool:
         return False
     if not node.inputs and node.op not in _MAKERS:
         return False
-    if any(t.node is None or t.node.op != "constant" for t in inputs):
+    if any(t.node.op != "constant" for t in inputs):
         return False
     if any(isinstance(d, Dim) for t in node.outputs for d in t.shape):
         return False

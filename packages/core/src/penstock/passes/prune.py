@@ -35,10 +35,10 @@ def needed_nodes(roots: Iterable[Node], known: Container[int] = ()) -> set[int]:
 
 def prune(graph: Graph) -> Graph:
     """Keep inputs, what outputs depend on, and all effects (a function's graph does everything that its code did)."""
-    roots = [t.node for t in graph.outputs if t.node is not None]
+    roots = [t.node for t in graph.outputs]
     roots += [node for node in graph.nodes if node.effects not in _HARMLESS]
     needed = needed_nodes(roots)
-    inputs = {t.node.index for t in graph.inputs if t.node is not None}
+    inputs = {t.node.index for t in graph.inputs}
     if len(needed | inputs) == len(graph):
         return graph
     return rewrite(graph, keep=lambda node: node.index in needed or node.index in inputs)
