@@ -120,7 +120,7 @@ import penstock
 def double(x):
     return x + x
 
-double(penstock.constant([1.0, 2.0]))
+double(penstock.asarray([1.0, 2.0]))
 number = 3
 """
 

@@ -260,3 +260,15 @@ def test_an_exception_in_the_device_is_the_cause() -> None:
     with pytest.raises(errors.DeviceError, match="broken:0") as caught:
         ps.to_device(ps.ones((2,)), "broken")
     assert isinstance(caught.value.__cause__, OSError)
+
+
+def test_placement_says_what_is_slow() -> None:
+    f = ps.function(lambda x: ps.reshape(ps.exp(x), (2, 1)))
+    with pytest.raises(
+        errors.GraphError, match=r"\[explain_placement\] <lambda> has no trace yet; call it once"
+    ):
+        ps.explain_placement(f)
+    f(ps.ones((2,), dtype="float64"))
+    exp, reshape = ps.explain_placement(f).splitlines()
+    assert "reference (numpy, slow)" in exp or "kernels-cpu (" in exp
+    assert "no work: another view of its input" in reshape

@@ -384,7 +384,7 @@ def test_a_comparison_of_a_size_becomes_a_guard() -> None:
     assert "1. (f32[n0]): the first call" in text
     assert "2. (f32[n0]): a size broke what an earlier trace assumes" in text
     assert "test_function.py:" in text
-    assert "do not compare or convert that size in Python" in text
+    assert "goes when the line named does not compare or convert that size" in text
 
 
 def test_int_of_a_size_makes_a_graph_for_each_size() -> None:
@@ -418,6 +418,13 @@ def test_dtype_and_rank_make_another_graph_and_explain_says_so() -> None:
     assert double.explain().endswith(
         "Fewer traces: pass tensors of one dtype and rank, and tensors in place of static values."
     )
+
+
+def test_explain_says_an_assumption_once() -> None:
+    product = ps.function(lambda x, y: (x @ y) + (x @ y))
+    product(ps.ones((2, 3)), ps.ones((3, 4)))
+    assert product.explain().count("assumes") == 1
+    assert "what an op needs, such as equal sizes, stays" in product.explain()
 
 
 def test_explain_before_any_call() -> None:

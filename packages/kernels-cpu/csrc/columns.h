@@ -61,7 +61,8 @@ struct MatrixRows {
   }
 };
 
-// Rows in a chunk of a matrix with `cols` columns: many of narrow rows, and always enough that chunks of chunks end.
+// Rows in a chunk of a matrix with `cols` columns: many of narrow rows, and always enough that
+// chunks of chunks end.
 constexpr int64_t RowsPerChunk(int64_t cols) {
   return MinOf<int64_t>(512, MaxOf<int64_t>(16, Grain(cols)));
 }

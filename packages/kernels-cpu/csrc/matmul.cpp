@@ -5,7 +5,7 @@
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {
 
-constexpr int64_t kBlockK = 384;  // a panel of A (k x kTileRows) stays in L1
+constexpr int64_t kBlockK = 384;      // a panel of A (k x kTileRows) stays in L1
 constexpr int64_t kBlockPanels = 12;  // a parallel task: 12 panels of A, which stay in L2 ...
 constexpr int64_t kBlockCols = 6 * kTileCols;  // ... times 6 of B
 constexpr int64_t kTaskCost = 8 << 20;         // multiplications in a parallel task: 0.1 ms

@@ -18,7 +18,8 @@ int Register(penstock_registry* registry) {
     return PENSTOCK_ERROR;
   }
   if (registry->head.abi_major != PENSTOCK_ABI_MAJOR) {
-    return registry->fail(registry, "kernels-cpu was built for another major version of the kernel ABI");
+    return registry->fail(registry,
+                          "kernels-cpu was built for another major version of the kernel ABI");
   }
   const RowTable table = BestRows(registry->cpu_isa_level);
   for (size_t i = 0; i < table.count; ++i) {

@@ -15,8 +15,10 @@ float RowMax(const float* x, int64_t n) {
   return Across(best, [](float a, float b) { return Maximum(a, b); });
 }
 
-// The sum of exp(x - shift); y, if given, receives the terms.
-float RowExp(const float* x, int64_t n, float shift, float* y) {
+// Vectors in a partial sum: partial sums are summed in turn, which keeps the error of long rows small.
+constexpr int64_t kSumBlock = 64;
+
+Vf BlockExp(const float* x, int64_t n, float shift, float* y) {
   Vf sum = {};
   ForVectors(
       n,
@@ -30,6 +32,16 @@ float RowExp(const float* x, int64_t n, float shift, float* y) {
         if (y) StorePartial(y + i, e, rest);
         sum += e;
       });
+  return sum;
+}
+
+// The sum of exp(x - shift); y, if given, receives the terms.
+float RowExp(const float* x, int64_t n, float shift, float* y) {
+  constexpr int64_t kBlock = kSumBlock * kLanes;
+  Vf sum = {};
+  for (int64_t i = 0; i < n; i += kBlock) {
+    sum += BlockExp(x + i, MinOf(kBlock, n - i), shift, y ? y + i : nullptr);
+  }
   return Across(sum, [](float a, float b) { return a + b; });
 }
 
@@ -51,7 +63,12 @@ void Columns(const float* x, int64_t size, int64_t step, int64_t n, float* y) {
   const auto store = [&](float* p, Vf v) { n == kLanes ? Store(p, v) : StorePartial(p, v, n); };
   Vf max = Splat(-INFINITY), sum = {};
   for (int64_t i = 0; i < size; ++i) max = Maximum(max, load(x + i * step));
-  for (int64_t i = 0; i < size; ++i) sum += Exp(load(x + i * step) - max);
+  for (int64_t first = 0; first < size; first += kSumBlock) {
+    Vf block = {};
+    const int64_t end = MinOf(size, first + kSumBlock);
+    for (int64_t i = first; i < end; ++i) block += Exp(load(x + i * step) - max);
+    sum += block;
+  }
   const Vf log_sum = Log(sum);
   for (int64_t i = 0; i < size; ++i) {
     const Vf d = load(x + i * step) - max;

@@ -73,3 +73,18 @@ def test_every_op_agrees_with_its_reference(isa: str, python: Callable[..., str]
     assert (asked, kernels) == (isa, isa)
     assert int(ops) > 60
     assert int(samples) > 300
+
+
+# The other files run with the best instruction set only; these are the ones whose code differs most between them.
+FILES = ("test_elementwise.py", "test_matmul.py", "test_norm_softmax.py")
+
+
+@pytest.mark.parametrize("isa", ["portable", "avx2"])
+def test_values_hold_with_lesser_instruction_sets(isa: str, python: Callable[..., str]) -> None:
+    if isa not in supported():
+        pytest.skip(f"this processor has no {isa}")
+    paths = [str(Path(__file__).with_name(name)) for name in FILES]
+    program = (
+        f"import pytest, sys; sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', *{paths}]))"
+    )
+    assert " passed" in python(program, PENSTOCK_CPU_ISA=isa)

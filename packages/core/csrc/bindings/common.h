@@ -1,11 +1,14 @@
 // Shared by the binding's files: conversions between Python objects and the runtime's types.
 #pragma once
 
+#include <cxxabi.h>
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
+
+#include <optional>
 
 #include "base/error.h"
 #include "dispatch/dispatch.h"
@@ -16,6 +19,23 @@
 namespace nb = nanobind;
 
 namespace penstock::python {
+
+// ---- the end of the interpreter
+// A daemon thread that wants the GIL while the interpreter ends is unwound by it (abi::__forced_unwind). That must not
+// reach a `catch (...)` or a destructor that needs the GIL; like Python 3.14, such a thread sleeps until the process ends.
+[[noreturn]] void sleep_until_exit();
+
+// Runs body with the GIL. The GIL outlives the handler: while unwinding it is not ours to give back.
+template <typename Body>
+auto with_gil(Body body) -> decltype(body()) {
+  std::optional<nb::gil_scoped_acquire> gil;
+  try {
+    gil.emplace();
+    return body();
+  } catch (abi::__forced_unwind&) {
+    sleep_until_exit();
+  }
+}
 
 // ---- Python's view of dtypes, dimensions and nodes
 struct PyDType {
@@ -34,16 +54,10 @@ struct PyNode {
 struct PyHolder final : RefCounted {
   explicit PyHolder(nb::object object) : object(std::move(object)) {}
   ~PyHolder() override {
-    nb::gil_scoped_acquire gil;
-    object.reset();
+    with_gil([&] { object.reset(); });
   }
   nb::object object;
 };
-
-// ---- the end of the interpreter
-// A daemon thread that wants the GIL while the interpreter ends is unwound by it (abi::__forced_unwind). That must not
-// reach a `catch (...)` or a destructor that needs the GIL; like Python 3.14, such a thread sleeps until the process ends.
-[[noreturn]] void sleep_until_exit();
 
 // ---- errors
 // Graphs, variables, tapes and plans are bound as Ref<T>: the Python object is one owner among others, and two

@@ -1,6 +1,7 @@
 // The call of a traced function: arguments to a key, the key to a plan, the plan's outputs to the result's structure.
 // Python is asked only when a key is new.
 #include <algorithm>
+#include <memory>
 #include <unordered_map>
 
 #include "base/few.h"
@@ -55,9 +56,9 @@ struct FunctionObject {
   PyObject* dict;  // what functools.update_wrapper writes
   std::vector<std::string>* static_names;
   std::vector<int>* static_positions;
-  std::unordered_map<std::string, Entry>* entries;
+  std::unordered_map<std::string, std::shared_ptr<const Entry>>* entries;
   std::string* last_key;
-  Entry* last;
+  std::shared_ptr<const Entry>* last;  // of last_key
 };
 
 PyTypeObject* g_function_type = nullptr;
@@ -166,14 +167,15 @@ void build_key(FunctionObject& f, PyObject* const* args, Py_ssize_t n, PyObject*
 }
 
 // Asks Python to trace, or to find a trace whose guards accept the arguments.
-Entry make_entry(FunctionObject& f, PyObject* const* args, Py_ssize_t n, PyObject* kwnames, const CallKey& call) {
+std::shared_ptr<const Entry> make_entry(FunctionObject& f, PyObject* const* args, Py_ssize_t n, PyObject* kwnames, const CallKey& call) {
   nb::list positional;
   for (Py_ssize_t i = 0; i < n; ++i) positional.append(nb::handle(args[i]));
   nb::dict keywords;
   for (Py_ssize_t k = 0; kwnames && k < PyTuple_Size(kwnames); ++k)
     keywords[nb::handle(PyTuple_GetItem(kwnames, k))] = nb::handle(args[n + k]);
   nb::object answer = nb::handle(f.miss)(nb::tuple(positional), keywords);
-  Entry entry;
+  auto made = std::make_shared<Entry>();
+  Entry& entry = *made;
   entry.plan = nb::cast<Ref<Plan>>(answer[0]);
   entry.outputs = nb::cast<TreeSpec>(answer[1]);
   for (nb::handle number : nb::iter(answer[3])) entry.order.push_back(nb::cast<int>(number));
@@ -183,7 +185,7 @@ Entry make_entry(FunctionObject& f, PyObject* const* args, Py_ssize_t n, PyObjec
     entry.flat &= entry.order[i] == static_cast<int>(i) && call.leaf_objects[i] == args[i] && is_tensor(args[i]);
     entry.avals.push_back({call.leaves[i].dtype, call.leaves[i].weak, call.leaves[i].shape});
   }
-  return entry;
+  return made;
 }
 
 PyObject* run_entry(const Entry& entry, const CallKey& call) {
@@ -191,13 +193,11 @@ PyObject* run_entry(const Entry& entry, const CallKey& call) {
   Few<Tensor> in(num_in), out(entry.plan->num_outputs());
   for (int i = 0; i < num_in; ++i)
     in[i] = call.leaves[static_cast<size_t>(entry.order[static_cast<size_t>(i)])];
-  Ref<Plan> plan = entry.plan;  // stays, even if another thread clears the cache meanwhile
-  TreeSpec const* outputs = &entry.outputs;
-  plan->run(in.get(), num_in, out.get());
-  if (outputs->kind == TreeSpec::kLeaf) return new_tensor(std::move(out[0]));
+  entry.plan->run(in.get(), num_in, out.get());
+  if (entry.outputs.kind == TreeSpec::kLeaf) return new_tensor(std::move(out[0]));
   int at = 0;
   auto next = [&]() -> nb::object { return nb::steal(new_tensor(std::move(out[at++]))); };
-  return unflatten(*outputs, next).release().ptr();
+  return unflatten(entry.outputs, next).release().ptr();
 }
 
 // True when these arguments are those of the entry again, all of them plain tensors.
@@ -213,7 +213,7 @@ bool same_flat_call(const Entry& entry, PyObject* const* args, Py_ssize_t n) {
 }
 
 PyObject* run_flat(const Entry& entry, PyObject* const* args, Py_ssize_t n) {
-  Ref<Plan> plan = entry.plan;
+  Plan* plan = entry.plan.get();
   int num_out = plan->num_outputs();
   const TreeSpec& outputs = entry.outputs;
   Few<Tensor> in(static_cast<int>(n)), out(num_out);
@@ -236,26 +236,27 @@ PyObject* function_call(PyObject* self, PyObject* const* args, size_t nargsf, Py
   auto& f = *reinterpret_cast<FunctionObject*>(self);
   Py_ssize_t n = PyVectorcall_NARGS(nargsf);
   try {
-    if (t_mode == 0 && f.last && !kwnames && same_flat_call(*f.last, args, n)) return run_flat(*f.last, args, n);
+    // The entry is held while it runs: another thread may drop it from the table.
+    std::shared_ptr<const Entry> entry = *f.last;
+    if (t_mode == 0 && entry && !kwnames && same_flat_call(*entry, args, n)) return run_flat(*entry, args, n);
     CallKey call;
     build_key(f, args, n, kwnames, &call);
     if (must_inline(call)) {  // inside another graph, or under a tape: the Python body itself
       nb::object inner = nb::borrow(self).attr("__wrapped__");
       return PyObject_Vectorcall(inner.ptr(), args, static_cast<size_t>(n), kwnames);
     }
-    if (f.last && *f.last_key == call.key) return run_entry(*f.last, call);
+    if (entry && *f.last_key == call.key) return run_entry(*entry, call);
     auto it = f.entries->find(call.key);
-    if (it == f.entries->end()) {
-      Entry entry = make_entry(f, args, n, kwnames, call);
-      if (f.entries->size() >= kMaxEntries) {
-        f.last = nullptr;
-        f.entries->clear();
-      }
-      it = f.entries->emplace(call.key, std::move(entry)).first;
+    if (it != f.entries->end()) {
+      entry = it->second;
+    } else {
+      entry = make_entry(f, args, n, kwnames, call);  // may run Python, and so other calls of this function
+      if (f.entries->size() >= kMaxEntries) f.entries->clear();
+      f.entries->insert_or_assign(call.key, entry);
     }
     *f.last_key = call.key;
-    f.last = &it->second;
-    return run_entry(it->second, call);
+    *f.last = entry;
+    return run_entry(*entry, call);
   } catch (...) {
     set_python_error();
     return nullptr;
@@ -272,7 +273,8 @@ PyObject* function_new(PyTypeObject* type, PyObject* args, PyObject*) {
     f->dict = nb::dict().release().ptr();
     f->static_positions = new std::vector<int>(nb::cast<std::vector<int>>(a[1]));
     f->static_names = new std::vector<std::string>(nb::cast<std::vector<std::string>>(a[2]));
-    f->entries = new std::unordered_map<std::string, Entry>;
+    f->entries = new std::unordered_map<std::string, std::shared_ptr<const Entry>>;
+    f->last = new std::shared_ptr<const Entry>;
     f->last_key = new std::string;
     return reinterpret_cast<PyObject*>(f);
   } catch (...) {
@@ -301,6 +303,7 @@ void function_dealloc(PyObject* self) {
   PyObject_GC_UnTrack(self);
   function_clear(self);
   delete f->entries;
+  delete f->last;
   delete f->last_key;
   delete f->static_names;
   delete f->static_positions;

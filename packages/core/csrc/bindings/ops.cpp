@@ -275,41 +275,43 @@ PyType_Spec g_spec = {"penstock._native.OpFunction", sizeof(OpObject), 0,
 // Runs the block's composition, if it has one.
 int compose(Op& op, const Tensor* inputs, int n, const AttrList& attrs, Tensor* outputs) {
   if (!op.python) return -1;
-  nb::gil_scoped_acquire gil;
-  nb::handle block(static_cast<OpObject*>(op.python)->block);
-  nb::object fn = nb::getattr(block, "compose_fn", nb::none());
-  if (fn.is_none()) return -1;
-  nb::list args;
-  for (int i = 0; i < n; ++i) args.append(nb::steal(new_tensor(Tensor(inputs[i]))));
-  nb::object result = fn(*args, **attrs_dict(op, attrs, nullptr));
-  if (is_tensor(result.ptr())) {
-    outputs[0] = tensor_of(result.ptr());
-    return 1;
-  }
-  int count = 0;
-  for (nb::handle item : nb::iter(result)) outputs[count++] = checked_tensor(item);
-  return count;
+  return with_gil([&]() -> int {
+    nb::handle block(static_cast<OpObject*>(op.python)->block);
+    nb::object fn = nb::getattr(block, "compose_fn", nb::none());
+    if (fn.is_none()) return -1;
+    nb::list args;
+    for (int i = 0; i < n; ++i) args.append(nb::steal(new_tensor(Tensor(inputs[i]))));
+    nb::object result = fn(*args, **attrs_dict(op, attrs, nullptr));
+    if (is_tensor(result.ptr())) {
+      outputs[0] = tensor_of(result.ptr());
+      return 1;
+    }
+    int count = 0;
+    for (nb::handle item : nb::iter(result)) outputs[count++] = checked_tensor(item);
+    return count;
+  });
 }
 
 // The shape rule of a plugin's op that is written in Python: gets (shape, dtype) of every input and the attributes,
 // returns the same of every output.
 void infer_in_python(InferContext& ctx) {
-  nb::gil_scoped_acquire gil;
-  nb::handle block(static_cast<OpObject*>(ctx.op.python)->block);
-  Graph* graph = current_graph();
-  nb::list args;
-  for (int i = 0; i < ctx.num_inputs(); ++i)
-    args.append(nb::make_tuple(shape_object(ctx.shape(i), graph), dtype_object(ctx.dtype(i))));
-  nb::object result = block.attr("infer_fn")(*args, **attrs_dict(ctx.op, ctx.attrs, graph));
-  if (!nb::isinstance<nb::list>(result)) {
-    nb::list one;
-    one.append(result);
-    result = one;
-  }
-  for (nb::handle item : nb::iter(result)) {
-    auto [shape, dtype] = nb::cast<std::pair<nb::object, nb::object>>(item);
-    ctx.output(dtype_from_object(dtype), shape_from_object(shape));
-  }
+  with_gil([&] {
+    nb::handle block(static_cast<OpObject*>(ctx.op.python)->block);
+    Graph* graph = current_graph();
+    nb::list args;
+    for (int i = 0; i < ctx.num_inputs(); ++i)
+      args.append(nb::make_tuple(shape_object(ctx.shape(i), graph), dtype_object(ctx.dtype(i))));
+    nb::object result = block.attr("infer_fn")(*args, **attrs_dict(ctx.op, ctx.attrs, graph));
+    if (!nb::isinstance<nb::list>(result)) {
+      nb::list one;
+      one.append(result);
+      result = one;
+    }
+    for (nb::handle item : nb::iter(result)) {
+      auto [shape, dtype] = nb::cast<std::pair<nb::object, nb::object>>(item);
+      ctx.output(dtype_from_object(dtype), shape_from_object(shape));
+    }
+  });
 }
 
 }  // namespace

@@ -15,15 +15,16 @@ nb::handle object_of(void* context) { return static_cast<PythonDevice*>(context)
 // Runs `body` with the GIL; a Python exception is kept as the cause of our error.
 template <typename Body>
 int guarded(Body body) {
-  nb::gil_scoped_acquire gil;
-  try {
-    body();
-    return PENSTOCK_OK;
-  } catch (nb::python_error& e) {
-    keep_cause(e);
-  } catch (const std::exception&) {
-  }
-  return PENSTOCK_ERROR;
+  return with_gil([&]() -> int {
+    try {
+      body();
+      return PENSTOCK_OK;
+    } catch (nb::python_error& e) {
+      keep_cause(e);
+    } catch (const std::exception&) {
+    }
+    return PENSTOCK_ERROR;
+  });
 }
 
 void* allocate(void* context, int32_t index, size_t bytes, void*) {

@@ -1,9 +1,6 @@
 #include "bindings/python_kernels.h"
 
-#include <cxxabi.h>
-
 #include <deque>
-#include <optional>
 
 namespace penstock::python {
 namespace {
@@ -127,13 +124,7 @@ int call_python(penstock_call* call) {
 }
 
 int run(penstock_call* call) {
-  std::optional<nb::gil_scoped_acquire> gil;  // outlives the handler: it must not be given back while unwinding
-  try {
-    gil.emplace();
-    return call_python(call);
-  } catch (abi::__forced_unwind&) {
-    sleep_until_exit();
-  }
+  return with_gil([&] { return call_python(call); });
 }
 
 void add(const std::string& op, const std::string& device, const std::string& dtypes, nb::object function, int priority,

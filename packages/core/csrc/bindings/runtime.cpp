@@ -1,6 +1,4 @@
 // The rest of the runtime: libraries, threads, random state, memory, devices, and the hooks that lead back to Python.
-#include <cxxabi.h>
-
 #include <chrono>
 
 #include "bindings/common.h"
@@ -18,12 +16,7 @@ bool interrupted() {
   if (now - last < std::chrono::milliseconds(20)) return false;
   last = now;
   if (!Py_IsInitialized()) return false;
-  try {
-    nb::gil_scoped_acquire gil;
-    return PyErr_CheckSignals() != 0;
-  } catch (abi::__forced_unwind&) {
-    sleep_until_exit();
-  }
+  return with_gil([] { return PyErr_CheckSignals() != 0; });
 }
 
 void* release_gil() { return PyEval_SaveThread(); }
@@ -36,33 +29,37 @@ void take_gil(void* state) {
 }
 
 std::string caller_line() {
-  nb::gil_scoped_acquire gil;
-  try {
-    return nb::cast<std::string>(nb::module_::import_("penstock._source").attr("caller")());
-  } catch (nb::python_error&) {
-    return "";
-  }
+  return with_gil([&]() -> std::string {
+    try {
+      return nb::cast<std::string>(nb::module_::import_("penstock._source").attr("caller")());
+    } catch (nb::python_error&) {
+      return "";
+    }
+  });
 }
 
 void warn(const char* message) {
-  nb::gil_scoped_acquire gil;
-  nb::object category = nb::module_::import_("penstock.errors").attr("FallbackWarning");
-  if (PyErr_WarnEx(category.ptr(), message, 2) != 0) throw nb::python_error();
+  with_gil([&] {
+    nb::object category = nb::module_::import_("penstock.errors").attr("FallbackWarning");
+    if (PyErr_WarnEx(category.ptr(), message, 2) != 0) throw nb::python_error();
+  });
 }
 
 // Plugins load when the first kernel of a device type is looked up.
 void activate(const char* device_type) {
-  nb::gil_scoped_acquire gil;
-  nb::module_::import_("penstock.plugins.loader").attr("activate_for_kernels")(device_type);
+  with_gil([&] {
+    nb::module_::import_("penstock.plugins.loader").attr("activate_for_kernels")(device_type);
+  });
 }
 
 std::string missing_hint(const char* op, const char* device) {
-  nb::gil_scoped_acquire gil;
-  try {
-    return nb::cast<std::string>(nb::module_::import_("penstock.plugins.loader").attr("missing_hint")(op, device));
-  } catch (nb::python_error&) {
-    return "";
-  }
+  return with_gil([&]() -> std::string {
+    try {
+      return nb::cast<std::string>(nb::module_::import_("penstock.plugins.loader").attr("missing_hint")(op, device));
+    } catch (nb::python_error&) {
+      return "";
+    }
+  });
 }
 
 nb::object kernel_for_node(const PyNode& n) {

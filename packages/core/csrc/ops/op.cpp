@@ -130,11 +130,11 @@ Op& get_op(const std::string& name) {
 Op& register_op(OpSchema schema) { return registry().add(std::move(schema)); }
 void withdraw_op(const std::string& name) {
   Op& op = get_op(name);
-  if (name.find('.') == std::string::npos)
+  if (op.core)
     fail(ErrorKind::kPlugin, "op \"", name, "\" is core's own and cannot be taken back");
   op.withdrawn = true;
 }
-void add_core_op(OpSchema schema) { bare_registry().add(std::move(schema)); }
+void add_core_op(OpSchema schema) { bare_registry().add(std::move(schema)).core = true; }
 std::vector<std::string> op_names() { return registry().names(); }
 
 std::vector<std::string> nearest_names(const std::string& name,

@@ -54,6 +54,7 @@ struct PENSTOCK_API Op {
   Builtin builtin = builtin_from_name(schema.name);
   AttrList default_attrs;
   KernelRows* kernels;         // rows that plugins added
+  bool core = false;  // from the generated table
   std::atomic<bool> withdrawn{false};  // no longer found by name; graphs that have it keep it
   void* python = nullptr;      // the op block, for the binding
   std::atomic<const Shortcut*> shortcut{nullptr};  // dispatch's memory of the last simple call

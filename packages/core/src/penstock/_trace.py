@@ -43,8 +43,12 @@ class Trace:
     def explain(self) -> list[str]:
         """Say why this trace was made and what it assumes, a line for each."""
         lines = [f"{self.signature}: {self.reason}"]
+        told: set[frozenset[str]] = set()
         for what, where in self.graph.guards:
-            lines.append(f"   assumes {what}" + (f", at {where}" if where else ""))
+            sides = frozenset(what.split(" == "))  # "a == b" says what "b == a" says
+            if sides not in told:
+                told.add(sides)
+                lines.append(f"   assumes {what}" + (f", at {where}" if where else ""))
         return lines
 
 

@@ -97,7 +97,8 @@ class Function(FunctionBase):
             lines += [f"{number}. {first}", *assumptions]
         if any(made.graph.guards for made in self.traces):
             lines.append(
-                "To drop an assumption, do not compare or convert that size in Python at the line named."
+                "An assumption that Python made goes when the line named does not compare or convert that size; "
+                "what an op needs, such as equal sizes, stays."
             )
         if len(self.traces) > 1:
             lines.append(

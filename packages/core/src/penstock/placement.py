@@ -88,10 +88,11 @@ def _kernel(node: Node) -> str:
     provider, isa, priority = kernel
     if priority > REFERENCE_PRIORITY:
         return f"{provider} ({isa})"
-    return (
-        "reference (numpy, slow): no installed plugin has a native kernel for these dtypes; "
-        "pip install penstock-kernels-cpu, or use float32"
-    )
+    from penstock.plugins import loader
+
+    hint = loader.missing_hint(node.op, "cpu")
+    slow = "reference (numpy, slow): no plugin in use has a native kernel for these dtypes"
+    return f"{slow}; {hint}" if hint else slow
 
 
 __all__ = ["explain_placement", "to_device"]

@@ -42,6 +42,7 @@ def get_default_graph() -> Graph:
 def reset_default_graph() -> None:
     """Start over with an empty default graph; tensors of the old one stay with the old one."""
     global _graph
+    _variables.pop(_graph, None)
     _graph = Graph("default")
 
 

@@ -355,16 +355,6 @@ def test_ctrl_c_during_activation_can_be_repeated(plugins: PluginFolder) -> None
     assert out.split() == ["interrupted", "active"]
 
 
-def test_nothing_to_do_is_fast(plugins: PluginFolder) -> None:
-    out, _ = plugins.run(
-        """
-        import timeit
-        loader.activate_for_kernels("cpu")
-        print(min(timeit.repeat(lambda: loader.activate_for_kernels("cpu"), number=1000)) / 1000)
-        """
-    )
-    assert float(out) < 5e-6, "seconds; a set look-up takes a tenth of that"
-
 
 @pytest.mark.parametrize(
     ("module", "environment", "hint"),
@@ -393,7 +383,7 @@ def test_missing_hint(plugins: PluginFolder, module: str, environment: str, hint
         PENSTOCK_PLUGINS=environment if environment == "none" else "only:acme",
     )
     assert out.startswith(hint)
-    assert len(out.splitlines()) == (1 if hint else 0)
+    assert ("acme" in out) == bool(hint)
 
 
 def test_missing_hint_of_an_unreadable_plugin(plugins: PluginFolder) -> None:
