@@ -28,12 +28,19 @@ class Timing:
 def pin_to_one_core() -> None:
     """Use one core and one thread; call it before importing any framework."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    for name in ("PENSTOCK_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    for name in (
+        "PENSTOCK_NUM_THREADS",
+        "OMP_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+    ):
         os.environ[name] = "1"
     os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
 
-def compare(bodies: dict[str, Body], rounds: int = 15, seconds_per_round: float = 0.05) -> dict[str, Timing]:
+def compare(
+    bodies: dict[str, Body], rounds: int = 15, seconds_per_round: float = 0.05
+) -> dict[str, Timing]:
     """Time every body in turn, again and again.
 
     Args:

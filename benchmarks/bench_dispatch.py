@@ -70,7 +70,9 @@ def plan_node() -> None:
     report(f"plan of {plan.num_steps} mixed small ops, no passes", timing, "us")
     kernels = sorted(plan.time_kernels(value, 20000) for _ in range(15))
     over = [(timing["whole plan"].median - k) / plan.num_steps * 1e9 for k in kernels]
-    print(f"  its kernels alone {kernels[7] * 1e6:12.3f} us  [{kernels[0] * 1e6:.3f} .. {kernels[-1] * 1e6:.3f}]")
+    print(
+        f"  its kernels alone {kernels[7] * 1e6:12.3f} us  [{kernels[0] * 1e6:.3f} .. {kernels[-1] * 1e6:.3f}]"
+    )
     print(f"  over the kernels {over[7]:13.1f} ns a node  [{over[-1]:.1f} .. {over[0]:.1f}]")
 
 

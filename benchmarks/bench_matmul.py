@@ -1,6 +1,6 @@
 """Square matrix products in float32, against JAX, PyTorch and NumPy.
 
-    python benchmarks/bench_matmul.py [--json]
+python benchmarks/bench_matmul.py [--json]
 """
 
 from __future__ import annotations

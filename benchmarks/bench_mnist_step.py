@@ -51,9 +51,9 @@ def penstock_step(start: dict[str, np.ndarray]):
             loss = ps.mean(ps.nn.softmax_cross_entropy(logits, labels))
         grads = tape.gradient(loss, w)
         t = count.assign_add(1.0)
-        for k in w:
-            new = ps.adam_update(w[k], m[k], s[k], grads[k], 1e-3, t, epsilon=1e-8)
-            w[k].assign(new[0])
+        for k, weight in w.items():
+            new = ps.adam_update(weight, m[k], s[k], grads[k], 1e-3, t, epsilon=1e-8)
+            weight.assign(new[0])
             m[k].assign(new[1])
             s[k].assign(new[2])
         return loss

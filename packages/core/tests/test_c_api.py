@@ -80,7 +80,9 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
          f"-Wl,-rpath,{PACKAGE / 'lib'}"],
         check=True,
     )  # fmt: skip
-    subprocess.run([COMPILER, *flags, "-shared", "-fPIC", "-o", plugin, folder / "main.cpp"], check=True)
+    subprocess.run(
+        [COMPILER, *flags, "-shared", "-fPIC", "-o", plugin, folder / "main.cpp"], check=True
+    )
     needed = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
     assert "libpython" not in needed
     run = subprocess.run([program, plugin], capture_output=True, text=True, check=True)

@@ -72,8 +72,12 @@ def test_a_kernel_in_c_runs_in_place_of_the_reference(build) -> None:
     }
     PENSTOCK_PLUGIN_ENTRY(t)(penstock_registry* r) { return add_row(r, "floor", "f32", run, 0); }
     """)
-    np.testing.assert_array_equal(penstock.floor(penstock.asarray([1.0, 2.0])).numpy(), [1001, 1002])
-    np.testing.assert_array_equal(penstock.floor(penstock.asarray([1.5], dtype="float64")).numpy(), [1.0])
+    np.testing.assert_array_equal(
+        penstock.floor(penstock.asarray([1.0, 2.0])).numpy(), [1001, 1002]
+    )
+    np.testing.assert_array_equal(
+        penstock.floor(penstock.asarray([1.5], dtype="float64")).numpy(), [1.0]
+    )
     needed = subprocess.run(["ldd", library], capture_output=True, text=True, check=True).stdout
     assert "penstock" not in needed
     assert "python" not in needed
@@ -147,7 +151,10 @@ def test_scratch_and_parallel_for_serve_a_kernel(build) -> None:
         ('return add_row(r, "matmull", "f32", run, 0);', r'no op "matmull"; did you mean "matmul"'),
         ('return add_row(r, "add", "f33", run, 0);', r"lists the dtype 'f33'; known are bool i8"),
         ('return add_row(r, "add", "f32", 0, 0);', r"a kernel without op, device, dtypes or run"),
-        ('add_row(r, "add", "f32", run, 0); return r->fail(r, "no licence found");', r"refused: no licence found"),
+        (
+            'add_row(r, "add", "f32", run, 0); return r->fail(r, "no licence found");',
+            r"refused: no licence found",
+        ),
         ("return PENSTOCK_ERROR;", r"init function failed without a reason"),
     ],
 )

@@ -10,7 +10,9 @@ template <typename T, int kStack = 8>
 class Few {
  public:
   explicit Few(int n) : n_(n), data_(reinterpret_cast<T*>(stack_)) {
-    if (n > kStack) data_ = static_cast<T*>(::operator new(sizeof(T) * static_cast<size_t>(n), std::align_val_t{alignof(T)}));
+    if (n > kStack)
+      data_ = static_cast<T*>(
+          ::operator new(sizeof(T) * static_cast<size_t>(n), std::align_val_t{alignof(T)}));
     for (int i = 0; i < n; ++i) new (data_ + i) T;
   }
   Few(const Few&) = delete;

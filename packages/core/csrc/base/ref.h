@@ -17,7 +17,8 @@ class PENSTOCK_API RefCounted {
   RefCounted& operator=(const RefCounted&) = delete;
   void retain() const { count_.fetch_add(1, std::memory_order_relaxed); }
   void release() const {
-    if (count_.fetch_sub(1, std::memory_order_acq_rel) == 1) const_cast<RefCounted*>(this)->destroy();
+    if (count_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+      const_cast<RefCounted*>(this)->destroy();
   }
   // How a graph's text names this object as an attribute.
   virtual std::string label() const { return "<object>"; }

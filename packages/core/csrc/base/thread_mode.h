@@ -16,6 +16,8 @@ enum ThreadMode : uint32_t {
 // Initial-exec: one load instead of a call; the word is small enough for every loader.
 extern PENSTOCK_API thread_local uint32_t t_mode __attribute__((tls_model("initial-exec")));
 
-inline void set_mode(ThreadMode bit, bool on) { t_mode = on ? t_mode | bit : t_mode & ~uint32_t{bit}; }
+inline void set_mode(ThreadMode bit, bool on) {
+  t_mode = on ? t_mode | bit : t_mode & ~uint32_t{bit};
+}
 
 }  // namespace penstock

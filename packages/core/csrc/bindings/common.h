@@ -74,13 +74,13 @@ inline PyTypeObject* tensor_type() { return g_tensor_type; }
 inline bool is_tensor(PyObject* o) { return Py_TYPE(o) == tensor_type(); }
 // A plain extension type, not a nanobind class: making and dropping one is most of what a small op costs.
 struct TensorObject {
-  PyObject_HEAD
-  Tensor tensor;
+  PyObject_HEAD Tensor tensor;
 };
 inline Tensor& tensor_of(PyObject* o) { return reinterpret_cast<TensorObject*>(o)->tensor; }
 // With a check, for what comes from Python.
 inline Tensor& checked_tensor(nb::handle o) {
-  if (!is_tensor(o.ptr())) fail(ErrorKind::kType, "expected a tensor, got ", nb::cast<std::string>(nb::repr(o)));
+  if (!is_tensor(o.ptr()))
+    fail(ErrorKind::kType, "expected a tensor, got ", nb::cast<std::string>(nb::repr(o)));
   return tensor_of(o.ptr());
 }
 PyObject* new_tensor(Tensor&& t);  // new reference

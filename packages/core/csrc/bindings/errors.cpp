@@ -14,19 +14,32 @@ thread_local PyObject* t_cause = nullptr;  // strong
 
 const char* class_name(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::kValue: return "InvalidValueError";
-    case ErrorKind::kType: return "InvalidTypeError";
-    case ErrorKind::kShape: return "ShapeError";
-    case ErrorKind::kDType: return "DTypeError";
-    case ErrorKind::kIndex: return "AxisError";
-    case ErrorKind::kDevice: return "DeviceError";
-    case ErrorKind::kKernel: return "NoKernelError";
-    case ErrorKind::kGraph: return "GraphError";
-    case ErrorKind::kMemory: return "OutOfMemoryError";
-    case ErrorKind::kCancelled: return "CancelledError";
-    case ErrorKind::kNumeric: return "NumericError";
-    case ErrorKind::kPlugin: return "PluginError";
-    case ErrorKind::kInternal: return "InternalError";
+    case ErrorKind::kValue:
+      return "InvalidValueError";
+    case ErrorKind::kType:
+      return "InvalidTypeError";
+    case ErrorKind::kShape:
+      return "ShapeError";
+    case ErrorKind::kDType:
+      return "DTypeError";
+    case ErrorKind::kIndex:
+      return "AxisError";
+    case ErrorKind::kDevice:
+      return "DeviceError";
+    case ErrorKind::kKernel:
+      return "NoKernelError";
+    case ErrorKind::kGraph:
+      return "GraphError";
+    case ErrorKind::kMemory:
+      return "OutOfMemoryError";
+    case ErrorKind::kCancelled:
+      return "CancelledError";
+    case ErrorKind::kNumeric:
+      return "NumericError";
+    case ErrorKind::kPlugin:
+      return "PluginError";
+    case ErrorKind::kInternal:
+      return "InternalError";
   }
   return "InternalError";
 }
@@ -37,7 +50,8 @@ void set_error(const Error& e) {
     Py_XDECREF(cause);
     return;
   }
-  if (cause && !PyObject_IsInstance(cause, PyExc_Exception)) {  // Ctrl-C or exit inside a Python kernel: as it is
+  if (cause && !PyObject_IsInstance(
+                   cause, PyExc_Exception)) {  // Ctrl-C or exit inside a Python kernel: as it is
     PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(cause)), cause);
     Py_DECREF(cause);
     return;

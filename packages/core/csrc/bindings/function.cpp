@@ -43,16 +43,16 @@ namespace {
 struct Entry {
   Ref<Plan> plan;
   TreeSpec outputs;
-  std::vector<int> order;             // plan input i is leaf order[i] of the call
+  std::vector<int> order;              // plan input i is leaf order[i] of the call
   std::vector<nb::object> keep_alive;  // static arguments that are known by address
-  bool flat = false;                   // positional tensors only, in this order: compared without building a key
+  bool flat = false;  // positional tensors only, in this order: compared without building a key
   std::vector<Aval> avals;
 };
 
 struct FunctionObject {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
-  PyObject* miss;  // Python: (args, kwargs) -> (Plan, output tree, leaves, their numbers in the call)
+  PyObject_HEAD vectorcallfunc vectorcall;
+  PyObject*
+      miss;  // Python: (args, kwargs) -> (Plan, output tree, leaves, their numbers in the call)
   PyObject* dict;  // what functools.update_wrapper writes
   std::vector<std::string>* static_names;
   std::vector<int>* static_positions;
@@ -82,7 +82,8 @@ class CallKey {
       if (is_namedtuple(o)) address(reinterpret_cast<PyObject*>(Py_TYPE(o)));
       Py_ssize_t n = PySequence_Size(o);
       raw(n);
-      for (Py_ssize_t i = 0; i < n; ++i) add(PyTuple_Check(o) ? PyTuple_GetItem(o, i) : PyList_GetItem(o, i));
+      for (Py_ssize_t i = 0; i < n; ++i)
+        add(PyTuple_Check(o) ? PyTuple_GetItem(o, i) : PyList_GetItem(o, i));
     } else if (PyDict_Check(o)) {
       key += '{';
       raw(PyDict_Size(o));
@@ -106,7 +107,8 @@ class CallKey {
       key += 'N';
     } else if (PyBool_Check(o)) {
       key += o == Py_True ? "b1" : "b0";
-    } else if (PyUnicode_CheckExact(o) || PyLong_CheckExact(o) || PyFloat_CheckExact(o) || PyBytes_CheckExact(o)) {
+    } else if (PyUnicode_CheckExact(o) || PyLong_CheckExact(o) || PyFloat_CheckExact(o) ||
+               PyBytes_CheckExact(o)) {
       std::string text = nb::cast<std::string>(nb::repr(nb::handle(o)));
       key += 's';
       raw(static_cast<int64_t>(text.size()));
@@ -128,9 +130,11 @@ class CallKey {
     by_address.push_back(o);
   }
   void tensor(Tensor t, PyObject* o) {
-    char head[4] = {'T', static_cast<char>(t.dtype), static_cast<char>(t.shape.ndim), static_cast<char>(t.weak)};
+    char head[4] = {'T', static_cast<char>(t.dtype), static_cast<char>(t.shape.ndim),
+                    static_cast<char>(t.weak)};
     key.append(head, 4);
-    key.append(reinterpret_cast<const char*>(t.shape.dims), sizeof(Dim) * static_cast<size_t>(t.shape.ndim));
+    key.append(reinterpret_cast<const char*>(t.shape.dims),
+               sizeof(Dim) * static_cast<size_t>(t.shape.ndim));
     leaf_objects.push_back(o);
     leaves.push_back(std::move(t));
   }
@@ -142,7 +146,8 @@ bool is_static(const FunctionObject& f, Py_ssize_t position) {
   return false;
 }
 
-void build_key(FunctionObject& f, PyObject* const* args, Py_ssize_t n, PyObject* kwnames, CallKey* call) {
+void build_key(FunctionObject& f, PyObject* const* args, Py_ssize_t n, PyObject* kwnames,
+               CallKey* call) {
   for (Py_ssize_t i = 0; i < n; ++i) {
     if (!f.static_positions->empty() && is_static(f, i)) {
       call->fixed(args[i]);
@@ -150,14 +155,16 @@ void build_key(FunctionObject& f, PyObject* const* args, Py_ssize_t n, PyObject*
       call->add(args[i]);
     }
   }
-  if (t_mode & kModeScope) call->key += "@" + graph_scope().device;  // placed where the call is made
+  if (t_mode & kModeScope)
+    call->key += "@" + graph_scope().device;  // placed where the call is made
   Py_ssize_t num_keywords = kwnames ? PyTuple_Size(kwnames) : 0;
   for (Py_ssize_t k = 0; k < num_keywords; ++k) {
     PyObject* name = PyTuple_GetItem(kwnames, k);
     call->key += '=';
     call->fixed(name);
     std::string text = nb::cast<std::string>(nb::handle(name));
-    bool fixed = std::find(f.static_names->begin(), f.static_names->end(), text) != f.static_names->end();
+    bool fixed =
+        std::find(f.static_names->begin(), f.static_names->end(), text) != f.static_names->end();
     if (fixed) {
       call->fixed(args[n + k]);
     } else {
@@ -167,7 +174,8 @@ void build_key(FunctionObject& f, PyObject* const* args, Py_ssize_t n, PyObject*
 }
 
 // Asks Python to trace, or to find a trace whose guards accept the arguments.
-std::shared_ptr<const Entry> make_entry(FunctionObject& f, PyObject* const* args, Py_ssize_t n, PyObject* kwnames, const CallKey& call) {
+std::shared_ptr<const Entry> make_entry(FunctionObject& f, PyObject* const* args, Py_ssize_t n,
+                                        PyObject* kwnames, const CallKey& call) {
   nb::list positional;
   for (Py_ssize_t i = 0; i < n; ++i) positional.append(nb::handle(args[i]));
   nb::dict keywords;
@@ -182,7 +190,8 @@ std::shared_ptr<const Entry> make_entry(FunctionObject& f, PyObject* const* args
   for (PyObject* o : call.by_address) entry.keep_alive.push_back(nb::borrow(o));
   entry.flat = !kwnames && static_cast<size_t>(n) == entry.order.size();
   for (size_t i = 0; i < entry.order.size(); ++i) {
-    entry.flat &= entry.order[i] == static_cast<int>(i) && call.leaf_objects[i] == args[i] && is_tensor(args[i]);
+    entry.flat &= entry.order[i] == static_cast<int>(i) && call.leaf_objects[i] == args[i] &&
+                  is_tensor(args[i]);
     entry.avals.push_back({call.leaves[i].dtype, call.leaves[i].weak, call.leaves[i].shape});
   }
   return made;
@@ -238,7 +247,8 @@ PyObject* function_call(PyObject* self, PyObject* const* args, size_t nargsf, Py
   try {
     // The entry is held while it runs: another thread may drop it from the table.
     std::shared_ptr<const Entry> entry = *f.last;
-    if (t_mode == 0 && entry && !kwnames && same_flat_call(*entry, args, n)) return run_flat(*entry, args, n);
+    if (t_mode == 0 && entry && !kwnames && same_flat_call(*entry, args, n))
+      return run_flat(*entry, args, n);
     CallKey call;
     build_key(f, args, n, kwnames, &call);
     if (must_inline(call)) {  // inside another graph, or under a tape: the Python body itself
@@ -250,7 +260,8 @@ PyObject* function_call(PyObject* self, PyObject* const* args, size_t nargsf, Py
     if (it != f.entries->end()) {
       entry = it->second;
     } else {
-      entry = make_entry(f, args, n, kwnames, call);  // may run Python, and so other calls of this function
+      entry = make_entry(f, args, n, kwnames,
+                         call);  // may run Python, and so other calls of this function
       if (f.entries->size() >= kMaxEntries) f.entries->clear();
       f.entries->insert_or_assign(call.key, entry);
     }
@@ -334,8 +345,8 @@ PyType_Slot g_slots[] = {{Py_tp_new, reinterpret_cast<void*>(function_new)},
                          {0, nullptr}};
 
 PyType_Spec g_spec = {"penstock._native.FunctionBase", sizeof(FunctionObject), 0,
-                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE |
-                          Py_TPFLAGS_METHOD_DESCRIPTOR,
+                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_HAVE_GC |
+                          Py_TPFLAGS_BASETYPE | Py_TPFLAGS_METHOD_DESCRIPTOR,
                       g_slots};
 
 }  // namespace
@@ -358,13 +369,16 @@ void bind_function(nb::module_& m) {
     };
     return Compare::same(a, b);
   });
-  m.def("tree_flatten", [](nb::handle tree) {
-    std::vector<nb::object> leaves;
-    TreeSpec spec = flatten(tree, &leaves);
-    nb::list list;
-    for (nb::object& leaf : leaves) list.append(leaf);
-    return nb::make_tuple(list, std::move(spec));
-  }, nb::arg("tree").none());
+  m.def(
+      "tree_flatten",
+      [](nb::handle tree) {
+        std::vector<nb::object> leaves;
+        TreeSpec spec = flatten(tree, &leaves);
+        nb::list list;
+        for (nb::object& leaf : leaves) list.append(leaf);
+        return nb::make_tuple(list, std::move(spec));
+      },
+      nb::arg("tree").none());
   m.def("tree_unflatten", [](const TreeSpec& spec, nb::list leaves) {
     size_t at = 0;
     auto next = [&]() -> nb::object { return leaves[at++]; };

@@ -12,9 +12,11 @@ nb::list tensors(Graph& g, const std::vector<int32_t>& values) {
 }
 
 int32_t value_in(const Graph& g, nb::handle o) {
-  if (!is_tensor(o.ptr())) fail(ErrorKind::kType, "expected a graph tensor, got ", nb::cast<std::string>(nb::repr(o)));
+  if (!is_tensor(o.ptr()))
+    fail(ErrorKind::kType, "expected a graph tensor, got ", nb::cast<std::string>(nb::repr(o)));
   const Tensor& t = tensor_of(o.ptr());
-  if (t.graph.get() != &g) fail(ErrorKind::kGraph, "the tensor does not belong to graph '", g.name, "'");
+  if (t.graph.get() != &g)
+    fail(ErrorKind::kGraph, "the tensor does not belong to graph '", g.name, "'");
   return t.value;
 }
 
@@ -25,20 +27,23 @@ std::vector<int32_t> values_in(const Graph& g, nb::handle list) {
 }
 
 // Appends a copy of `node` to `g` with other inputs; shapes are inferred again. Returns the outputs.
-nb::list copy_node(Graph& g, const PyNode& from, nb::handle inputs, nb::handle control_inputs, nb::handle device) {
+nb::list copy_node(Graph& g, const PyNode& from, nb::handle inputs, nb::handle control_inputs,
+                   nb::handle device) {
   const Node& node = from.node();
   NodeOptions options;
   options.name = node.name;
   options.device = device.is_none() ? node.device : nb::cast<std::string>(device);
   options.source = node.source;
-  for (nb::handle c : nb::iter(control_inputs)) options.control_inputs.push_back(nb::cast<PyNode>(c).index);
+  for (nb::handle c : nb::iter(control_inputs))
+    options.control_inputs.push_back(nb::cast<PyNode>(c).index);
   if (node.op->builtin == Builtin::kPlaceholder || node.op->builtin == Builtin::kConstant) {
     Node copy = node;
     copy.inputs.clear();
     copy.control_inputs = options.control_inputs;
     copy.device = options.device;
     int32_t old = node.outputs[0];
-    int32_t made = g.add_raw(std::move(copy), {from.graph.get()->values[static_cast<size_t>(old)].aval});
+    int32_t made =
+        g.add_raw(std::move(copy), {from.graph.get()->values[static_cast<size_t>(old)].aval});
     g.values[static_cast<size_t>(g.nodes[static_cast<size_t>(made)].outputs[0])].id =
         from.graph.get()->values[static_cast<size_t>(old)].id;
     return tensors(g, g.nodes[static_cast<size_t>(made)].outputs);
@@ -68,8 +73,11 @@ Ref<Graph> like(const Graph& g) {
 nb::list guard_list(const Graph& g) {
   nb::list out;
   for (const Guard& guard : g.guards) {
-    std::string sign = guard.kind == Guard::kEqual ? (guard.result ? " == " : " != ") : (guard.result ? " < " : " >= ");
-    out.append(nb::make_tuple(dim_text(guard.a, g.symbol_names) + sign + dim_text(guard.b, g.symbol_names), guard.source));
+    std::string sign = guard.kind == Guard::kEqual ? (guard.result ? " == " : " != ")
+                                                   : (guard.result ? " < " : " >= ");
+    out.append(
+        nb::make_tuple(dim_text(guard.a, g.symbol_names) + sign + dim_text(guard.b, g.symbol_names),
+                       guard.source));
   }
   return out;
 }
@@ -91,7 +99,8 @@ void bind_node(nb::module_& m) {
       .def_prop_ro("scope",
                    [](const PyNode& n) {
                      size_t slash = n.node().name.rfind('/');
-                     return slash == std::string::npos ? std::string() : n.node().name.substr(0, slash);
+                     return slash == std::string::npos ? std::string()
+                                                       : n.node().name.substr(0, slash);
                    })
       .def_prop_rw(
           "device", [](const PyNode& n) { return n.node().device; },
@@ -99,15 +108,19 @@ void bind_node(nb::module_& m) {
       .def_prop_ro("source", [](const PyNode& n) { return n.node().source; })
       .def_prop_ro("index", [](const PyNode& n) { return n.index; })
       .def_prop_ro("graph", [](const PyNode& n) { return Ref<Graph>(n.graph.get()); })
-      .def_prop_ro("inputs", [](const PyNode& n) { return tensors(*n.graph.get(), n.node().inputs); })
-      .def_prop_ro("outputs", [](const PyNode& n) { return tensors(*n.graph.get(), n.node().outputs); })
+      .def_prop_ro("inputs",
+                   [](const PyNode& n) { return tensors(*n.graph.get(), n.node().inputs); })
+      .def_prop_ro("outputs",
+                   [](const PyNode& n) { return tensors(*n.graph.get(), n.node().outputs); })
       .def_prop_ro("control_inputs",
                    [](const PyNode& n) {
                      nb::list out;
                      for (int32_t c : n.node().control_inputs) out.append(PyNode{n.graph, c});
                      return out;
                    })
-      .def_prop_ro("attrs", [](const PyNode& n) { return attrs_dict(*n.node().op, n.node().attrs, n.graph.get()); })
+      .def_prop_ro(
+          "attrs",
+          [](const PyNode& n) { return attrs_dict(*n.node().op, n.node().attrs, n.graph.get()); })
       .def_prop_ro("effects",
                    [](const PyNode& n) {
                      constexpr const char* kNames[] = {"none", "read", "write", "random", "io"};
@@ -117,10 +130,17 @@ void bind_node(nb::module_& m) {
       .def("__eq__",
            [](const PyNode& a, nb::handle b) {
              PyNode* other;
-             return nb::try_cast<PyNode*>(b, other) && a.graph.get() == other->graph.get() && a.index == other->index;
+             return nb::try_cast<PyNode*>(b, other) && a.graph.get() == other->graph.get() &&
+                    a.index == other->index;
            })
-      .def("__hash__", [](const PyNode& n) { return (reinterpret_cast<uintptr_t>(n.graph.get()) >> 4) * 31 + static_cast<size_t>(n.index); })
-      .def("__repr__", [](const PyNode& n) { return "<node " + n.node().name + ": " + n.node().op->name() + ">"; });
+      .def("__hash__",
+           [](const PyNode& n) {
+             return (reinterpret_cast<uintptr_t>(n.graph.get()) >> 4) * 31 +
+                    static_cast<size_t>(n.index);
+           })
+      .def("__repr__", [](const PyNode& n) {
+        return "<node " + n.node().name + ": " + n.node().op->name() + ">";
+      });
 }
 
 void bind_variable(nb::module_& m) {
@@ -129,21 +149,23 @@ void bind_variable(nb::module_& m) {
       .def("__init__",
            [](Ref<Variable>* self, const Tensor& value, const std::string& name, bool trainable) {
              if (value.symbolic())
-               fail(ErrorKind::kGraph, "a variable's first value must be a real tensor, not one of a graph under "
+               fail(ErrorKind::kGraph,
+                    "a variable's first value must be a real tensor, not one of a graph under "
                     "construction; create variables outside the function, once");
              new (self) Ref<Variable>(new Variable(value, name, trainable));
            })
       .def_static("uninitialized",
                   [](nb::handle dtype, nb::handle shape, const std::string& name, bool trainable) {
-                    return Ref<Variable>(
-                        new Variable(dtype_from_object(dtype), shape_from_object(shape), name, trainable));
+                    return Ref<Variable>(new Variable(dtype_from_object(dtype),
+                                                      shape_from_object(shape), name, trainable));
                   })
       .def("read", [](const Ref<Variable>& v) { return nb::steal(new_tensor(v->read())); })
       .def("assign", [](const Ref<Variable>& v, const Tensor& t) { v->assign(t); })
       .def_prop_ro("name", [](const Ref<Variable>& v) { return v->name(); })
       .def_prop_ro("trainable", [](const Ref<Variable>& v) { return v->trainable(); })
       .def_prop_ro("dtype", [](const Ref<Variable>& v) { return dtype_object(v->dtype()); })
-      .def_prop_ro("shape", [](const Ref<Variable>& v) { return shape_object(v->shape(), nullptr); })
+      .def_prop_ro("shape",
+                   [](const Ref<Variable>& v) { return shape_object(v->shape(), nullptr); })
       .def_prop_ro("_id", [](const Ref<Variable>& v) { return v->id(); });
   def_identity(variable);
 }
@@ -166,10 +188,12 @@ void bind_tape(nb::module_& m) {
       .def_prop_ro("op_function", [](const PyTapeEntry& e) { return op_object(*e.entry().op); })
       .def_prop_ro("inputs", [](const PyTapeEntry& e) { return tape_tensors(e.entry().inputs); })
       .def_prop_ro("outputs", [](const PyTapeEntry& e) { return tape_tensors(e.entry().outputs); })
-      .def_prop_ro("attrs", [](const PyTapeEntry& e) {
-        Graph* graph = e.entry().outputs.empty() ? nullptr : e.entry().outputs[0].graph.get();
-        return attrs_dict(*e.entry().op, e.entry().attrs, graph);
-      })
+      .def_prop_ro("attrs",
+                   [](const PyTapeEntry& e) {
+                     Graph* graph =
+                         e.entry().outputs.empty() ? nullptr : e.entry().outputs[0].graph.get();
+                     return attrs_dict(*e.entry().op, e.entry().attrs, graph);
+                   })
       .def_prop_ro("input_ids",
                    [](const PyTapeEntry& e) {
                      nb::list out;
@@ -182,7 +206,10 @@ void bind_tape(nb::module_& m) {
         return out;
       });
   nb::class_<Ref<Tape>>(m, "Tape")
-      .def("__init__", [](Ref<Tape>* self, bool watch_variables) { new (self) Ref<Tape>(new Tape(watch_variables)); })
+      .def("__init__",
+           [](Ref<Tape>* self, bool watch_variables) {
+             new (self) Ref<Tape>(new Tape(watch_variables));
+           })
       .def("watch", [](const Ref<Tape>& tape, nb::handle t) { tape->watch(checked_tensor(t)); })
       .def("watch_id", [](const Ref<Tape>& tape, uint64_t id) { tape->watched.insert(id); })
       .def("watches", [](const Ref<Tape>& tape, const Tensor& t) { return tape->watches(t); })
@@ -227,49 +254,70 @@ void bind_tape(nb::module_& m) {
 void bind_graph(nb::module_& m) {
   bind_node(m);
   nb::class_<Ref<Graph>> graph(m, "Graph");
-  graph.def("__init__", [](Ref<Graph>* self, const std::string& name) {
-         new (self) Ref<Graph>(new Graph);
-         (*self)->name = name;
-       }, nb::arg("name") = "main")
-      .def_prop_rw("name", [](const Ref<Graph>& g) { return g->name; },
-                   [](const Ref<Graph>& g, const std::string& name) { g->name = name; })
-      .def_prop_ro("nodes", [](const Ref<Graph>& g) {
-        nb::list out;
-        for (size_t i = 0; i < g->nodes.size(); ++i) out.append(PyNode{GraphHandle(g.get()), static_cast<int32_t>(i)});
-        return out;
-      })
+  graph
+      .def(
+          "__init__",
+          [](Ref<Graph>* self, const std::string& name) {
+            new (self) Ref<Graph>(new Graph);
+            (*self)->name = name;
+          },
+          nb::arg("name") = "main")
+      .def_prop_rw(
+          "name", [](const Ref<Graph>& g) { return g->name; },
+          [](const Ref<Graph>& g, const std::string& name) { g->name = name; })
+      .def_prop_ro("nodes",
+                   [](const Ref<Graph>& g) {
+                     nb::list out;
+                     for (size_t i = 0; i < g->nodes.size(); ++i)
+                       out.append(PyNode{GraphHandle(g.get()), static_cast<int32_t>(i)});
+                     return out;
+                   })
       .def("__len__", [](const Ref<Graph>& g) { return g->nodes.size(); })
-      .def_prop_rw("inputs", [](const Ref<Graph>& g) { return tensors(*g, g->inputs); },
-                   [](const Ref<Graph>& g, nb::handle list) { g->inputs = values_in(*g, list); })
-      .def_prop_rw("outputs", [](const Ref<Graph>& g) { return tensors(*g, g->outputs); },
-                   [](const Ref<Graph>& g, nb::handle list) { g->outputs = values_in(*g, list); })
+      .def_prop_rw(
+          "inputs", [](const Ref<Graph>& g) { return tensors(*g, g->inputs); },
+          [](const Ref<Graph>& g, nb::handle list) { g->inputs = values_in(*g, list); })
+      .def_prop_rw(
+          "outputs", [](const Ref<Graph>& g) { return tensors(*g, g->outputs); },
+          [](const Ref<Graph>& g, nb::handle list) { g->outputs = values_in(*g, list); })
       .def_prop_ro("version", [](const Ref<Graph>& g) { return g->version(); })
       .def_prop_ro("guards", [](const Ref<Graph>& g) { return guard_list(*g); })
       .def_prop_ro("symbols", [](const Ref<Graph>& g) { return g->symbol_names; })
       .def("text", [](const Ref<Graph>& g) { return g->text(); })
-      .def("placeholder",
-           [](const Ref<Graph>& g, nb::handle dtype, nb::handle shape, const std::string& name, bool weak,
-              const std::string& source) {
-             NodeOptions options;
-             options.name = name;
-             options.source = source;
-             options.device = graph_scope().device;
-             Shape s = shape_from_object(shape, g.get());
-             return nb::steal(new_tensor(g->tensor(g->placeholder(dtype_from_object(dtype), s, options, weak))));
-           }, nb::arg("dtype"), nb::arg("shape"), nb::arg("name") = "", nb::arg("weak") = false, nb::arg("source") = "")
-      .def("constant", [](const Ref<Graph>& g, const Tensor& t, const std::string& name) {
-             NodeOptions options;
-             options.name = name;
-             return nb::steal(new_tensor(g->tensor(g->constant(t, options))));
-           }, nb::arg("value"), nb::arg("name") = "")
-      .def("new_symbol", [](const Ref<Graph>& g, const std::string& name, int64_t hint) {
+      .def(
+          "placeholder",
+          [](const Ref<Graph>& g, nb::handle dtype, nb::handle shape, const std::string& name,
+             bool weak, const std::string& source) {
+            NodeOptions options;
+            options.name = name;
+            options.source = source;
+            options.device = graph_scope().device;
+            Shape s = shape_from_object(shape, g.get());
+            return nb::steal(
+                new_tensor(g->tensor(g->placeholder(dtype_from_object(dtype), s, options, weak))));
+          },
+          nb::arg("dtype"), nb::arg("shape"), nb::arg("name") = "", nb::arg("weak") = false,
+          nb::arg("source") = "")
+      .def(
+          "constant",
+          [](const Ref<Graph>& g, const Tensor& t, const std::string& name) {
+            NodeOptions options;
+            options.name = name;
+            return nb::steal(new_tensor(g->tensor(g->constant(t, options))));
+          },
+          nb::arg("value"), nb::arg("name") = "")
+      .def("new_symbol",
+           [](const Ref<Graph>& g, const std::string& name, int64_t hint) {
              return dim_object(g->new_symbol(name, hint), g.get());
            })
-      .def("copy_node", [](const Ref<Graph>& g, const PyNode& node, nb::handle inputs, nb::handle control, nb::handle device) {
-             return copy_node(*g, node, inputs, control, device);
-           }, nb::arg("node"), nb::arg("inputs"), nb::arg("control_inputs") = nb::make_tuple(), nb::arg("device") = nb::none())
+      .def(
+          "copy_node",
+          [](const Ref<Graph>& g, const PyNode& node, nb::handle inputs, nb::handle control,
+             nb::handle device) { return copy_node(*g, node, inputs, control, device); },
+          nb::arg("node"), nb::arg("inputs"), nb::arg("control_inputs") = nb::make_tuple(),
+          nb::arg("device") = nb::none())
       .def("like", [](const Ref<Graph>& g) { return like(*g); })
-      .def("find_node", [](const Ref<Graph>& g, const std::string& name) -> nb::object {
+      .def("find_node",
+           [](const Ref<Graph>& g, const std::string& name) -> nb::object {
              int32_t i = g->find_node(name);
              return i < 0 ? nb::none() : nb::cast(PyNode{GraphHandle(g.get()), i});
            })

@@ -48,7 +48,8 @@ Managed* make_export(const Tensor& t) {
     out->strides[d] = stride;
     stride *= t.shape[d];
   }
-  out->managed.tensor = {t.data(), t.device().abi, t.shape.ndim, dtype_to_abi(t.dtype), out->shape, out->strides, 0};
+  out->managed.tensor = {
+      t.data(), t.device().abi, t.shape.ndim, dtype_to_abi(t.dtype), out->shape, out->strides, 0};
   out->managed.context = out;
   out->managed.deleter = [](Managed* m) { delete static_cast<Export<Managed>*>(m->context); };
   return &out->managed;
@@ -56,14 +57,16 @@ Managed* make_export(const Tensor& t) {
 
 template <typename Managed>
 void destroy_capsule(PyObject* capsule, const char* name) {
-  if (!PyCapsule_IsValid(capsule, name)) return;  // the consumer has renamed it: it owns the memory now
+  if (!PyCapsule_IsValid(capsule, name))
+    return;  // the consumer has renamed it: it owns the memory now
   auto* managed = static_cast<Managed*>(PyCapsule_GetPointer(capsule, name));
   if (managed && managed->deleter) managed->deleter(managed);
 }
 
 void check_exportable(const Tensor& t) {
   if (t.symbolic()) fail(ErrorKind::kGraph, "a graph tensor has no memory to share");
-  if (t.dtype == DType::kString) fail(ErrorKind::kDType, "DLPack has no string dtype; use x.tolist()");
+  if (t.dtype == DType::kString)
+    fail(ErrorKind::kDType, "DLPack has no string dtype; use x.tolist()");
 }
 
 nb::object export_capsule(const Tensor& t, bool versioned, bool copy) {
@@ -77,7 +80,8 @@ nb::object export_capsule(const Tensor& t, bool versioned, bool copy) {
   }
   if (!versioned) {
     auto* managed = make_export<DLManagedTensor>(out);
-    return nb::steal(PyCapsule_New(managed, "dltensor", [](PyObject* c) { destroy_capsule<DLManagedTensor>(c, "dltensor"); }));
+    return nb::steal(PyCapsule_New(
+        managed, "dltensor", [](PyObject* c) { destroy_capsule<DLManagedTensor>(c, "dltensor"); }));
   }
   auto* managed = make_export<DLManagedTensorVersioned>(out);
   managed->major = 1;
@@ -99,7 +103,8 @@ bool is_dense(const DLTensor& t) {
 }
 
 // Copies an array of any strides (in bytes) into dense memory.
-void copy_strided(char* out, const char* in, int ndim, const int64_t* shape, const int64_t* strides, int64_t item) {
+void copy_strided(char* out, const char* in, int ndim, const int64_t* shape, const int64_t* strides,
+                  int64_t item) {
   if (ndim == 0) {
     std::memcpy(out, in, static_cast<size_t>(item));
     return;
@@ -116,8 +121,10 @@ void copy_strided(char* out, const char* in, int ndim, const int64_t* shape, con
 
 const Device& device_of_dlpack(penstock_device wanted) {
   for (const Device* device : all_devices())
-    if (device->abi.device_type == wanted.device_type && device->abi.device_id == wanted.device_id) return *device;
-  if (wanted.device_type == 3 || wanted.device_type == 13) return host_device();  // pinned host memory
+    if (device->abi.device_type == wanted.device_type && device->abi.device_id == wanted.device_id)
+      return *device;
+  if (wanted.device_type == 3 || wanted.device_type == 13)
+    return host_device();  // pinned host memory
   fail(ErrorKind::kDevice, "the array lives on DLPack device type ", wanted.device_type,
        ", for which no plugin is installed; copy it to the host first");
 }
@@ -131,8 +138,9 @@ Tensor import_managed(Managed* managed, bool read_only) {
   DType dtype;
   if (!dtype_from_abi(in.dtype, &dtype)) {
     release();
-    fail(ErrorKind::kDType, "the array's dtype (DLPack code ", int{in.dtype.code}, ", ", int{in.dtype.bits}, " bits, ",
-         in.dtype.lanes, " lanes) has no counterpart here; convert it first");
+    fail(ErrorKind::kDType, "the array's dtype (DLPack code ", int{in.dtype.code}, ", ",
+         int{in.dtype.bits}, " bits, ", in.dtype.lanes,
+         " lanes) has no counterpart here; convert it first");
   }
   const Device& device = device_of_dlpack(in.device);
   Tensor t;
@@ -154,8 +162,10 @@ Tensor import_managed(Managed* managed, bool read_only) {
 Tensor import_capsule(nb::handle capsule) {
   PyObject* p = capsule.ptr();
   if (PyCapsule_IsValid(p, "dltensor_versioned")) {
-    auto* managed = static_cast<DLManagedTensorVersioned*>(PyCapsule_GetPointer(p, "dltensor_versioned"));
-    if (managed->major != 1) fail(ErrorKind::kType, "the array speaks DLPack ", managed->major, ".x; 1.x is understood");
+    auto* managed =
+        static_cast<DLManagedTensorVersioned*>(PyCapsule_GetPointer(p, "dltensor_versioned"));
+    if (managed->major != 1)
+      fail(ErrorKind::kType, "the array speaks DLPack ", managed->major, ".x; 1.x is understood");
     PyCapsule_SetName(p, "used_dltensor_versioned");
     return import_managed(managed, true);
   }
@@ -174,7 +184,8 @@ bool dtype_from_format(const char* format, Py_ssize_t itemsize, DType* out) {
   auto sized = [&](DTypeKind kind) {
     for (int i = 0; i < kNumDTypes; ++i) {
       DType t = static_cast<DType>(i);
-      if (dtype_kind(t) == kind && dtype_size(t) == itemsize && t != DType::kBF16) return *out = t, true;
+      if (dtype_kind(t) == kind && dtype_size(t) == itemsize && t != DType::kBF16)
+        return *out = t, true;
     }
     return false;
   };
@@ -196,9 +207,11 @@ Tensor from_buffer(nb::handle o, nb::handle as) {
   DType dtype;
   if (!as.is_none()) {  // the same bytes under another dtype of that size: bfloat16 comes as uint16
     dtype = dtype_from_object(as);
-    if (dtype_size(dtype) != view.itemsize) fail(ErrorKind::kDType, "the buffer's items have ", view.itemsize, " bytes");
+    if (dtype_size(dtype) != view.itemsize)
+      fail(ErrorKind::kDType, "the buffer's items have ", view.itemsize, " bytes");
   } else if (!dtype_from_format(view.format, view.itemsize, &dtype)) {
-    fail(ErrorKind::kDType, "a buffer of format '", view.format ? view.format : "", "' has no dtype here");
+    fail(ErrorKind::kDType, "a buffer of format '", view.format ? view.format : "",
+         "' has no dtype here");
   }
   Shape shape;
   int64_t strides[kMaxRank];
@@ -208,7 +221,8 @@ Tensor from_buffer(nb::handle o, nb::handle as) {
   }
   Tensor t = Tensor::empty(dtype, shape);
   if (t.bytes() > 0)
-    copy_strided(t.data(), static_cast<const char*>(view.buf), view.ndim, shape.dims, strides, view.itemsize);
+    copy_strided(t.data(), static_cast<const char*>(view.buf), view.ndim, shape.dims, strides,
+                 view.itemsize);
   return t;
 }
 
@@ -220,16 +234,20 @@ Tensor string_tensor(nb::handle items, nb::handle shape) {
     if (nb::isinstance<nb::str>(item)) bytes = nb::steal(PyUnicode_AsUTF8String(item.ptr()));
     char* data;
     Py_ssize_t size;
-    if (!bytes.is_valid() || PyBytes_AsStringAndSize(bytes.ptr(), &data, &size) != 0) throw nb::python_error();
-    if (i == t.shape.size()) fail(ErrorKind::kShape, "more strings than fit shape ", t.shape.text());
+    if (!bytes.is_valid() || PyBytes_AsStringAndSize(bytes.ptr(), &data, &size) != 0)
+      throw nb::python_error();
+    if (i == t.shape.size())
+      fail(ErrorKind::kShape, "more strings than fit shape ", t.shape.text());
     t.storage->set_string(i++, data, static_cast<uint64_t>(size));
   }
-  if (i != t.shape.size()) fail(ErrorKind::kShape, i, " strings do not fill shape ", t.shape.text());
+  if (i != t.shape.size())
+    fail(ErrorKind::kShape, i, " strings do not fill shape ", t.shape.text());
   return t;
 }
 
 nb::list strings_of(const Tensor& t) {
-  if (t.symbolic() || t.dtype != DType::kString) fail(ErrorKind::kDType, "expected a tensor of strings");
+  if (t.symbolic() || t.dtype != DType::kString)
+    fail(ErrorKind::kDType, "expected a tensor of strings");
   nb::list out;
   const auto* elements = reinterpret_cast<const penstock_string*>(t.data());
   for (int64_t i = 0; i < t.shape.size(); ++i)
@@ -240,10 +258,12 @@ nb::list strings_of(const Tensor& t) {
 nb::object item(const Tensor& t) {
   if (t.symbolic()) fail(ErrorKind::kGraph, "a graph tensor has no value until it is run");
   if (t.shape.size() != 1)
-    fail(ErrorKind::kShape, "item() needs a tensor with one element; this one has shape ", t.shape.text());
+    fail(ErrorKind::kShape, "item() needs a tensor with one element; this one has shape ",
+         t.shape.text());
   if (t.dtype == DType::kString) return strings_of(t)[0];
   if (t.dtype == DType::kBool) return nb::bool_(t.item_int() != 0);
-  if (t.dtype == DType::kU64) return nb::steal(PyLong_FromUnsignedLongLong(static_cast<uint64_t>(t.item_int())));
+  if (t.dtype == DType::kU64)
+    return nb::steal(PyLong_FromUnsignedLongLong(static_cast<uint64_t>(t.item_int())));
   if (is_integer(t.dtype)) return nb::int_(t.item_int());
   if (!is_complex(t.dtype)) return nb::float_(t.item_double());
   Tensor wide = t.to(host_device()).scalar_as(DType::kC128);
@@ -256,7 +276,8 @@ nb::object item(const Tensor& t) {
 void bind_interop(nb::module_& m) {
   nb::object tensor = m.attr("Tensor");
   auto method = [&](const char* name, auto fn, auto... extra) {
-    nb::cpp_function_def(std::move(fn), nb::scope(tensor), nb::name(name), nb::is_method(), extra...);
+    nb::cpp_function_def(std::move(fn), nb::scope(tensor), nb::name(name), nb::is_method(),
+                         extra...);
   };
   method("item", item);
   method("__dlpack_device__", [](const Tensor& t) {
@@ -265,36 +286,43 @@ void bind_interop(nb::module_& m) {
   });
   method(
       "__dlpack__",
-      [](const Tensor& t, nb::object, nb::object max_version, nb::object dl_device, nb::object copy) {
+      [](const Tensor& t, nb::object, nb::object max_version, nb::object dl_device,
+         nb::object copy) {
         bool versioned = !max_version.is_none() && nb::cast<int>(max_version[nb::int_(0)]) >= 1;
-        bool to_host = !dl_device.is_none() && nb::cast<int>(dl_device[nb::int_(0)]) == 1 && !t.symbolic() && !t.device().is_host();
+        bool to_host = !dl_device.is_none() && nb::cast<int>(dl_device[nb::int_(0)]) == 1 &&
+                       !t.symbolic() && !t.device().is_host();
         bool wants_copy = !copy.is_none() && nb::cast<bool>(copy);
         if (to_host && !copy.is_none() && !wants_copy)
           fail(ErrorKind::kDevice, "copy=False, but the tensor has to be copied to the host");
         return export_capsule(t, versioned, wants_copy || to_host);
       },
-      nb::kw_only(), nb::arg("stream") = nb::none(), nb::arg("max_version") = nb::none(), nb::arg("dl_device") = nb::none(),
-      nb::arg("copy") = nb::none());
-  m.def("from_dlpack_capsule", [](nb::handle capsule) { return nb::steal(new_tensor(import_capsule(capsule))); });
-  m.def("tensor_from_buffer",
-        [](nb::handle o, nb::handle dtype) { return nb::steal(new_tensor(from_buffer(o, dtype))); }, nb::arg("obj"),
-        nb::arg("dtype") = nb::none());
-  m.def("string_tensor", [](nb::handle items, nb::handle shape) { return nb::steal(new_tensor(string_tensor(items, shape))); });
+      nb::kw_only(), nb::arg("stream") = nb::none(), nb::arg("max_version") = nb::none(),
+      nb::arg("dl_device") = nb::none(), nb::arg("copy") = nb::none());
+  m.def("from_dlpack_capsule",
+        [](nb::handle capsule) { return nb::steal(new_tensor(import_capsule(capsule))); });
+  m.def(
+      "tensor_from_buffer",
+      [](nb::handle o, nb::handle dtype) { return nb::steal(new_tensor(from_buffer(o, dtype))); },
+      nb::arg("obj"), nb::arg("dtype") = nb::none());
+  m.def("string_tensor", [](nb::handle items, nb::handle shape) {
+    return nb::steal(new_tensor(string_tensor(items, shape)));
+  });
   m.def("strings_of", strings_of);
-  m.def("scalar_tensor",
-        [](nb::handle value, nb::handle dtype, bool weak) {
-          Tensor t = to_tensor(value.ptr());
-          if (!dtype.is_none()) {
-            t = t.scalar_as(dtype_from_object(dtype));
-          } else if (!weak && t.dtype == DType::kF64) {
-            t = t.scalar_as(kDefaultFloat);
-          } else if (!weak && t.dtype == DType::kC128) {
-            t = t.scalar_as(DType::kC64);
-          }
-          t.weak = weak;
-          return nb::steal(new_tensor(std::move(t)));
-        },
-        nb::arg("value"), nb::arg("dtype") = nb::none(), nb::arg("weak") = false);
+  m.def(
+      "scalar_tensor",
+      [](nb::handle value, nb::handle dtype, bool weak) {
+        Tensor t = to_tensor(value.ptr());
+        if (!dtype.is_none()) {
+          t = t.scalar_as(dtype_from_object(dtype));
+        } else if (!weak && t.dtype == DType::kF64) {
+          t = t.scalar_as(kDefaultFloat);
+        } else if (!weak && t.dtype == DType::kC128) {
+          t = t.scalar_as(DType::kC64);
+        }
+        t.weak = weak;
+        return nb::steal(new_tensor(std::move(t)));
+      },
+      nb::arg("value"), nb::arg("dtype") = nb::none(), nb::arg("weak") = false);
   m.def("to_device", [](const Tensor& t, const std::string& name) {
     const Device* device = find_device(name);
     if (!device) fail(ErrorKind::kDevice, "there is no device '", name, "'");

@@ -12,8 +12,7 @@ namespace penstock::python {
 namespace {
 
 struct OpObject {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_HEAD vectorcallfunc vectorcall;
   Op* op;
   PyObject* block;
 };
@@ -22,10 +21,12 @@ PyTypeObject* g_op_type = nullptr;
 
 [[noreturn]] void bad_call(const Op& op, const std::string& what) {
   std::string signature;
-  for (const InputSpec& in : op.schema.inputs) signature += (signature.empty() ? "" : ", ") + in.name;
+  for (const InputSpec& in : op.schema.inputs)
+    signature += (signature.empty() ? "" : ", ") + in.name;
   for (const AttrSpec& a : op.schema.attrs)
     signature += (signature.empty() ? "" : ", ") + a.name + (a.required ? "" : "=...");
-  fail(ErrorKind::kType, "[", op.name(), "] ", what, "; the signature is ", op.name(), "(", signature, ")");
+  fail(ErrorKind::kType, "[", op.name(), "] ", what, "; the signature is ", op.name(), "(",
+       signature, ")");
 }
 
 // Positional and keyword arguments, sorted into inputs and attributes.
@@ -42,7 +43,8 @@ class Arguments {
       }
     }
     Py_ssize_t num_keywords = kwnames ? PyTuple_Size(kwnames) : 0;
-    for (Py_ssize_t k = 0; k < num_keywords; ++k) set_keyword(PyTuple_GetItem(kwnames, k), args[num_args + k]);
+    for (Py_ssize_t k = 0; k < num_keywords; ++k)
+      set_keyword(PyTuple_GetItem(kwnames, k), args[num_args + k]);
     check_complete();
     settle_scalars();
   }
@@ -61,14 +63,17 @@ class Arguments {
 
   void set_input(size_t i, PyObject* value) {
     const InputSpec& spec = op_.schema.inputs[i];
-    if (i != inputs_given_) bad_call(op_, "argument '" + spec.name + "' comes before '" + op_.schema.inputs[inputs_given_].name + "'");
+    if (i != inputs_given_)
+      bad_call(op_, "argument '" + spec.name + "' comes before '" +
+                        op_.schema.inputs[inputs_given_].name + "'");
     ++inputs_given_;
     if (!spec.variadic) {
       if (value == Py_None) bad_call(op_, "'" + spec.name + "' is None; it must be a tensor");
       inputs.push_back(to_tensor(value));
       return;
     }
-    if (!PyList_Check(value) && !PyTuple_Check(value)) bad_call(op_, "'" + spec.name + "' must be a list or tuple of tensors");
+    if (!PyList_Check(value) && !PyTuple_Check(value))
+      bad_call(op_, "'" + spec.name + "' must be a list or tuple of tensors");
     for (nb::handle item : nb::iter(nb::handle(value))) inputs.push_back(to_tensor(item.ptr()));
   }
   void set_positional(size_t i, Py_ssize_t num_args, PyObject* value) {
@@ -97,20 +102,24 @@ class Arguments {
     std::vector<std::string> known;
     for (const AttrSpec& a : op_.schema.attrs) known.push_back(a.name);
     std::vector<std::string> near = nearest_names(name, known);
-    bad_call(op_, "has no argument '" + name + "'" + (near.empty() ? "" : "; did you mean '" + near[0] + "'?"));
+    bad_call(op_, "has no argument '" + name + "'" +
+                      (near.empty() ? "" : "; did you mean '" + near[0] + "'?"));
   }
   void check_complete() {
     if (inputs_given_ < op_.schema.inputs.size())
       bad_call(op_, "misses the argument '" + op_.schema.inputs[inputs_given_].name + "'");
     for (size_t i = 0; i < op_.schema.attrs.size(); ++i)
-      if (op_.schema.attrs[i].required && !given_[i]) bad_call(op_, "misses the argument '" + op_.schema.attrs[i].name + "'");
+      if (op_.schema.attrs[i].required && !given_[i])
+        bad_call(op_, "misses the argument '" + op_.schema.attrs[i].name + "'");
   }
   // Among numbers only, nothing strong decides the dtype: floats take the default.
   void settle_scalars() {
     for (const Tensor& t : inputs)
       if (!t.weak || t.symbolic()) return;
     for (Tensor& t : inputs) {
-      t = t.dtype == DType::kF64 ? t.scalar_as(kDefaultFloat) : t.dtype == DType::kC128 ? t.scalar_as(DType::kC64) : t;
+      t = t.dtype == DType::kF64    ? t.scalar_as(kDefaultFloat)
+          : t.dtype == DType::kC128 ? t.scalar_as(DType::kC64)
+                                    : t;
       t.weak = false;
     }
   }
@@ -144,7 +153,8 @@ PyObject* op_call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject
     }
     Tensor outputs[kMaxOutputs];
     Arguments bound(op, args, num_args, kwnames);
-    int count = call_op(op, bound.inputs.data(), static_cast<int>(bound.inputs.size()), bound.attrs, outputs);
+    int count = call_op(op, bound.inputs.data(), static_cast<int>(bound.inputs.size()), bound.attrs,
+                        outputs);
     return results(op, outputs, count);
   } catch (...) {
     set_python_error();
@@ -157,7 +167,8 @@ AttrSpec spec_from_python(const std::string& op, nb::handle o) {
       nb::cast<std::tuple<std::string, std::string, bool, bool, bool, nb::object>>(o);
   AttrSpec spec;
   spec.name = name;
-  if (!attr_kind_from_name(kind, &spec.kind)) fail(ErrorKind::kType, "[", op, "] attribute kind '", kind, "' is unknown");
+  if (!attr_kind_from_name(kind, &spec.kind))
+    fail(ErrorKind::kType, "[", op, "] attribute kind '", kind, "' is unknown");
   spec.optional = optional;
   spec.required = required;
   spec.keyword_only = keyword_only;
@@ -173,13 +184,16 @@ Effects effects_from_name(const std::string& name) {
 }
 
 std::string describe(const OpSchema& s) {
-  std::string out = s.name + "@" + std::to_string(s.version) + " " + s.rule + " " + std::to_string(s.num_outputs) + "/" +
-                    std::to_string(s.num_public) + (s.alias ? " alias" : "") + (s.broadcasts ? " broadcasts" : "") +
-                    (s.host_only ? " host_only" : "") + " effects=" + std::to_string(static_cast<int>(s.effects)) + " (";
+  std::string out = s.name + "@" + std::to_string(s.version) + " " + s.rule + " " +
+                    std::to_string(s.num_outputs) + "/" + std::to_string(s.num_public) +
+                    (s.alias ? " alias" : "") + (s.broadcasts ? " broadcasts" : "") +
+                    (s.host_only ? " host_only" : "") +
+                    " effects=" + std::to_string(static_cast<int>(s.effects)) + " (";
   for (const InputSpec& in : s.inputs) out += (in.variadic ? "*" : "") + in.name + ", ";
   for (const AttrSpec& a : s.attrs)
-    out += (a.keyword_only ? "*" : "") + a.name + ": " + attr_kind_name(a.kind) + (a.optional ? "?" : "") +
-           (a.required ? "" : "=" + attr_text(a.default_value, {})) + ", ";
+    out += (a.keyword_only ? "*" : "") + a.name + ": " + attr_kind_name(a.kind) +
+           (a.optional ? "?" : "") + (a.required ? "" : "=" + attr_text(a.default_value, {})) +
+           ", ";
   return out + ")";
 }
 
@@ -188,8 +202,9 @@ Op& declare(OpSchema schema) {
   Op* known = find_op(schema.name);
   if (!known) return register_op(std::move(schema));
   if (describe(known->schema) != describe(schema))
-    fail(ErrorKind::kPlugin, "[", schema.name, "] is declared as\n  ", describe(schema), "\nand known as\n  ",
-         describe(known->schema), "\nIf this is core's own op: run `nox -s gen` and build again; else choose another name");
+    fail(ErrorKind::kPlugin, "[", schema.name, "] is declared as\n  ", describe(schema),
+         "\nand known as\n  ", describe(known->schema),
+         "\nIf this is core's own op: run `nox -s gen` and build again; else choose another name");
   return *known;
 }
 
@@ -258,8 +273,9 @@ PyObject* op_repr(PyObject* self) {
   return PyObject_Repr(reinterpret_cast<OpObject*>(self)->block);
 }
 
-PyMemberDef g_members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(OpObject, vectorcall), READONLY, nullptr},
-                           {nullptr, 0, 0, 0, nullptr}};
+PyMemberDef g_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(OpObject, vectorcall), READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr}};
 
 PyType_Slot g_slots[] = {{Py_tp_new, reinterpret_cast<void*>(op_new)},
                          {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
@@ -269,8 +285,9 @@ PyType_Slot g_slots[] = {{Py_tp_new, reinterpret_cast<void*>(op_new)},
                          {Py_tp_members, g_members},
                          {0, nullptr}};
 
-PyType_Spec g_spec = {"penstock._native.OpFunction", sizeof(OpObject), 0,
-                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR, g_slots};
+PyType_Spec g_spec = {
+    "penstock._native.OpFunction", sizeof(OpObject), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR, g_slots};
 
 // Runs the block's composition, if it has one.
 int compose(Op& op, const Tensor* inputs, int n, const AttrList& attrs, Tensor* outputs) {
@@ -340,7 +357,8 @@ void bind_ops(nb::module_& m) {
   m.def("kernel_rows", [](const std::string& name) {
     nb::list out;
     for (const KernelRow* row : get_op(name).kernels->rows())
-      out.append(nb::make_tuple(row->provider, row->device, row->dtypes, row->isa, row->def.priority));
+      out.append(
+          nb::make_tuple(row->provider, row->device, row->dtypes, row->isa, row->def.priority));
     return out;
   });
   // Calls an op by object or name with ready-made inputs and attributes; returns all outputs, hidden ones too.
@@ -353,7 +371,8 @@ void bind_ops(nb::module_& m) {
       std::string name = nb::cast<std::string>(key);
       int i = op.attr_index(name);
       if (i < 0) bad_call(op, "has no argument '" + name + "'");
-      list[static_cast<size_t>(i)] = attr_from_object(op, op.schema.attrs[static_cast<size_t>(i)], value);
+      list[static_cast<size_t>(i)] =
+          attr_from_object(op, op.schema.attrs[static_cast<size_t>(i)], value);
     }
     Tensor outputs[kMaxOutputs];
     int count = call_op(op, in.data(), static_cast<int>(in.size()), list, outputs);

@@ -14,7 +14,8 @@ RunOptions options_from(nb::handle timeout) {
   RunOptions options;
   if (timeout.is_none()) return options;
   auto span = std::chrono::duration<double>(nb::cast<double>(timeout));
-  options.deadline = std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::nanoseconds>(span);
+  options.deadline =
+      std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::nanoseconds>(span);
   return options;
 }
 
@@ -31,7 +32,8 @@ nb::list run(const Ref<Plan>& plan, nb::handle inputs, nb::handle timeout) {
 
 void bind_plan(nb::module_& m) {
   nb::class_<Ref<Plan>>(m, "Plan")
-      .def("__init__", [](Ref<Plan>* self, const Ref<Graph>& graph) { new (self) Ref<Plan>(new Plan(graph)); })
+      .def("__init__",
+           [](Ref<Plan>* self, const Ref<Graph>& graph) { new (self) Ref<Plan>(new Plan(graph)); })
       .def("run", run, nb::arg("inputs"), nb::arg("timeout") = nb::none())
       .def("time_kernels",
            [](const Ref<Plan>& plan, nb::handle inputs, int repeats) {

@@ -43,17 +43,18 @@ void release(void* context, int32_t index, void* memory, size_t, void*) {
 
 int copy_in(void* context, int32_t index, void* dst, const void* src, size_t bytes, void*) {
   return guarded([&] {
-    nb::object view = nb::steal(PyMemoryView_FromMemory(static_cast<char*>(const_cast<void*>(src)),
-                                                        static_cast<Py_ssize_t>(bytes), PyBUF_READ));
+    nb::object view = nb::steal(PyMemoryView_FromMemory(
+        static_cast<char*>(const_cast<void*>(src)), static_cast<Py_ssize_t>(bytes), PyBUF_READ));
     object_of(context).attr("copy_in")(index, nb::handle(static_cast<PyObject*>(dst)), view);
   });
 }
 
 int copy_out(void* context, int32_t index, void* dst, const void* src, size_t bytes, void*) {
   return guarded([&] {
-    nb::object view = nb::steal(
-        PyMemoryView_FromMemory(static_cast<char*>(dst), static_cast<Py_ssize_t>(bytes), PyBUF_WRITE));
-    object_of(context).attr("copy_out")(index, view, nb::handle(static_cast<PyObject*>(const_cast<void*>(src))));
+    nb::object view = nb::steal(PyMemoryView_FromMemory(
+        static_cast<char*>(dst), static_cast<Py_ssize_t>(bytes), PyBUF_WRITE));
+    object_of(context).attr("copy_out")(index, view,
+                                        nb::handle(static_cast<PyObject*>(const_cast<void*>(src))));
   });
 }
 
@@ -80,7 +81,8 @@ void add(nb::object device, const std::string& type, int count, int dlpack_type)
 }  // namespace
 
 void bind_python_device(nb::module_& m) {
-  m.def("register_python_device", add, nb::arg("device"), nb::arg("type"), nb::arg("count"), nb::arg("dlpack_type"));
+  m.def("register_python_device", add, nb::arg("device"), nb::arg("type"), nb::arg("count"),
+        nb::arg("dlpack_type"));
 }
 
 }  // namespace penstock::python

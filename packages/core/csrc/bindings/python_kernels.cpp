@@ -57,19 +57,23 @@ nb::object view_of(const penstock_tensor& t, bool writable) {
   }
   std::string name = dtype == DType::kBF16 ? "uint16" : dtype_name(dtype);
   if (empty) return numpy.attr("empty")(dims, name);
-  nb::object memory = nb::steal(PyMemoryView_FromMemory(static_cast<char*>(t.data) + t.byte_offset,
-                                                        static_cast<Py_ssize_t>(span * dtype_size(dtype)),
-                                                        writable ? PyBUF_WRITE : PyBUF_READ));
+  nb::object memory = nb::steal(PyMemoryView_FromMemory(
+      static_cast<char*>(t.data) + t.byte_offset, static_cast<Py_ssize_t>(span * dtype_size(dtype)),
+      writable ? PyBUF_WRITE : PyBUF_READ));
   return numpy.attr("ndarray")(dims, name, memory, 0, nb::tuple(strides));
 }
 
 nb::object attr_value(const penstock_attr& a) {
   nb::list items;
   switch (a.kind) {
-    case PENSTOCK_ATTR_BOOL: return nb::bool_(a.v.i != 0);
-    case PENSTOCK_ATTR_INT: return nb::int_(a.v.i);
-    case PENSTOCK_ATTR_FLOAT: return nb::float_(a.v.f);
-    case PENSTOCK_ATTR_STR: return nb::str(a.v.s, a.count);
+    case PENSTOCK_ATTR_BOOL:
+      return nb::bool_(a.v.i != 0);
+    case PENSTOCK_ATTR_INT:
+      return nb::int_(a.v.i);
+    case PENSTOCK_ATTR_FLOAT:
+      return nb::float_(a.v.f);
+    case PENSTOCK_ATTR_STR:
+      return nb::str(a.v.s, a.count);
     case PENSTOCK_ATTR_DTYPE: {
       DType dtype;
       dtype_from_abi(a.v.dtype, &dtype);
@@ -81,7 +85,8 @@ nb::object attr_value(const penstock_attr& a) {
     case PENSTOCK_ATTR_FLOATS:
       for (uint32_t i = 0; i < a.count; ++i) items.append(a.v.fs[i]);
       return nb::tuple(items);
-    default: return nb::none();
+    default:
+      return nb::none();
   }
 }
 
@@ -99,10 +104,13 @@ int call_python(penstock_call* call) {
   const auto& kernel = *static_cast<const PythonKernel*>(call->kernel_data);
   try {
     nb::list inputs = views(call->inputs, call->num_inputs, false);
-    nb::list outputs = views(const_cast<const penstock_tensor* const*>(call->outputs), call->num_outputs, true);
+    nb::list outputs =
+        views(const_cast<const penstock_tensor* const*>(call->outputs), call->num_outputs, true);
     nb::dict attrs;
-    for (int32_t i = 0; i < call->num_attrs; ++i) attrs[call->attrs[i].name] = attr_value(call->attrs[i]);
-    nb::object rng = kernel.random ? nb::object(nb::make_tuple(call->rng_key[0], call->rng_counter)) : nb::none();
+    for (int32_t i = 0; i < call->num_attrs; ++i)
+      attrs[call->attrs[i].name] = attr_value(call->attrs[i]);
+    nb::object rng = kernel.random ? nb::object(nb::make_tuple(call->rng_key[0], call->rng_counter))
+                                   : nb::none();
     nb::object strings = nb::module_::import_("penstock.reference")
                              .attr("run")(nb::handle(kernel.function), inputs, outputs, attrs, rng);
     if (strings.is_none()) return PENSTOCK_OK;
@@ -127,8 +135,9 @@ int run(penstock_call* call) {
   return with_gil([&] { return call_python(call); });
 }
 
-void add(const std::string& op, const std::string& device, const std::string& dtypes, nb::object function, int priority,
-         const std::string& provider, const std::vector<int>& inplace) {
+void add(const std::string& op, const std::string& device, const std::string& dtypes,
+         nb::object function, int priority, const std::string& provider,
+         const std::vector<int>& inplace) {
   PythonKernel& k = kernels().emplace_back();
   k.op = op;
   k.device = device;
@@ -155,8 +164,9 @@ void add(const std::string& op, const std::string& device, const std::string& dt
 }  // namespace
 
 void bind_python_kernels(nb::module_& m) {
-  m.def("register_python_kernel", add, nb::arg("op"), nb::arg("device"), nb::arg("dtypes"), nb::arg("function"),
-        nb::arg("priority") = 0, nb::arg("provider") = "python", nb::arg("inplace") = std::vector<int>());
+  m.def("register_python_kernel", add, nb::arg("op"), nb::arg("device"), nb::arg("dtypes"),
+        nb::arg("function"), nb::arg("priority") = 0, nb::arg("provider") = "python",
+        nb::arg("inplace") = std::vector<int>());
   m.def("remove_kernels", remove_kernels);
 }
 

@@ -8,7 +8,6 @@
 namespace penstock::python {
 namespace {
 
-
 // Rate-limited: looking for signals takes the GIL.
 bool interrupted() {
   thread_local auto last = std::chrono::steady_clock::now();
@@ -55,7 +54,8 @@ void activate(const char* device_type) {
 std::string missing_hint(const char* op, const char* device) {
   return with_gil([&]() -> std::string {
     try {
-      return nb::cast<std::string>(nb::module_::import_("penstock.plugins.loader").attr("missing_hint")(op, device));
+      return nb::cast<std::string>(
+          nb::module_::import_("penstock.plugins.loader").attr("missing_hint")(op, device));
     } catch (nb::python_error&) {
       return "";
     }
@@ -71,8 +71,9 @@ nb::object kernel_for_node(const PyNode& n) {
   std::vector<DType> in, out;
   for (int32_t v : node.inputs) in.push_back(g.values[static_cast<size_t>(v)].aval.dtype);
   for (int32_t v : node.outputs) out.push_back(g.values[static_cast<size_t>(v)].aval.dtype);
-  const KernelRow* row = try_kernel_for(const_cast<Op&>(*node.op), *device, in.data(), static_cast<int>(in.size()),
-                                        out.data(), static_cast<int>(out.size()));
+  const KernelRow* row =
+      try_kernel_for(const_cast<Op&>(*node.op), *device, in.data(), static_cast<int>(in.size()),
+                     out.data(), static_cast<int>(out.size()));
   if (!row) return nb::none();
   return nb::make_tuple(row->provider, row->isa, row->def.priority);
 }
@@ -103,7 +104,8 @@ void bind_placement(nb::module_& m) {
     const Device* d = find_device(name);
     if (!d) {
       std::string known;
-      for (const Device* other : all_devices()) known += (known.empty() ? "" : ", ") + other->name();
+      for (const Device* other : all_devices())
+        known += (known.empty() ? "" : ", ") + other->name();
       fail(ErrorKind::kDevice, "there is no device '", name, "'; there are: ", known);
     }
     return d->full_name();
@@ -137,16 +139,17 @@ void bind_runtime(nb::module_& m) {
   set_warn_hook(warn);
   set_activation_hook(activate);
   set_missing_hint(missing_hint);
-  m.def("load_library",
-        [](const std::string& path, const std::string& provider) {
-          load_library(path, provider);
-          std::vector<std::string> ops;
-          for (const std::string& name : op_names())
-            for (const KernelRow* row : get_op(name).kernels->rows())
-              if (row->provider == provider) ops.push_back(name);
-          return ops;
-        },
-        nb::arg("path"), nb::arg("provider") = "library");
+  m.def(
+      "load_library",
+      [](const std::string& path, const std::string& provider) {
+        load_library(path, provider);
+        std::vector<std::string> ops;
+        for (const std::string& name : op_names())
+          for (const KernelRow* row : get_op(name).kernels->rows())
+            if (row->provider == provider) ops.push_back(name);
+        return ops;
+      },
+      nb::arg("path"), nb::arg("provider") = "library");
   m.def("cpu_isa", [] { return cpu_isa_name(cpu_isa_level()); });
   m.def("num_threads", num_threads);
   m.def("set_num_threads", set_num_threads);

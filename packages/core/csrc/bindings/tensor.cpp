@@ -38,8 +38,10 @@ PyObject* binary(Operator& op, PyObject* a, PyObject* b) {
       return call(op, inputs, 2);
     }
     // numpy arrays and lists are operands too; strings, None and strangers are not.
-    if (!is_operand(a) && !nb::hasattr(a, "__array__") && !PyList_Check(a)) return nb::borrow(Py_NotImplemented).release().ptr();
-    if (!is_operand(b) && !nb::hasattr(b, "__array__") && !PyList_Check(b)) return nb::borrow(Py_NotImplemented).release().ptr();
+    if (!is_operand(a) && !nb::hasattr(a, "__array__") && !PyList_Check(a))
+      return nb::borrow(Py_NotImplemented).release().ptr();
+    if (!is_operand(b) && !nb::hasattr(b, "__array__") && !PyList_Check(b))
+      return nb::borrow(Py_NotImplemented).release().ptr();
     Tensor left = to_tensor(a), right = to_tensor(b);
     const Tensor* inputs[2] = {&left, &right};
     return call(op, inputs, 2);
@@ -59,15 +61,15 @@ PyObject* unary(Operator& op, PyObject* a) {
   }
 }
 
-#define PENSTOCK_BINARY(slot, name)            \
-  PyObject* slot(PyObject* a, PyObject* b) {   \
-    static Operator op(name);                  \
-    return binary(op, a, b);                   \
+#define PENSTOCK_BINARY(slot, name)          \
+  PyObject* slot(PyObject* a, PyObject* b) { \
+    static Operator op(name);                \
+    return binary(op, a, b);                 \
   }
-#define PENSTOCK_UNARY(slot, name)             \
-  PyObject* slot(PyObject* a) {                \
-    static Operator op(name);                  \
-    return unary(op, a);                       \
+#define PENSTOCK_UNARY(slot, name) \
+  PyObject* slot(PyObject* a) {    \
+    static Operator op(name);      \
+    return unary(op, a);           \
   }
 PENSTOCK_BINARY(slot_add, "add")
 PENSTOCK_BINARY(slot_subtract, "subtract")
@@ -94,11 +96,13 @@ PyObject* slot_power(PyObject* a, PyObject* b, PyObject* modulo) {
 PyObject* slot_positive(PyObject* a) { return nb::borrow(a).release().ptr(); }
 
 PyObject* slot_compare(PyObject* a, PyObject* b, int how) {
-  static Operator ops[] = {Operator("less"),      Operator("less_equal"), Operator("equal"),
-                           Operator("not_equal"), Operator("greater"),    Operator("greater_equal")};
+  static Operator ops[] = {Operator("less"),    Operator("less_equal"),
+                           Operator("equal"),   Operator("not_equal"),
+                           Operator("greater"), Operator("greater_equal")};
   // Strings compare with strings: other types have no meaning beside numbers.
   auto is_text = [](PyObject* x, PyObject* beside) {
-    return (PyUnicode_Check(x) || PyBytes_Check(x)) && is_tensor(beside) && tensor_of(beside).dtype == DType::kString;
+    return (PyUnicode_Check(x) || PyBytes_Check(x)) && is_tensor(beside) &&
+           tensor_of(beside).dtype == DType::kString;
   };
   if (!is_text(b, a)) return binary(ops[how], a, b);
   try {
@@ -115,7 +119,9 @@ int slot_bool(PyObject* self) {
   try {
     const Tensor& t = tensor_of(self);
     if (t.symbolic())
-      fail(ErrorKind::kGraph, "a graph tensor has no truth value while the graph is built; use penstock.where(condition, "
+      fail(ErrorKind::kGraph,
+           "a graph tensor has no truth value while the graph is built; use "
+           "penstock.where(condition, "
            "a, b), or mark the argument static: @penstock.function(static_argnames=...)");
     if (t.shape.size() != 1)
       fail(ErrorKind::kShape, "the truth value of a tensor of shape ", t.shape.text(),
@@ -151,7 +157,8 @@ PyObject* slot_index(PyObject* self) {
     const Tensor& t = tensor_of(self);
     check_scalar(t, "an index");
     if (!is_integer(t.dtype) && t.dtype != DType::kBool)
-      fail(ErrorKind::kDType, "only integer tensors are indices; this one is ", dtype_name(t.dtype));
+      fail(ErrorKind::kDType, "only integer tensors are indices; this one is ",
+           dtype_name(t.dtype));
     return PyLong_FromLongLong(t.item_int());
   } catch (...) {
     set_python_error();
@@ -174,7 +181,8 @@ Py_ssize_t slot_length(PyObject* self) {
     const Tensor& t = tensor_of(self);
     if (t.shape.ndim == 0) fail(ErrorKind::kType, "len() of a tensor with no dimensions");
     if (is_symbolic(t.shape[0]))
-      fail(ErrorKind::kGraph, "len() of a symbolic dimension; use x.shape[0], which may stay symbolic");
+      fail(ErrorKind::kGraph,
+           "len() of a symbolic dimension; use x.shape[0], which may stay symbolic");
     return static_cast<Py_ssize_t>(t.shape[0]);
   } catch (...) {
     set_python_error();
@@ -182,7 +190,9 @@ Py_ssize_t slot_length(PyObject* self) {
   }
 }
 
-Py_hash_t slot_hash(PyObject* self) { return static_cast<Py_hash_t>(reinterpret_cast<uintptr_t>(self) >> 4); }
+Py_hash_t slot_hash(PyObject* self) {
+  return static_cast<Py_hash_t>(reinterpret_cast<uintptr_t>(self) >> 4);
+}
 
 int slot_buffer(PyObject* self, Py_buffer* view, int flags);
 
@@ -192,21 +202,36 @@ struct BufferShape {
 
 const char* buffer_format(DType t) {
   switch (t) {
-    case DType::kBool: return "?";
-    case DType::kI8: return "b";
-    case DType::kI16: return "h";
-    case DType::kI32: return "i";
-    case DType::kI64: return "q";
-    case DType::kU8: return "B";
-    case DType::kU16: return "H";
-    case DType::kU32: return "I";
-    case DType::kU64: return "Q";
-    case DType::kF16: return "e";
-    case DType::kF32: return "f";
-    case DType::kF64: return "d";
-    case DType::kC64: return "Zf";
-    case DType::kC128: return "Zd";
-    default: return nullptr;
+    case DType::kBool:
+      return "?";
+    case DType::kI8:
+      return "b";
+    case DType::kI16:
+      return "h";
+    case DType::kI32:
+      return "i";
+    case DType::kI64:
+      return "q";
+    case DType::kU8:
+      return "B";
+    case DType::kU16:
+      return "H";
+    case DType::kU32:
+      return "I";
+    case DType::kU64:
+      return "Q";
+    case DType::kF16:
+      return "e";
+    case DType::kF32:
+      return "f";
+    case DType::kF64:
+      return "d";
+    case DType::kC64:
+      return "Zf";
+    case DType::kC128:
+      return "Zd";
+    default:
+      return nullptr;
   }
 }
 
@@ -260,34 +285,33 @@ void slot_dealloc(PyObject* self) {
   Py_DECREF(reinterpret_cast<PyObject*>(type));
 }
 
-PyType_Slot g_slots[] = {
-    {Py_tp_dealloc, reinterpret_cast<void*>(slot_dealloc)},
-    {Py_nb_add, reinterpret_cast<void*>(slot_add)},
-    {Py_nb_subtract, reinterpret_cast<void*>(slot_subtract)},
-    {Py_nb_multiply, reinterpret_cast<void*>(slot_multiply)},
-    {Py_nb_true_divide, reinterpret_cast<void*>(slot_divide)},
-    {Py_nb_floor_divide, reinterpret_cast<void*>(slot_floor_divide)},
-    {Py_nb_remainder, reinterpret_cast<void*>(slot_remainder)},
-    {Py_nb_power, reinterpret_cast<void*>(slot_power)},
-    {Py_nb_matrix_multiply, reinterpret_cast<void*>(slot_matmul)},
-    {Py_nb_and, reinterpret_cast<void*>(slot_and)},
-    {Py_nb_or, reinterpret_cast<void*>(slot_or)},
-    {Py_nb_xor, reinterpret_cast<void*>(slot_xor)},
-    {Py_nb_invert, reinterpret_cast<void*>(slot_invert)},
-    {Py_nb_negative, reinterpret_cast<void*>(slot_negative)},
-    {Py_nb_positive, reinterpret_cast<void*>(slot_positive)},
-    {Py_nb_absolute, reinterpret_cast<void*>(slot_abs)},
-    {Py_nb_bool, reinterpret_cast<void*>(slot_bool)},
-    {Py_nb_int, reinterpret_cast<void*>(slot_int)},
-    {Py_nb_index, reinterpret_cast<void*>(slot_index)},
-    {Py_nb_float, reinterpret_cast<void*>(slot_float)},
-    {Py_tp_richcompare, reinterpret_cast<void*>(slot_compare)},
-    {Py_tp_hash, reinterpret_cast<void*>(slot_hash)},
-    {Py_sq_length, reinterpret_cast<void*>(slot_length)},
-    {Py_mp_length, reinterpret_cast<void*>(slot_length)},
-    {Py_bf_getbuffer, reinterpret_cast<void*>(slot_buffer)},
-    {Py_bf_releasebuffer, reinterpret_cast<void*>(slot_release_buffer)},
-    {0, nullptr}};
+PyType_Slot g_slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(slot_dealloc)},
+                         {Py_nb_add, reinterpret_cast<void*>(slot_add)},
+                         {Py_nb_subtract, reinterpret_cast<void*>(slot_subtract)},
+                         {Py_nb_multiply, reinterpret_cast<void*>(slot_multiply)},
+                         {Py_nb_true_divide, reinterpret_cast<void*>(slot_divide)},
+                         {Py_nb_floor_divide, reinterpret_cast<void*>(slot_floor_divide)},
+                         {Py_nb_remainder, reinterpret_cast<void*>(slot_remainder)},
+                         {Py_nb_power, reinterpret_cast<void*>(slot_power)},
+                         {Py_nb_matrix_multiply, reinterpret_cast<void*>(slot_matmul)},
+                         {Py_nb_and, reinterpret_cast<void*>(slot_and)},
+                         {Py_nb_or, reinterpret_cast<void*>(slot_or)},
+                         {Py_nb_xor, reinterpret_cast<void*>(slot_xor)},
+                         {Py_nb_invert, reinterpret_cast<void*>(slot_invert)},
+                         {Py_nb_negative, reinterpret_cast<void*>(slot_negative)},
+                         {Py_nb_positive, reinterpret_cast<void*>(slot_positive)},
+                         {Py_nb_absolute, reinterpret_cast<void*>(slot_abs)},
+                         {Py_nb_bool, reinterpret_cast<void*>(slot_bool)},
+                         {Py_nb_int, reinterpret_cast<void*>(slot_int)},
+                         {Py_nb_index, reinterpret_cast<void*>(slot_index)},
+                         {Py_nb_float, reinterpret_cast<void*>(slot_float)},
+                         {Py_tp_richcompare, reinterpret_cast<void*>(slot_compare)},
+                         {Py_tp_hash, reinterpret_cast<void*>(slot_hash)},
+                         {Py_sq_length, reinterpret_cast<void*>(slot_length)},
+                         {Py_mp_length, reinterpret_cast<void*>(slot_length)},
+                         {Py_bf_getbuffer, reinterpret_cast<void*>(slot_buffer)},
+                         {Py_bf_releasebuffer, reinterpret_cast<void*>(slot_release_buffer)},
+                         {0, nullptr}};
 
 PyType_Spec g_spec = {"penstock._native.Tensor", sizeof(TensorObject), 0,
                       Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, g_slots};
@@ -320,7 +344,8 @@ Tensor to_tensor(PyObject* o) {
     return t;
   };
   if (PyFloat_CheckExact(o)) return weak(Tensor::scalar(PyFloat_AsDouble(o), DType::kF64));
-  if (PyBool_Check(o)) return weak(Tensor::scalar(static_cast<int64_t>(o == Py_True), DType::kBool));
+  if (PyBool_Check(o))
+    return weak(Tensor::scalar(static_cast<int64_t>(o == Py_True), DType::kBool));
   if (PyLong_CheckExact(o)) {
     int64_t value = PyLong_AsLongLong(o);
     if (value == -1 && PyErr_Occurred()) throw nb::python_error();
@@ -340,48 +365,45 @@ Tensor to_tensor(PyObject* o) {
 void bind_tensor(nb::module_& m) {
   nb::object tensor = nb::steal(PyType_FromSpec(&g_spec));
   if (!tensor.is_valid()) throw nb::python_error();
-  g_tensor_type = reinterpret_cast<PyTypeObject*>(nb::object(tensor).release().ptr());  // for the life of the process
+  g_tensor_type = reinterpret_cast<PyTypeObject*>(
+      nb::object(tensor).release().ptr());  // for the life of the process
   m.attr("Tensor") = tensor;
   property(tensor, "shape", [](const Tensor& t) { return shape_object(t.shape, t.graph.get()); });
   property(tensor, "dtype", [](const Tensor& t) { return dtype_object(t.dtype); });
   property(tensor, "ndim", [](const Tensor& t) { return t.shape.ndim; });
-  property(tensor, "size", [](const Tensor& t) { return dim_object(t.shape.size(), t.graph.get()); });
-  property(tensor, "nbytes",
-                   [](const Tensor& t) {
-                     return dim_object(dim_mul(t.shape.size(), dtype_size(t.dtype)), t.graph.get());
-                   });
-  property(tensor, "device",
-                   [](const Tensor& t) {
-                     if (!t.symbolic()) return t.device().name();
-                     const Graph& g = *t.graph.get();
-                     return g.nodes[static_cast<size_t>(g.values[static_cast<size_t>(t.value)].node)].device;
-                   });
+  property(tensor, "size",
+           [](const Tensor& t) { return dim_object(t.shape.size(), t.graph.get()); });
+  property(tensor, "nbytes", [](const Tensor& t) {
+    return dim_object(dim_mul(t.shape.size(), dtype_size(t.dtype)), t.graph.get());
+  });
+  property(tensor, "device", [](const Tensor& t) {
+    if (!t.symbolic()) return t.device().name();
+    const Graph& g = *t.graph.get();
+    return g.nodes[static_cast<size_t>(g.values[static_cast<size_t>(t.value)].node)].device;
+  });
   property(tensor, "is_symbolic", [](const Tensor& t) { return t.symbolic(); });
-  property(tensor, "graph",
-                   [](const Tensor& t) -> nb::object {
-                     return t.symbolic() ? nb::cast(Ref<Graph>(t.graph.get())) : nb::none();
-                   });
-  property(tensor, "node",
-                   [](const Tensor& t) -> nb::object {
-                     if (!t.symbolic()) return nb::none();
-                     int32_t node = t.graph.get()->values[static_cast<size_t>(t.value)].node;
-                     return nb::cast(PyNode{t.graph, node});
-                   });
-  property(tensor, "name",
-                   [](const Tensor& t) -> nb::object {
-                     return t.symbolic() ? nb::cast(t.graph.get()->value_name(t.value)) : nb::none();
-                   });
+  property(tensor, "graph", [](const Tensor& t) -> nb::object {
+    return t.symbolic() ? nb::cast(Ref<Graph>(t.graph.get())) : nb::none();
+  });
+  property(tensor, "node", [](const Tensor& t) -> nb::object {
+    if (!t.symbolic()) return nb::none();
+    int32_t node = t.graph.get()->values[static_cast<size_t>(t.value)].node;
+    return nb::cast(PyNode{t.graph, node});
+  });
+  property(tensor, "name", [](const Tensor& t) -> nb::object {
+    return t.symbolic() ? nb::cast(t.graph.get()->value_name(t.value)) : nb::none();
+  });
   property(tensor, "value_index", [](const Tensor& t) { return t.value; });
   property(tensor, "weak", [](const Tensor& t) { return t.weak; });
   property(tensor, "_id", [](const Tensor& t) { return t.id; });
   method(tensor, "_replace", [](Tensor& t, const Tensor& other) { t = other; });
-  method(tensor, "_strong",
-           [](const Tensor& t) {
-             Tensor s = t;
-             s.weak = false;
-             return nb::steal(new_tensor(std::move(s)));
-           });
-  method(tensor, "_data_pointer", [](const Tensor& t) { return reinterpret_cast<uintptr_t>(t.data()); });
+  method(tensor, "_strong", [](const Tensor& t) {
+    Tensor s = t;
+    s.weak = false;
+    return nb::steal(new_tensor(std::move(s)));
+  });
+  method(tensor, "_data_pointer",
+         [](const Tensor& t) { return reinterpret_cast<uintptr_t>(t.data()); });
 }
 
 }  // namespace penstock::python

@@ -21,8 +21,10 @@ TreeSpec flatten(nb::handle tree, std::vector<nb::object>* leaves);
 template <typename Next>
 nb::object unflatten(const TreeSpec& spec, Next& next) {
   switch (spec.kind) {
-    case TreeSpec::kLeaf: return next();
-    case TreeSpec::kConstant: return spec.data;
+    case TreeSpec::kLeaf:
+      return next();
+    case TreeSpec::kConstant:
+      return spec.data;
     case TreeSpec::kDict: {
       nb::dict out;
       size_t i = 0;

@@ -11,18 +11,25 @@ nb::object* g_dtypes[kNumDTypes];
 bool dtype_from_text(const std::string& text, DType* out) {
   if (dtype_from_name(text, out) || dtype_from_code(text, out)) return true;
   if (text == "bool_") return *out = DType::kBool, true;
-  if (text == "str" || text.rfind("str", 0) == 0 || text.rfind("bytes", 0) == 0) return *out = DType::kString, true;
+  if (text == "str" || text.rfind("str", 0) == 0 || text.rfind("bytes", 0) == 0)
+    return *out = DType::kString, true;
   return false;
 }
 
 const char* kind_name(DType t) {
   switch (dtype_kind(t)) {
-    case DTypeKind::kBool: return "bool";
-    case DTypeKind::kUnsigned: return "unsigned";
-    case DTypeKind::kSigned: return "signed";
-    case DTypeKind::kFloat: return "float";
-    case DTypeKind::kComplex: return "complex";
-    case DTypeKind::kString: return "string";
+    case DTypeKind::kBool:
+      return "bool";
+    case DTypeKind::kUnsigned:
+      return "unsigned";
+    case DTypeKind::kSigned:
+      return "signed";
+    case DTypeKind::kFloat:
+      return "float";
+    case DTypeKind::kComplex:
+      return "complex";
+    case DTypeKind::kString:
+      return "string";
   }
   return "";
 }
@@ -61,7 +68,8 @@ int64_t specialise(const PyDim& d) {
   int64_t value = dim_eval(d.dim, graph.hints);
   if (value == kUnknown)
     fail(ErrorKind::kGraph, "dimension ", dim_text(d.dim, graph.symbol_names),
-         " is not known while the graph is built; use it as a dimension (x.shape[0]), not as a number");
+         " is not known while the graph is built; use it as a dimension (x.shape[0]), not as a "
+         "number");
   graph.current_source = source_line();
   graph.equal(d.dim, value);  // a guard: another size traces anew
   return value;
@@ -70,8 +78,12 @@ int64_t specialise(const PyDim& d) {
 void bind_dim(nb::module_& m) {
   nb::class_<PyDim> dim(m, "Dim");
   auto op = [&](const char* name, const char* reflected, Dim (*fn)(Dim, Dim)) {
-    dim.def(name, [fn](const PyDim& a, nb::handle b) { return arithmetic(a, b, fn, false); }, nb::is_operator());
-    dim.def(reflected, [fn](const PyDim& a, nb::handle b) { return arithmetic(a, b, fn, true); }, nb::is_operator());
+    dim.def(
+        name, [fn](const PyDim& a, nb::handle b) { return arithmetic(a, b, fn, false); },
+        nb::is_operator());
+    dim.def(
+        reflected, [fn](const PyDim& a, nb::handle b) { return arithmetic(a, b, fn, true); },
+        nb::is_operator());
   };
   op("__add__", "__radd__", dim_add);
   op("__sub__", "__rsub__", dim_sub);
@@ -125,7 +137,9 @@ double to_float(nb::handle o) {
   return value;
 }
 
-bool is_sequence(nb::handle o) { return nb::isinstance<nb::list>(o) || nb::isinstance<nb::tuple>(o); }
+bool is_sequence(nb::handle o) {
+  return nb::isinstance<nb::list>(o) || nb::isinstance<nb::tuple>(o);
+}
 
 std::vector<int64_t> to_ints(nb::handle o) {
   if (!is_sequence(o) && PyIndex_Check(o.ptr())) return {to_int(o)};
@@ -133,7 +147,8 @@ std::vector<int64_t> to_ints(nb::handle o) {
 }
 
 std::vector<int64_t> to_dims(nb::handle o) {
-  if (!is_sequence(o) && (PyIndex_Check(o.ptr()) || nb::isinstance<PyDim>(o))) return {dim_from_object(o)};
+  if (!is_sequence(o) && (PyIndex_Check(o.ptr()) || nb::isinstance<PyDim>(o)))
+    return {dim_from_object(o)};
   return list_of<Dim>(o, dim_from_object);
 }
 
@@ -144,21 +159,31 @@ AttrValue convert(const AttrSpec& spec, nb::handle o) {
       if (truth < 0) throw nb::python_error();
       return truth == 1;
     }
-    case AttrKind::kInt: return to_int(o);
-    case AttrKind::kFloat: return to_float(o);
-    case AttrKind::kStr: return nb::cast<std::string>(o);
-    case AttrKind::kDType: return dtype_from_object(o);
-    case AttrKind::kInts: return to_ints(o);
-    case AttrKind::kShape: return to_dims(o);
-    case AttrKind::kFloats: return list_of<double>(o, to_float);
-    case AttrKind::kTensor: return std::make_shared<const Tensor>(to_tensor(o.ptr()));
-    case AttrKind::kGraph: return Ref<RefCounted>(nb::cast<Ref<Graph>>(o).get());
+    case AttrKind::kInt:
+      return to_int(o);
+    case AttrKind::kFloat:
+      return to_float(o);
+    case AttrKind::kStr:
+      return nb::cast<std::string>(o);
+    case AttrKind::kDType:
+      return dtype_from_object(o);
+    case AttrKind::kInts:
+      return to_ints(o);
+    case AttrKind::kShape:
+      return to_dims(o);
+    case AttrKind::kFloats:
+      return list_of<double>(o, to_float);
+    case AttrKind::kTensor:
+      return std::make_shared<const Tensor>(to_tensor(o.ptr()));
+    case AttrKind::kGraph:
+      return Ref<RefCounted>(nb::cast<Ref<Graph>>(o).get());
     case AttrKind::kVariable: {
       // penstock.Variable holds the native one as `_handle`.
       nb::object handle = nb::hasattr(o, "_handle") ? nb::object(o.attr("_handle")) : nb::borrow(o);
       return Ref<RefCounted>(nb::cast<Ref<Variable>>(handle).get());
     }
-    case AttrKind::kObject: return Ref<RefCounted>(new PyHolder(nb::borrow(o)));
+    case AttrKind::kObject:
+      return Ref<RefCounted>(new PyHolder(nb::borrow(o)));
   }
   return std::monostate{};
 }
@@ -175,7 +200,8 @@ DType dtype_from_object(nb::handle o) {
   if (p == reinterpret_cast<PyObject*>(&PyLong_Type)) return kDefaultInt;
   if (p == reinterpret_cast<PyObject*>(&PyBool_Type)) return DType::kBool;
   if (p == reinterpret_cast<PyObject*>(&PyComplex_Type)) return DType::kC64;
-  if (p == reinterpret_cast<PyObject*>(&PyUnicode_Type) || p == reinterpret_cast<PyObject*>(&PyBytes_Type))
+  if (p == reinterpret_cast<PyObject*>(&PyUnicode_Type) ||
+      p == reinterpret_cast<PyObject*>(&PyBytes_Type))
     return DType::kString;
   std::string text;
   DType out;
@@ -189,7 +215,8 @@ DType dtype_from_object(nb::handle o) {
     text = nb::cast<std::string>(nb::repr(o));
   }
   if (dtype_from_text(text, &out)) return out;
-  fail(ErrorKind::kDType, "'", text, "' is not a dtype; use penstock.float32, int64, bool, ... or their names");
+  fail(ErrorKind::kDType, "'", text,
+       "' is not a dtype; use penstock.float32, int64, bool, ... or their names");
 }
 
 nb::object dim_object(Dim d, Graph* graph) {
@@ -205,7 +232,8 @@ Dim dim_from_object(nb::handle o) {
     if (is_symbolic(value)) fail(ErrorKind::kValue, "a dimension of ", value, " is out of range");
     return value;
   }
-  fail(ErrorKind::kType, "a dimension must be an integer, got ", nb::cast<std::string>(nb::repr(o)));
+  fail(ErrorKind::kType, "a dimension must be an integer, got ",
+       nb::cast<std::string>(nb::repr(o)));
 }
 
 nb::tuple shape_object(const Shape& shape, Graph* graph) {
@@ -239,7 +267,8 @@ Shape shape_from_object(nb::handle o, Graph* graph) {
 AttrValue attr_from_object(const Op& op, const AttrSpec& spec, nb::handle o) {
   if (o.is_none()) {
     if (spec.optional) return std::monostate{};
-    fail(ErrorKind::kType, "[", op.name(), "] ", spec.name, " is None; it must be ", attr_kind_name(spec.kind));
+    fail(ErrorKind::kType, "[", op.name(), "] ", spec.name, " is None; it must be ",
+         attr_kind_name(spec.kind));
   }
   try {
     return convert(spec, o);
@@ -247,9 +276,11 @@ AttrValue attr_from_object(const Op& op, const AttrSpec& spec, nb::handle o) {
     if (!e.matches(PyExc_TypeError) && !e.matches(PyExc_OverflowError)) throw;
   } catch (const nb::cast_error&) {
   }
-  fail(ErrorKind::kType, "[", op.name(), "] ", spec.name, " is ", nb::cast<std::string>(nb::repr(o)), " (",
-       nb::cast<std::string>(nb::str(nb::handle(reinterpret_cast<PyObject*>(Py_TYPE(o.ptr()))).attr("__name__"))), "); it must be ",
-       attr_kind_name(spec.kind), spec.optional ? " or None" : "");
+  fail(ErrorKind::kType, "[", op.name(), "] ", spec.name, " is ",
+       nb::cast<std::string>(nb::repr(o)), " (",
+       nb::cast<std::string>(
+           nb::str(nb::handle(reinterpret_cast<PyObject*>(Py_TYPE(o.ptr()))).attr("__name__"))),
+       "); it must be ", attr_kind_name(spec.kind), spec.optional ? " or None" : "");
 }
 
 nb::object attr_to_object(const AttrValue& value, Graph* graph) {
@@ -264,7 +295,8 @@ nb::object attr_to_object(const AttrValue& value, Graph* graph) {
     for (int64_t v : *ints) out.append(dim_object(v, graph));
     return nb::tuple(out);
   }
-  if (const auto* floats = std::get_if<std::vector<double>>(&value)) return nb::tuple(nb::cast(*floats));
+  if (const auto* floats = std::get_if<std::vector<double>>(&value))
+    return nb::tuple(nb::cast(*floats));
   if (const auto* tensor = std::get_if<std::shared_ptr<const Tensor>>(&value))
     return nb::steal(new_tensor(Tensor(**tensor)));
   RefCounted* object = std::get<Ref<RefCounted>>(value).get();
@@ -294,11 +326,14 @@ void bind_types(nb::module_& m) {
       .def_prop_ro("code", [](const PyDType& d) { return dtype_code(d.dtype); })
       .def_prop_ro("kind", [](const PyDType& d) { return kind_name(d.dtype); })
       .def_prop_ro("itemsize", [](const PyDType& d) { return dtype_size(d.dtype); })
-      .def("__repr__", [](const PyDType& d) { return std::string("penstock.") + dtype_name(d.dtype); })
+      .def("__repr__",
+           [](const PyDType& d) { return std::string("penstock.") + dtype_name(d.dtype); })
       .def("__str__", [](const PyDType& d) { return dtype_name(d.dtype); })
       .def("__hash__", [](const PyDType& d) { return static_cast<int>(d.dtype) + 1; })
       .def("__reduce__",
-           [m](const PyDType& d) { return nb::make_tuple(m.attr("dtype"), nb::make_tuple(dtype_name(d.dtype))); })
+           [m](const PyDType& d) {
+             return nb::make_tuple(m.attr("dtype"), nb::make_tuple(dtype_name(d.dtype)));
+           })
       .def("__eq__", [](const PyDType& d, nb::handle other) -> nb::object {
         PyDType* same;
         if (nb::try_cast<PyDType*>(other, same)) return nb::bool_(same->dtype == d.dtype);
@@ -309,10 +344,12 @@ void bind_types(nb::module_& m) {
           return nb::borrow(Py_NotImplemented);
         }
       });
-  for (int i = 0; i < kNumDTypes; ++i) g_dtypes[i] = new nb::object(nb::cast(PyDType{static_cast<DType>(i)}));
+  for (int i = 0; i < kNumDTypes; ++i)
+    g_dtypes[i] = new nb::object(nb::cast(PyDType{static_cast<DType>(i)}));
   m.def("dtype", [](nb::handle o) { return dtype_object(dtype_from_object(o)); });
   m.def("promote", [](nb::handle a, nb::handle b) {
-    return dtype_object(promote(dtype_from_object(a), false, dtype_from_object(b), false, "result_type"));
+    return dtype_object(
+        promote(dtype_from_object(a), false, dtype_from_object(b), false, "result_type"));
   });
   bind_dim(m);
 }

@@ -1,11 +1,10 @@
-#include "penstock/penstock.h"
-
 #include <cstring>
 #include <mutex>
 #include <string>
 
 #include "base/error.h"
 #include "graph/graph.h"
+#include "penstock/penstock.h"
 #include "plan/plan.h"
 #include "plugins/library.h"
 #include "threads/pool.h"
@@ -41,21 +40,31 @@ Result guarded(Result failed, Body body) {
 
 penstock::DType dtype_of(penstock_dtype abi) {
   penstock::DType dtype;
-  if (!penstock::dtype_from_abi(abi, &dtype)) penstock::fail(ErrorKind::kDType, "unknown dtype code ", int{abi.code});
+  if (!penstock::dtype_from_abi(abi, &dtype))
+    penstock::fail(ErrorKind::kDType, "unknown dtype code ", int{abi.code});
   return dtype;
 }
 
 AttrValue attr_value(const penstock_attr& a) {
   switch (a.kind) {
-    case PENSTOCK_ATTR_NONE: return std::monostate{};
-    case PENSTOCK_ATTR_BOOL: return a.v.i != 0;
-    case PENSTOCK_ATTR_INT: return a.v.i;
-    case PENSTOCK_ATTR_FLOAT: return a.v.f;
-    case PENSTOCK_ATTR_STR: return std::string(a.v.s, a.count);
-    case PENSTOCK_ATTR_DTYPE: return dtype_of(a.v.dtype);
-    case PENSTOCK_ATTR_INTS: return std::vector<int64_t>(a.v.is, a.v.is + a.count);
-    case PENSTOCK_ATTR_FLOATS: return std::vector<double>(a.v.fs, a.v.fs + a.count);
-    default: penstock::fail(ErrorKind::kType, "attribute '", a.name, "' has an unknown kind");
+    case PENSTOCK_ATTR_NONE:
+      return std::monostate{};
+    case PENSTOCK_ATTR_BOOL:
+      return a.v.i != 0;
+    case PENSTOCK_ATTR_INT:
+      return a.v.i;
+    case PENSTOCK_ATTR_FLOAT:
+      return a.v.f;
+    case PENSTOCK_ATTR_STR:
+      return std::string(a.v.s, a.count);
+    case PENSTOCK_ATTR_DTYPE:
+      return dtype_of(a.v.dtype);
+    case PENSTOCK_ATTR_INTS:
+      return std::vector<int64_t>(a.v.is, a.v.is + a.count);
+    case PENSTOCK_ATTR_FLOATS:
+      return std::vector<double>(a.v.fs, a.v.fs + a.count);
+    default:
+      penstock::fail(ErrorKind::kType, "attribute '", a.name, "' has an unknown kind");
   }
 }
 
@@ -64,13 +73,15 @@ penstock::AttrList attr_list(const penstock::Op& op, int32_t n, const penstock_a
   std::vector<bool> given(list.size(), false);
   for (int32_t i = 0; i < n; ++i) {
     int at = op.attr_index(attrs[i].name);
-    if (at < 0) penstock::fail(ErrorKind::kType, "[", op.name(), "] has no attribute '", attrs[i].name, "'");
+    if (at < 0)
+      penstock::fail(ErrorKind::kType, "[", op.name(), "] has no attribute '", attrs[i].name, "'");
     list[static_cast<size_t>(at)] = attr_value(attrs[i]);
     given[static_cast<size_t>(at)] = true;
   }
   for (size_t i = 0; i < list.size(); ++i)
     if (op.schema.attrs[i].required && !given[i])
-      penstock::fail(ErrorKind::kType, "[", op.name(), "] misses the attribute '", op.schema.attrs[i].name, "'");
+      penstock::fail(ErrorKind::kType, "[", op.name(), "] misses the attribute '",
+                     op.schema.attrs[i].name, "'");
   return list;
 }
 
@@ -104,7 +115,8 @@ int penstock_set_num_threads(int n) {
   });
 }
 
-penstock_tensor_t penstock_tensor_new(penstock_dtype dtype, int32_t ndim, const int64_t* shape, const void* data) {
+penstock_tensor_t penstock_tensor_new(penstock_dtype dtype, int32_t ndim, const int64_t* shape,
+                                      const void* data) {
   return guarded(penstock_tensor_t{}, [&] {
     auto t = penstock::Tensor::empty(dtype_of(dtype), penstock::Shape::from({shape, shape + ndim}));
     if (data) std::memcpy(t.data(), data, static_cast<size_t>(t.bytes()));
@@ -115,7 +127,9 @@ penstock_tensor_t penstock_tensor_new(penstock_dtype dtype, int32_t ndim, const 
 void penstock_tensor_free(penstock_tensor_t t) { delete t; }
 int32_t penstock_tensor_ndim(penstock_tensor_t t) { return t->tensor.shape.ndim; }
 const int64_t* penstock_tensor_shape(penstock_tensor_t t) { return t->tensor.shape.dims; }
-penstock_dtype penstock_tensor_dtype(penstock_tensor_t t) { return penstock::dtype_to_abi(t->tensor.dtype); }
+penstock_dtype penstock_tensor_dtype(penstock_tensor_t t) {
+  return penstock::dtype_to_abi(t->tensor.dtype);
+}
 int64_t penstock_tensor_size(penstock_tensor_t t) { return t->tensor.shape.size(); }
 const void* penstock_tensor_data(penstock_tensor_t t) { return t->tensor.data(); }
 
@@ -129,8 +143,8 @@ penstock_graph_t penstock_graph_new(const char* name) {
 
 void penstock_graph_free(penstock_graph_t g) { delete g; }
 
-penstock_value penstock_graph_input(penstock_graph_t g, const char* name, penstock_dtype dtype, int32_t ndim,
-                                    const int64_t* shape) {
+penstock_value penstock_graph_input(penstock_graph_t g, const char* name, penstock_dtype dtype,
+                                    int32_t ndim, const int64_t* shape) {
   return guarded(penstock_value{-1}, [&] {
     penstock::Shape s;
     for (int32_t i = 0; i < ndim; ++i)
@@ -145,16 +159,20 @@ penstock_value penstock_graph_constant(penstock_graph_t g, penstock_tensor_t t) 
   return guarded(penstock_value{-1}, [&] { return g->graph->constant(t->tensor); });
 }
 
-int penstock_graph_add(penstock_graph_t g, const char* name, int32_t num_inputs, const penstock_value* inputs,
-                       int32_t num_attrs, const penstock_attr* attrs, int32_t max_outputs, penstock_value* outputs) {
+int penstock_graph_add(penstock_graph_t g, const char* name, int32_t num_inputs,
+                       const penstock_value* inputs, int32_t num_attrs, const penstock_attr* attrs,
+                       int32_t max_outputs, penstock_value* outputs) {
   return guarded(-1, [&] {
     penstock::Op& op = penstock::get_op(name);
     if (op.variadic() ? num_inputs < op.num_inputs() : num_inputs != op.num_inputs())
-      penstock::fail(ErrorKind::kType, "[", name, "] takes ", op.num_inputs(), " inputs and got ", num_inputs);
+      penstock::fail(ErrorKind::kType, "[", name, "] takes ", op.num_inputs(), " inputs and got ",
+                     num_inputs);
     check_values(*g->graph, inputs, num_inputs);
-    int32_t node = g->graph->add(op, {inputs, inputs + num_inputs}, attr_list(op, num_attrs, attrs), {});
+    int32_t node =
+        g->graph->add(op, {inputs, inputs + num_inputs}, attr_list(op, num_attrs, attrs), {});
     const auto& made = g->graph->nodes[static_cast<size_t>(node)].outputs;
-    for (size_t i = 0; i < made.size() && static_cast<int32_t>(i) < max_outputs; ++i) outputs[i] = made[i];
+    for (size_t i = 0; i < made.size() && static_cast<int32_t>(i) < max_outputs; ++i)
+      outputs[i] = made[i];
     return static_cast<int>(made.size());
   });
 }
@@ -183,8 +201,8 @@ penstock_plan_t penstock_plan_new(penstock_graph_t g) {
 void penstock_plan_free(penstock_plan_t p) { delete p; }
 int32_t penstock_plan_num_outputs(penstock_plan_t p) { return p->plan->num_outputs(); }
 
-int penstock_plan_run(penstock_plan_t p, int32_t num_inputs, const penstock_tensor_t* inputs, penstock_tensor_t* outputs,
-                      const penstock_run_options* options) {
+int penstock_plan_run(penstock_plan_t p, int32_t num_inputs, const penstock_tensor_t* inputs,
+                      penstock_tensor_t* outputs, const penstock_run_options* options) {
   return guarded(1, [&] {
     std::vector<penstock::Tensor> in, out(static_cast<size_t>(p->plan->num_outputs()));
     for (int32_t i = 0; i < num_inputs; ++i) in.push_back(inputs[i]->tensor);

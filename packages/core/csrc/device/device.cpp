@@ -59,8 +59,8 @@ std::vector<const Device*> all_devices() {
 
 void register_device(const penstock_device_def& def) {
   if (def.head.abi_major != PENSTOCK_ABI_MAJOR)
-    fail(ErrorKind::kPlugin, "device '", def.type, "' was built for kernel ABI ", def.head.abi_major,
-         "; this is ABI ", PENSTOCK_ABI_MAJOR, ": rebuild the plugin");
+    fail(ErrorKind::kPlugin, "device '", def.type, "' was built for kernel ABI ",
+         def.head.abi_major, "; this is ABI ", PENSTOCK_ABI_MAJOR, ": rebuild the plugin");
   if (!def.allocate || !def.free || !def.copy_in || !def.copy_out || !def.synchronize)
     fail(ErrorKind::kPlugin, "device '", def.type,
          "' must define allocate, free, copy_in, copy_out and synchronize");
@@ -68,12 +68,14 @@ void register_device(const penstock_device_def& def) {
   std::lock_guard lock(r.mutex);
   for (const Device& device : r.devices)
     if (device.type == def.type)
-      fail(ErrorKind::kPlugin, "there is a device type '", def.type, "' already; give yours another name");
+      fail(ErrorKind::kPlugin, "there is a device type '", def.type,
+           "' already; give yours another name");
   penstock_device_def& copy = r.definitions.emplace_back();
   std::memcpy(&copy, &def, std::min<size_t>(def.head.struct_size, sizeof(copy)));
   copy.type = r.names.emplace_back(def.type).c_str();
   for (int i = 0; i < def.count; ++i)
-    r.devices.push_back({static_cast<int>(r.devices.size()), def.type, i, {def.dlpack_type, i}, &copy});
+    r.devices.push_back(
+        {static_cast<int>(r.devices.size()), def.type, i, {def.dlpack_type, i}, &copy});
 }
 
 }  // namespace penstock

@@ -46,10 +46,11 @@ int host_resize_output(penstock_call* call, int32_t i, int32_t ndim, const int64
   return PENSTOCK_OK;
 }
 
-int host_parallel_for(penstock_call* call, int64_t n, int64_t grain, void (*fn)(void*, int64_t, int64_t),
-                      void* context) {
+int host_parallel_for(penstock_call* call, int64_t n, int64_t grain,
+                      void (*fn)(void*, int64_t, int64_t), void* context) {
   auto stop = [](void* c) { return should_stop(*static_cast<CallContext*>(c)); };
-  return parallel_for(n, grain, fn, context, stop, &context_of(call)) ? PENSTOCK_OK : PENSTOCK_CANCELLED;
+  return parallel_for(n, grain, fn, context, stop, &context_of(call)) ? PENSTOCK_OK
+                                                                      : PENSTOCK_CANCELLED;
 }
 
 int host_cancelled(penstock_call* call) {
@@ -68,7 +69,8 @@ void host_done(penstock_call* call, int status) {
   pending.finished.notify_all();
 }
 
-int host_set_string(penstock_call* call, int32_t output, int64_t i, const char* data, uint64_t size) {
+int host_set_string(penstock_call* call, int32_t output, int64_t i, const char* data,
+                    uint64_t size) {
   CallContext& context = context_of(call);
   if (!context.outputs || output < 0 || output >= call->num_outputs || i < 0 ||
       i >= context.outputs[output].shape.size() || context.outputs[output].dtype != DType::kString)
@@ -77,7 +79,9 @@ int host_set_string(penstock_call* call, int32_t output, int64_t i, const char* 
   return PENSTOCK_OK;
 }
 
-void host_log(int level, const char* message) { std::fprintf(stderr, "penstock[%d]: %s\n", level, message); }
+void host_log(int level, const char* message) {
+  std::fprintf(stderr, "penstock[%d]: %s\n", level, message);
+}
 
 int wait_for_done(CallContext& context) {
   // The kernel owns the frame until it calls done; a stop request reaches it through host->cancelled.
@@ -104,8 +108,14 @@ void set_interrupt_check(InterruptCheck check) { g_interrupt = check; }
 const penstock_host& host_table() {
   static const penstock_host table = {
       {sizeof(penstock_host), PENSTOCK_ABI_MAJOR, PENSTOCK_ABI_MINOR, nullptr},
-      host_fail, host_scratch, host_resize_output, host_parallel_for,
-      host_cancelled, host_done, host_set_string, host_log};
+      host_fail,
+      host_scratch,
+      host_resize_output,
+      host_parallel_for,
+      host_cancelled,
+      host_done,
+      host_set_string,
+      host_log};
   return table;
 }
 
@@ -131,7 +141,8 @@ void TensorView::set(DType dtype, const Shape& s, const Device& device, void* da
   }
 }
 
-void TensorView::set_broadcast(DType dtype, const Shape& s, const Shape& target, const Device& device, void* data) {
+void TensorView::set_broadcast(DType dtype, const Shape& s, const Shape& target,
+                               const Device& device, void* data) {
   abi = {data, device.abi, target.ndim, dtype_to_abi(dtype), shape, strides, 0};
   int64_t stride = 1;
   for (int d = target.ndim - 1, own = s.ndim - 1; d >= 0; --d, --own) {
@@ -185,7 +196,8 @@ void fill_attrs(const OpSchema& schema, const AttrList& values, std::vector<pens
 
 bool should_stop(CallContext& context) {
   if (context.options) {
-    if (context.options->cancel && context.options->cancel->load(std::memory_order_relaxed)) return true;
+    if (context.options->cancel && context.options->cancel->load(std::memory_order_relaxed))
+      return true;
     if (context.options->deadline != std::chrono::steady_clock::time_point::max() &&
         std::chrono::steady_clock::now() > context.options->deadline)
       return true;
@@ -203,16 +215,19 @@ void run_kernel(penstock_call& call, CallContext& context) {
     return;
   }
   if (status == PENSTOCK_PENDING)
-    status = context.pending ? wait_for_done(context)
-                             : host_fail(&call, "it returned PENDING without PENSTOCK_CAP_ASYNC in its row");
+    status = context.pending
+                 ? wait_for_done(context)
+                 : host_fail(&call, "it returned PENDING without PENSTOCK_CAP_ASYNC in its row");
   context.scratch.clear();
   if (status == PENSTOCK_OK) return;
   std::string prefix = "[" + context.op->name() + "] ";
-  if (status == PENSTOCK_CANCELLED) throw Error(ErrorKind::kCancelled, prefix + "the run was cancelled");
+  if (status == PENSTOCK_CANCELLED)
+    throw Error(ErrorKind::kCancelled, prefix + "the run was cancelled");
   if (status == PENSTOCK_NO_MEMORY)
     throw Error(ErrorKind::kMemory, prefix + "out of memory inside the kernel" +
                                         (context.error.empty() ? "" : ": " + context.error));
-  throw Error(ErrorKind::kValue, prefix + (context.error.empty() ? "the kernel failed" : context.error));
+  throw Error(ErrorKind::kValue,
+              prefix + (context.error.empty() ? "the kernel failed" : context.error));
 }
 
 void set_seed(uint64_t seed) { set_random_state(seed, 0); }

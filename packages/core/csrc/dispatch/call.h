@@ -51,7 +51,7 @@ struct PENSTOCK_API CallContext {
   bool may_interrupt = true;  // false while a variable's lock is held
   std::string error;
   Scratch scratch;
-  Tensor* outputs = nullptr;  // so that resize_output can replace them
+  Tensor* outputs = nullptr;         // so that resize_output can replace them
   std::unique_ptr<Pending> pending;  // of kernels that may answer later
 };
 
@@ -69,11 +69,13 @@ struct PENSTOCK_API TensorView {
   // Dense strides for the shape.
   void set(DType dtype, const Shape& s, const Device& device, void* data);
   // A view of `s` broadcast to `target`, with stride 0 where it repeats.
-  void set_broadcast(DType dtype, const Shape& s, const Shape& target, const Device& device, void* data);
+  void set_broadcast(DType dtype, const Shape& s, const Shape& target, const Device& device,
+                     void* data);
 };
 
 // Attributes in the ABI's form; they point into `values`, which must stay.
-PENSTOCK_API void fill_attrs(const OpSchema& schema, const AttrList& values, std::vector<penstock_attr>* out);
+PENSTOCK_API void fill_attrs(const OpSchema& schema, const AttrList& values,
+                             std::vector<penstock_attr>* out);
 
 // Runs the kernel and waits if it is pending. Throws with the op's name in front on any failure.
 PENSTOCK_API void run_kernel(penstock_call& call, CallContext& context);
@@ -86,6 +88,7 @@ PENSTOCK_API void set_seed(uint64_t seed);
 PENSTOCK_API void random_state(uint64_t* key, uint64_t* counter);
 PENSTOCK_API void set_random_state(uint64_t key, uint64_t counter);
 // Fills the frame's key and counter for a random op, taking blocks from the generator unless `seed` is given.
-PENSTOCK_API void fill_random(penstock_call& call, const Op& op, const AttrList& attrs, const Tensor& output);
+PENSTOCK_API void fill_random(penstock_call& call, const Op& op, const AttrList& attrs,
+                              const Tensor& output);
 
 }  // namespace penstock

@@ -18,7 +18,9 @@ std::atomic<WarnHook> g_warn{nullptr};
 Fallback initial_fallback() {
   const char* text = std::getenv("PENSTOCK_FALLBACK");
   std::string policy = text ? text : "warn";
-  return policy == "error" ? Fallback::kError : policy == "silent" ? Fallback::kSilent : Fallback::kWarn;
+  return policy == "error"    ? Fallback::kError
+         : policy == "silent" ? Fallback::kSilent
+                              : Fallback::kWarn;
 }
 std::atomic<Fallback> g_fallback{initial_fallback()};
 std::atomic<bool> g_debug_nans{false};
@@ -38,13 +40,15 @@ Graph* graph_for(const Tensor* inputs, int n) {
     if (!graph) graph = inputs[i].graph.get();
     if (inputs[i].graph.get() != graph)
       fail(ErrorKind::kGraph, "tensor '", inputs[i].graph.get()->value_name(inputs[i].value),
-           "' belongs to another graph than the one being built; a tensor of a traced function or a Graph cannot "
+           "' belongs to another graph than the one being built; a tensor of a traced function or "
+           "a Graph cannot "
            "leave it: return it from the function, or fetch it with Session.run");
   }
   return graph;
 }
 
-int append(Graph& graph, Op& op, const Tensor* inputs, int num_inputs, AttrList& attrs, Tensor* outputs) {
+int append(Graph& graph, Op& op, const Tensor* inputs, int num_inputs, AttrList& attrs,
+           Tensor* outputs) {
   NodeOptions options;
   options.source = source_line();
   options.device = graph_scope().device;
@@ -80,20 +84,23 @@ const Device& choose_device(const Tensor* inputs, int n) {
 
 void warn_fallback(const Op& op, const Device& device) {
   static std::mutex mutex;
-  static std::set<std::pair<std::string, std::string>>* told = new std::set<std::pair<std::string, std::string>>;
+  static std::set<std::pair<std::string, std::string>>* told =
+      new std::set<std::pair<std::string, std::string>>;
   g_fallbacks.fetch_add(1);
   if (g_fallback.load() != Fallback::kWarn) return;
   {
     std::lock_guard lock(mutex);
     if (!told->insert({op.name(), device.type}).second) return;
   }
-  std::string message = "[" + op.name() + "] has no kernel on " + device.name() +
-                        ": it runs on the host, with copies. penstock.explain_placement(fn) shows where; "
-                        "PENSTOCK_FALLBACK=error makes this an error";
+  std::string message =
+      "[" + op.name() + "] has no kernel on " + device.name() +
+      ": it runs on the host, with copies. penstock.explain_placement(fn) shows where; "
+      "PENSTOCK_FALLBACK=error makes this an error";
   if (WarnHook hook = g_warn.load()) hook(message.c_str());
 }
 
-int run_on_host(Op& op, const Device& device, const Tensor* inputs, int n, AttrList& attrs, Tensor* outputs) {
+int run_on_host(Op& op, const Device& device, const Tensor* inputs, int n, AttrList& attrs,
+                Tensor* outputs) {
   if (!op.schema.host_only) warn_fallback(op, device);
   Few<Tensor> host(n);
   for (int i = 0; i < n; ++i) host[i] = copy_to(inputs[i], host_device());
@@ -160,8 +167,8 @@ int run_builtin(Op& op, const Tensor* inputs, int n, AttrList& attrs, Tensor* ou
   return 1;
 }
 
-int run_row(Op& op, const KernelRow& row, const Device& device, const Tensor* inputs, int n, AttrList& attrs,
-            InferContext& ctx, const Aval* avals, Tensor* outputs) {
+int run_row(Op& op, const KernelRow& row, const Device& device, const Tensor* inputs, int n,
+            AttrList& attrs, InferContext& ctx, const Aval* avals, Tensor* outputs) {
   CallContext context;
   context.op = &op;
   context.row = &row;
@@ -178,7 +185,8 @@ int run_row(Op& op, const KernelRow& row, const Device& device, const Tensor* in
   }
   for (int i = 0; i < n; ++i) {
     if (op.schema.broadcasts) {
-      in[i].set_broadcast(inputs[i].dtype, inputs[i].shape, ctx.outputs[0].shape, device, inputs[i].data());
+      in[i].set_broadcast(inputs[i].dtype, inputs[i].shape, ctx.outputs[0].shape, device,
+                          inputs[i].data());
     } else {
       in[i].set(inputs[i].dtype, inputs[i].shape, device, inputs[i].data());
     }
@@ -343,7 +351,8 @@ const Shortcut* find_shortcut(Op& op, const Tensor* const* inputs, int n) {
   if (!s || s->num_inputs != n || s->version != kernel_version()) return nullptr;
   for (int i = 0; i < n; ++i) {
     const Tensor& t = *inputs[i];
-    if (t.dtype != s->inputs[i] || t.weak || !t.storage || !t.device().is_host() || t.shape != inputs[0]->shape)
+    if (t.dtype != s->inputs[i] || t.weak || !t.storage || !t.device().is_host() ||
+        t.shape != inputs[0]->shape)
       return nullptr;
   }
   return s;
@@ -363,10 +372,12 @@ void learn_shortcut(Op& op, const Tensor* const* inputs, int n, const Tensor& ou
   if (!row || row->is_python || row->def.caps != 0) return;
   auto* s = new Shortcut{kernel_version(), n, {}, output.dtype, row};
   std::copy(dtypes, dtypes + n, s->inputs);
-  op.shortcut.store(s, std::memory_order_release);  // the old one may be in use: it stays, a few bytes per op
+  op.shortcut.store(
+      s, std::memory_order_release);  // the old one may be in use: it stays, a few bytes per op
 }
 
-void run_shortcut(const Op& op, const Shortcut& s, const Tensor* const* inputs, int n, Tensor* output) {
+void run_shortcut(const Op& op, const Shortcut& s, const Tensor* const* inputs, int n,
+                  Tensor* output) {
   const Shape& shape = inputs[0]->shape;
   *output = Tensor::empty(s.output, shape);
   CallContext context;
@@ -404,7 +415,8 @@ void run_shortcut(const Op& op, const Shortcut& s, const Tensor* const* inputs, 
 
 void call_simple(Op& op, const Tensor* const* inputs, int n, Tensor* output) {
   if (t_mode == 0 && !debug_nans()) {
-    if (const Shortcut* s = find_shortcut(op, inputs, n)) return run_shortcut(op, *s, inputs, n, output);
+    if (const Shortcut* s = find_shortcut(op, inputs, n))
+      return run_shortcut(op, *s, inputs, n, output);
   }
   Few<Tensor> copies(n);
   for (int i = 0; i < n; ++i) copies[i] = *inputs[i];
@@ -461,23 +473,34 @@ int64_t first_bad_half(const void* data, int64_t n, uint16_t exponent) {
 int64_t first_not_finite(const Tensor& t) {
   int64_t n = t.shape.size();
   switch (t.dtype) {
-    case DType::kF16: return first_bad_half(t.data(), n, 0x7c00);
-    case DType::kBF16: return first_bad_half(t.data(), n, 0x7f80);
-    case DType::kF32: return first_bad<float>(t.data(), n);
-    case DType::kF64: return first_bad<double>(t.data(), n);
-    case DType::kC64: return first_bad<float>(t.data(), 2 * n);
-    case DType::kC128: return first_bad<double>(t.data(), 2 * n);
-    default: return -1;
+    case DType::kF16:
+      return first_bad_half(t.data(), n, 0x7c00);
+    case DType::kBF16:
+      return first_bad_half(t.data(), n, 0x7f80);
+    case DType::kF32:
+      return first_bad<float>(t.data(), n);
+    case DType::kF64:
+      return first_bad<double>(t.data(), n);
+    case DType::kC64:
+      return first_bad<float>(t.data(), 2 * n);
+    case DType::kC128:
+      return first_bad<double>(t.data(), 2 * n);
+    default:
+      return -1;
   }
 }
 
 bool is_nan_at(const Tensor& t, int64_t i) {
   switch (t.dtype) {
-    case DType::kF16: return std::isnan(half_to_float(reinterpret_cast<const uint16_t*>(t.data())[i]));
-    case DType::kBF16: return std::isnan(bfloat_to_float(reinterpret_cast<const uint16_t*>(t.data())[i]));
+    case DType::kF16:
+      return std::isnan(half_to_float(reinterpret_cast<const uint16_t*>(t.data())[i]));
+    case DType::kBF16:
+      return std::isnan(bfloat_to_float(reinterpret_cast<const uint16_t*>(t.data())[i]));
     case DType::kF32:
-    case DType::kC64: return std::isnan(reinterpret_cast<const float*>(t.data())[i]);
-    default: return std::isnan(reinterpret_cast<const double*>(t.data())[i]);
+    case DType::kC64:
+      return std::isnan(reinterpret_cast<const float*>(t.data())[i]);
+    default:
+      return std::isnan(reinterpret_cast<const double*>(t.data())[i]);
   }
 }
 
@@ -488,12 +511,14 @@ void check_finite(const Op& op, const Tensor& output, const std::string& source)
   int64_t at = first_not_finite(output);
   if (at < 0) return;
   bool nan = is_nan_at(output, at);
-  fail(ErrorKind::kNumeric, "[", op.name(), "] produced ", nan ? "NaN" : "infinity", " at flat index ",
-       is_complex(output.dtype) ? at / 2 : at, " of its output of shape ", output.shape.text(),
-       source.empty() ? "" : ", called at " + source, "; debug_nans is on: look at this op's inputs");
+  fail(ErrorKind::kNumeric, "[", op.name(), "] produced ", nan ? "NaN" : "infinity",
+       " at flat index ", is_complex(output.dtype) ? at / 2 : at, " of its output of shape ",
+       output.shape.text(), source.empty() ? "" : ", called at " + source,
+       "; debug_nans is on: look at this op's inputs");
 }
 
-int64_t estimated_cost(const Op& op, const Aval* inputs, int n, const Aval* outputs, int num_outputs) {
+int64_t estimated_cost(const Op& op, const Aval* inputs, int n, const Aval* outputs,
+                       int num_outputs) {
   int64_t bytes = 0, out_size = 0;
   for (int i = 0; i < n; ++i) bytes += inputs[i].shape.size() * dtype_size(inputs[i].dtype);
   for (int i = 0; i < num_outputs; ++i) {
@@ -501,8 +526,10 @@ int64_t estimated_cost(const Op& op, const Aval* inputs, int n, const Aval* outp
     bytes += outputs[i].shape.size() * dtype_size(outputs[i].dtype);
   }
   if (n >= 2 && (op.name() == "matmul" || op.name().rfind("conv", 0) == 0)) {
-    int64_t smallest = std::max<int64_t>(1, std::min(inputs[0].shape.size(), inputs[1].shape.size()));
-    bytes += static_cast<int64_t>(std::sqrt(static_cast<double>(smallest)) * static_cast<double>(out_size) / 4);
+    int64_t smallest =
+        std::max<int64_t>(1, std::min(inputs[0].shape.size(), inputs[1].shape.size()));
+    bytes += static_cast<int64_t>(std::sqrt(static_cast<double>(smallest)) *
+                                  static_cast<double>(out_size) / 4);
   }
   return bytes;
 }

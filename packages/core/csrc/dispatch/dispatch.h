@@ -11,14 +11,16 @@ namespace penstock {
 
 // Calls the op: appends to the current graph, or to the graph of a symbolic input; else runs it. Writes at most
 // kMaxOutputs outputs and returns how many. `source` is only looked at when a graph is built.
-PENSTOCK_API int call_op(Op& op, const Tensor* inputs, int num_inputs, AttrList& attrs, Tensor* outputs);
+PENSTOCK_API int call_op(Op& op, const Tensor* inputs, int num_inputs, AttrList& attrs,
+                         Tensor* outputs);
 
 // call_op for one output, no attributes given and at most kMaxShortcut inputs: the quick way of arithmetic.
 constexpr int kMaxShortcut = 3;
 PENSTOCK_API void call_simple(Op& op, const Tensor* const* inputs, int num_inputs, Tensor* output);
 
 // Runs the op now, without looking at graphs or tapes.
-PENSTOCK_API int execute_op(Op& op, const Tensor* inputs, int num_inputs, AttrList& attrs, Tensor* outputs);
+PENSTOCK_API int execute_op(Op& op, const Tensor* inputs, int num_inputs, AttrList& attrs,
+                            Tensor* outputs);
 
 // Where the caller's line comes from while graphs are built: "train.py:12". Set by the binding.
 using SourceHook = std::string (*)();
@@ -27,7 +29,8 @@ PENSTOCK_API std::string source_line();
 
 // Runs an op in terms of others when it has no native kernel but a composition; set by the binding.
 // Returns -1 when the op has none.
-using ComposeHook = int (*)(Op& op, const Tensor* inputs, int num_inputs, const AttrList& attrs, Tensor* outputs);
+using ComposeHook = int (*)(Op& op, const Tensor* inputs, int num_inputs, const AttrList& attrs,
+                            Tensor* outputs);
 PENSTOCK_API void set_compose_hook(ComposeHook hook);
 
 // What happens when a device has no kernel: run on the host with copies, told once per op, silently, or an error.
@@ -49,8 +52,8 @@ PENSTOCK_API bool debug_nans();
 PENSTOCK_API void check_finite(const Op& op, const Tensor& output, const std::string& source);
 
 // A rough cost in bytes moved and half of the arithmetic: decides whether the binding gives up the GIL.
-PENSTOCK_API int64_t estimated_cost(const Op& op, const Aval* inputs, int num_inputs, const Aval* outputs,
-                                    int num_outputs);
+PENSTOCK_API int64_t estimated_cost(const Op& op, const Aval* inputs, int num_inputs,
+                                    const Aval* outputs, int num_outputs);
 // Called around long work: releases and takes the GIL. Set by the binding.
 struct LongWork {
   void* (*begin)();

@@ -21,14 +21,15 @@ void set_active_tapes(std::vector<Ref<Tape>> tapes) {
   set_mode(kModeTape, !t_tapes.empty());
 }
 
-void record(const Op& op, const Tensor* inputs, int num_inputs, const AttrList& attrs, Tensor* outputs,
-            int num_outputs) {
+void record(const Op& op, const Tensor* inputs, int num_inputs, const AttrList& attrs,
+            Tensor* outputs, int num_outputs) {
   for (const Ref<Tape>& tape : active_tapes()) {
     bool needed = false;
     for (int i = 0; i < num_inputs && !needed; ++i) needed = tape->watches(inputs[i]);
     if (!needed) continue;
     for (int i = 0; i < num_outputs; ++i) tape->watch(outputs[i]);
-    tape->entries.push_back({&op, {inputs, inputs + num_inputs}, attrs, {outputs, outputs + num_outputs}});
+    tape->entries.push_back(
+        {&op, {inputs, inputs + num_inputs}, attrs, {outputs, outputs + num_outputs}});
   }
 }
 

@@ -30,8 +30,8 @@ class PENSTOCK_API Tape final : public RefCounted {
 // Tapes of this thread, outermost first; empty almost always.
 PENSTOCK_API const std::vector<Ref<Tape>>& active_tapes();
 PENSTOCK_API void set_active_tapes(std::vector<Ref<Tape>> tapes);
-PENSTOCK_API void record(const Op& op, const Tensor* inputs, int num_inputs, const AttrList& attrs, Tensor* outputs,
-                         int num_outputs);
+PENSTOCK_API void record(const Op& op, const Tensor* inputs, int num_inputs, const AttrList& attrs,
+                         Tensor* outputs, int num_outputs);
 // Called with each variable value that is read, so that tapes can watch it.
 PENSTOCK_API void record_variable_read(const Tensor& value, bool trainable);
 

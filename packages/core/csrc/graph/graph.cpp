@@ -82,8 +82,11 @@ int32_t Graph::constant(const Tensor& t, const NodeOptions& options) {
   node.attrs.push_back(std::make_shared<const Tensor>(t));
   node.name = scoped(options.name.empty() ? "constant" : options.name);
   node.source = options.source;
-  int32_t value = nodes[static_cast<size_t>(add_raw(std::move(node), {{t.dtype, t.weak, t.shape}}))].outputs[0];
-  if (t.id) values[static_cast<size_t>(value)].id = t.id;  // a tape that watches the tensor watches the constant
+  int32_t value =
+      nodes[static_cast<size_t>(add_raw(std::move(node), {{t.dtype, t.weak, t.shape}}))].outputs[0];
+  if (t.id)
+    values[static_cast<size_t>(value)].id =
+        t.id;               // a tape that watches the tensor watches the constant
   constants_[key] = value;  // the attribute keeps the storage alive, so the address stays taken
   return value;
 }
@@ -95,7 +98,8 @@ int32_t Graph::placeholder(DType dtype, const Shape& shape, const NodeOptions& o
   node.name = scoped(options.name.empty() ? "placeholder" : options.name);
   node.device = options.device;
   node.source = options.source;
-  int32_t value = nodes[static_cast<size_t>(add_raw(std::move(node), {{dtype, weak, shape}}))].outputs[0];
+  int32_t value =
+      nodes[static_cast<size_t>(add_raw(std::move(node), {{dtype, weak, shape}}))].outputs[0];
   inputs.push_back(value);
   return value;
 }
@@ -147,7 +151,8 @@ bool Graph::answer(Guard::Kind kind, Dim a, Dim b, bool unknown_result) {
 }
 
 bool Graph::equal(Dim a, Dim b) {
-  if (!is_symbolic(a) || (is_symbolic(b) && b < a)) std::swap(a, b);  // one guard for a == b and b == a
+  if (!is_symbolic(a) || (is_symbolic(b) && b < a))
+    std::swap(a, b);  // one guard for a == b and b == a
   Dim difference = dim_sub(a, b);
   if (!is_symbolic(difference)) return difference == 0;
   return answer(Guard::kEqual, a, b, a != 1 && b != 1);
@@ -178,14 +183,16 @@ GraphScope& graph_scope() {
 void rule_call(InferContext& ctx) {
   auto& body = static_cast<Graph&>(*std::get<Ref<RefCounted>>(ctx.attrs[0]));
   if (ctx.num_inputs() != static_cast<int>(body.inputs.size()))
-    ctx.fail(ErrorKind::kGraph, "the subgraph takes ", body.inputs.size(), " inputs and got ", ctx.num_inputs());
+    ctx.fail(ErrorKind::kGraph, "the subgraph takes ", body.inputs.size(), " inputs and got ",
+             ctx.num_inputs());
   // Each symbol of the subgraph is the caller's dimension at the place where it first appears as an input.
   std::map<int, Dim> symbols;
   for (int i = 0; i < ctx.num_inputs(); ++i) {
-    const Shape& formal = body.values[static_cast<size_t>(body.inputs[static_cast<size_t>(i)])].aval.shape;
+    const Shape& formal =
+        body.values[static_cast<size_t>(body.inputs[static_cast<size_t>(i)])].aval.shape;
     if (formal.ndim != ctx.shape(i).ndim)
-      ctx.fail(ErrorKind::kShape, "input ", i, " has shape ", ctx.shape(i).text(), "; the subgraph expects rank ",
-               formal.ndim);
+      ctx.fail(ErrorKind::kShape, "input ", i, " has shape ", ctx.shape(i).text(),
+               "; the subgraph expects rank ", formal.ndim);
     for (int d = 0; d < formal.ndim; ++d) {
       int symbol;
       if (dim_is_symbol(formal[d], &symbol)) symbols.emplace(symbol, ctx.shape(i)[d]);

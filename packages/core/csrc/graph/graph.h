@@ -63,11 +63,14 @@ class PENSTOCK_API Graph final : public RefCounted, public DimOracle {
   // The value of a constant node holding `t`; the same tensor twice is one node.
   int32_t constant(const Tensor& t, const NodeOptions& options = {});
   // A new input; its dimensions may be symbols of this graph.
-  int32_t placeholder(DType dtype, const Shape& shape, const NodeOptions& options, bool weak = false);
+  int32_t placeholder(DType dtype, const Shape& shape, const NodeOptions& options,
+                      bool weak = false);
   Dim new_symbol(const std::string& name, int64_t hint);
 
   Tensor tensor(int32_t value);
-  uint64_t version() const { return nodes.size() + inputs.size() * 1000003u + outputs.size() * 7919u; }
+  uint64_t version() const {
+    return nodes.size() + inputs.size() * 1000003u + outputs.size() * 7919u;
+  }
   std::string text() const;
   std::string value_name(int32_t value) const;  // "add_1", "split:2"
   // -1 when absent.

@@ -14,7 +14,8 @@ namespace {
 
 std::string type_text(const Aval& aval, const std::vector<std::string>& names) {
   std::string dims;
-  for (int i = 0; i < aval.shape.ndim; ++i) dims += (i ? ", " : "") + dim_text(aval.shape[i], names);
+  for (int i = 0; i < aval.shape.ndim; ++i)
+    dims += (i ? ", " : "") + dim_text(aval.shape[i], names);
   return std::string(dtype_code(aval.dtype)) + "[" + dims + "]";
 }
 
@@ -34,7 +35,8 @@ std::string indent(const std::string& text) {
 
 void print_node(const Graph& g, const Node& node, std::ostream& out) {
   out << "  ";
-  for (size_t i = 0; i < node.outputs.size(); ++i) out << (i ? ", " : "") << typed(g, node.outputs[i]);
+  for (size_t i = 0; i < node.outputs.size(); ++i)
+    out << (i ? ", " : "") << typed(g, node.outputs[i]);
   out << (node.outputs.empty() ? "" : " = ") << node.op->name();
   if (node.op->schema.version != 1) out << "@" << node.op->schema.version;
   out << "(";
@@ -48,7 +50,9 @@ void print_node(const Graph& g, const Node& node, std::ostream& out) {
     if (!spec.required && attr_equal(node.attrs[i], spec.default_value)) continue;
     std::string text;
     const auto* object = std::get_if<Ref<RefCounted>>(&node.attrs[i]);
-    const Graph* sub = object && spec.kind == AttrKind::kGraph ? static_cast<const Graph*>(object->get()) : nullptr;
+    const Graph* sub = object && spec.kind == AttrKind::kGraph
+                           ? static_cast<const Graph*>(object->get())
+                           : nullptr;
     text = sub ? indent(sub->text()) : attr_text(node.attrs[i], g.symbol_names);
     out << (first ? "" : ", ") << spec.name << "=" << text;
     first = false;
@@ -78,7 +82,8 @@ std::string Graph::text() const {
     if (!is_input) print_node(*this, node, out);
   }
   out << "  return ";
-  for (size_t i = 0; i < outputs.size(); ++i) out << (i ? ", " : "") << "%" << value_name(outputs[i]);
+  for (size_t i = 0; i < outputs.size(); ++i)
+    out << (i ? ", " : "") << "%" << value_name(outputs[i]);
   out << "\n}";
   return out.str();
 }

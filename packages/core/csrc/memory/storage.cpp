@@ -1,9 +1,9 @@
 #include "memory/storage.h"
 
 #include <cstring>
-#include <string>
 #include <memory>
 #include <new>
+#include <string>
 
 #include "base/error.h"
 
@@ -50,7 +50,8 @@ Ref<Storage> Storage::allocate_strings(int64_t count) {
 Ref<Storage> Storage::wrap(void* data, int64_t bytes, const Device& device,
                            std::function<void()> on_destroy, bool writable) {
   Ref<Storage> storage(new Storage(data, bytes, device, Owner::kForeign));
-  if (on_destroy) storage->on_destroy_ = std::make_unique<std::function<void()>>(std::move(on_destroy));
+  if (on_destroy)
+    storage->on_destroy_ = std::make_unique<std::function<void()>>(std::move(on_destroy));
   storage->writable_ = writable;
   return storage;
 }
@@ -79,8 +80,8 @@ void Storage::destroy() {
     }
     case Owner::kDevice:
       if (data_)
-        device_->def->free(device_->def->context, device_->index, data_, static_cast<size_t>(bytes_),
-                           nullptr);
+        device_->def->free(device_->def->context, device_->index, data_,
+                           static_cast<size_t>(bytes_), nullptr);
       break;
     case Owner::kForeign:
       if (on_destroy_) (*on_destroy_)();

@@ -76,14 +76,16 @@ std::string element_text(const Tensor& t, int64_t i) {
   one.shape = {};
   one.byte_offset += i * dtype_size(t.dtype);
   if (is_float(t.dtype)) return float_text(one.item_double());
-  return t.dtype == DType::kBool ? (one.item_int() ? "True" : "False") : std::to_string(one.item_int());
+  return t.dtype == DType::kBool ? (one.item_int() ? "True" : "False")
+                                 : std::to_string(one.item_int());
 }
 
 // Few elements as they are, many as a hash of their bytes: enough to see that two constants differ.
 std::string tensor_text(const Tensor& t) {
   constexpr int64_t kShown = 8;
   int64_t n = t.shape.size();
-  if (t.symbolic() || !t.device().is_host()) return std::string(dtype_code(t.dtype)) + t.shape.text();
+  if (t.symbolic() || !t.device().is_host())
+    return std::string(dtype_code(t.dtype)) + t.shape.text();
   if (n <= kShown && !is_complex(t.dtype)) {
     if (t.shape.ndim == 0) return element_text(t, 0);
     std::string out = "[";

@@ -12,13 +12,24 @@
 namespace penstock {
 
 enum class AttrKind : uint8_t {
-  kBool, kInt, kFloat, kStr, kDType, kInts, kShape, kFloats, kTensor, kGraph, kVariable, kObject
+  kBool,
+  kInt,
+  kFloat,
+  kStr,
+  kDType,
+  kInts,
+  kShape,
+  kFloats,
+  kTensor,
+  kGraph,
+  kVariable,
+  kObject
 };
 
 // kShape entries may be symbolic while tracing. Graphs, variables and host objects are reference counted.
-using AttrValue = std::variant<std::monostate, bool, int64_t, double, std::string, DType,
-                               std::vector<int64_t>, std::vector<double>,
-                               std::shared_ptr<const Tensor>, Ref<RefCounted>>;
+using AttrValue =
+    std::variant<std::monostate, bool, int64_t, double, std::string, DType, std::vector<int64_t>,
+                 std::vector<double>, std::shared_ptr<const Tensor>, Ref<RefCounted>>;
 using AttrList = std::vector<AttrValue>;
 
 struct AttrSpec {
@@ -31,7 +42,8 @@ struct AttrSpec {
 };
 
 // "axis", "(0, 2)", "'same'", "f32": the graph's text form.
-PENSTOCK_API std::string attr_text(const AttrValue& value, const std::vector<std::string>& dim_names);
+PENSTOCK_API std::string attr_text(const AttrValue& value,
+                                   const std::vector<std::string>& dim_names);
 PENSTOCK_API const char* attr_kind_name(AttrKind kind);
 PENSTOCK_API bool attr_kind_from_name(const std::string& name, AttrKind* out);
 PENSTOCK_API bool attr_equal(const AttrValue& a, const AttrValue& b);

@@ -52,8 +52,8 @@ class PENSTOCK_API InferContext {
   }
   Aval outputs[kMaxOutputs];
   int num_outputs = 0;
-  bool casts = false;            // any want() that differs
-  std::vector<int16_t> wanted;   // per input: dtype or -1; filled only when `casts`
+  bool casts = false;           // any want() that differs
+  std::vector<int16_t> wanted;  // per input: dtype or -1; filled only when `casts`
 
   // ---- dimensions
   bool equal(Dim a, Dim b) {

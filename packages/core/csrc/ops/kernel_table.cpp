@@ -21,7 +21,8 @@ struct Key {
   bool operator==(const Key& o) const { return std::memcmp(bytes, o.bytes, sizeof(bytes)) == 0; }
 };
 
-bool make_key(const Device& device, const DType* in, int num_in, const DType* out, int num_out, Key* key) {
+bool make_key(const Device& device, const DType* in, int num_in, const DType* out, int num_out,
+              Key* key) {
   if (num_in + num_out > kMaxKey || device.id > 255) return false;
   std::memset(key->bytes, 0xff, sizeof(key->bytes));
   key->bytes[0] = static_cast<uint8_t>(device.id);
@@ -42,7 +43,9 @@ std::vector<std::string> split(const std::string& text, const std::string& separ
   }
 }
 
-bool matches_one(const std::string& code, DType dtype) { return code == "*" || code == dtype_code(dtype); }
+bool matches_one(const std::string& code, DType dtype) {
+  return code == "*" || code == dtype_code(dtype);
+}
 
 bool matches_list(const std::string& list, const DType* dtypes, int n) {
   if (list.empty()) return n == 0;
@@ -54,7 +57,8 @@ bool matches_list(const std::string& list, const DType* dtypes, int n) {
   return n >= static_cast<int>(codes.size());
 }
 
-bool matches(const std::string& alternative, const DType* in, int num_in, const DType* out, int num_out) {
+bool matches(const std::string& alternative, const DType* in, int num_in, const DType* out,
+             int num_out) {
   size_t arrow = alternative.find("->");
   if (arrow != std::string::npos)
     return matches_list(alternative.substr(0, arrow), in, num_in) &&
@@ -87,14 +91,16 @@ std::string dtype_list(const DType* dtypes, int n) {
 
 [[noreturn]] void no_kernel(Op& op, const Device& device, const DType* in, int num_in) {
   std::ostringstream message;
-  message << "[" << op.name() << "] has no kernel on " << device.name() << " for " << dtype_list(in, num_in);
+  message << "[" << op.name() << "] has no kernel on " << device.name() << " for "
+          << dtype_list(in, num_in);
   std::set<std::string> available;
   for (const KernelRow* row : op.kernels->rows())
     available.insert(row->device + " (" + row->dtypes + ", from " + row->provider + ")");
   if (available.empty()) {
     message << (op.name().find('.') == std::string::npos
                     ? "; no installed plugin has one: install penstock-kernels-cpu"
-                    : "; it has no kernel at all: attach one with .reference or .compose, or register a native one");
+                    : "; it has no kernel at all: attach one with .reference or .compose, or "
+                      "register a native one");
   } else {
     message << "; there are kernels on";
     for (const std::string& a : available) message << " " << a;
@@ -140,20 +146,21 @@ const KernelRow* KernelRows::find(const Op& op, const Device& device, const DTyp
   return row;
 }
 
-const KernelRow* KernelRows::resolve(const Op& op, const Device& device, const DType* in, int num_in,
-                                     const DType* out, int num_out) {
+const KernelRow* KernelRows::resolve(const Op& op, const Device& device, const DType* in,
+                                     int num_in, const DType* out, int num_out) {
   const KernelRow* best = nullptr;
   for (const auto& row : rows_) {
     if (row->device != device.type) continue;
     std::istringstream alternatives(row->dtypes);
     std::string alternative;
     bool fits = false;
-    while (!fits && alternatives >> alternative) fits = matches(alternative, in, num_in, out, num_out);
+    while (!fits && alternatives >> alternative)
+      fits = matches(alternative, in, num_in, out, num_out);
     if (!fits) continue;
     if (best && best->def.priority == row->def.priority && best->provider != row->provider)
-      fail(ErrorKind::kKernel, "[", op.name(), "] two plugins give a kernel for ", device.name(), " and ",
-           dtype_list(in, num_in), " with equal priority: ", best->provider, " and ", row->provider,
-           "; switch one off: PENSTOCK_PLUGINS=-", row->provider);
+      fail(ErrorKind::kKernel, "[", op.name(), "] two plugins give a kernel for ", device.name(),
+           " and ", dtype_list(in, num_in), " with equal priority: ", best->provider, " and ",
+           row->provider, "; switch one off: PENSTOCK_PLUGINS=-", row->provider);
     if (!best || row->def.priority > best->def.priority) best = row.get();
   }
   return best;
@@ -189,14 +196,14 @@ std::vector<const KernelRow*> KernelRows::rows() {
 
 void add_kernel(const penstock_kernel_def& def, const std::string& provider, bool is_python) {
   if (def.head.abi_major != PENSTOCK_ABI_MAJOR)
-    fail(ErrorKind::kPlugin, provider, " was built for kernel ABI ", def.head.abi_major, "; this is ABI ",
-         PENSTOCK_ABI_MAJOR, ": rebuild it with the installed penstock");
+    fail(ErrorKind::kPlugin, provider, " was built for kernel ABI ", def.head.abi_major,
+         "; this is ABI ", PENSTOCK_ABI_MAJOR, ": rebuild it with the installed penstock");
   if (!def.op || !def.device || !def.dtypes || !def.run)
     fail(ErrorKind::kPlugin, provider, " adds a kernel without op, device, dtypes or run");
   Op& op = get_op(def.op);
   if (def.op_version != op.schema.version)
-    fail(ErrorKind::kPlugin, provider, " has a kernel for ", def.op, "@", def.op_version, "; this penstock has ",
-         def.op, "@", op.schema.version);
+    fail(ErrorKind::kPlugin, provider, " has a kernel for ", def.op, "@", def.op_version,
+         "; this penstock has ", def.op, "@", op.schema.version);
   check_dtypes(def.dtypes, def.op);
   auto row = std::make_unique<KernelRow>();
   std::memset(&row->def, 0, sizeof(row->def));
@@ -223,8 +230,8 @@ const KernelRow* try_kernel_for(Op& op, const Device& device, const DType* in, i
   return op.kernels->find(op, device, in, num_in, out, num_out);
 }
 
-const KernelRow& kernel_for(Op& op, const Device& device, const DType* in, int num_in, const DType* out,
-                            int num_out) {
+const KernelRow& kernel_for(Op& op, const Device& device, const DType* in, int num_in,
+                            const DType* out, int num_out) {
   const KernelRow* row = try_kernel_for(op, device, in, num_in, out, num_out);
   if (!row) no_kernel(op, device, in, num_in);
   return *row;

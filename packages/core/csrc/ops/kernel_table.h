@@ -22,7 +22,7 @@ struct PENSTOCK_API KernelRow {
   std::string op, device, dtypes, isa;
   std::vector<int8_t> inplace;
   bool is_reference() const { return def.priority <= kReferencePriority; }
-  bool is_python = false;    // takes the GIL
+  bool is_python = false;  // takes the GIL
   bool may_alias(int output, int input) const;
 };
 
@@ -50,16 +50,17 @@ KernelRows* new_kernel_rows();
 void delete_kernel_rows(KernelRows*);
 
 // Copies the definition and adds it to its op's rows. Throws for unknown ops or dtypes, and for another ABI major.
-PENSTOCK_API void add_kernel(const penstock_kernel_def& def, const std::string& provider, bool is_python = false);
+PENSTOCK_API void add_kernel(const penstock_kernel_def& def, const std::string& provider,
+                             bool is_python = false);
 // Takes a provider's rows out again: a plugin that failed halfway leaves nothing behind.
 PENSTOCK_API void remove_kernels(const std::string& provider);
 
 // The row that runs the op, after giving plugins the chance to load; throws an error that names what there is.
-PENSTOCK_API const KernelRow& kernel_for(Op& op, const Device& device, const DType* in, int num_in, const DType* out,
-                            int num_out);
+PENSTOCK_API const KernelRow& kernel_for(Op& op, const Device& device, const DType* in, int num_in,
+                                         const DType* out, int num_out);
 // The same, or nullptr.
-PENSTOCK_API const KernelRow* try_kernel_for(Op& op, const Device& device, const DType* in, int num_in,
-                                const DType* out, int num_out);
+PENSTOCK_API const KernelRow* try_kernel_for(Op& op, const Device& device, const DType* in,
+                                             int num_in, const DType* out, int num_out);
 
 // Changes whenever any row is added or removed.
 PENSTOCK_API uint64_t kernel_version();

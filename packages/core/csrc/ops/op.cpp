@@ -44,7 +44,8 @@ class Registry {
   std::vector<std::string> names() const {
     std::vector<std::string> out;
     for (const auto& s : slots_)
-      if (Op* op = s.load(std::memory_order_acquire); op && !op->withdrawn) out.push_back(op->name());
+      if (Op* op = s.load(std::memory_order_acquire); op && !op->withdrawn)
+        out.push_back(op->name());
     std::sort(out.begin(), out.end());
     return out;
   }
@@ -130,8 +131,7 @@ Op& get_op(const std::string& name) {
 Op& register_op(OpSchema schema) { return registry().add(std::move(schema)); }
 void withdraw_op(const std::string& name) {
   Op& op = get_op(name);
-  if (op.core)
-    fail(ErrorKind::kPlugin, "op \"", name, "\" is core's own and cannot be taken back");
+  if (op.core) fail(ErrorKind::kPlugin, "op \"", name, "\" is core's own and cannot be taken back");
   op.withdrawn = true;
 }
 void add_core_op(OpSchema schema) { bare_registry().add(std::move(schema)).core = true; }

@@ -27,20 +27,28 @@ struct OpSchema {
   int version = 1;
   std::vector<InputSpec> inputs;
   std::vector<AttrSpec> attrs;
-  int num_outputs = 1;         // what kernels write; -1: the rule decides
-  int num_public = 1;          // what callers get: the first so many
-  std::string rule;            // "elementwise:float"; "python" for a plugin's own infer
+  int num_outputs = 1;  // what kernels write; -1: the rule decides
+  int num_public = 1;   // what callers get: the first so many
+  std::string rule;     // "elementwise:float"; "python" for a plugin's own infer
   Effects effects = Effects::kNone;
-  bool alias = false;          // output 0 is input 0's memory under another shape: no kernel
-  bool broadcasts = false;     // kernels see inputs broadcast to the output's rank
-  bool host_only = false;      // runs on the host whatever the placement
+  bool alias = false;       // output 0 is input 0's memory under another shape: no kernel
+  bool broadcasts = false;  // kernels see inputs broadcast to the output's rank
+  bool host_only = false;   // runs on the host whatever the placement
 };
 
 using InferFn = void (*)(InferContext&);
 
 // Ops that the runtime itself carries out.
 enum class Builtin : uint8_t {
-  kNone, kPlaceholder, kConstant, kReadVariable, kAssignVariable, kToDevice, kCustomGradient, kStopGradient, kCall
+  kNone,
+  kPlaceholder,
+  kConstant,
+  kReadVariable,
+  kAssignVariable,
+  kToDevice,
+  kCustomGradient,
+  kStopGradient,
+  kCall
 };
 PENSTOCK_API Builtin builtin_from_name(const std::string& name);
 
@@ -53,10 +61,10 @@ struct PENSTOCK_API Op {
   InferFn infer = nullptr;
   Builtin builtin = builtin_from_name(schema.name);
   AttrList default_attrs;
-  KernelRows* kernels;         // rows that plugins added
-  bool core = false;  // from the generated table
+  KernelRows* kernels;                 // rows that plugins added
+  bool core = false;                   // from the generated table
   std::atomic<bool> withdrawn{false};  // no longer found by name; graphs that have it keep it
-  void* python = nullptr;      // the op block, for the binding
+  void* python = nullptr;              // the op block, for the binding
   std::atomic<const Shortcut*> shortcut{nullptr};  // dispatch's memory of the last simple call
   const std::string& name() const { return schema.name; }
   int num_inputs() const { return static_cast<int>(schema.inputs.size()); }
@@ -64,9 +72,9 @@ struct PENSTOCK_API Op {
   int attr_index(const std::string& name) const;  // -1 when absent
 };
 
-PENSTOCK_API Op* find_op(const std::string& name);   // nullptr when unknown
-PENSTOCK_API Op& get_op(const std::string& name);    // throws, with the nearest spellings
-PENSTOCK_API Op& register_op(OpSchema schema);       // throws if the name is taken
+PENSTOCK_API Op* find_op(const std::string& name);  // nullptr when unknown
+PENSTOCK_API Op& get_op(const std::string& name);   // throws, with the nearest spellings
+PENSTOCK_API Op& register_op(OpSchema schema);      // throws if the name is taken
 // Takes the name of a plugin's op back, when its plugin is refused. Throws for core's own ops.
 PENSTOCK_API void withdraw_op(const std::string& name);
 PENSTOCK_API std::vector<std::string> op_names();

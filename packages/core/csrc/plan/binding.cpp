@@ -8,7 +8,9 @@ namespace penstock {
 namespace {
 
 constexpr int64_t kAlign = 64;
-int64_t aligned(int64_t bytes) { return (std::max<int64_t>(bytes, 1) + kAlign - 1) / kAlign * kAlign; }
+int64_t aligned(int64_t bytes) {
+  return (std::max<int64_t>(bytes, 1) + kAlign - 1) / kAlign * kAlign;
+}
 
 // Free stretches of the arena, kept sorted and merged; best fit. Sizes come from the lifetimes alone, so a plan needs
 // the same arena on every run.
@@ -24,7 +26,8 @@ class Arena {
       if (rest > 0) free_[at + bytes] = rest;
       return at;
     }
-    if (!free_.empty() && free_.rbegin()->first + free_.rbegin()->second == end_) {  // grow the last stretch
+    if (!free_.empty() &&
+        free_.rbegin()->first + free_.rbegin()->second == end_) {  // grow the last stretch
       int64_t at = free_.rbegin()->first;
       free_.erase(at);
       end_ = at + bytes;
@@ -94,13 +97,15 @@ void Binding::bind_symbols(const Plan& plan, std::vector<int64_t>* symbols) cons
 void Binding::infer_shapes(const Plan& plan, const std::vector<int64_t>& symbols) {
   const Graph& g = *plan.graph_;
   shapes.resize(g.values.size());
-  for (size_t i = 0; i < g.inputs.size(); ++i) shapes[static_cast<size_t>(g.inputs[i])] = input_shapes[i];
+  for (size_t i = 0; i < g.inputs.size(); ++i)
+    shapes[static_cast<size_t>(g.inputs[i])] = input_shapes[i];
   std::vector<AttrList> node_attrs(g.nodes.size());
   for (size_t n = 0; n < g.nodes.size(); ++n) {
     const Node& node = g.nodes[n];
     if (node.op->builtin == Builtin::kPlaceholder) continue;
     AttrList bound;
-    for (const AttrValue& a : node.attrs) bound.push_back(attr_symbolic(a) ? attr_bind(a, symbols) : a);
+    for (const AttrValue& a : node.attrs)
+      bound.push_back(attr_symbolic(a) ? attr_bind(a, symbols) : a);
     std::vector<Aval> avals;
     for (int32_t in : node.inputs) {
       avals.push_back(g.values[static_cast<size_t>(in)].aval);
@@ -113,10 +118,12 @@ void Binding::infer_shapes(const Plan& plan, const std::vector<int64_t>& symbols
       if (node.source.empty()) throw;
       fail(e.kind, e.what(), "\n  node '", node.name, "', at ", node.source);
     }
-    for (size_t o = 0; o < node.outputs.size(); ++o) shapes[static_cast<size_t>(node.outputs[o])] = ctx.outputs[o].shape;
+    for (size_t o = 0; o < node.outputs.size(); ++o)
+      shapes[static_cast<size_t>(node.outputs[o])] = ctx.outputs[o].shape;
     cost += node.op->schema.alias || node.op->builtin != Builtin::kNone
                 ? 0
-                : estimated_cost(*node.op, avals.data(), static_cast<int>(avals.size()), ctx.outputs, ctx.num_outputs);
+                : estimated_cost(*node.op, avals.data(), static_cast<int>(avals.size()),
+                                 ctx.outputs, ctx.num_outputs);
     node_attrs[n] = std::move(bound);
   }
   attrs.resize(plan.steps_.size());
@@ -153,10 +160,13 @@ void Binding::plan_memory(const Plan& plan) {
       for (size_t i = 0; step.row && i < node.inputs.size() && offsets[r] < 0; ++i) {  // in place
         size_t in = static_cast<size_t>(plan.root_of(node.inputs[i]));
         const Root& from = plan.roots_[in];
-        bool once = std::count_if(node.inputs.begin(), node.inputs.end(),
-                                  [&](int32_t v) { return plan.root_of(v) == static_cast<int32_t>(in); }) == 1;
-        if (from.place == Place::kArena && from.last_step == static_cast<int32_t>(s) && !handed_over[in] && once &&
-            bytes_of(from) == bytes && shapes[static_cast<size_t>(node.inputs[i])] == shapes[static_cast<size_t>(node.outputs[o])] &&
+        bool once = std::count_if(node.inputs.begin(), node.inputs.end(), [&](int32_t v) {
+                      return plan.root_of(v) == static_cast<int32_t>(in);
+                    }) == 1;
+        if (from.place == Place::kArena && from.last_step == static_cast<int32_t>(s) &&
+            !handed_over[in] && once && bytes_of(from) == bytes &&
+            shapes[static_cast<size_t>(node.inputs[i])] ==
+                shapes[static_cast<size_t>(node.outputs[o])] &&
             step.row->may_alias(static_cast<int>(o), static_cast<int>(i))) {
           offsets[r] = offsets[in];
           handed_over[in] = 1;
@@ -178,8 +188,10 @@ void Binding::count_views(const Plan& plan) {
     const Node& node = g.nodes[static_cast<size_t>(step.node)];
     first_view.push_back(num_views);
     if (step.kind != Step::kKernel) continue;
-    for (int32_t v : node.inputs) views_of_root[static_cast<size_t>(plan.root_of(v))].push_back(num_views++);
-    for (int32_t v : node.outputs) views_of_root[static_cast<size_t>(plan.root_of(v))].push_back(num_views++);
+    for (int32_t v : node.inputs)
+      views_of_root[static_cast<size_t>(plan.root_of(v))].push_back(num_views++);
+    for (int32_t v : node.outputs)
+      views_of_root[static_cast<size_t>(plan.root_of(v))].push_back(num_views++);
   }
 }
 
@@ -219,9 +231,11 @@ RunState::RunState(const Plan& plan, Binding& binding) {
     auto address = [&](int32_t v) -> void* {
       size_t r = static_cast<size_t>(plan.root_of(v));
       const Root& root = plan.roots_[r];
-      if (root.place == Place::kArena) return static_cast<char*>(arena->data()) + binding.offsets[r];
+      if (root.place == Place::kArena)
+        return static_cast<char*>(arena->data()) + binding.offsets[r];
       if (root.place == Place::kConstant) {
-        const Node& constant = g.nodes[static_cast<size_t>(g.values[static_cast<size_t>(root.value)].node)];
+        const Node& constant =
+            g.nodes[static_cast<size_t>(g.values[static_cast<size_t>(root.value)].node)];
         return std::get<std::shared_ptr<const Tensor>>(constant.attrs[0])->data();
       }
       return nullptr;
@@ -240,7 +254,8 @@ RunState::RunState(const Plan& plan, Binding& binding) {
     }
     size_t first_out = view;
     for (int32_t v : node.outputs) {
-      views[view].set(dtype_of(v), binding.shapes[static_cast<size_t>(v)], *step.device, address(v));
+      views[view].set(dtype_of(v), binding.shapes[static_cast<size_t>(v)], *step.device,
+                      address(v));
       out_pointers[view] = &views[view].abi;
       ++view;
     }

@@ -12,14 +12,14 @@ class Binding {
  public:
   Binding(const Plan& plan, const std::vector<Shape>& inputs);
   std::vector<Shape> input_shapes;
-  std::vector<Shape> shapes;           // of every value
-  std::vector<AttrList> attrs;         // of every step, symbols replaced
+  std::vector<Shape> shapes;    // of every value
+  std::vector<AttrList> attrs;  // of every step, symbols replaced
   std::vector<std::vector<penstock_attr>> attr_frames;
-  std::vector<int64_t> offsets;        // of every root in the arena, -1 elsewhere
+  std::vector<int64_t> offsets;  // of every root in the arena, -1 elsewhere
   int64_t arena_bytes = 0, unplanned_bytes = 0;
   int64_t cost = 0;
   std::vector<std::vector<int32_t>> views_of_root;  // which views to point at a root's memory
-  std::vector<int32_t> first_view;     // of every step
+  std::vector<int32_t> first_view;                  // of every step
   int32_t num_views = 0;
 
   // States are kept for the next run. Returned to the list even when a run fails.
@@ -42,13 +42,14 @@ class RunState {
   std::unique_ptr<TensorView[]> views;
   std::vector<const penstock_tensor*> in_pointers;
   std::vector<penstock_tensor*> out_pointers;
-  std::vector<penstock_call> calls;              // of every step
+  std::vector<penstock_call> calls;  // of every step
   std::unique_ptr<CallContext[]> contexts;
-  std::vector<Tensor> roots;                     // inputs, variables and owned values while running
-  std::vector<char> published;                   // per step: this assignment has happened in place
+  std::vector<Tensor> roots;    // inputs, variables and owned values while running
+  std::vector<char> published;  // per step: this assignment has happened in place
 
   void point(const Binding& binding, int32_t root, void* data) {
-    for (int32_t view : binding.views_of_root[static_cast<size_t>(root)]) views[static_cast<size_t>(view)].abi.data = data;
+    for (int32_t view : binding.views_of_root[static_cast<size_t>(root)])
+      views[static_cast<size_t>(view)].abi.data = data;
   }
 };
 

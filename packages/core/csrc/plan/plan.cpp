@@ -23,7 +23,9 @@ int alias_input(const Node& node, size_t output) {
 const Device& device_of(const Node& node) {
   if (node.device.empty()) return host_device();
   const Device* device = find_device(node.device);
-  if (!device) fail(ErrorKind::kDevice, "node '", node.name, "' is placed on '", node.device, "', which is not here");
+  if (!device)
+    fail(ErrorKind::kDevice, "node '", node.name, "' is placed on '", node.device,
+         "', which is not here");
   return *device;
 }
 
@@ -47,7 +49,8 @@ void Plan::find_roots() {
       int32_t value = node.outputs[o];
       int from = alias_input(node, o);
       if (from >= 0) {
-        root_of_value_[static_cast<size_t>(value)] = root_of(node.inputs[static_cast<size_t>(from)]);
+        root_of_value_[static_cast<size_t>(value)] =
+            root_of(node.inputs[static_cast<size_t>(from)]);
         continue;
       }
       Root root;
@@ -57,7 +60,8 @@ void Plan::find_roots() {
       if (node.op->builtin == Builtin::kConstant) root.place = Place::kConstant;
       if (node.op->builtin == Builtin::kReadVariable) root.place = Place::kVariable;
       // The arena is host memory of plain bytes.
-      if (!root.device->is_host() || g.values[static_cast<size_t>(value)].aval.dtype == DType::kString ||
+      if (!root.device->is_host() ||
+          g.values[static_cast<size_t>(value)].aval.dtype == DType::kString ||
           node.op->builtin == Builtin::kToDevice)
         if (root.place == Place::kArena) root.place = Place::kOwned;
       root_of_value_[static_cast<size_t>(value)] = static_cast<int32_t>(roots_.size());
@@ -75,7 +79,8 @@ void Plan::find_roots() {
   };
   for (int32_t out : g.outputs) leaves(out);
   for (const Node& node : g.nodes)
-    if (node.op->builtin == Builtin::kAssignVariable || node.op->builtin == Builtin::kToDevice) leaves(node.inputs[0]);
+    if (node.op->builtin == Builtin::kAssignVariable || node.op->builtin == Builtin::kToDevice)
+      leaves(node.inputs[0]);
 }
 
 void Plan::make_steps() {
@@ -92,7 +97,8 @@ void Plan::make_steps() {
         continue;
       case Builtin::kPlaceholder:
         if (std::find(g.inputs.begin(), g.inputs.end(), node.outputs[0]) == g.inputs.end())
-          fail(ErrorKind::kGraph, "placeholder '", node.name, "' is needed and was not fed; add it to feed_dict");
+          fail(ErrorKind::kGraph, "placeholder '", node.name,
+               "' is needed and was not fed; add it to feed_dict");
         continue;
       case Builtin::kReadVariable:
       case Builtin::kAssignVariable:
@@ -103,15 +109,17 @@ void Plan::make_steps() {
         step.kind = Step::kCopy;
         break;
       case Builtin::kCall:
-        fail(ErrorKind::kInternal, "node '", node.name, "' calls a subgraph; run the inline pass before planning");
+        fail(ErrorKind::kInternal, "node '", node.name,
+             "' calls a subgraph; run the inline pass before planning");
       default: {
         step.kind = Step::kKernel;
         step.random = node.op->schema.effects == Effects::kRandom;
         std::vector<DType> in, out;
         for (int32_t v : node.inputs) in.push_back(g.values[static_cast<size_t>(v)].aval.dtype);
         for (int32_t v : node.outputs) out.push_back(g.values[static_cast<size_t>(v)].aval.dtype);
-        step.row = &kernel_for(const_cast<Op&>(*node.op), *step.device, in.data(), static_cast<int>(in.size()),
-                               out.data(), static_cast<int>(out.size()));
+        step.row =
+            &kernel_for(const_cast<Op&>(*node.op), *step.device, in.data(),
+                        static_cast<int>(in.size()), out.data(), static_cast<int>(out.size()));
         for (size_t o = 0; o < node.outputs.size(); ++o) {
           int32_t root = root_of(node.outputs[o]);
           if (roots_[static_cast<size_t>(root)].place == Place::kOwned)
@@ -152,7 +160,8 @@ void Plan::find_updates() {
     Step& step = steps_[static_cast<size_t>(producer)];
     if (step.kind != Step::kKernel || step.row->is_python) continue;
     bool touched = false;
-    for (size_t s = static_cast<size_t>(producer) + 1; s < a; ++s) touched |= steps_[s].variable == variable;
+    for (size_t s = static_cast<size_t>(producer) + 1; s < a; ++s)
+      touched |= steps_[s].variable == variable;
     if (touched) continue;
     const Node& node = g.nodes[static_cast<size_t>(step.node)];
     for (size_t o = 0; o < node.outputs.size(); ++o) {
@@ -162,10 +171,11 @@ void Plan::find_updates() {
         const Root& in = roots_[static_cast<size_t>(in_root)];
         if (in.place != Place::kVariable || in.last_step != producer) continue;
         if (steps_[static_cast<size_t>(in.first_step)].variable != variable) continue;
-        if (std::find_if(g.outputs.begin(), g.outputs.end(), [&](int32_t v) { return root_of(v) == in_root; }) !=
-            g.outputs.end())
+        if (std::find_if(g.outputs.begin(), g.outputs.end(),
+                         [&](int32_t v) { return root_of(v) == in_root; }) != g.outputs.end())
           continue;
-        if (std::count_if(node.inputs.begin(), node.inputs.end(), [&](int32_t v) { return root_of(v) == in_root; }) != 1)
+        if (std::count_if(node.inputs.begin(), node.inputs.end(),
+                          [&](int32_t v) { return root_of(v) == in_root; }) != 1)
           continue;
         if (!step.row->may_alias(static_cast<int>(o), static_cast<int>(i))) continue;
         step.updates.push_back({static_cast<int32_t>(o), in_root, out_root, variable});
@@ -207,7 +217,8 @@ bool Plan::accepts(const Tensor* inputs, int n) const {
   for (int pass = 0; pass < 2; ++pass) {
     for (int i = 0; i < n; ++i) {
       const Aval& formal = g.values[static_cast<size_t>(g.inputs[static_cast<size_t>(i)])].aval;
-      if (formal.dtype != inputs[i].dtype || formal.shape.ndim != inputs[i].shape.ndim) return false;
+      if (formal.dtype != inputs[i].dtype || formal.shape.ndim != inputs[i].shape.ndim)
+        return false;
       for (int d = 0; d < formal.shape.ndim; ++d) {
         int symbol;
         if (dim_is_symbol(formal.shape[d], &symbol)) {
@@ -287,8 +298,8 @@ void Plan::execute(RunState& state, Binding& binding, const Tensor* inputs, Tens
     size_t root = static_cast<size_t>(root_of(g.inputs[i]));
     const Value& value = g.values[static_cast<size_t>(g.inputs[i])];
     if (inputs[i].dtype != value.aval.dtype)
-      fail(ErrorKind::kDType, "input '", g.value_name(g.inputs[i]), "' is ", dtype_name(inputs[i].dtype),
-           "; the graph expects ", dtype_name(value.aval.dtype));
+      fail(ErrorKind::kDType, "input '", g.value_name(g.inputs[i]), "' is ",
+           dtype_name(inputs[i].dtype), "; the graph expects ", dtype_name(value.aval.dtype));
     state.roots[root] = copy_to(inputs[i], *roots_[root].device);
     state.point(binding, static_cast<int32_t>(root), state.roots[root].data());
   }
@@ -340,7 +351,8 @@ void Plan::execute(RunState& state, Binding& binding, const Tensor* inputs, Tens
   collect_outputs(state, binding, outputs);
 }
 
-void Plan::run_kernel_step(RunState& state, Binding& binding, size_t index, const RunOptions& options) {
+void Plan::run_kernel_step(RunState& state, Binding& binding, size_t index,
+                           const RunOptions& options) {
   const Step& step = steps_[index];
   const Node& node = graph_->nodes[static_cast<size_t>(step.node)];
   penstock_call& call = state.calls[index];
@@ -366,8 +378,8 @@ void Plan::run_kernel_step(RunState& state, Binding& binding, size_t index, cons
     const Tensor& held = state.roots[static_cast<size_t>(update.input_root)];
     const Tensor& current = update.variable->current_;
     // Two owners: the variable and this run. Anybody else keeps the old version.
-    if (held.storage == current.storage && held.storage->use_count() == 2 && held.storage->writable() &&
-        held.device().is_host()) {
+    if (held.storage == current.storage && held.storage->use_count() == 2 &&
+        held.storage->writable() && held.device().is_host()) {
       state.point(binding, update.output_root, held.data());
       state.roots[static_cast<size_t>(update.output_root)] = held;
       in_place.push_back(&update);
@@ -375,7 +387,8 @@ void Plan::run_kernel_step(RunState& state, Binding& binding, size_t index, cons
     }
   }
   for (const auto& [output, root] : step.owned) {
-    bool done = std::any_of(in_place.begin(), in_place.end(), [r = root](const auto* u) { return u->output_root == r; });
+    bool done = std::any_of(in_place.begin(), in_place.end(),
+                            [r = root](const auto* u) { return u->output_root == r; });
     if (!done) allocate(output, root);
   }
   if (step.random) {
@@ -405,7 +418,8 @@ void Plan::check_step(RunState& state, Binding& binding, size_t index) {
     Tensor t;
     t.dtype = graph_->values[static_cast<size_t>(node.outputs[o])].aval.dtype;
     t.shape = binding.shapes[static_cast<size_t>(node.outputs[o])];
-    t.storage = Storage::wrap(state.calls[index].outputs[o]->data, t.bytes(), *steps_[index].device, nullptr, false);
+    t.storage = Storage::wrap(state.calls[index].outputs[o]->data, t.bytes(), *steps_[index].device,
+                              nullptr, false);
     check_finite(*node.op, t, "");
   }
 }
@@ -416,7 +430,8 @@ void Plan::collect_outputs(RunState& state, Binding& binding, Tensor* outputs) {
     size_t v = static_cast<size_t>(g.outputs[i]);
     const Root& root = roots_[static_cast<size_t>(root_of(g.outputs[i]))];
     if (root.place == Place::kConstant) {
-      outputs[i] = *std::get<std::shared_ptr<const Tensor>>(g.nodes[static_cast<size_t>(root.source)].attrs[0]);
+      outputs[i] = *std::get<std::shared_ptr<const Tensor>>(
+          g.nodes[static_cast<size_t>(root.source)].attrs[0]);
     } else {
       outputs[i] = state.roots[static_cast<size_t>(root_of(g.outputs[i]))];
     }

@@ -26,8 +26,8 @@ enum class Place : uint8_t {
 
 struct Root {
   Place place = Place::kArena;
-  int32_t value = -1;  // the value whose bytes these are
-  int32_t source = -1; // input number, or the producing node
+  int32_t value = -1;   // the value whose bytes these are
+  int32_t source = -1;  // input number, or the producing node
   int32_t first_step = -1, last_step = -1;
   const Device* device = nullptr;
 };
@@ -53,7 +53,8 @@ class Binding;
 class RunState;
 
 struct MemoryReport {
-  int64_t arena_bytes, output_bytes, constant_bytes, unplanned_bytes;  // unplanned: the sum without any reuse
+  int64_t arena_bytes, output_bytes, constant_bytes,
+      unplanned_bytes;  // unplanned: the sum without any reuse
 };
 
 class PENSTOCK_API Plan final : public RefCounted {

@@ -19,7 +19,9 @@ struct Registration {
   std::string provider, error;
 };
 
-Registration& of(penstock_registry* registry) { return *static_cast<Registration*>(registry->host_data); }
+Registration& of(penstock_registry* registry) {
+  return *static_cast<Registration*>(registry->host_data);
+}
 
 int registry_add_kernel(penstock_registry* registry, const penstock_kernel_def* def) {
   try {
@@ -72,7 +74,8 @@ int cpu_isa_level() {
     if (!wanted || !*wanted) return found;
     for (int i = 0; i < 4; ++i)
       if (std::string(wanted) == kIsaNames[i]) return std::min(i, found);
-    fail(ErrorKind::kValue, "PENSTOCK_CPU_ISA is '", wanted, "'; it must be portable, avx2, avx512 or avx512_bf16");
+    fail(ErrorKind::kValue, "PENSTOCK_CPU_ISA is '", wanted,
+         "'; it must be portable, avx2, avx512 or avx512_bf16");
   }();
   return level;
 }
@@ -90,7 +93,8 @@ void load_static_plugin(penstock_plugin_init_fn init, const std::string& provide
   if (status == PENSTOCK_OK && registration.error.empty()) return;
   remove_kernels(provider);
   fail(ErrorKind::kPlugin, "plugin '", provider, "' was refused: ",
-       registration.error.empty() ? "its init function failed without a reason" : registration.error);
+       registration.error.empty() ? "its init function failed without a reason"
+                                  : registration.error);
 }
 
 void load_library(const std::string& path, const std::string& provider) {
@@ -102,7 +106,8 @@ void load_library(const std::string& path, const std::string& provider) {
   if (!handle) fail(ErrorKind::kPlugin, "cannot load '", path, "': ", dlerror());
   auto init = reinterpret_cast<penstock_plugin_init_fn>(dlsym(handle, "penstock_plugin_init_v1"));
   if (!init)
-    fail(ErrorKind::kPlugin, "'", path, "' is no Penstock plugin: it does not export penstock_plugin_init_v1 "
+    fail(ErrorKind::kPlugin, "'", path,
+         "' is no Penstock plugin: it does not export penstock_plugin_init_v1 "
          "(use PENSTOCK_PLUGIN_ENTRY of penstock/kernel_abi.h)");
   load_static_plugin(init, provider);
   loaded->insert(path);
@@ -120,7 +125,8 @@ void load_plugin_path() {
       continue;
     }
     for (const auto& entry : std::filesystem::directory_iterator(part))
-      if (entry.path().extension() == ".so") load_library(entry.path().string(), entry.path().stem().string());
+      if (entry.path().extension() == ".so")
+        load_library(entry.path().string(), entry.path().stem().string());
   }
 }
 

@@ -10,14 +10,29 @@
 namespace penstock {
 
 enum class DType : uint8_t {
-  kBool, kI8, kI16, kI32, kI64, kU8, kU16, kU32, kU64, kF16, kBF16, kF32, kF64, kC64, kC128, kString
+  kBool,
+  kI8,
+  kI16,
+  kI32,
+  kI64,
+  kU8,
+  kU16,
+  kU32,
+  kU64,
+  kF16,
+  kBF16,
+  kF32,
+  kF64,
+  kC64,
+  kC128,
+  kString
 };
 constexpr int kNumDTypes = 16;
 
 enum class DTypeKind : uint8_t { kBool, kUnsigned, kSigned, kFloat, kComplex, kString };
 
-PENSTOCK_API const char* dtype_name(DType);          // "float32"
-PENSTOCK_API const char* dtype_code(DType);          // "f32": kernel rows and graph text
+PENSTOCK_API const char* dtype_name(DType);  // "float32"
+PENSTOCK_API const char* dtype_code(DType);  // "f32": kernel rows and graph text
 PENSTOCK_API bool dtype_from_code(const std::string& code, DType* out);
 PENSTOCK_API bool dtype_from_name(const std::string& name, DType* out);
 PENSTOCK_API bool dtype_from_abi(penstock_dtype, DType* out);

@@ -55,7 +55,8 @@ std::recursive_mutex& mutex() {
   return m;
 }
 Expressions& table() {
-  static Expressions* t = new Expressions;  // never destroyed: tensors may outlive static destruction
+  static Expressions* t =
+      new Expressions;  // never destroyed: tensors may outlive static destruction
   return *t;
 }
 
@@ -139,13 +140,9 @@ Dim dim_symbol(int index) {
   return from_atom(table().atom(Atom::kSymbol, index, 0, 0));
 }
 
-Dim dim_add(Dim a, Dim b) {
-  return is_symbolic(a) || is_symbolic(b) ? combine(a, b, 1) : a + b;
-}
+Dim dim_add(Dim a, Dim b) { return is_symbolic(a) || is_symbolic(b) ? combine(a, b, 1) : a + b; }
 
-Dim dim_sub(Dim a, Dim b) {
-  return is_symbolic(a) || is_symbolic(b) ? combine(a, b, -1) : a - b;
-}
+Dim dim_sub(Dim a, Dim b) { return is_symbolic(a) || is_symbolic(b) ? combine(a, b, -1) : a - b; }
 
 Dim dim_mul(Dim a, Dim b) {
   if (!is_symbolic(a) && !is_symbolic(b)) {
@@ -235,7 +232,7 @@ std::string dim_text(Dim d, const std::vector<std::string>& names) {
     for (int atom : monomial)
       factors += (factors.empty() ? "" : "*") + atom_text(table().atom(atom), names);
     int64_t magnitude = c < 0 ? -c : c;
-    std::string term = monomial.empty()   ? std::to_string(magnitude)
+    std::string term = monomial.empty() ? std::to_string(magnitude)
                        : magnitude == 1 ? factors
                                         : std::to_string(magnitude) + "*" + factors;
     if (monomial.empty()) {
@@ -264,7 +261,8 @@ Dim Shape::size() const {
   Dim n = 1;
   int fine = 0;
   for (; fine < ndim; ++fine)  // the usual case: small known sizes
-    if (dims[fine] < 0 || dims[fine] > INT32_MAX || __builtin_mul_overflow(n, dims[fine], &n)) break;
+    if (dims[fine] < 0 || dims[fine] > INT32_MAX || __builtin_mul_overflow(n, dims[fine], &n))
+      break;
   if (fine == ndim) return n;
   n = 1;
   for (int i = 0; i < ndim; ++i)

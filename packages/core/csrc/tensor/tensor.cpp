@@ -28,7 +28,8 @@ void copy_bytes(void* dst, const Device& to, const void* src, const Device& from
     copy_bytes(dst, to, bounce->data(), host_device(), n);
   }
   if (rc != PENSTOCK_OK)
-    fail(ErrorKind::kDevice, "copying ", n, " bytes from ", from.name(), " to ", to.name(), " failed");
+    fail(ErrorKind::kDevice, "copying ", n, " bytes from ", from.name(), " to ", to.name(),
+         " failed");
 }
 
 template <typename T>
@@ -36,49 +37,95 @@ void store(DType dtype, void* out, T value) {
   double d = static_cast<double>(value);
   int64_t i = static_cast<int64_t>(value);
   switch (dtype) {
-    case DType::kBool: *static_cast<bool*>(out) = value != 0; break;
-    case DType::kI8: *static_cast<int8_t*>(out) = static_cast<int8_t>(i); break;
-    case DType::kI16: *static_cast<int16_t*>(out) = static_cast<int16_t>(i); break;
-    case DType::kI32: *static_cast<int32_t*>(out) = static_cast<int32_t>(i); break;
-    case DType::kI64: *static_cast<int64_t*>(out) = i; break;
-    case DType::kU8: *static_cast<uint8_t*>(out) = static_cast<uint8_t>(i); break;
-    case DType::kU16: *static_cast<uint16_t*>(out) = static_cast<uint16_t>(i); break;
-    case DType::kU32: *static_cast<uint32_t*>(out) = static_cast<uint32_t>(i); break;
-    case DType::kU64: *static_cast<uint64_t*>(out) = static_cast<uint64_t>(i); break;
-    case DType::kF16: *static_cast<uint16_t*>(out) = float_to_half(static_cast<float>(d)); break;
-    case DType::kBF16: *static_cast<uint16_t*>(out) = float_to_bfloat(static_cast<float>(d)); break;
-    case DType::kF32: *static_cast<float*>(out) = static_cast<float>(d); break;
-    case DType::kF64: *static_cast<double*>(out) = d; break;
-    case DType::kC64: *static_cast<std::complex<float>*>(out) = static_cast<float>(d); break;
-    case DType::kC128: *static_cast<std::complex<double>*>(out) = d; break;
-    case DType::kString: fail(ErrorKind::kDType, "a number is not a string");
+    case DType::kBool:
+      *static_cast<bool*>(out) = value != 0;
+      break;
+    case DType::kI8:
+      *static_cast<int8_t*>(out) = static_cast<int8_t>(i);
+      break;
+    case DType::kI16:
+      *static_cast<int16_t*>(out) = static_cast<int16_t>(i);
+      break;
+    case DType::kI32:
+      *static_cast<int32_t*>(out) = static_cast<int32_t>(i);
+      break;
+    case DType::kI64:
+      *static_cast<int64_t*>(out) = i;
+      break;
+    case DType::kU8:
+      *static_cast<uint8_t*>(out) = static_cast<uint8_t>(i);
+      break;
+    case DType::kU16:
+      *static_cast<uint16_t*>(out) = static_cast<uint16_t>(i);
+      break;
+    case DType::kU32:
+      *static_cast<uint32_t*>(out) = static_cast<uint32_t>(i);
+      break;
+    case DType::kU64:
+      *static_cast<uint64_t*>(out) = static_cast<uint64_t>(i);
+      break;
+    case DType::kF16:
+      *static_cast<uint16_t*>(out) = float_to_half(static_cast<float>(d));
+      break;
+    case DType::kBF16:
+      *static_cast<uint16_t*>(out) = float_to_bfloat(static_cast<float>(d));
+      break;
+    case DType::kF32:
+      *static_cast<float*>(out) = static_cast<float>(d);
+      break;
+    case DType::kF64:
+      *static_cast<double*>(out) = d;
+      break;
+    case DType::kC64:
+      *static_cast<std::complex<float>*>(out) = static_cast<float>(d);
+      break;
+    case DType::kC128:
+      *static_cast<std::complex<double>*>(out) = d;
+      break;
+    case DType::kString:
+      fail(ErrorKind::kDType, "a number is not a string");
   }
 }
 
 template <typename T>
 T load(DType dtype, const void* in) {
   switch (dtype) {
-    case DType::kBool: return *static_cast<const bool*>(in);
-    case DType::kI8: return static_cast<T>(*static_cast<const int8_t*>(in));
-    case DType::kI16: return static_cast<T>(*static_cast<const int16_t*>(in));
-    case DType::kI32: return static_cast<T>(*static_cast<const int32_t*>(in));
-    case DType::kI64: return static_cast<T>(*static_cast<const int64_t*>(in));
-    case DType::kU8: return static_cast<T>(*static_cast<const uint8_t*>(in));
-    case DType::kU16: return static_cast<T>(*static_cast<const uint16_t*>(in));
-    case DType::kU32: return static_cast<T>(*static_cast<const uint32_t*>(in));
-    case DType::kU64: return static_cast<T>(*static_cast<const uint64_t*>(in));
-    case DType::kF16: return static_cast<T>(half_to_float(*static_cast<const uint16_t*>(in)));
-    case DType::kBF16: return static_cast<T>(bfloat_to_float(*static_cast<const uint16_t*>(in)));
-    case DType::kF32: return static_cast<T>(*static_cast<const float*>(in));
-    case DType::kF64: return static_cast<T>(*static_cast<const double*>(in));
-    default: fail(ErrorKind::kDType, "a ", dtype_name(dtype), " tensor is not a real number");
+    case DType::kBool:
+      return *static_cast<const bool*>(in);
+    case DType::kI8:
+      return static_cast<T>(*static_cast<const int8_t*>(in));
+    case DType::kI16:
+      return static_cast<T>(*static_cast<const int16_t*>(in));
+    case DType::kI32:
+      return static_cast<T>(*static_cast<const int32_t*>(in));
+    case DType::kI64:
+      return static_cast<T>(*static_cast<const int64_t*>(in));
+    case DType::kU8:
+      return static_cast<T>(*static_cast<const uint8_t*>(in));
+    case DType::kU16:
+      return static_cast<T>(*static_cast<const uint16_t*>(in));
+    case DType::kU32:
+      return static_cast<T>(*static_cast<const uint32_t*>(in));
+    case DType::kU64:
+      return static_cast<T>(*static_cast<const uint64_t*>(in));
+    case DType::kF16:
+      return static_cast<T>(half_to_float(*static_cast<const uint16_t*>(in)));
+    case DType::kBF16:
+      return static_cast<T>(bfloat_to_float(*static_cast<const uint16_t*>(in)));
+    case DType::kF32:
+      return static_cast<T>(*static_cast<const float*>(in));
+    case DType::kF64:
+      return static_cast<T>(*static_cast<const double*>(in));
+    default:
+      fail(ErrorKind::kDType, "a ", dtype_name(dtype), " tensor is not a real number");
   }
 }
 
 const void* scalar_data(const Tensor& t, Ref<Storage>* keep) {
   if (t.symbolic()) fail(ErrorKind::kGraph, "a graph tensor has no value until it is run");
   if (t.shape.size() != 1)
-    fail(ErrorKind::kShape, "only a tensor with one element is a scalar; this one has shape ", t.shape.text());
+    fail(ErrorKind::kShape, "only a tensor with one element is a scalar; this one has shape ",
+         t.shape.text());
   Tensor host = t.to(host_device());
   *keep = host.storage;
   return host.data();
@@ -118,10 +165,12 @@ Tensor Tensor::string(const std::string& value) {
 }
 
 Tensor Tensor::to(const Device& target) const {
-  if (!storage) fail(ErrorKind::kGraph, "a graph tensor has no value to copy; fetch it with Session.run");
+  if (!storage)
+    fail(ErrorKind::kGraph, "a graph tensor has no value to copy; fetch it with Session.run");
   if (&device() == &target) return *this;
   if (dtype == DType::kString)
-    fail(ErrorKind::kDevice, "string tensors live on the host only; they cannot move to ", target.name());
+    fail(ErrorKind::kDevice, "string tensors live on the host only; they cannot move to ",
+         target.name());
   Tensor out = empty(dtype, shape, target);
   copy_bytes(out.data(), target, data(), device(), bytes());
   return out;
@@ -134,9 +183,11 @@ Tensor Tensor::scalar_as(DType target) const {
     return same;
   }
   if (is_complex(dtype)) {
-    if (!is_complex(target)) fail(ErrorKind::kDType, "a complex scalar does not fit ", dtype_name(target));
-    auto value = dtype == DType::kC128 ? *reinterpret_cast<std::complex<double>*>(data())
-                                       : std::complex<double>(*reinterpret_cast<std::complex<float>*>(data()));
+    if (!is_complex(target))
+      fail(ErrorKind::kDType, "a complex scalar does not fit ", dtype_name(target));
+    auto value = dtype == DType::kC128
+                     ? *reinterpret_cast<std::complex<double>*>(data())
+                     : std::complex<double>(*reinterpret_cast<std::complex<float>*>(data()));
     Tensor out = empty(target, {});
     if (target == DType::kC128)
       *reinterpret_cast<std::complex<double>*>(out.data()) = value;
@@ -165,7 +216,8 @@ uint64_t next_tensor_id() {
 }
 
 float half_to_float(uint16_t h) {
-  uint32_t sign = static_cast<uint32_t>(h & 0x8000) << 16, exponent = (h >> 10) & 31, mantissa = h & 1023;
+  uint32_t sign = static_cast<uint32_t>(h & 0x8000) << 16, exponent = (h >> 10) & 31,
+           mantissa = h & 1023;
   float value;
   if (exponent == 0) {
     value = std::ldexp(static_cast<float>(mantissa), -24);
@@ -182,11 +234,12 @@ uint16_t float_to_half(float f) {
   uint16_t sign = static_cast<uint16_t>((bits >> 16) & 0x8000);
   bits &= 0x7fffffff;
   if (bits >= 0x7f800000) return sign | 0x7c00 | (bits > 0x7f800000 ? 0x200 : 0);
-  if (bits >= 0x477ff000) return sign | 0x7c00;           // rounds to infinity
-  if (bits < 0x33000001) return sign;                     // rounds to zero
-  if (bits < 0x38800000) {                                // subnormal half
+  if (bits >= 0x477ff000) return sign | 0x7c00;  // rounds to infinity
+  if (bits < 0x33000001) return sign;            // rounds to zero
+  if (bits < 0x38800000) {                       // subnormal half
     uint32_t shift = 126 - (bits >> 23), mantissa = (bits & 0x7fffff) | 0x800000;
-    uint32_t half = mantissa >> shift, rest = mantissa & ((1u << shift) - 1), tie = 1u << (shift - 1);
+    uint32_t half = mantissa >> shift, rest = mantissa & ((1u << shift) - 1),
+             tie = 1u << (shift - 1);
     return static_cast<uint16_t>(sign | (half + (rest > tie || (rest == tie && (half & 1)))));
   }
   uint32_t rounded = bits + 0xfff + ((bits >> 13) & 1);

@@ -55,7 +55,7 @@ struct PENSTOCK_API Tensor {
   const Device& device() const { return storage->device(); }
 
   static Tensor empty(DType dtype, const Shape& shape, const Device& device = host_device());
-  static Tensor scalar(double value, DType dtype);   // rounds to dtype
+  static Tensor scalar(double value, DType dtype);  // rounds to dtype
   static Tensor scalar(int64_t value, DType dtype);
   static Tensor string(const std::string& value);
   Tensor to(const Device& target) const;  // itself when already there

@@ -25,8 +25,9 @@ extern "C" {
 /* Return codes of kernels and host services. */
 enum {
   PENSTOCK_OK = 0,
-  PENSTOCK_ERROR = 1,     /* host->fail has been called with the message */
-  PENSTOCK_PENDING = 2,   /* the kernel will call host->done later; the frame stays valid until then */
+  PENSTOCK_ERROR = 1, /* host->fail has been called with the message */
+  PENSTOCK_PENDING =
+      2, /* the kernel will call host->done later; the frame stays valid until then */
   PENSTOCK_CANCELLED = 3, /* the run was cancelled or its deadline passed */
   PENSTOCK_NO_MEMORY = 4
 };
@@ -124,12 +125,14 @@ typedef struct penstock_host {
   /* End a call that returned PENSTOCK_PENDING, from any thread, once. */
   void (*done)(struct penstock_call*, int status);
   /* Set element `i` of a string output; the bytes are copied. */
-  int (*set_string)(struct penstock_call*, int32_t output, int64_t i, const char* data, uint64_t size);
+  int (*set_string)(struct penstock_call*, int32_t output, int64_t i, const char* data,
+                    uint64_t size);
   void (*log)(int level, const char* message);
 } penstock_host;
 
 enum {
-  PENSTOCK_CALL_PREPARE = 1 /* this call is `prepare`: only constant inputs have data, the others have data == NULL */
+  PENSTOCK_CALL_PREPARE =
+      1 /* this call is `prepare`: only constant inputs have data, the others have data == NULL */
 };
 
 typedef struct penstock_call {
@@ -142,22 +145,25 @@ typedef struct penstock_call {
   const penstock_attr* attrs;      /* in the order of the op's declaration */
   int32_t num_attrs;
   uint32_t flags;
-  void* state;         /* what `prepare` returned; read-only during run */
-  void* stream;        /* the device's stream, or NULL */
-  void* ready_event;   /* set by an asynchronous kernel: outputs are ready when this event has fired */
+  void* state;  /* what `prepare` returned; read-only during run */
+  void* stream; /* the device's stream, or NULL */
+  void*
+      ready_event; /* set by an asynchronous kernel: outputs are ready when this event has fired */
   uint64_t rng_key[2]; /* Philox4x32-10: key[0] holds the 64 bit key */
-  uint64_t rng_counter;/* first counter block of this call; block b of the call uses rng_counter + b */
-  void* kernel_data;   /* penstock_kernel_def.data */
-  void* reserved;      /* the host's */
+  uint64_t
+      rng_counter; /* first counter block of this call; block b of the call uses rng_counter + b */
+  void* kernel_data; /* penstock_kernel_def.data */
+  void* reserved;    /* the host's */
 } penstock_call;
 
 /* ---- kernels --------------------------------------------------------------------------------------------------- */
 
 enum {
-  PENSTOCK_CAP_SERIAL = 1,    /* never call concurrently */
-  PENSTOCK_CAP_STRIDED = 2,   /* accepts any strides; without it inputs are dense, but for stride-0 broadcasting of
+  PENSTOCK_CAP_SERIAL = 1, /* never call concurrently */
+  PENSTOCK_CAP_STRIDED =
+      2, /* accepts any strides; without it inputs are dense, but for stride-0 broadcasting of
                                  elementwise ops, whose inputs always arrive broadcast to the output's rank */
-  PENSTOCK_CAP_ASYNC = 4      /* may return PENSTOCK_PENDING */
+  PENSTOCK_CAP_ASYNC = 4 /* may return PENSTOCK_PENDING */
 };
 
 typedef struct penstock_kernel_def {
@@ -175,9 +181,10 @@ typedef struct penstock_kernel_def {
   int (*prepare)(penstock_call*, void** state); /* optional: once per plan and shape */
   void (*release)(void* state);
   uint64_t caps;
-  const int8_t* inplace; /* pairs {output, input}, ended by -1: that output may use that input's memory */
-  int32_t priority;      /* higher wins; the reference rows have -1000, kernels-cpu 0 */
-  void* data;            /* handed back in call->kernel_data */
+  const int8_t*
+      inplace; /* pairs {output, input}, ended by -1: that output may use that input's memory */
+  int32_t priority; /* higher wins; the reference rows have -1000, kernels-cpu 0 */
+  void* data;       /* handed back in call->kernel_data */
 } penstock_kernel_def;
 
 /* ---- devices --------------------------------------------------------------------------------------------------- */
@@ -188,14 +195,17 @@ typedef struct penstock_device_def {
   int32_t dlpack_type; /* DLPack's code; 12 (extension device) if it has none of its own */
   int32_t count;       /* how many: npu:0 ... npu:count-1 */
   void* context;       /* handed back as first argument */
-  void* (*allocate)(void* context, int32_t index, size_t bytes, void* stream); /* NULL: out of memory */
+  void* (*allocate)(void* context, int32_t index, size_t bytes,
+                    void* stream); /* NULL: out of memory */
   void (*free)(void* context, int32_t index, void* memory, size_t bytes, void* stream);
-  int (*copy_in)(void* context, int32_t index, void* dst, const void* host_src, size_t bytes, void* stream);
-  int (*copy_out)(void* context, int32_t index, void* host_dst, const void* src, size_t bytes, void* stream);
+  int (*copy_in)(void* context, int32_t index, void* dst, const void* host_src, size_t bytes,
+                 void* stream);
+  int (*copy_out)(void* context, int32_t index, void* host_dst, const void* src, size_t bytes,
+                  void* stream);
   int (*synchronize)(void* context, int32_t index, void* stream);
   /* Optional from here: NULL where the device has none. */
-  int (*copy_peer)(void* context, int32_t dst_index, void* dst, int32_t src_index, const void* src, size_t bytes,
-                   void* stream);
+  int (*copy_peer)(void* context, int32_t dst_index, void* dst, int32_t src_index, const void* src,
+                   size_t bytes, void* stream);
   void* (*create_stream)(void* context, int32_t index);
   void (*destroy_stream)(void* context, int32_t index, void* stream);
   void* (*record_event)(void* context, int32_t index, void* stream);
@@ -208,7 +218,8 @@ typedef struct penstock_device_def {
 typedef struct penstock_registry {
   penstock_head head;
   void* host_data;
-  int32_t cpu_isa_level; /* what this process may use: 0 portable, 1 AVX2+FMA, 2 AVX-512 F/BW/DQ/VL, 3 with bf16, VNNI */
+  int32_t
+      cpu_isa_level; /* what this process may use: 0 portable, 1 AVX2+FMA, 2 AVX-512 F/BW/DQ/VL, 3 with bf16, VNNI */
   /* Both return PENSTOCK_OK, or PENSTOCK_ERROR with the reason kept for `penstock doctor`. Structs are copied. */
   int (*add_kernel)(struct penstock_registry*, const penstock_kernel_def*);
   int (*add_device)(struct penstock_registry*, const penstock_device_def*);

@@ -17,8 +17,9 @@ extern "C" {
 
 typedef struct penstock_tensor_s* penstock_tensor_t; /* a value */
 typedef struct penstock_graph_s* penstock_graph_t;
-typedef struct penstock_plan_s* penstock_plan_t; /* a graph made ready to run; may run in several threads at once */
-typedef int32_t penstock_value;                  /* a value of a graph; negative: none */
+typedef struct penstock_plan_s*
+    penstock_plan_t;            /* a graph made ready to run; may run in several threads at once */
+typedef int32_t penstock_value; /* a value of a graph; negative: none */
 
 /* "0.1.0" */
 PENSTOCK_C_API const char* penstock_version(void);
@@ -28,8 +29,8 @@ PENSTOCK_C_API int penstock_set_num_threads(int n);
 
 /* ---- tensors, on the host, dense and row-major */
 /* Copies `data`, or leaves the memory uninitialised when it is NULL. */
-PENSTOCK_C_API penstock_tensor_t penstock_tensor_new(penstock_dtype dtype, int32_t ndim, const int64_t* shape,
-                                                     const void* data);
+PENSTOCK_C_API penstock_tensor_t penstock_tensor_new(penstock_dtype dtype, int32_t ndim,
+                                                     const int64_t* shape, const void* data);
 PENSTOCK_C_API void penstock_tensor_free(penstock_tensor_t);
 PENSTOCK_C_API int32_t penstock_tensor_ndim(penstock_tensor_t);
 PENSTOCK_C_API const int64_t* penstock_tensor_shape(penstock_tensor_t);
@@ -41,15 +42,18 @@ PENSTOCK_C_API const void* penstock_tensor_data(penstock_tensor_t);
 PENSTOCK_C_API penstock_graph_t penstock_graph_new(const char* name);
 PENSTOCK_C_API void penstock_graph_free(penstock_graph_t);
 /* A shape entry below zero is a size that may differ from run to run. */
-PENSTOCK_C_API penstock_value penstock_graph_input(penstock_graph_t, const char* name, penstock_dtype dtype,
-                                                   int32_t ndim, const int64_t* shape);
+PENSTOCK_C_API penstock_value penstock_graph_input(penstock_graph_t, const char* name,
+                                                   penstock_dtype dtype, int32_t ndim,
+                                                   const int64_t* shape);
 PENSTOCK_C_API penstock_value penstock_graph_constant(penstock_graph_t, penstock_tensor_t);
 /* Appends an op. Attributes that are not given have their defaults. Writes up to `max_outputs` values and returns how
  * many the op has, or -1. */
-PENSTOCK_C_API int penstock_graph_add(penstock_graph_t, const char* op, int32_t num_inputs, const penstock_value* inputs,
-                                      int32_t num_attrs, const penstock_attr* attrs, int32_t max_outputs,
+PENSTOCK_C_API int penstock_graph_add(penstock_graph_t, const char* op, int32_t num_inputs,
+                                      const penstock_value* inputs, int32_t num_attrs,
+                                      const penstock_attr* attrs, int32_t max_outputs,
                                       penstock_value* outputs);
-PENSTOCK_C_API int penstock_graph_set_outputs(penstock_graph_t, int32_t n, const penstock_value* values);
+PENSTOCK_C_API int penstock_graph_set_outputs(penstock_graph_t, int32_t n,
+                                              const penstock_value* values);
 /* The text form; free it with penstock_string_free. */
 PENSTOCK_C_API char* penstock_graph_text(penstock_graph_t);
 PENSTOCK_C_API void penstock_string_free(char*);
@@ -60,11 +64,13 @@ typedef struct {
   double timeout_seconds; /* 0: none */
 } penstock_run_options;
 
-PENSTOCK_C_API penstock_plan_t penstock_plan_new(penstock_graph_t); /* the graph must not change afterwards */
+PENSTOCK_C_API penstock_plan_t
+    penstock_plan_new(penstock_graph_t); /* the graph must not change afterwards */
 PENSTOCK_C_API void penstock_plan_free(penstock_plan_t);
 /* `outputs` has room for one handle per output of the graph; the caller frees them. `options` may be NULL. */
-PENSTOCK_C_API int penstock_plan_run(penstock_plan_t, int32_t num_inputs, const penstock_tensor_t* inputs,
-                                     penstock_tensor_t* outputs, const penstock_run_options* options);
+PENSTOCK_C_API int penstock_plan_run(penstock_plan_t, int32_t num_inputs,
+                                     const penstock_tensor_t* inputs, penstock_tensor_t* outputs,
+                                     const penstock_run_options* options);
 PENSTOCK_C_API int32_t penstock_plan_num_outputs(penstock_plan_t);
 
 #ifdef __cplusplus

@@ -33,14 +33,17 @@ constexpr penstock_dtype dtype_of() {
 // A value. Copies share memory; nobody writes to it.
 class Tensor {
  public:
-  explicit Tensor(penstock_tensor_t handle) : handle_(handle, penstock_tensor_free) { check(handle != nullptr); }
+  explicit Tensor(penstock_tensor_t handle) : handle_(handle, penstock_tensor_free) {
+    check(handle != nullptr);
+  }
 
   template <typename T>
   static Tensor from(const std::vector<int64_t>& shape, const std::vector<T>& data) {
     size_t size = 1;
     for (int64_t d : shape) size *= static_cast<size_t>(d);
     if (size != data.size()) throw std::invalid_argument("the data does not fill the shape");
-    return Tensor(penstock_tensor_new(dtype_of<T>(), static_cast<int32_t>(shape.size()), shape.data(), data.data()));
+    return Tensor(penstock_tensor_new(dtype_of<T>(), static_cast<int32_t>(shape.size()),
+                                      shape.data(), data.data()));
   }
   template <typename T>
   static Tensor scalar(T value) {
@@ -55,7 +58,8 @@ class Tensor {
   template <typename T>
   const T* data() const {
     penstock_dtype have = penstock_tensor_dtype(get()), want = dtype_of<T>();
-    if (have.code != want.code || have.bits != want.bits) throw std::invalid_argument("the tensor has another dtype");
+    if (have.code != want.code || have.bits != want.bits)
+      throw std::invalid_argument("the tensor has another dtype");
     return static_cast<const T*>(penstock_tensor_data(get()));
   }
   penstock_tensor_t get() const { return handle_.get(); }
@@ -67,11 +71,15 @@ class Tensor {
 // A named attribute of an op: {"axis", 1}, {"keepdims", true}, {"padding", "same"}, {"strides", {2, 2}}.
 class Attr {
  public:
-  Attr(std::string name, bool value) : name_(std::move(name)), kind_(PENSTOCK_ATTR_BOOL), int_(value) {}
+  Attr(std::string name, bool value)
+      : name_(std::move(name)), kind_(PENSTOCK_ATTR_BOOL), int_(value) {}
   Attr(std::string name, int value) : Attr(std::move(name), int64_t{value}) {}
-  Attr(std::string name, int64_t value) : name_(std::move(name)), kind_(PENSTOCK_ATTR_INT), int_(value) {}
-  Attr(std::string name, double value) : name_(std::move(name)), kind_(PENSTOCK_ATTR_FLOAT), float_(value) {}
-  Attr(std::string name, const char* value) : name_(std::move(name)), kind_(PENSTOCK_ATTR_STR), text_(value) {}
+  Attr(std::string name, int64_t value)
+      : name_(std::move(name)), kind_(PENSTOCK_ATTR_INT), int_(value) {}
+  Attr(std::string name, double value)
+      : name_(std::move(name)), kind_(PENSTOCK_ATTR_FLOAT), float_(value) {}
+  Attr(std::string name, const char* value)
+      : name_(std::move(name)), kind_(PENSTOCK_ATTR_STR), text_(value) {}
   Attr(std::string name, std::vector<int64_t> value)
       : name_(std::move(name)), kind_(PENSTOCK_ATTR_INTS), ints_(std::move(value)) {}
 
@@ -119,19 +127,21 @@ class Value {
 
 class Graph {
  public:
-  explicit Graph(const std::string& name = "main") : handle_(penstock_graph_new(name.c_str()), penstock_graph_free) {
+  explicit Graph(const std::string& name = "main")
+      : handle_(penstock_graph_new(name.c_str()), penstock_graph_free) {
     check(handle_ != nullptr);
   }
 
   // A negative size may differ from run to run.
   template <typename T>
   Value input(const std::string& name, const std::vector<int64_t>& shape) {
-    return made(penstock_graph_input(get(), name.c_str(), dtype_of<T>(), static_cast<int32_t>(shape.size()),
-                                     shape.data()));
+    return made(penstock_graph_input(get(), name.c_str(), dtype_of<T>(),
+                                     static_cast<int32_t>(shape.size()), shape.data()));
   }
   Value constant(const Tensor& t) { return made(penstock_graph_constant(get(), t.get())); }
 
-  std::vector<Value> add(const std::string& op, const std::vector<Value>& inputs, const std::vector<Attr>& attrs = {}) {
+  std::vector<Value> add(const std::string& op, const std::vector<Value>& inputs,
+                         const std::vector<Attr>& attrs = {}) {
     constexpr int32_t kMaxOutputs = 8;
     std::vector<penstock_value> in;
     for (const Value& v : inputs) in.push_back(v.index());
@@ -145,14 +155,16 @@ class Graph {
     for (int i = 0; i < n && i < kMaxOutputs; ++i) values.emplace_back(this, out[i]);
     return values;
   }
-  Value call(const std::string& op, const std::vector<Value>& inputs, const std::vector<Attr>& attrs = {}) {
+  Value call(const std::string& op, const std::vector<Value>& inputs,
+             const std::vector<Attr>& attrs = {}) {
     return add(op, inputs, attrs).at(0);
   }
 
   void set_outputs(const std::vector<Value>& outputs) {
     std::vector<penstock_value> indices;
     for (const Value& v : outputs) indices.push_back(v.index());
-    check(penstock_graph_set_outputs(get(), static_cast<int32_t>(indices.size()), indices.data()) == 0);
+    check(penstock_graph_set_outputs(get(), static_cast<int32_t>(indices.size()), indices.data()) ==
+          0);
   }
   std::string text() const {
     std::unique_ptr<char, void (*)(char*)> text(penstock_graph_text(get()), penstock_string_free);
@@ -170,8 +182,12 @@ class Graph {
 };
 
 inline Value operator+(const Value& a, const Value& b) { return a.graph().call("add", {a, b}); }
-inline Value operator-(const Value& a, const Value& b) { return a.graph().call("subtract", {a, b}); }
-inline Value operator*(const Value& a, const Value& b) { return a.graph().call("multiply", {a, b}); }
+inline Value operator-(const Value& a, const Value& b) {
+  return a.graph().call("subtract", {a, b});
+}
+inline Value operator*(const Value& a, const Value& b) {
+  return a.graph().call("multiply", {a, b});
+}
 inline Value operator/(const Value& a, const Value& b) { return a.graph().call("divide", {a, b}); }
 
 // A graph made ready to run. Threads may share one.
@@ -183,9 +199,11 @@ class Plan {
   std::vector<Tensor> run(const std::vector<Tensor>& inputs, double timeout_seconds = 0) const {
     std::vector<penstock_tensor_t> in;
     for (const Tensor& t : inputs) in.push_back(t.get());
-    std::vector<penstock_tensor_t> out(static_cast<size_t>(penstock_plan_num_outputs(handle_.get())));
+    std::vector<penstock_tensor_t> out(
+        static_cast<size_t>(penstock_plan_num_outputs(handle_.get())));
     penstock_run_options options{sizeof(options), timeout_seconds};
-    check(penstock_plan_run(handle_.get(), static_cast<int32_t>(in.size()), in.data(), out.data(), &options) == 0);
+    check(penstock_plan_run(handle_.get(), static_cast<int32_t>(in.size()), in.data(), out.data(),
+                            &options) == 0);
     std::vector<Tensor> results;
     for (penstock_tensor_t t : out) results.emplace_back(t);
     return results;

@@ -355,7 +355,6 @@ def test_ctrl_c_during_activation_can_be_repeated(plugins: PluginFolder) -> None
     assert out.split() == ["interrupted", "active"]
 
 
-
 @pytest.mark.parametrize(
     ("module", "environment", "hint"),
     [

@@ -227,7 +227,7 @@ def _bounds(item: slice, size: Size) -> tuple[Size, Size, int]:
         raise ValueError("[getitem] the step of a slice must not be 0; use -1 to reverse")
     lowest, highest = (0, size) if step > 0 else (-1, size - 1)
 
-    def clipped(bound: Any) -> Size:
+    def clipped(bound: Any) -> Any:
         if not isinstance(bound, _native.Dim):
             bound = operator.index(bound)
         if (isinstance(bound, int) and bound < 0) or (bound is not size and bound < 0):
@@ -352,7 +352,7 @@ def _replace_rows(x: Tensor, index: Any, rows: Tensor) -> Tensor:
 
 
 def _size(x: Tensor, plan: Plan) -> Size:
-    size: Any = 1
+    size: Size = 1
     for axis in plan.arrays:
         size = size * x.shape[axis]
     return size
@@ -360,7 +360,7 @@ def _size(x: Tensor, plan: Plan) -> Size:
 
 def _linear_index(x: Tensor, plan: Plan) -> Tensor:
     """The row-major position among the indexed axes; negative indices are resolved."""
-    position: Any = None
+    position: Tensor | None = None
     for axis, index in plan.arrays.items():
         _check_range(index, x.shape[axis], axis)
         index = ops.astype(index, "int64")

@@ -235,8 +235,8 @@ def _(rng: np.random.Generator) -> Iterator[Sample]:
     for dtype in NUMERIC:
         args = array(rng, (4, 3), dtype), np.array([3, 0, 3]), array(rng, (3, 3), dtype, 0, 2)
         yield Sample(args, label=dtype)
-    args = array(rng, (4, 3)), np.array([[-1, -3]]), array(rng, (4, 1, 2)), -1
-    yield Sample(args, label="negative")
+    columns = array(rng, (4, 3)), np.array([[-1, -3]]), array(rng, (4, 1, 2)), -1
+    yield Sample(columns, label="negative")
     yield Sample((array(rng, (4, 3)), np.array(2), array(rng, (3,))), label="0-d index")
     nothing = np.zeros((0,), "int64")
     yield Sample((array(rng, (4, 3)), nothing, array(rng, (0, 3))), label="empty")
