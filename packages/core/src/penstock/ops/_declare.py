@@ -130,7 +130,8 @@ class Reject:
     match: str = ""
 
 
-SampleMaker = Callable[[np.random.Generator], Iterator[Sample]]
+# In quotes: numpy.random takes 20 ms to import, and only samples need it.
+SampleMaker = Callable[["np.random.Generator"], Iterator[Sample]]
 RejectMaker = Callable[[], Iterator[Reject]]
 Gradients = tuple["Tensor | None", ...]
 

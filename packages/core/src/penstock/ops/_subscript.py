@@ -368,6 +368,7 @@ def _linear_index(x: Tensor, plan: Plan) -> Tensor:
         length = size if isinstance(size, int) else size_tensor(size, "int64")
         index = ops.where(index < 0, index + length, index)
         position = index if position is None else position * length + index
+    assert position is not None  # there is at least one indexed axis
     return position
 
 
