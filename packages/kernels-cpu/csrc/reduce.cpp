@@ -175,7 +175,7 @@ template <>
 int FoldPass<float, SumFold<float>>(penstock_call* call, const float* x, int64_t outer,
                                     int64_t size, int64_t inner, float* out) {
   if (inner == 1) return FoldRows<float, SumFold<float>>(call, x, outer, size, out);
-  if (outer > 1) return FoldMiddle<float, SumFold<float>>(call, x, outer, size, inner, out);
+  if (outer != 1) return FoldMiddle<float, SumFold<float>>(call, x, outer, size, inner, out);
   return SumColumns<1>(call, size, inner, MatrixRows{x, inner}, out);
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from itertools import combinations
 from typing import Any
 
@@ -104,6 +105,17 @@ def test_empty_sums_are_zero_and_empty_products_one(shape: tuple[int, ...]) -> N
         np.testing.assert_array_equal(ps.all(x > 0, axis=axis).numpy(), (x > 0).all(axis))
         np.testing.assert_array_equal(ps.any(x > 0, axis=axis).numpy(), (x > 0).any(axis))
     assert np.isnan(ps.mean(x).item())
+
+
+@pytest.mark.parametrize("shape", [(0, 5, 40), (0, 1, 17), (3, 0, 40), (2, 3, 0)], ids=str)
+def test_nothing_is_written_beside_an_empty_result(shape: tuple[int, ...]) -> None:
+    x = np.zeros(shape, np.float32)
+    for name in ("sum", "mean", "prod"):
+        for axis in (0, 1, 2, (0, 1), (0, 2), (1, 2)):
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                want = getattr(np, name)(x, axis=axis)
+            np.testing.assert_array_equal(getattr(ps, name)(x, axis=axis).numpy(), want)
 
 
 def test_an_empty_axis_has_no_maximum() -> None:

@@ -13,9 +13,22 @@
 
 namespace penstock::python {
 
+namespace {
+
+// A list that holds itself must not end the process.
+struct RecursionGuard {
+  RecursionGuard() {
+    if (Py_EnterRecursiveCall(" in the arguments of a traced function")) throw nb::python_error();
+  }
+  ~RecursionGuard() { Py_LeaveRecursiveCall(); }
+};
+
+}  // namespace
+
 bool is_namedtuple(nb::handle o) { return PyTuple_Check(o.ptr()) && nb::hasattr(o, "_fields"); }
 
 TreeSpec flatten(nb::handle tree, std::vector<nb::object>* leaves) {
+  RecursionGuard guard;
   TreeSpec spec;
   if (nb::isinstance<nb::dict>(tree)) {
     spec.kind = TreeSpec::kDict;
@@ -73,6 +86,7 @@ class CallKey {
   std::vector<PyObject*> by_address;    // borrowed: static arguments without a value to compare
 
   void add(PyObject* o) {
+    RecursionGuard guard;
     if (is_tensor(o)) {
       tensor(tensor_of(o), o);
     } else if (PyFloat_CheckExact(o) || (PyLong_CheckExact(o)) || PyComplex_CheckExact(o)) {
@@ -381,7 +395,11 @@ void bind_function(nb::module_& m) {
       nb::arg("tree").none());
   m.def("tree_unflatten", [](const TreeSpec& spec, nb::list leaves) {
     size_t at = 0;
-    auto next = [&]() -> nb::object { return leaves[at++]; };
+    auto next = [&]() -> nb::object {
+      if (at >= nb::len(leaves))
+        fail(ErrorKind::kValue, "there are fewer leaves than the structure has places");
+      return leaves[at++];
+    };
     return unflatten(spec, next);
   });
   // The structure with some leaves fixed: those at True become part of the structure itself.

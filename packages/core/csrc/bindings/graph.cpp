@@ -104,7 +104,10 @@ void bind_node(nb::module_& m) {
                    })
       .def_prop_rw(
           "device", [](const PyNode& n) { return n.node().device; },
-          [](const PyNode& n, const std::string& device) { n.node().device = device; })
+          [](const PyNode& n, const std::string& device) {
+            n.graph.get()->changed();
+            n.node().device = device;
+          })
       .def_prop_ro("source", [](const PyNode& n) { return n.node().source; })
       .def_prop_ro("index", [](const PyNode& n) { return n.index; })
       .def_prop_ro("graph", [](const PyNode& n) { return Ref<Graph>(n.graph.get()); })
@@ -173,7 +176,7 @@ void bind_variable(nb::module_& m) {
 struct PyTapeEntry {
   Ref<Tape> tape;
   size_t index;
-  const TapeEntry& entry() const { return tape->entries[index]; }
+  const TapeEntry& entry() const { return tape->entries.at(index); }
 };
 
 nb::list tape_tensors(const std::vector<Tensor>& list) {
@@ -275,10 +278,16 @@ void bind_graph(nb::module_& m) {
       .def("__len__", [](const Ref<Graph>& g) { return g->nodes.size(); })
       .def_prop_rw(
           "inputs", [](const Ref<Graph>& g) { return tensors(*g, g->inputs); },
-          [](const Ref<Graph>& g, nb::handle list) { g->inputs = values_in(*g, list); })
+          [](const Ref<Graph>& g, nb::handle list) {
+            g->changed();
+            g->inputs = values_in(*g, list);
+          })
       .def_prop_rw(
           "outputs", [](const Ref<Graph>& g) { return tensors(*g, g->outputs); },
-          [](const Ref<Graph>& g, nb::handle list) { g->outputs = values_in(*g, list); })
+          [](const Ref<Graph>& g, nb::handle list) {
+            g->changed();
+            g->outputs = values_in(*g, list);
+          })
       .def_prop_ro("version", [](const Ref<Graph>& g) { return g->version(); })
       .def_prop_ro("guards", [](const Ref<Graph>& g) { return guard_list(*g); })
       .def_prop_ro("symbols", [](const Ref<Graph>& g) { return g->symbol_names; })
@@ -315,6 +324,7 @@ void bind_graph(nb::module_& m) {
              nb::handle device) { return copy_node(*g, node, inputs, control, device); },
           nb::arg("node"), nb::arg("inputs"), nb::arg("control_inputs") = nb::make_tuple(),
           nb::arg("device") = nb::none())
+      .def("forget_objects", [](const Ref<Graph>& g) { g->forget_objects(); })
       .def("like", [](const Ref<Graph>& g) { return like(*g); })
       .def("find_node",
            [](const Ref<Graph>& g, const std::string& name) -> nb::object {

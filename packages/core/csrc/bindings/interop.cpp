@@ -129,33 +129,45 @@ const Device& device_of_dlpack(penstock_device wanted) {
        ", for which no plugin is installed; copy it to the host first");
 }
 
+// Gives the producer's memory back, unless a tensor has taken it over.
 template <typename Managed>
-Tensor import_managed(Managed* managed, bool read_only) {
+struct Imported {
+  Managed* managed;
+  ~Imported() {
+    if (managed && managed->deleter) managed->deleter(managed);
+  }
+};
+
+template <typename Managed>
+Tensor import_managed(Managed* managed) {
+  Imported<Managed> owner{managed};
   const DLTensor& in = managed->tensor;
-  auto release = [managed] {
-    if (managed->deleter) managed->deleter(managed);
-  };
   DType dtype;
-  if (!dtype_from_abi(in.dtype, &dtype)) {
-    release();
+  if (!dtype_from_abi(in.dtype, &dtype) || dtype == DType::kString)
     fail(ErrorKind::kDType, "the array's dtype (DLPack code ", int{in.dtype.code}, ", ",
          int{in.dtype.bits}, " bits, ", in.dtype.lanes,
          " lanes) has no counterpart here; convert it first");
-  }
   const Device& device = device_of_dlpack(in.device);
   Tensor t;
   t.dtype = dtype;
   t.shape = Shape::from({in.shape, in.shape + in.ndim});
   char* data = static_cast<char*>(in.data) + in.byte_offset;
   if (is_dense(in)) {
-    t.storage = Storage::wrap(data, t.bytes(), device, release, !read_only);
+    auto release = [managed] {
+      if (managed->deleter) managed->deleter(managed);
+    };
+    t.storage = Storage::wrap(data, t.bytes(), device, release, false);
+    owner.managed = nullptr;
     return t;
   }
+  if (!device.is_host())
+    fail(ErrorKind::kDevice, "the array on ", device.name(),
+         " is not contiguous; make it so before sharing it");
   Tensor dense = Tensor::empty(dtype, t.shape);
   int64_t strides[kMaxRank];
   for (int d = 0; d < in.ndim; ++d) strides[d] = in.strides[d] * dtype_size(dtype);
-  copy_strided(dense.data(), data, in.ndim, in.shape, strides, dtype_size(dtype));
-  release();
+  if (dense.bytes() > 0)
+    copy_strided(dense.data(), data, in.ndim, in.shape, strides, dtype_size(dtype));
   return dense;
 }
 
@@ -167,12 +179,12 @@ Tensor import_capsule(nb::handle capsule) {
     if (managed->major != 1)
       fail(ErrorKind::kType, "the array speaks DLPack ", managed->major, ".x; 1.x is understood");
     PyCapsule_SetName(p, "used_dltensor_versioned");
-    return import_managed(managed, true);
+    return import_managed(managed);
   }
   if (PyCapsule_IsValid(p, "dltensor")) {
     auto* managed = static_cast<DLManagedTensor*>(PyCapsule_GetPointer(p, "dltensor"));
     PyCapsule_SetName(p, "used_dltensor");
-    return import_managed(managed, true);
+    return import_managed(managed);
   }
   fail(ErrorKind::kType, "expected a fresh DLPack capsule; a capsule can be used once");
 }
@@ -199,7 +211,7 @@ bool dtype_from_format(const char* format, Py_ssize_t itemsize, DType* out) {
 
 Tensor from_buffer(nb::handle o, nb::handle as) {
   Py_buffer view;
-  if (PyObject_GetBuffer(o.ptr(), &view, PyBUF_FULL_RO) != 0) throw nb::python_error();
+  if (PyObject_GetBuffer(o.ptr(), &view, PyBUF_RECORDS_RO) != 0) throw nb::python_error();
   struct Release {
     Py_buffer* view;
     ~Release() { PyBuffer_Release(view); }
@@ -207,6 +219,8 @@ Tensor from_buffer(nb::handle o, nb::handle as) {
   DType dtype;
   if (!as.is_none()) {  // the same bytes under another dtype of that size: bfloat16 comes as uint16
     dtype = dtype_from_object(as);
+    if (dtype == DType::kString)
+      fail(ErrorKind::kDType, "a buffer holds no strings; pass a list of them");
     if (dtype_size(dtype) != view.itemsize)
       fail(ErrorKind::kDType, "the buffer's items have ", view.itemsize, " bytes");
   } else if (!dtype_from_format(view.format, view.itemsize, &dtype)) {

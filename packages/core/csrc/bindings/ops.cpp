@@ -304,7 +304,11 @@ int compose(Op& op, const Tensor* inputs, int n, const AttrList& attrs, Tensor* 
       return 1;
     }
     int count = 0;
-    for (nb::handle item : nb::iter(result)) outputs[count++] = checked_tensor(item);
+    for (nb::handle item : nb::iter(result)) {
+      if (count == kMaxOutputs)
+        fail(ErrorKind::kValue, "[", op.name(), "] its composition has too many outputs");
+      outputs[count++] = checked_tensor(item);
+    }
     return count;
   });
 }
@@ -314,7 +318,7 @@ int compose(Op& op, const Tensor* inputs, int n, const AttrList& attrs, Tensor* 
 void infer_in_python(InferContext& ctx) {
   with_gil([&] {
     nb::handle block(static_cast<OpObject*>(ctx.op.python)->block);
-    Graph* graph = current_graph();
+    auto* graph = dynamic_cast<Graph*>(ctx.oracle());
     nb::list args;
     for (int i = 0; i < ctx.num_inputs(); ++i)
       args.append(nb::make_tuple(shape_object(ctx.shape(i), graph), dtype_object(ctx.dtype(i))));
@@ -328,6 +332,14 @@ void infer_in_python(InferContext& ctx) {
       auto [shape, dtype] = nb::cast<std::pair<nb::object, nb::object>>(item);
       ctx.output(dtype_from_object(dtype), shape_from_object(shape));
     }
+    int wanted = ctx.op.schema.num_outputs;
+    if (wanted >= 0 && ctx.num_outputs != wanted)
+      ctx.fail(ErrorKind::kValue, "its shape rule gives ", ctx.num_outputs,
+               " outputs; the op is declared with ", wanted);
+    for (int i = 0; i < ctx.num_outputs; ++i)
+      for (int d = 0; d < ctx.outputs[i].shape.ndim; ++d)
+        if (ctx.outputs[i].shape[d] < 0 && !is_symbolic(ctx.outputs[i].shape[d]))
+          ctx.fail(ErrorKind::kShape, "its shape rule gives shape ", ctx.outputs[i].shape.text());
   });
 }
 
@@ -367,6 +379,9 @@ void bind_ops(nb::module_& m) {
     std::vector<Tensor> in;
     for (nb::handle t : nb::iter(inputs)) in.push_back(to_tensor(t.ptr()));
     AttrList list = op.default_attrs;
+    for (const AttrSpec& spec : op.schema.attrs)
+      if (spec.required && !attrs.contains(spec.name.c_str()))
+        bad_call(op, "misses the argument '" + spec.name + "'");
     for (auto [key, value] : attrs) {
       std::string name = nb::cast<std::string>(key);
       int i = op.attr_index(name);

@@ -13,9 +13,13 @@ std::vector<Tensor> tensor_list(nb::handle list) {
 RunOptions options_from(nb::handle timeout) {
   RunOptions options;
   if (timeout.is_none()) return options;
-  auto span = std::chrono::duration<double>(nb::cast<double>(timeout));
-  options.deadline =
-      std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::nanoseconds>(span);
+  double seconds = nb::cast<double>(timeout);
+  if (!(seconds >= 0))
+    fail(ErrorKind::kValue, "timeout is ", seconds, "; it must be seconds, zero or more");
+  constexpr double kForever = 1e9;
+  if (seconds < kForever)
+    options.deadline = std::chrono::steady_clock::now() +
+                       std::chrono::nanoseconds(static_cast<int64_t>(seconds * 1e9));
   return options;
 }
 

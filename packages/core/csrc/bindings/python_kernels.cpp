@@ -124,8 +124,12 @@ int call_python(penstock_call* call) {
     return PENSTOCK_OK;
   } catch (nb::python_error& e) {
     std::string message = nb::cast<std::string>(nb::str(e.value()));
+    int status = e.matches(PyExc_MemoryError)  ? PENSTOCK_NO_MEMORY
+                 : e.matches(PyExc_IndexError) ? PENSTOCK_OUT_OF_RANGE
+                                               : PENSTOCK_ERROR;
     keep_cause(e);
-    return call->host->fail(call, message.c_str());
+    call->host->fail(call, message.c_str());
+    return status;
   } catch (const std::exception& e) {
     return call->host->fail(call, e.what());
   }

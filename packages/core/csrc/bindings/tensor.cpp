@@ -80,7 +80,6 @@ PENSTOCK_BINARY(slot_remainder, "remainder")
 PENSTOCK_BINARY(slot_matmul, "matmul")
 PENSTOCK_BINARY(slot_and, "logical_and")
 PENSTOCK_BINARY(slot_or, "logical_or")
-PENSTOCK_BINARY(slot_xor, "not_equal")
 PENSTOCK_UNARY(slot_negative, "negative")
 PENSTOCK_UNARY(slot_abs, "abs")
 PENSTOCK_UNARY(slot_invert, "logical_not")
@@ -91,6 +90,17 @@ PyObject* slot_power(PyObject* a, PyObject* b, PyObject* modulo) {
   static Operator op("power");
   if (modulo != Py_None) return nb::borrow(Py_NotImplemented).release().ptr();
   return binary(op, a, b);
+}
+
+PyObject* slot_xor(PyObject* a, PyObject* b) {
+  static Operator op("not_equal");
+  auto is_truth = [](PyObject* o) {
+    return PyBool_Check(o) || (is_tensor(o) && tensor_of(o).dtype == DType::kBool);
+  };
+  if (is_truth(a) && is_truth(b)) return binary(op, a, b);
+  PyErr_SetString(PyExc_TypeError,
+                  "[^] works on bool tensors; compare with != or convert with x.astype(bool)");
+  return nullptr;
 }
 
 PyObject* slot_positive(PyObject* a) { return nb::borrow(a).release().ptr(); }
@@ -145,6 +155,8 @@ PyObject* slot_int(PyObject* self) {
     const Tensor& t = tensor_of(self);
     check_scalar(t, "int(x)");
     if (is_float(t.dtype)) return PyLong_FromDouble(t.item_double());
+    if (t.dtype == DType::kU64)
+      return PyLong_FromUnsignedLongLong(static_cast<uint64_t>(t.item_int()));
     return PyLong_FromLongLong(t.item_int());
   } catch (...) {
     set_python_error();
@@ -193,8 +205,6 @@ Py_ssize_t slot_length(PyObject* self) {
 Py_hash_t slot_hash(PyObject* self) {
   return static_cast<Py_hash_t>(reinterpret_cast<uintptr_t>(self) >> 4);
 }
-
-int slot_buffer(PyObject* self, Py_buffer* view, int flags);
 
 struct BufferShape {
   Py_ssize_t shape[kMaxRank], strides[kMaxRank];
@@ -402,8 +412,10 @@ void bind_tensor(nb::module_& m) {
     s.weak = false;
     return nb::steal(new_tensor(std::move(s)));
   });
-  method(tensor, "_data_pointer",
-         [](const Tensor& t) { return reinterpret_cast<uintptr_t>(t.data()); });
+  method(tensor, "_data_pointer", [](const Tensor& t) {
+    check_scalar(t, "its memory");
+    return reinterpret_cast<uintptr_t>(t.data());
+  });
 }
 
 }  // namespace penstock::python

@@ -57,6 +57,8 @@ Dim dim_mod(Dim a, Dim b) { return dim_sub(a, dim_mul(b, dim_floordiv(a, b))); }
 // A comparison is answered with the traced example and becomes a guard, with the caller's line.
 bool compare(const PyDim& a, nb::handle other, bool equality, bool swap) {
   Dim b = dim_from_object(other);
+  if (!a.graph)
+    fail(ErrorKind::kGraph, "this dimension belongs to no graph, so it cannot be compared");
   Graph& graph = *a.graph.get();
   graph.current_source = source_line();
   if (!equality) return swap ? graph.less(b, a.dim) : graph.less(a.dim, b);
@@ -64,6 +66,7 @@ bool compare(const PyDim& a, nb::handle other, bool equality, bool swap) {
 }
 
 int64_t specialise(const PyDim& d) {
+  if (!d.graph) fail(ErrorKind::kGraph, "this dimension belongs to no graph, so it has no value");
   Graph& graph = *d.graph.get();
   int64_t value = dim_eval(d.dim, graph.hints);
   if (value == kUnknown)
@@ -155,9 +158,12 @@ std::vector<int64_t> to_dims(nb::handle o) {
 AttrValue convert(const AttrSpec& spec, nb::handle o) {
   switch (spec.kind) {
     case AttrKind::kBool: {
-      int truth = PyObject_IsTrue(o.ptr());
-      if (truth < 0) throw nb::python_error();
-      return truth == 1;
+      // True, False, numpy's, 0 and 1; not any object that happens to be true.
+      if (PyBool_Check(o.ptr())) return o.ptr() == Py_True;
+      nb::object number = nb::steal(
+          PyNumber_Index(nb::hasattr(o, "item") ? nb::object(o.attr("item")()).ptr() : o.ptr()));
+      if (!number.is_valid()) throw nb::python_error();
+      return PyObject_IsTrue(number.ptr()) == 1;
     }
     case AttrKind::kInt:
       return to_int(o);
@@ -173,8 +179,12 @@ AttrValue convert(const AttrSpec& spec, nb::handle o) {
       return to_dims(o);
     case AttrKind::kFloats:
       return list_of<double>(o, to_float);
-    case AttrKind::kTensor:
-      return std::make_shared<const Tensor>(to_tensor(o.ptr()));
+    case AttrKind::kTensor: {
+      Tensor value = to_tensor(o.ptr());
+      if (value.symbolic())
+        fail(ErrorKind::kGraph, "a graph tensor cannot be an attribute; pass it as an input");
+      return std::make_shared<const Tensor>(std::move(value));
+    }
     case AttrKind::kGraph:
       return Ref<RefCounted>(nb::cast<Ref<Graph>>(o).get());
     case AttrKind::kVariable: {

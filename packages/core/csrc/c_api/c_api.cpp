@@ -68,6 +68,44 @@ AttrValue attr_value(const penstock_attr& a) {
   }
 }
 
+// The value as the attribute's kind; a whole number also serves as a float.
+AttrValue fitted(const penstock::Op& op, const penstock::AttrSpec& spec, AttrValue value) {
+  using penstock::AttrKind;
+  if (spec.kind == AttrKind::kFloat && std::holds_alternative<int64_t>(value))
+    return static_cast<double>(std::get<int64_t>(value));
+  bool fits = std::holds_alternative<std::monostate>(value) ? spec.optional : false;
+  switch (spec.kind) {
+    case AttrKind::kBool:
+      fits |= std::holds_alternative<bool>(value);
+      break;
+    case AttrKind::kInt:
+      fits |= std::holds_alternative<int64_t>(value);
+      break;
+    case AttrKind::kFloat:
+      fits |= std::holds_alternative<double>(value);
+      break;
+    case AttrKind::kStr:
+      fits |= std::holds_alternative<std::string>(value);
+      break;
+    case AttrKind::kDType:
+      fits |= std::holds_alternative<penstock::DType>(value);
+      break;
+    case AttrKind::kInts:
+    case AttrKind::kShape:
+      fits |= std::holds_alternative<std::vector<int64_t>>(value);
+      break;
+    case AttrKind::kFloats:
+      fits |= std::holds_alternative<std::vector<double>>(value);
+      break;
+    default:
+      break;
+  }
+  if (!fits)
+    penstock::fail(ErrorKind::kType, "[", op.name(), "] attribute '", spec.name, "' must be ",
+                   penstock::attr_kind_name(spec.kind));
+  return value;
+}
+
 penstock::AttrList attr_list(const penstock::Op& op, int32_t n, const penstock_attr* attrs) {
   penstock::AttrList list = op.default_attrs;
   std::vector<bool> given(list.size(), false);
@@ -75,7 +113,8 @@ penstock::AttrList attr_list(const penstock::Op& op, int32_t n, const penstock_a
     int at = op.attr_index(attrs[i].name);
     if (at < 0)
       penstock::fail(ErrorKind::kType, "[", op.name(), "] has no attribute '", attrs[i].name, "'");
-    list[static_cast<size_t>(at)] = attr_value(attrs[i]);
+    list[static_cast<size_t>(at)] =
+        fitted(op, op.schema.attrs[static_cast<size_t>(at)], attr_value(attrs[i]));
     given[static_cast<size_t>(at)] = true;
   }
   for (size_t i = 0; i < list.size(); ++i)
@@ -118,8 +157,16 @@ int penstock_set_num_threads(int n) {
 penstock_tensor_t penstock_tensor_new(penstock_dtype dtype, int32_t ndim, const int64_t* shape,
                                       const void* data) {
   return guarded(penstock_tensor_t{}, [&] {
+    if (ndim < 0 || (ndim > 0 && !shape))
+      penstock::fail(ErrorKind::kShape, "a tensor needs a shape of ", ndim, " sizes");
     auto t = penstock::Tensor::empty(dtype_of(dtype), penstock::Shape::from({shape, shape + ndim}));
-    if (data) std::memcpy(t.data(), data, static_cast<size_t>(t.bytes()));
+    if (data && t.dtype == penstock::DType::kString) {
+      const auto* strings = static_cast<const penstock_string*>(data);
+      for (int64_t i = 0; i < t.shape.size(); ++i)
+        t.storage->set_string(i, strings[i].data, strings[i].size);
+    } else if (data) {
+      std::memcpy(t.data(), data, static_cast<size_t>(t.bytes()));
+    }
     return new penstock_tensor_s{t};
   });
 }
@@ -164,9 +211,6 @@ int penstock_graph_add(penstock_graph_t g, const char* name, int32_t num_inputs,
                        int32_t max_outputs, penstock_value* outputs) {
   return guarded(-1, [&] {
     penstock::Op& op = penstock::get_op(name);
-    if (op.variadic() ? num_inputs < op.num_inputs() : num_inputs != op.num_inputs())
-      penstock::fail(ErrorKind::kType, "[", name, "] takes ", op.num_inputs(), " inputs and got ",
-                     num_inputs);
     check_values(*g->graph, inputs, num_inputs);
     int32_t node =
         g->graph->add(op, {inputs, inputs + num_inputs}, attr_list(op, num_attrs, attrs), {});
@@ -207,7 +251,7 @@ int penstock_plan_run(penstock_plan_t p, int32_t num_inputs, const penstock_tens
     std::vector<penstock::Tensor> in, out(static_cast<size_t>(p->plan->num_outputs()));
     for (int32_t i = 0; i < num_inputs; ++i) in.push_back(inputs[i]->tensor);
     penstock::RunOptions run;
-    if (options && options->timeout_seconds > 0)
+    if (options && options->timeout_seconds > 0 && options->timeout_seconds < 1e9)
       run.deadline = std::chrono::steady_clock::now() +
                      std::chrono::nanoseconds(static_cast<int64_t>(options->timeout_seconds * 1e9));
     p->plan->run(in.data(), num_inputs, out.data(), run);

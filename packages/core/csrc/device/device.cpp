@@ -1,5 +1,6 @@
 #include "device/device.h"
 
+#include <algorithm>
 #include <cstring>
 #include <deque>
 #include <memory>
@@ -57,10 +58,15 @@ std::vector<const Device*> all_devices() {
   return out;
 }
 
-void register_device(const penstock_device_def& def) {
-  if (def.head.abi_major != PENSTOCK_ABI_MAJOR)
-    fail(ErrorKind::kPlugin, "device '", def.type, "' was built for kernel ABI ",
-         def.head.abi_major, "; this is ABI ", PENSTOCK_ABI_MAJOR, ": rebuild the plugin");
+void register_device(const penstock_device_def& given) {
+  if (given.head.abi_major != PENSTOCK_ABI_MAJOR)
+    fail(ErrorKind::kPlugin, "a device was built for kernel ABI ", given.head.abi_major,
+         "; this is ABI ", PENSTOCK_ABI_MAJOR, ": rebuild the plugin");
+  penstock_device_def def{};
+  std::memcpy(&def, &given, std::min<size_t>(given.head.struct_size, sizeof(def)));
+  if (!def.type || !*def.type || def.count < 1)
+    fail(ErrorKind::kPlugin,
+         "a device must have a type, such as \"npu\", and a count of at least 1");
   if (!def.allocate || !def.free || !def.copy_in || !def.copy_out || !def.synchronize)
     fail(ErrorKind::kPlugin, "device '", def.type,
          "' must define allocate, free, copy_in, copy_out and synchronize");
@@ -70,12 +76,11 @@ void register_device(const penstock_device_def& def) {
     if (device.type == def.type)
       fail(ErrorKind::kPlugin, "there is a device type '", def.type,
            "' already; give yours another name");
-  penstock_device_def& copy = r.definitions.emplace_back();
-  std::memcpy(&copy, &def, std::min<size_t>(def.head.struct_size, sizeof(copy)));
+  penstock_device_def& copy = r.definitions.emplace_back(def);
   copy.type = r.names.emplace_back(def.type).c_str();
   for (int i = 0; i < def.count; ++i)
     r.devices.push_back(
-        {static_cast<int>(r.devices.size()), def.type, i, {def.dlpack_type, i}, &copy});
+        {static_cast<int>(r.devices.size()), copy.type, i, {def.dlpack_type, i}, &copy});
 }
 
 }  // namespace penstock

@@ -24,6 +24,10 @@ void* host_scratch(penstock_call* call, size_t bytes) {
 
 int host_resize_output(penstock_call* call, int32_t i, int32_t ndim, const int64_t* shape) {
   CallContext& context = context_of(call);
+  if (!context.may_resize)
+    return host_fail(call,
+                     "its output's shape depends on the data, which a compiled graph cannot plan "
+                     "yet; call the op eagerly");
   if (!context.outputs || i < 0 || i >= call->num_outputs || ndim < 0 || ndim > kMaxRank)
     return host_fail(call, "resize_output: there is no such output");
   Tensor& output = context.outputs[i];
@@ -49,8 +53,9 @@ int host_resize_output(penstock_call* call, int32_t i, int32_t ndim, const int64
 int host_parallel_for(penstock_call* call, int64_t n, int64_t grain,
                       void (*fn)(void*, int64_t, int64_t), void* context) {
   auto stop = [](void* c) { return should_stop(*static_cast<CallContext*>(c)); };
-  return parallel_for(n, grain, fn, context, stop, &context_of(call)) ? PENSTOCK_OK
-                                                                      : PENSTOCK_CANCELLED;
+  if (parallel_for(n, grain, fn, context, stop, &context_of(call))) return PENSTOCK_OK;
+  context_of(call).stopped = true;
+  return PENSTOCK_CANCELLED;
 }
 
 int host_cancelled(penstock_call* call) {
@@ -209,7 +214,14 @@ bool should_stop(CallContext& context) {
 void run_kernel(penstock_call& call, CallContext& context) {
   if (__builtin_expect((context.row->def.caps & PENSTOCK_CAP_ASYNC) && !context.pending, 0))
     context.pending = std::make_unique<Pending>();
+  std::unique_lock<std::mutex> alone;
+  if (__builtin_expect(context.row->def.caps & PENSTOCK_CAP_SERIAL, 0))
+    alone = std::unique_lock(context.row->serial);
   int status = context.row->def.run(&call);
+  if (__builtin_expect(context.stopped, 0)) {
+    context.stopped = false;
+    if (status == PENSTOCK_OK) status = PENSTOCK_CANCELLED;  // whatever the kernel made of it
+  }
   if (__builtin_expect(status == PENSTOCK_OK, 1)) {
     context.scratch.clear();
     return;
@@ -226,8 +238,9 @@ void run_kernel(penstock_call& call, CallContext& context) {
   if (status == PENSTOCK_NO_MEMORY)
     throw Error(ErrorKind::kMemory, prefix + "out of memory inside the kernel" +
                                         (context.error.empty() ? "" : ": " + context.error));
-  throw Error(ErrorKind::kValue,
-              prefix + (context.error.empty() ? "the kernel failed" : context.error));
+    if (status == PENSTOCK_OUT_OF_RANGE)
+    throw Error(ErrorKind::kIndex, prefix + (context.error.empty() ? "an index is out of range" : context.error));
+  throw Error(ErrorKind::kValue, prefix + (context.error.empty() ? "the kernel failed" : context.error));
 }
 
 void set_seed(uint64_t seed) { set_random_state(seed, 0); }

@@ -48,6 +48,8 @@ struct PENSTOCK_API CallContext {
   const Op* op = nullptr;
   const KernelRow* row = nullptr;
   const RunOptions* options = nullptr;
+  bool stopped = false;  // a parallel_for ended early: the outputs are not whole
+  bool may_resize = true;
   bool may_interrupt = true;  // false while a variable's lock is held
   std::string error;
   Scratch scratch;

@@ -208,8 +208,9 @@ int run_row(Op& op, const KernelRow& row, const Device& device, const Tensor* in
   call.reserved = &context;
   if (op.schema.effects == Effects::kRandom) fill_random(call, op, attrs, outputs[0]);
   {
-    LongWorkScope scope(!row.is_python &&
-                        estimated_cost(op, avals, n, ctx.outputs, ctx.num_outputs) > kLongWork);
+    LongWorkScope scope(
+        (row.def.caps & PENSTOCK_CAP_ASYNC) ||
+        (!row.is_python && estimated_cost(op, avals, n, ctx.outputs, ctx.num_outputs) > kLongWork));
     run_kernel(call, context);
   }
   return ctx.num_outputs;
@@ -251,11 +252,12 @@ int execute_op(Op& op, const Tensor* inputs, int n, AttrList& attrs, Tensor* out
   int count = 0;
 
   const Device& device = choose_device(inputs, n);
-  DType in_dtypes[64], out_dtypes[kMaxOutputs];
-  if (n > 64) ctx.fail(ErrorKind::kValue, "takes at most 64 tensors at once and got ", n);
+  Few<DType, 64> in_dtypes(n);
+  DType out_dtypes[kMaxOutputs];
   for (int i = 0; i < n; ++i) in_dtypes[i] = inputs[i].dtype;
   for (int i = 0; i < ctx.num_outputs; ++i) out_dtypes[i] = ctx.outputs[i].dtype;
-  const KernelRow* row = try_kernel_for(op, device, in_dtypes, n, out_dtypes, ctx.num_outputs);
+  const KernelRow* row =
+      try_kernel_for(op, device, in_dtypes.get(), n, out_dtypes, ctx.num_outputs);
   if (!row || row->is_reference()) {
     ComposeHook compose = g_compose.load();
     count = compose ? compose(op, inputs, n, attrs, outputs) : -1;
@@ -264,7 +266,7 @@ int execute_op(Op& op, const Tensor* inputs, int n, AttrList& attrs, Tensor* out
   if (!row) {
     if (!device.is_host() && g_fallback.load() != Fallback::kError)
       return run_on_host(op, device, inputs, n, attrs, outputs);
-    row = &kernel_for(op, device, in_dtypes, n, out_dtypes, ctx.num_outputs);  // throws
+    row = &kernel_for(op, device, in_dtypes.get(), n, out_dtypes, ctx.num_outputs);  // throws
   }
   bool elsewhere = false;
   for (int i = 0; i < n; ++i) elsewhere |= &inputs[i].device() != &device;
@@ -312,6 +314,7 @@ static bool promote_inputs(Op& op, const Tensor* inputs, int n, const AttrList& 
 }
 
 int call_op(Op& op, const Tensor* inputs, int n, AttrList& attrs, Tensor* outputs) {
+  check_arity(op, n);
   int count;
   bool building = ((t_mode & kModeGraph) && current_graph()) || any_symbolic(inputs, n);
   Graph* graph = building ? graph_for(inputs, n) : nullptr;
@@ -337,6 +340,8 @@ int call_op(Op& op, const Tensor* inputs, int n, AttrList& attrs, Tensor* output
 // What was found out about an elementwise op for given dtypes: which kernel runs, and what comes out. Depends on
 // nothing else while all inputs have one shape.
 struct Shortcut {
+  const Shortcut* next;  // for other dtypes; a short list that is never freed
+  int depth;
   uint64_t version;  // of the kernel tables
   int num_inputs;
   DType inputs[kMaxShortcut];
@@ -346,15 +351,20 @@ struct Shortcut {
 
 namespace {
 
-const Shortcut* find_shortcut(Op& op, const Tensor* const* inputs, int n) {
-  const Shortcut* s = op.shortcut.load(std::memory_order_acquire);
-  if (!s || s->num_inputs != n || s->version != kernel_version()) return nullptr;
+bool fits(const Shortcut& s, const Tensor* const* inputs, int n) {
+  if (s.num_inputs != n || s.version != kernel_version()) return false;
   for (int i = 0; i < n; ++i) {
     const Tensor& t = *inputs[i];
-    if (t.dtype != s->inputs[i] || t.weak || !t.storage || !t.device().is_host() ||
+    if (t.dtype != s.inputs[i] || t.weak || !t.storage || !t.device().is_host() ||
         t.shape != inputs[0]->shape)
-      return nullptr;
+      return false;
   }
+  return true;
+}
+
+const Shortcut* find_shortcut(Op& op, const Tensor* const* inputs, int n) {
+  const Shortcut* s = op.shortcut.load(std::memory_order_acquire);
+  while (s && !fits(*s, inputs, n)) s = s->next;
   return s;
 }
 
@@ -370,28 +380,36 @@ void learn_shortcut(Op& op, const Tensor* const* inputs, int n, const Tensor& ou
   const KernelRow* row = try_kernel_for(op, host_device(), dtypes, n, &output.dtype, 1);
   // A cast, a composition or a reference took part: there is no such row, or it is no native one.
   if (!row || row->is_python || row->def.caps != 0) return;
-  auto* s = new Shortcut{kernel_version(), n, {}, output.dtype, row};
+  constexpr int kMaxDepth = 8;
+  const Shortcut* head = op.shortcut.load(std::memory_order_acquire);
+  // Shortcuts of older kernel tables are left behind; they may be in use.
+  if (head && head->version == kernel_version() && head->depth == kMaxDepth) return;
+  bool fresh = !head || head->version != kernel_version();
+  auto* s =
+      new Shortcut{fresh ? nullptr : head, fresh ? 1 : head->depth + 1, kernel_version(), n, {}, output.dtype, row};
   std::copy(dtypes, dtypes + n, s->inputs);
-  op.shortcut.store(
-      s, std::memory_order_release);  // the old one may be in use: it stays, a few bytes per op
+  if (!op.shortcut.compare_exchange_strong(head, s)) delete s;  // another thread was first
 }
 
 void run_shortcut(const Op& op, const Shortcut& s, const Tensor* const* inputs, int n,
                   Tensor* output) {
-  const Shape& shape = inputs[0]->shape;
-  *output = Tensor::empty(s.output, shape);
+  *output = Tensor::empty(s.output, inputs[0]->shape);
   CallContext context;
   context.op = &op;
   context.row = s.row;
   TensorView first;
-  first.set(s.inputs[0], shape, host_device(), inputs[0]->data());
+  first.set(s.inputs[0], output->shape, host_device(), nullptr);
   penstock_tensor views[kMaxShortcut + 1];
   const penstock_tensor* in[kMaxShortcut];
+  Ref<Storage> keep[kMaxShortcut];
+  bool lengthy = output->bytes() * (n + 1) > kLongWork;
   for (int i = 0; i < n; ++i) {
     views[i] = first.abi;
     views[i].data = inputs[i]->data();
     views[i].dtype = dtype_to_abi(s.inputs[i]);
     in[i] = &views[i];
+    // Without the GIL another thread may give these tensors new values.
+    if (lengthy) keep[i] = inputs[i]->storage;
   }
   views[n] = first.abi;
   views[n].data = output->data();
@@ -407,7 +425,7 @@ void run_shortcut(const Op& op, const Shortcut& s, const Tensor* const* inputs, 
   call.outputs = &out;
   call.kernel_data = s.row->def.data;
   call.reserved = &context;
-  LongWorkScope scope(output->bytes() * (n + 1) > kLongWork);
+  LongWorkScope scope(lengthy);
   run_kernel(call, context);
 }
 

@@ -28,6 +28,7 @@ void retain_graph(const Graph* graph) { graph->retain(); }
 void release_graph(const Graph* graph) { graph->release(); }
 
 int32_t Graph::add(Op& op, std::vector<int32_t> in, AttrList attrs, const NodeOptions& options) {
+  check_arity(op, static_cast<int>(in.size()));
   std::vector<Aval> avals;
   for (int32_t v : in) avals.push_back(values[static_cast<size_t>(v)].aval);
   current_source = options.source;
@@ -60,7 +61,21 @@ int32_t Graph::add(Op& op, std::vector<int32_t> in, AttrList attrs, const NodeOp
   return add_raw(std::move(node), {ctx.outputs, ctx.outputs + ctx.num_outputs});
 }
 
+void Graph::changed() {
+  if (frozen_)
+    fail(ErrorKind::kGraph, "graph '", name,
+         "' cannot change any more: a plan was made from it; build another graph");
+  ++version_;
+}
+
+void Graph::forget_objects() {
+  for (Node& node : nodes)
+    for (size_t i = 0; i < node.attrs.size(); ++i)
+      if (node.op->schema.attrs[i].kind == AttrKind::kObject) node.attrs[i] = std::monostate{};
+}
+
 int32_t Graph::add_raw(Node node, const std::vector<Aval>& out) {
+  changed();
   int32_t number = static_cast<int32_t>(nodes.size());
   node.name = unique_name(node.name.empty() ? node.op->name() : node.name);
   names_[node.name] = number;
@@ -75,7 +90,8 @@ int32_t Graph::add_raw(Node node, const std::vector<Aval>& out) {
 }
 
 int32_t Graph::constant(const Tensor& t, const NodeOptions& options) {
-  ConstantKey key{t.data(), t.dtype, t.shape.vec()};
+  if (!t.storage) fail(ErrorKind::kGraph, "a constant must be a value, not a tensor of a graph");
+  ConstantKey key{t.data(), t.dtype, t.weak, t.shape.vec()};
   if (auto it = constants_.find(key); it != constants_.end()) return it->second;
   Node node;
   node.op = &get_op("constant");
@@ -141,9 +157,9 @@ std::string Graph::value_name(int32_t value) const {
 
 bool Graph::answer(Guard::Kind kind, Dim a, Dim b, bool unknown_result) {
   int64_t x = dim_eval(a, hints), y = dim_eval(b, hints);
-  // Without an example size the graph assumes what keeps it general; running it checks the real shapes.
-  if (x == kUnknown || y == kUnknown) return unknown_result;
-  bool result = kind == Guard::kEqual ? x == y : x < y;
+  // Without an example size the graph assumes what keeps it general. Guards are checked when it is run.
+  bool known = x != kUnknown && y != kUnknown;
+  bool result = !known ? unknown_result : kind == Guard::kEqual ? x == y : x < y;
   for (const Guard& g : guards)
     if (g.kind == kind && g.a == a && g.b == b) return g.result;
   guards.push_back({kind, a, b, result, current_source});

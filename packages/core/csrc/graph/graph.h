@@ -68,9 +68,13 @@ class PENSTOCK_API Graph final : public RefCounted, public DimOracle {
   Dim new_symbol(const std::string& name, int64_t hint);
 
   Tensor tensor(int32_t value);
-  uint64_t version() const {
-    return nodes.size() + inputs.size() * 1000003u + outputs.size() * 7919u;
-  }
+  // Changes with every change of the graph.
+  uint64_t version() const { return version_; }
+  void
+  changed();  // call it before changing nodes, inputs or outputs by hand: throws once a plan stands on the graph
+  void freeze() { frozen_ = true; }
+  // Lets go of Python functions kept for gradients, once no more gradients are wanted: they may refer to the graph.
+  void forget_objects();
   std::string text() const;
   std::string value_name(int32_t value) const;  // "add_1", "split:2"
   // -1 when absent.
@@ -83,14 +87,17 @@ class PENSTOCK_API Graph final : public RefCounted, public DimOracle {
   std::string current_source;
 
  private:
+  uint64_t version_ = 0;
+  bool frozen_ = false;
   std::unordered_map<std::string, int> name_counts_;
   std::unordered_map<std::string, int32_t> names_;
   struct ConstantKey {
     const void* data;
     DType dtype;
+    bool weak;
     std::vector<int64_t> shape;
     bool operator<(const ConstantKey& o) const {
-      return std::tie(data, dtype, shape) < std::tie(o.data, o.dtype, o.shape);
+      return std::tie(data, dtype, weak, shape) < std::tie(o.data, o.dtype, o.weak, o.shape);
     }
   };
   std::map<ConstantKey, int32_t> constants_;

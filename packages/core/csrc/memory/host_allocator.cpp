@@ -1,5 +1,7 @@
 // The caching host allocator: size classes, a small cache per thread in front of one shared cache. Touching fresh
 // pages costs more than the arithmetic on them, so memory that was used once is kept (research/native.md, section A).
+#include <pthread.h>
+
 #include <atomic>
 #include <cstdlib>
 #include <mutex>
@@ -63,6 +65,8 @@ class SharedCache {
     lists_[c] = new (memory) Block{lists_[c]};
     g_cached.fetch_add(class_bytes(c), std::memory_order_relaxed);
   }
+  void lock() { mutex_.lock(); }
+  void unlock() { mutex_.unlock(); }
   void clear() {
     std::lock_guard lock(mutex_);
     for (int c = 0; c < kNumClasses; ++c) {
@@ -79,8 +83,17 @@ class SharedCache {
   Block* lists_[kNumClasses] = {};
 };
 
+SharedCache& shared_cache();
+
+SharedCache* make_shared_cache() {
+  // A child of fork must not find the cache locked by a thread that it does not have.
+  pthread_atfork([] { shared_cache().lock(); }, [] { shared_cache().unlock(); },
+                 [] { shared_cache().unlock(); });
+  return new SharedCache;
+}
+
 SharedCache& shared_cache() {
-  static SharedCache* cache = new SharedCache;
+  static SharedCache* cache = make_shared_cache();
   return *cache;
 }
 

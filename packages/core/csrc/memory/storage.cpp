@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "tensor/shape.h"
 
 namespace penstock {
 namespace {
@@ -40,7 +41,7 @@ Ref<Storage> Storage::allocate(int64_t bytes, const Device& device) {
 }
 
 Ref<Storage> Storage::allocate_strings(int64_t count) {
-  int64_t bytes = count * static_cast<int64_t>(sizeof(penstock_string));
+  int64_t bytes = dim_mul(count, static_cast<int64_t>(sizeof(penstock_string)));
   void* data = host_allocate(bytes);
   if (!data) out_of_memory(bytes, host_device());
   std::memset(data, 0, static_cast<size_t>(bytes));

@@ -35,12 +35,15 @@ class PENSTOCK_API InferContext {
   AttrList& attrs;  // the rule may rewrite them: axis=-1 becomes axis=1
 
   int num_inputs() const { return num_inputs_; }
+  DimOracle* oracle() const { return oracle_; }  // null while every dimension is known
   const Aval& input(int i) const { return inputs_[i]; }
   const Shape& shape(int i) const { return inputs_[i].shape; }
   DType dtype(int i) const { return inputs_[i].dtype; }
 
   // ---- results
   void output(DType dtype, const Shape& shape, bool weak = false) {
+    if (num_outputs == kMaxOutputs)
+      fail(ErrorKind::kValue, "has more than ", kMaxOutputs, " outputs");
     Aval& out = outputs[num_outputs++];
     out.dtype = dtype;
     out.weak = weak;

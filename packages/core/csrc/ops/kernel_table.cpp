@@ -1,6 +1,7 @@
 #include "ops/kernel_table.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <set>
 #include <sstream>
@@ -194,26 +195,33 @@ std::vector<const KernelRow*> KernelRows::rows() {
   return out;
 }
 
-void add_kernel(const penstock_kernel_def& def, const std::string& provider, bool is_python) {
-  if (def.head.abi_major != PENSTOCK_ABI_MAJOR)
-    fail(ErrorKind::kPlugin, provider, " was built for kernel ABI ", def.head.abi_major,
+void add_kernel(const penstock_kernel_def& given, const std::string& provider, bool is_python) {
+  if (given.head.abi_major != PENSTOCK_ABI_MAJOR)
+    fail(ErrorKind::kPlugin, provider, " was built for kernel ABI ", given.head.abi_major,
          "; this is ABI ", PENSTOCK_ABI_MAJOR, ": rebuild it with the installed penstock");
+  if (given.head.struct_size < offsetof(penstock_kernel_def, run) + sizeof(given.run))
+    fail(ErrorKind::kPlugin, provider, " adds a kernel with struct_size ", given.head.struct_size,
+         "; set def.head.struct_size = sizeof(penstock_kernel_def)");
+  auto row = std::make_unique<KernelRow>();
+  penstock_kernel_def& def = row->def;  // what an older plugin does not have stays zero
+  std::memset(&def, 0, sizeof(def));
+  std::memcpy(&def, &given, std::min<size_t>(given.head.struct_size, sizeof(def)));
   if (!def.op || !def.device || !def.dtypes || !def.run)
     fail(ErrorKind::kPlugin, provider, " adds a kernel without op, device, dtypes or run");
+  if (def.prepare)
+    fail(ErrorKind::kPlugin, provider, " has a kernel for ", def.op,
+         " with `prepare`, which this version does not call yet; leave it NULL");
   Op& op = get_op(def.op);
   if (def.op_version != op.schema.version)
     fail(ErrorKind::kPlugin, provider, " has a kernel for ", def.op, "@", def.op_version,
          "; this penstock has ", def.op, "@", op.schema.version);
   check_dtypes(def.dtypes, def.op);
-  auto row = std::make_unique<KernelRow>();
-  std::memset(&row->def, 0, sizeof(row->def));
-  std::memcpy(&row->def, &def, std::min<size_t>(def.head.struct_size, sizeof(def)));
   row->provider = provider;
   row->op = def.op;
   row->device = def.device;
   row->dtypes = def.dtypes;
   row->isa = def.isa ? def.isa : "";
-  for (const int8_t* p = def.inplace; p && *p >= 0; p += 2) {
+  for (const int8_t* p = def.inplace; p && p[0] >= 0 && p[1] >= 0; p += 2) {
     row->inplace.push_back(p[0]);
     row->inplace.push_back(p[1]);
   }

@@ -22,7 +22,8 @@ struct PENSTOCK_API KernelRow {
   std::string op, device, dtypes, isa;
   std::vector<int8_t> inplace;
   bool is_reference() const { return def.priority <= kReferencePriority; }
-  bool is_python = false;  // takes the GIL
+  bool is_python = false;     // takes the GIL
+  mutable std::mutex serial;  // held while a PENSTOCK_CAP_SERIAL kernel runs
   bool may_alias(int output, int input) const;
 };
 

@@ -120,6 +120,12 @@ int Op::attr_index(const std::string& name) const {
   return -1;
 }
 
+void check_arity(const Op& op, int num_inputs) {
+  int wanted = op.num_inputs();
+  if (op.variadic() ? num_inputs >= wanted - 1 : num_inputs == wanted) return;
+  fail(ErrorKind::kType, "[", op.name(), "] takes ", wanted, " inputs and got ", num_inputs);
+}
+
 Op* find_op(const std::string& name) { return registry().find(name); }
 
 Op& get_op(const std::string& name) {

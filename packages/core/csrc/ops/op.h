@@ -72,6 +72,9 @@ struct PENSTOCK_API Op {
   int attr_index(const std::string& name) const;  // -1 when absent
 };
 
+// Throws unless the op takes that many inputs.
+PENSTOCK_API void check_arity(const Op& op, int num_inputs);
+
 PENSTOCK_API Op* find_op(const std::string& name);  // nullptr when unknown
 PENSTOCK_API Op& get_op(const std::string& name);   // throws, with the nearest spellings
 PENSTOCK_API Op& register_op(OpSchema schema);      // throws if the name is taken

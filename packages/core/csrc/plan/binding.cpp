@@ -64,6 +64,7 @@ class Arena {
 Binding::Binding(const Plan& plan, const std::vector<Shape>& inputs) : input_shapes(inputs) {
   std::vector<int64_t> symbols(plan.graph_->hints.size(), kUnknown);
   bind_symbols(plan, &symbols);
+  check_guards(plan, symbols);
   infer_shapes(plan, symbols);
   plan_memory(plan);
   count_views(plan);
@@ -91,6 +92,23 @@ void Binding::bind_symbols(const Plan& plan, std::vector<int64_t>* symbols) cons
         }
       }
     }
+  }
+}
+
+// What the graph was built on must hold for these sizes: a wrong guess may not become a wrong number.
+void Binding::check_guards(const Plan& plan, const std::vector<int64_t>& symbols) const {
+  const Graph& g = *plan.graph_;
+  for (const Guard& guard : g.guards) {
+    int64_t a = dim_eval(guard.a, symbols), b = dim_eval(guard.b, symbols);
+    if (a == kUnknown || b == kUnknown) continue;
+    if ((guard.kind == Guard::kEqual ? a == b : a < b) == guard.result) continue;
+    const char* sign = guard.kind == Guard::kEqual ? (guard.result ? " == " : " != ")
+                                                   : (guard.result ? " < " : " >= ");
+    fail(
+        ErrorKind::kShape, "the graph was built for ", dim_text(guard.a, g.symbol_names), sign,
+        dim_text(guard.b, g.symbol_names), guard.source.empty() ? "" : ", at " + guard.source,
+        ", and is given ", a, " and ", b,
+        "; state sizes that matter in the placeholder's shape, or build the graph for these sizes");
   }
 }
 
@@ -165,6 +183,8 @@ void Binding::plan_memory(const Plan& plan) {
                     }) == 1;
         if (from.place == Place::kArena && from.last_step == static_cast<int32_t>(s) &&
             !handed_over[in] && once && bytes_of(from) == bytes &&
+            dtype_size(g.values[static_cast<size_t>(node.inputs[i])].aval.dtype) ==
+                dtype_size(g.values[static_cast<size_t>(node.outputs[o])].aval.dtype) &&
             shapes[static_cast<size_t>(node.inputs[i])] ==
                 shapes[static_cast<size_t>(node.outputs[o])] &&
             step.row->may_alias(static_cast<int>(o), static_cast<int>(i))) {

@@ -18,6 +18,7 @@ class Binding {
   std::vector<int64_t> offsets;  // of every root in the arena, -1 elsewhere
   int64_t arena_bytes = 0, unplanned_bytes = 0;
   int64_t cost = 0;
+  uint64_t last_use = 0;
   std::vector<std::vector<int32_t>> views_of_root;  // which views to point at a root's memory
   std::vector<int32_t> first_view;                  // of every step
   int32_t num_views = 0;
@@ -28,6 +29,7 @@ class Binding {
 
  private:
   void bind_symbols(const Plan& plan, std::vector<int64_t>* symbols) const;
+  void check_guards(const Plan& plan, const std::vector<int64_t>& symbols) const;
   void infer_shapes(const Plan& plan, const std::vector<int64_t>& symbols);
   void plan_memory(const Plan& plan);
   void count_views(const Plan& plan);

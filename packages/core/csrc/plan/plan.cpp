@@ -10,11 +10,12 @@
 namespace penstock {
 namespace {
 
-constexpr size_t kMaxBindings = 64;
+constexpr size_t kMaxBindings = 16;
 
 // Pass-through ops: output o is input `first + o` under another name.
 int alias_input(const Node& node, size_t output) {
   if (node.op->schema.alias) return output == 0 ? 0 : -1;
+  if (node.op->builtin == Builtin::kAssignVariable) return 0;
   if (node.op->builtin == Builtin::kCustomGradient)
     return static_cast<int>(std::get<int64_t>(node.attrs[0]) + static_cast<int64_t>(output));
   return -1;
@@ -32,6 +33,8 @@ const Device& device_of(const Node& node) {
 }  // namespace
 
 Plan::Plan(Ref<Graph> graph) : graph_(std::move(graph)) {
+  check_graph();
+  graph_->freeze();  // steps and roots are numbers into it
   find_roots();
   make_steps();
   find_lifetimes();
@@ -39,6 +42,29 @@ Plan::Plan(Ref<Graph> graph) : graph_(std::move(graph)) {
 }
 
 Plan::~Plan() = default;
+
+void Plan::check_graph() const {
+  const Graph& g = *graph_;
+  std::vector<int32_t> seen;
+  for (int32_t in : g.inputs) {
+    const Node& node = g.nodes[static_cast<size_t>(g.values[static_cast<size_t>(in)].node)];
+    if (node.op->builtin != Builtin::kPlaceholder)
+      fail(ErrorKind::kGraph, "input '", g.value_name(in), "' of the graph is computed by ",
+           node.op->name(), "; inputs must be placeholders");
+    if (std::find(seen.begin(), seen.end(), in) != seen.end())
+      fail(ErrorKind::kGraph, "input '", g.value_name(in), "' is listed twice");
+    seen.push_back(in);
+  }
+}
+
+void Plan::check_inputs(const std::vector<Shape>& shapes) const {
+  if (static_cast<int>(shapes.size()) != num_inputs())
+    fail(ErrorKind::kValue, "the graph takes ", num_inputs(), " inputs and got ", shapes.size());
+  for (const Shape& s : shapes)
+    for (int d = 0; d < s.ndim; ++d)
+      if (s[d] < 0)
+        fail(ErrorKind::kShape, "an input's shape is ", s.text(), "; sizes are not negative");
+}
 
 void Plan::find_roots() {
   const Graph& g = *graph_;
@@ -120,6 +146,7 @@ void Plan::make_steps() {
         step.row =
             &kernel_for(const_cast<Op&>(*node.op), *step.device, in.data(),
                         static_cast<int>(in.size()), out.data(), static_cast<int>(out.size()));
+        waits_ |= (step.row->def.caps & PENSTOCK_CAP_ASYNC) != 0;
         for (size_t o = 0; o < node.outputs.size(); ++o) {
           int32_t root = root_of(node.outputs[o]);
           if (roots_[static_cast<size_t>(root)].place == Place::kOwned)
@@ -178,7 +205,13 @@ void Plan::find_updates() {
                           [&](int32_t v) { return root_of(v) == in_root; }) != 1)
           continue;
         if (!step.row->may_alias(static_cast<int>(o), static_cast<int>(i))) continue;
-        step.updates.push_back({static_cast<int32_t>(o), in_root, out_root, variable});
+        // One output has one memory, and one variable one lock.
+        bool taken = std::any_of(step.updates.begin(), step.updates.end(), [&](const auto& u) {
+          return u.output_root == out_root || u.variable == variable;
+        });
+        if (taken) continue;
+        step.updates.push_back(
+            {static_cast<int32_t>(o), in_root, out_root, static_cast<int32_t>(a), variable});
       }
     }
   }
@@ -188,16 +221,33 @@ void Plan::find_updates() {
 }
 
 std::shared_ptr<Binding> Plan::binding_for(const std::vector<Shape>& shapes) {
+  check_inputs(shapes);
   std::vector<int64_t> key;
-  for (const Shape& s : shapes) key.insert(key.end(), s.dims, s.dims + s.ndim);
-  std::lock_guard lock(mutex_);
-  auto it = bindings_.find(key);
-  if (it == bindings_.end()) {
-    auto binding = std::make_shared<Binding>(*this, shapes);
-    if (bindings_.size() >= kMaxBindings) bindings_.erase(bindings_.begin());
-    it = bindings_.emplace(std::move(key), std::move(binding)).first;
+  for (const Shape& s : shapes) {
+    key.push_back(s.ndim);
+    key.insert(key.end(), s.dims, s.dims + s.ndim);
   }
-  last_ = it->second;
+  {
+    std::lock_guard lock(mutex_);
+    auto it = bindings_.find(key);
+    if (it != bindings_.end()) {
+      it->second->last_use = ++clock_;
+      return last_ = it->second;
+    }
+  }
+  // Outside the lock: shape rules written in Python let other threads run meanwhile.
+  auto made = std::make_shared<Binding>(*this, shapes);
+  std::shared_ptr<Binding> evicted;
+  std::lock_guard lock(mutex_);
+  if (bindings_.size() >= kMaxBindings) {
+    auto oldest = std::min_element(
+        bindings_.begin(), bindings_.end(),
+        [](const auto& a, const auto& b) { return a.second->last_use < b.second->last_use; });
+    evicted = std::move(oldest->second);
+    bindings_.erase(oldest);
+  }
+  made->last_use = ++clock_;
+  last_ = bindings_.emplace(std::move(key), std::move(made)).first->second;
   return last_;
 }
 
@@ -270,10 +320,11 @@ void Plan::run(const Tensor* inputs, int n, Tensor* outputs, const RunOptions& o
     std::unique_ptr<RunState>& state;
     ~GiveBack() {
       for (Tensor& t : state->roots) t.storage = nullptr;
+      std::fill(state->published.begin(), state->published.end(), 0);
       binding.give_state(std::move(state));
     }
   } give_back{*binding, state};
-  LongWorkScope scope(binding->cost > kLongWork);
+  LongWorkScope scope(waits_ || binding->cost > kLongWork);
   execute(*state, *binding, inputs, outputs, options);
 }
 
@@ -281,14 +332,19 @@ double Plan::time_kernels(const Tensor* inputs, int n, int repeats) {
   std::vector<Shape> shapes;
   for (int i = 0; i < n; ++i) shapes.push_back(inputs[i].shape);
   std::shared_ptr<Binding> binding = binding_for(shapes);
+  for (const Step& step : steps_)
+    if (!step.updates.empty())
+      fail(ErrorKind::kGraph, "time_kernels would change variable '",
+           step.updates[0].variable->name(), "'");
   RunState state(*this, *binding);
   std::vector<Tensor> outputs(static_cast<size_t>(num_outputs()));
-  execute(state, *binding, inputs, outputs.data(), {});  // points every view at real memory
+  RunOptions options;
+  execute(state, *binding, inputs, outputs.data(), options);  // points every view at real memory
   std::clock_t start = std::clock();
   for (int r = 0; r < repeats; ++r)
     for (size_t s = 0; s < steps_.size(); ++s)
-      if (steps_[s].kind == Step::kKernel) steps_[s].row->def.run(&state.calls[s]);
-  return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC / repeats;
+      if (steps_[s].kind == Step::kKernel) run_kernel(state.calls[s], state.contexts[s]);
+  return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC / std::max(repeats, 1);
 }
 
 void Plan::execute(RunState& state, Binding& binding, const Tensor* inputs, Tensor* outputs,
@@ -336,14 +392,11 @@ void Plan::execute(RunState& state, Binding& binding, const Tensor* inputs, Tens
       value.shape = binding.shapes[static_cast<size_t>(node.inputs[0])];
       if (step.kind == Step::kAssign) {
         if (!state.published[s]) step.variable->assign(value);
-        state.published[s] = 0;
-        state.roots[out_root] = value;
-      } else {
-        state.roots[out_root] = copy_to(value, *step.device);
+        continue;
       }
+      state.roots[out_root] = copy_to(value, *step.device);
       state.point(binding, static_cast<int32_t>(out_root), state.roots[out_root].data());
     } catch (const Error& e) {
-      std::fill(state.published.begin(), state.published.end(), 0);
       if (node.source.empty()) throw;
       fail(e.kind, e.what(), "\n  node '", node.name, "', at ", node.source);
     }
@@ -398,18 +451,14 @@ void Plan::run_kernel_step(RunState& state, Binding& binding, size_t index,
     fill_random(call, *node.op, binding.attrs[index], shape_only);
   }
   context.outputs = step.owned.empty() ? nullptr : fresh.get();
+  context.may_resize = false;  // later steps know the planned shape
   // Once a variable's memory is being rewritten there is no way back: such a kernel runs to its end.
   context.options = locks.empty() ? &options : nullptr;
   context.may_interrupt = locks.empty();
   run_kernel(call, context);
   if (debug_nans()) check_step(state, binding, index);
-  for (const Step::Update* update : in_place) {
-    for (size_t s = index + 1; s < steps_.size(); ++s) {
-      if (steps_[s].kind != Step::kAssign || steps_[s].variable != update->variable) continue;
-      state.published[s] = 1;
-      break;
-    }
-  }
+  for (const Step::Update* update : in_place)
+    state.published[static_cast<size_t>(update->assign_step)] = 1;
 }
 
 void Plan::check_step(RunState& state, Binding& binding, size_t index) {

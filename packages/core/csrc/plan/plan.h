@@ -41,7 +41,7 @@ struct Step {
   Variable* variable = nullptr;
   // Outputs that this kernel may write into a variable's own memory: its assignment follows.
   struct Update {
-    int32_t output, input_root, output_root;
+    int32_t output, input_root, output_root, assign_step;
     Variable* variable;
   };
   std::vector<Update> updates;
@@ -77,6 +77,8 @@ class PENSTOCK_API Plan final : public RefCounted {
  private:
   friend class Binding;
   friend class RunState;
+  void check_graph() const;
+  void check_inputs(const std::vector<Shape>& shapes) const;
   void find_roots();
   void make_steps();
   void find_lifetimes();
@@ -97,6 +99,8 @@ class PENSTOCK_API Plan final : public RefCounted {
   std::mutex mutex_;
   std::map<std::vector<int64_t>, std::shared_ptr<Binding>> bindings_;
   std::shared_ptr<Binding> last_;
+  uint64_t clock_ = 0;  // orders bindings by their last use
+  bool waits_ = false;  // has kernels that may answer later
 };
 
 }  // namespace penstock

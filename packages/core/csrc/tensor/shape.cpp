@@ -140,9 +140,23 @@ Dim dim_symbol(int index) {
   return from_atom(table().atom(Atom::kSymbol, index, 0, 0));
 }
 
-Dim dim_add(Dim a, Dim b) { return is_symbolic(a) || is_symbolic(b) ? combine(a, b, 1) : a + b; }
+// Sums that leave the range would be taken for symbols.
+static Dim checked_sum(Dim a, Dim b, bool minus) {
+  Dim sum;
+  bool overflow = minus ? __builtin_sub_overflow(a, b, &sum) : __builtin_add_overflow(a, b, &sum);
+  if (overflow || is_symbolic(sum))
+    fail(ErrorKind::kMemory, "a dimension of ", a, minus ? " - " : " + ", b,
+         " exceeds the 64-bit range");
+  return sum;
+}
 
-Dim dim_sub(Dim a, Dim b) { return is_symbolic(a) || is_symbolic(b) ? combine(a, b, -1) : a - b; }
+Dim dim_add(Dim a, Dim b) {
+  return is_symbolic(a) || is_symbolic(b) ? combine(a, b, 1) : checked_sum(a, b, false);
+}
+
+Dim dim_sub(Dim a, Dim b) {
+  return is_symbolic(a) || is_symbolic(b) ? combine(a, b, -1) : checked_sum(a, b, true);
+}
 
 Dim dim_mul(Dim a, Dim b) {
   if (!is_symbolic(a) && !is_symbolic(b)) {

@@ -32,37 +32,41 @@ void copy_bytes(void* dst, const Device& to, const void* src, const Device& from
          " failed");
 }
 
+template <typename Int, typename T>
+void store_int(void* out, T value) {
+  *static_cast<Int*>(out) = static_cast<Int>(static_cast<int64_t>(value));
+}
+
 template <typename T>
 void store(DType dtype, void* out, T value) {
   double d = static_cast<double>(value);
-  int64_t i = static_cast<int64_t>(value);
   switch (dtype) {
     case DType::kBool:
       *static_cast<bool*>(out) = value != 0;
       break;
     case DType::kI8:
-      *static_cast<int8_t*>(out) = static_cast<int8_t>(i);
+      store_int<int8_t>(out, value);
       break;
     case DType::kI16:
-      *static_cast<int16_t*>(out) = static_cast<int16_t>(i);
+      store_int<int16_t>(out, value);
       break;
     case DType::kI32:
-      *static_cast<int32_t*>(out) = static_cast<int32_t>(i);
+      store_int<int32_t>(out, value);
       break;
     case DType::kI64:
-      *static_cast<int64_t*>(out) = i;
+      store_int<int64_t>(out, value);
       break;
     case DType::kU8:
-      *static_cast<uint8_t*>(out) = static_cast<uint8_t>(i);
+      store_int<uint8_t>(out, value);
       break;
     case DType::kU16:
-      *static_cast<uint16_t*>(out) = static_cast<uint16_t>(i);
+      store_int<uint16_t>(out, value);
       break;
     case DType::kU32:
-      *static_cast<uint32_t*>(out) = static_cast<uint32_t>(i);
+      store_int<uint32_t>(out, value);
       break;
     case DType::kU64:
-      *static_cast<uint64_t*>(out) = static_cast<uint64_t>(i);
+      store_int<uint64_t>(out, value);
       break;
     case DType::kF16:
       *static_cast<uint16_t*>(out) = float_to_half(static_cast<float>(d));
@@ -85,6 +89,19 @@ void store(DType dtype, void* out, T value) {
     case DType::kString:
       fail(ErrorKind::kDType, "a number is not a string");
   }
+}
+
+// A Python integer must fit the dtype of the tensor that it meets.
+void check_fits(int64_t value, DType target) {
+  if (!is_integer(target)) return;
+  int bits = static_cast<int>(dtype_size(target)) * 8;
+  bool is_unsigned = dtype_kind(target) == DTypeKind::kUnsigned;
+  bool fits = is_unsigned ? value >= 0 && (bits == 64 || value >> bits == 0)
+                          : bits == 64 || (value >= -(int64_t{1} << (bits - 1)) &&
+                                           value < int64_t{1} << (bits - 1));
+  if (!fits)
+    fail(ErrorKind::kValue, "the number ", value, " does not fit ", dtype_name(target),
+         "; convert the tensor to a wider dtype first");
 }
 
 template <typename T>
@@ -134,6 +151,10 @@ const void* scalar_data(const Tensor& t, Ref<Storage>* keep) {
 }  // namespace
 
 Tensor Tensor::empty(DType dtype, const Shape& shape, const Device& device) {
+  for (int d = 0; d < shape.ndim; ++d)
+    if (shape[d] < 0)
+      fail(ErrorKind::kShape, "a tensor of shape ", shape.text(),
+           " cannot be made: sizes are not negative");
   Tensor t;
   t.dtype = dtype;
   t.shape = shape;
@@ -195,7 +216,9 @@ Tensor Tensor::scalar_as(DType target) const {
       *reinterpret_cast<std::complex<float>*>(out.data()) = std::complex<float>(value);
     return out;
   }
-  return is_float(dtype) ? scalar(item_double(), target) : scalar(item_int(), target);
+  if (is_float(dtype)) return scalar(item_double(), target);
+  if (weak) check_fits(item_int(), target);
+  return scalar(item_int(), target);
 }
 
 double Tensor::item_double() const {

@@ -56,11 +56,6 @@ class Pool {
     wake_.notify_all();
     for (std::thread& t : threads_) t.join();
   }
-  // After fork the threads are gone: forget them without joining.
-  void abandon() {
-    for (std::thread& t : threads_) t.detach();
-    threads_.clear();
-  }
   void offer(const std::shared_ptr<Job>& job) {
     {
       std::lock_guard lock(mutex_);
@@ -145,7 +140,6 @@ State*& state_slot() {
 void forget_pool_in_child() {
   State* old = state_slot();
   if (!old) return;
-  if (old->pool) old->pool->abandon();
   State* fresh = new State;  // the old mutex may be held by a thread that no longer exists
   fresh->threads = old->threads.load();
   // The old pool leaks on purpose: its mutex and condition variable are in an unknown state.

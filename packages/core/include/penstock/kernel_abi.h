@@ -6,7 +6,8 @@
  *
  * Status: 0.x. The layout may still change until a CUDA plugin and a third-party wheel are built on it.
  * Rules: pointers live for the call only; a kernel never keeps, frees or reallocates an input; nothing is thrown
- * across this border; a kernel may be called from any thread, also concurrently; zero-sized tensors must work.
+ * across this border; host services other than cancelled, done and log belong to the thread that runs the kernel, not
+ * to bodies of parallel_for; a kernel may be called from any thread, also concurrently; zero-sized tensors must work.
  * Every struct begins with `struct_size`: a field exists if it lies inside the size that the other side declared.
  */
 #ifndef PENSTOCK_KERNEL_ABI_H_
@@ -29,7 +30,8 @@ enum {
   PENSTOCK_PENDING =
       2, /* the kernel will call host->done later; the frame stays valid until then */
   PENSTOCK_CANCELLED = 3, /* the run was cancelled or its deadline passed */
-  PENSTOCK_NO_MEMORY = 4
+  PENSTOCK_NO_MEMORY = 4,
+  PENSTOCK_OUT_OF_RANGE = 5 /* like PENSTOCK_ERROR: an index among the inputs is out of range */
 };
 
 typedef struct {

@@ -2,7 +2,7 @@
  *
  * Functions return NULL or a nonzero status on failure; penstock_last_error() then says why, in this thread.
  * Handles are freed by their `_free` function; freeing NULL does nothing. Kernels come from plugins: those named in
- * PENSTOCK_PLUGIN_PATH are loaded on first use, others by penstock_load_plugin.
+ * PENSTOCK_PLUGIN_PATH are loaded when the first plan is made, others by penstock_load_plugin.
  */
 #ifndef PENSTOCK_PENSTOCK_H_
 #define PENSTOCK_PENSTOCK_H_

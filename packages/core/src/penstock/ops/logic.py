@@ -185,6 +185,12 @@ greater_equal.samples(binary((*REALS, "bool")))
 greater_equal.rejects(no_broadcast)
 
 
+def _not_boolean() -> Iterator[Reject]:
+    yes = np.ones((2, 3), bool)
+    yield Reject((yes, np.ones(4, bool)), match=r"\(2, 3\) and \(4,\).*do not broadcast")
+    yield Reject((yes, np.ones(3)), error=TypeError, match="got float64; expected bool")
+
+
 @op(infer="elementwise:bool", broadcasts=True)
 def logical_and(x: TensorLike, y: TensorLike, /) -> Tensor:
     """Say where both truth values are true; also written x & y.
@@ -209,7 +215,7 @@ def logical_and(x: TensorLike, y: TensorLike, /) -> Tensor:
 logical_and.reference(np.logical_and)
 logical_and.not_differentiable(BOOLEAN)
 logical_and.samples(binary(("bool",)))
-logical_and.rejects(no_broadcast)
+logical_and.rejects(_not_boolean)
 
 
 @op(infer="elementwise:bool", broadcasts=True)
@@ -236,7 +242,7 @@ def logical_or(x: TensorLike, y: TensorLike, /) -> Tensor:
 logical_or.reference(np.logical_or)
 logical_or.not_differentiable(BOOLEAN)
 logical_or.samples(binary(("bool",)))
-logical_or.rejects(no_broadcast)
+logical_or.rejects(_not_boolean)
 
 
 @op(infer="elementwise:bool", broadcasts=True)

@@ -55,7 +55,7 @@ def adam_update(
     Example:
         >>> parameter, m, v = penstock.ops.adam_update([1.0], [0.0], [0.0], [2.0], 0.5, 1.0)
         >>> parameter, m
-        (Tensor([0.5], shape=(1,), dtype=float32), Tensor([0.2], shape=(1,), dtype=float32))
+        (Tensor([0.5000008], shape=(1,), dtype=float32), Tensor([0.2], shape=(1,), dtype=float32))
 
     Source:
         Kingma and Ba, 2015, "Adam: a method for stochastic optimization", end of section 2.

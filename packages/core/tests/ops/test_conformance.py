@@ -1,0 +1,326 @@
+"""Every op block keeps what it promises: its samples, its rejects, its gradient, its manual."""
+
+from __future__ import annotations
+
+import doctest
+import inspect
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import penstock as ps
+from penstock import _native
+from penstock.ops import BLOCKS
+
+Close = Callable[..., None]
+Case = tuple[str, Any]
+
+# Ops that the runtime itself carries out: they have no kernel, so neither reference nor samples.
+RUNTIME = {
+    *("constant", "placeholder", "read_variable", "assign_variable"),
+    *("to_device", "call", "custom_gradient"),
+}
+EFFECTS = {
+    "read_variable": "read",
+    "assign_variable": "write",
+    "random_uniform": "random",
+    "random_normal": "random",
+}
+BLOCKS_OF_CORE = {n: b for n, b in BLOCKS.items() if b.function.__module__.startswith("penstock.")}
+
+
+def rng_of(name: str) -> np.random.Generator:
+    return np.random.default_rng(zlib.crc32(name.encode()))
+
+
+def _cases() -> Iterator[Any]:
+    for name, block in BLOCKS_OF_CORE.items():
+        for i, sample in enumerate(block.samples_fn(rng_of(name)) if block.samples_fn else ()):
+            yield pytest.param((name, sample), id=f"{name}-{i}-{sample.label}")
+
+
+CASES = list(_cases())
+every_sample = pytest.mark.parametrize("case", CASES)
+every_block = pytest.mark.parametrize("name", BLOCKS_OF_CORE)
+
+
+def callable_of(name: str) -> Callable[..., Any]:
+    """The function that runs an op: what the decorator returned."""
+    function = BLOCKS[name].function
+    return getattr(sys.modules[function.__module__], function.__name__)  # type: ignore[no-any-return]
+
+
+class Call:
+    """A sample, split into its arrays and the rest, so that other values can take the arrays' places."""
+
+    def __init__(self, case: Case) -> None:
+        self.name, self.sample = case
+        self.op = callable_of(self.name)
+        leaves, self.tree = _native.tree_flatten((self.sample.args, dict(self.sample.kwargs)))
+        self.leaves = list(leaves)
+        self.at = [i for i, leaf in enumerate(leaves) if isinstance(leaf, np.ndarray)]
+        self.arrays = [leaves[i] for i in self.at]
+
+    def __call__(self, *values: Any) -> tuple[Any, ...]:
+        leaves = list(self.leaves)
+        for i, value in zip(self.at, values, strict=True):
+            leaves[i] = value
+        args, kwargs = _native.tree_unflatten(self.tree, leaves)
+        result = self.op(*args, **kwargs)
+        return result if isinstance(result, tuple) else (result,)
+
+    def eager(self) -> tuple[Any, ...]:
+        return self(*map(ps.asarray, self.arrays))
+
+
+def same_bits(actual: Any, expected: Any) -> None:
+    assert len(actual) == len(expected)
+    for a, b in zip(actual, expected, strict=True):
+        assert (a.dtype, a.shape) == (b.dtype, b.shape)
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
+# ---- values
+
+
+def reference(call: Call) -> tuple[Any, ...]:
+    """Run a block's NumPy function on what a kernel would get."""
+    block = BLOCKS[call.name]
+    graph = ps.Graph()
+    with graph.as_default():
+        call(*(ps.placeholder(a.dtype.name, a.shape) for a in call.arrays))
+    node = graph.nodes[-1]
+    bound = inspect.signature(block.function).bind(*call.sample.args, **call.sample.kwargs)
+    given: list[Any] = []
+    for spec in block.schema.inputs:
+        value = bound.arguments[spec.name]
+        given += value if spec.variadic else [value]
+    inputs = [
+        np.asarray(value).astype(ps.dtypes.to_numpy(t.dtype))
+        for value, t in zip(given, node.inputs, strict=True)
+    ]
+    attrs = {
+        k: ps.dtypes.to_numpy(v) if isinstance(v, _native.DType) else v
+        for k, v in dict(node.attrs).items()
+    }
+    stream = (attrs["seed"], 0) if block.schema.effects == "random" else ()
+    result = block.reference_fn(*stream, *inputs, **attrs)  # type: ignore[misc]
+    results = result if isinstance(result, tuple) else (result,)
+    return results[: block.schema.public] if block.schema.public > 0 else results
+
+
+@every_sample
+def test_eager_equals_reference(case: Case, close: Close) -> None:
+    call = Call(case)
+    with np.errstate(all="ignore"):
+        expected = reference(call)
+    for actual, wanted in zip(call.eager(), expected, strict=True):
+        with np.errstate(all="ignore"):
+            close(actual, np.asarray(wanted).astype(ps.dtypes.to_numpy(actual.dtype)))
+
+
+@every_sample
+def test_layout_in_memory_does_not_matter(case: Case) -> None:
+    call = Call(case)
+    backwards = [a[()] if not a.ndim else np.flip(np.flip(a).copy()) for a in call.arrays]
+    column_major = [a.copy("F") for a in call.arrays]
+    same_bits(call(*column_major), call.eager())
+    same_bits(call(*backwards), call.eager())
+
+
+@every_sample
+def test_traced_and_optimised_equal_eager(case: Case) -> None:
+    call = Call(case)
+    inputs = [ps.asarray(a) for a in call.arrays]
+    eager = call(*inputs)
+    traced = ps.function(lambda *values: call(*values))
+    same_bits(traced(*inputs), eager)  # after the passes
+    graph = traced.graph
+    same_bits(_native.Plan(graph).run(inputs), eager)  # and as it was traced
+    for inferred, actual in zip(graph.outputs, eager, strict=True):
+        assert inferred.dtype == actual.dtype
+        assert len(inferred.shape) == len(actual.shape)
+        for size, is_size in zip(inferred.shape, actual.shape, strict=True):
+            assert size == is_size or not isinstance(size, int)
+
+
+@every_sample
+def test_known_sizes_are_inferred_exactly(case: Case) -> None:
+    call = Call(case)
+    with ps.Graph().as_default():
+        inferred = call(*(ps.placeholder(a.dtype.name, a.shape) for a in call.arrays))
+    for symbol, actual in zip(inferred, call.eager(), strict=True):
+        assert (symbol.dtype, symbol.shape) == (actual.dtype, actual.shape)
+
+
+@every_block
+def test_bfloat16_is_float32_rounded(name: str, close: Close) -> None:
+    for case in (p.values[0] for p in CASES if p.values[0][0] == name):
+        call = Call(case)
+        names = {a.dtype.name for a in call.arrays}
+        if "float32" not in names or not names <= {"float32", "int64", "int32", "bool"}:
+            continue
+        narrow = [ps.asarray(a) for a in call.arrays]
+        narrow = [ps.cast(a, "bfloat16") if a.dtype == "float32" else a for a in narrow]
+        wide = [ps.cast(a, "float32") if a.dtype == "bfloat16" else a for a in narrow]
+        for actual, expected in zip(call(*narrow), call(*wide), strict=True):
+            if actual.dtype == "bfloat16":
+                close(actual, expected.numpy())
+
+
+# ---- gradients
+
+
+def differentiable(case: Case, small: int = 60) -> bool:
+    call = Call(case)
+    block = BLOCKS[call.name]
+    floats = [a for a in call.arrays if a.dtype.kind == "f"]
+    return (
+        block.vjp_fn is not None
+        and call.sample.differentiable
+        and bool(floats)
+        and all(a.dtype == "float64" for a in floats)
+        and sum(a.size for a in floats) <= small
+        and all(t.dtype == "float64" for t in call.eager())
+    )
+
+
+SMOOTH = [p for p in CASES if differentiable(p.values[0], 260)]
+
+
+def loss_of(call: Call) -> tuple[Callable[..., Any], tuple[int, ...]]:
+    """A scalar made of all results of a call, each element with another weight."""
+    weights = [rng_of(call.name).uniform(0.5, 1.5, t.shape) for t in call.eager()]
+
+    def loss(*values: Any) -> Any:
+        pairs = zip(call(*values), weights, strict=True)
+        total: Any = 0.0
+        for result, weight in pairs:
+            total = total + ps.sum(result * weight)
+        return total
+
+    return loss, tuple(i for i, a in enumerate(call.arrays) if a.dtype.kind == "f")
+
+
+@pytest.mark.parametrize("case", SMOOTH)
+def test_gradient_equals_differences(case: Case, close: Close, differences: Any) -> None:
+    call = Call(case)
+    loss, argnums = loss_of(call)
+    inputs = [ps.asarray(a) for a in call.arrays]
+    actual = ps.grad(loss, argnums=argnums)(*inputs)
+    traced = ps.function(ps.grad(loss, argnums=argnums))(*inputs)
+
+    def value(*floats: Any) -> float:
+        values = list(inputs)
+        for i, array in zip(argnums, floats, strict=True):
+            values[i] = ps.asarray(array)
+        return float(loss(*values))
+
+    expected = differences(value, [call.arrays[i] for i in argnums])
+    for a, t, e, i in zip(actual, traced, expected, argnums, strict=True):
+        assert a.dtype == "float64"
+        assert a.shape == call.arrays[i].shape
+        close(a, e, "gradient")
+        close(t, a.numpy(), "float64")
+
+
+def _first_of_each() -> Iterator[Any]:
+    seen = set()
+    for param in SMOOTH:
+        name, _ = param.values[0]
+        if name not in seen and differentiable(param.values[0], 60):
+            seen.add(name)
+            yield pytest.param(param.values[0], id=name)
+
+
+@pytest.mark.parametrize("case", list(_first_of_each()))
+def test_second_gradient_equals_differences(case: Case, close: Close, differences: Any) -> None:
+    call = Call(case)
+    loss, argnums = loss_of(call)
+    inputs = [ps.asarray(a) for a in call.arrays]
+    direction = [rng_of(str(i)).uniform(0.5, 1.5, call.arrays[i].shape) for i in argnums]
+
+    def slope(*values: Any) -> Any:
+        gradients = ps.grad(loss, argnums=argnums)(*values)
+        total: Any = ps.asarray(0.0, "float64")
+        for g, d in zip(gradients, direction, strict=True):
+            total = total + ps.sum(g * d)
+        return total
+
+    def value(*floats: Any) -> float:
+        values = list(inputs)
+        for i, array in zip(argnums, floats, strict=True):
+            values[i] = ps.asarray(array)
+        return float(slope(*values))
+
+    actual = ps.grad(slope, argnums=argnums)(*inputs)
+    expected = differences(value, [call.arrays[i] for i in argnums])
+    for a, e in zip(actual, expected, strict=True):
+        close(a, e, "gradient")
+
+
+# ---- what is refused
+
+
+READ_VALUES = ("take", "scatter_add", "softmax_cross_entropy")
+
+
+def _rejects() -> Iterator[Any]:
+    for name, block in BLOCKS_OF_CORE.items():
+        for i, reject in enumerate(block.rejects_fn() if block.rejects_fn else ()):
+            yield pytest.param(name, reject, id=f"{name}-{i}")
+
+
+@pytest.mark.parametrize(("name", "reject"), list(_rejects()))
+def test_wrong_arguments_are_refused(name: str, reject: Any) -> None:
+    op = callable_of(name)
+    # A kernel has one kind of error only, whatever it finds in the values.
+    error = (reject.error, ps.errors.InvalidValueError) if name in READ_VALUES else reject.error
+    with pytest.raises(error, match=reject.match) as caught:
+        op(*reject.args, **reject.kwargs)
+    assert f"[{name}]" in str(caught.value) or "is not a dtype" in str(caught.value)
+    traced = ps.function(lambda: op(*reject.args, **reject.kwargs))
+    with pytest.raises(error, match=reject.match):
+        traced()
+
+
+# ---- what a block must have
+
+
+@every_block
+def test_block_is_complete(name: str) -> None:
+    block = BLOCKS[name]
+    assert bool(block.vjp_fn) != bool(block.no_gradient)
+    assert block.schema.effects == EFFECTS.get(name, "none")
+    assert callable_of(name).schema is block.schema  # type: ignore[attr-defined]
+    if name in RUNTIME:
+        return
+    assert block.reference_fn or block.compose_fn
+    labels = {s.label for s in block.samples_fn(rng_of(name))}  # type: ignore[misc]
+    assert len(labels) > 1
+
+
+@every_block
+def test_manual_is_complete(name: str) -> None:
+    doc = inspect.getdoc(BLOCKS[name].function) or ""
+    summary, *rest = doc.splitlines()
+    assert summary.endswith(".")
+    for section in ("Args:", "Returns:", "Raises:"):
+        assert section in rest
+    assert "Example:" in rest or name in RUNTIME
+    for parameter in inspect.signature(BLOCKS[name].function).parameters:
+        assert f"    {parameter}: " in doc
+
+
+@pytest.mark.parametrize("name", [n for n in ps.ops.__all__ if n != "op"])
+def test_examples_in_the_manual_are_true(name: str) -> None:
+    text = inspect.getdoc(getattr(ps, name)) or ""
+    names = {"penstock": ps, "np": np}
+    example = doctest.DocTestParser().get_doctest(text, names, name, None, None)
+    assert example.examples or name in RUNTIME
+    failed, _ = doctest.DocTestRunner(verbose=False).run(example)
+    assert not failed
