@@ -1,6 +1,6 @@
 """What `import penstock` costs beyond `import numpy`: CPU seconds of fresh interpreters, in turns.
 
-    python benchmarks/bench_import.py
+python benchmarks/bench_import.py
 """
 
 from __future__ import annotations

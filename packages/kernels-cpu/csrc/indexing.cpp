@@ -20,10 +20,9 @@ const int64_t* CheckedIndices(penstock_call* call, const penstock_tensor* indice
   for (int64_t i = 0; out && i < count; ++i) {
     const int64_t index = Index(indices, i);
     if (index < -size || index >= size) {
-      *status =
-          Fail(call, "%s: index %lld at position %lld is out of range for an axis of size %lld",
-               call->op, static_cast<long long>(index), static_cast<long long>(i),
-               static_cast<long long>(size));
+      Fail(call, "index %lld at position %lld is out of range for an axis of size %lld",
+           static_cast<long long>(index), static_cast<long long>(i), static_cast<long long>(size));
+      *status = PENSTOCK_OUT_OF_RANGE;
       return nullptr;
     }
     out[i] = index < 0 ? index + size : index;

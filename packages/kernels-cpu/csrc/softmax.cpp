@@ -118,9 +118,9 @@ int SoftmaxCrossEntropy(penstock_call* call) {
   for (int64_t i = 0; i < rows; ++i) {
     const int64_t label = Label(labels, i);
     if (label < 0 || label >= classes) {
-      return Fail(call, "softmax_cross_entropy: label %lld at position %lld is outside 0..%lld",
-                  static_cast<long long>(label), static_cast<long long>(i),
-                  static_cast<long long>(classes - 1));
+      Fail(call, "label %lld at position %lld is outside 0..%lld", static_cast<long long>(label),
+           static_cast<long long>(i), static_cast<long long>(classes - 1));
+      return PENSTOCK_OUT_OF_RANGE;
     }
   }
   const float* logits = Input<float>(call, 0);

@@ -205,7 +205,9 @@ def call_(inputs: Sequence[TensorLike], graph: Graph) -> tuple[Tensor, ...]:
     """
 
 
-call_.not_differentiable("it is a graph of its own; inline it first, with penstock.passes.inline.inline_calls")
+call_.not_differentiable(
+    "it is a graph of its own; inline it first, with penstock.passes.inline.inline_calls"
+)
 
 
 @op(infer="custom_gradient", outputs=-1)
