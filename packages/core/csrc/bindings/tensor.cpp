@@ -22,7 +22,8 @@ class Operator {
 };
 
 bool is_operand(PyObject* o) {
-  return is_tensor(o) || PyFloat_Check(o) || PyLong_Check(o) || PyComplex_Check(o);
+  return is_tensor(o) || PyFloat_Check(o) || PyLong_Check(o) || PyComplex_Check(o) ||
+         nb::isinstance<PyDim>(o);
 }
 
 PyObject* call(Operator& op, const Tensor* const* inputs, int n) {

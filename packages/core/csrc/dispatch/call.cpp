@@ -238,9 +238,11 @@ void run_kernel(penstock_call& call, CallContext& context) {
   if (status == PENSTOCK_NO_MEMORY)
     throw Error(ErrorKind::kMemory, prefix + "out of memory inside the kernel" +
                                         (context.error.empty() ? "" : ": " + context.error));
-    if (status == PENSTOCK_OUT_OF_RANGE)
-    throw Error(ErrorKind::kIndex, prefix + (context.error.empty() ? "an index is out of range" : context.error));
-  throw Error(ErrorKind::kValue, prefix + (context.error.empty() ? "the kernel failed" : context.error));
+  if (status == PENSTOCK_OUT_OF_RANGE)
+    throw Error(ErrorKind::kIndex,
+                prefix + (context.error.empty() ? "an index is out of range" : context.error));
+  throw Error(ErrorKind::kValue,
+              prefix + (context.error.empty() ? "the kernel failed" : context.error));
 }
 
 void set_seed(uint64_t seed) { set_random_state(seed, 0); }

@@ -385,8 +385,13 @@ void learn_shortcut(Op& op, const Tensor* const* inputs, int n, const Tensor& ou
   // Shortcuts of older kernel tables are left behind; they may be in use.
   if (head && head->version == kernel_version() && head->depth == kMaxDepth) return;
   bool fresh = !head || head->version != kernel_version();
-  auto* s =
-      new Shortcut{fresh ? nullptr : head, fresh ? 1 : head->depth + 1, kernel_version(), n, {}, output.dtype, row};
+  auto* s = new Shortcut{fresh ? nullptr : head,
+                         fresh ? 1 : head->depth + 1,
+                         kernel_version(),
+                         n,
+                         {},
+                         output.dtype,
+                         row};
   std::copy(dtypes, dtypes + n, s->inputs);
   if (!op.shortcut.compare_exchange_strong(head, s)) delete s;  // another thread was first
 }

@@ -140,10 +140,6 @@ def _reachable(entries: Sequence[Entry], wanted: set[int]) -> set[int]:
 
 
 def _input_gradients(entry: Entry, flows: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
-    if entry.op == "custom_gradient":
-        return _custom_input_gradients(entry, flows)
-    if entry.op == "stop_gradient":
-        return [None] * len(entry.inputs)
     rule = entry.op_function.vjp_fn
     if rule is None:
         reason = getattr(entry.op_function, "no_gradient", "")
@@ -159,18 +155,3 @@ def _input_gradients(entry: Entry, flows: Sequence[Tensor | None]) -> Sequence[T
             f"[{entry.op}] its gradient rule returned {len(result)} values for {len(entry.inputs)} inputs"
         )
     return result  # type: ignore[no-any-return]
-
-
-def _custom_input_gradients(entry: Entry, flows: Sequence[Tensor | None]) -> list[Tensor | None]:
-    num_inputs = entry.attrs["num_inputs"]
-    full = [
-        ops.zeros_like(t) if g is None else g for t, g in zip(entry.outputs, flows, strict=True)
-    ]
-    result = entry.attrs["function"](*full)
-    grads = list(result) if isinstance(result, (tuple, list)) else [result]
-    if len(grads) != num_inputs:
-        raise GraphError(
-            f"[custom_gradient] the gradient function returned {len(grads)} gradients for {num_inputs} inputs; "
-            "return one per tensor argument, None where there is none"
-        )
-    return [*grads, *[None] * (len(entry.inputs) - num_inputs)]

@@ -63,8 +63,14 @@ class GradientTape:
 
         Raises:
             InvalidTypeError: An argument is neither.
+            DTypeError: An argument has a dtype without gradients, such as int64.
         """
         for t in tensors:
+            if isinstance(t, Variable | Tensor) and t.dtype.kind not in ("float", "complex"):
+                raise DTypeError(
+                    f"[GradientTape.watch] got {t.dtype.name}, which has no gradient; convert it: "
+                    "x.astype(penstock.float32)"
+                )
             if isinstance(t, Variable):
                 self._tape.watch_id(t._handle._id)
             elif isinstance(t, Tensor):

@@ -71,5 +71,9 @@ class PluginWarning(UserWarning):
     """A plugin was refused; the program goes on without it."""
 
 
+class RetraceWarning(UserWarning):
+    """A function is traced again and again, which costs more than it saves."""
+
+
 class FallbackWarning(UserWarning):
     """An op ran on the host because its device has no kernel for it."""

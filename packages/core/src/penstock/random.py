@@ -6,7 +6,10 @@ x = penstock.random.normal((2, 3))
 
 from __future__ import annotations
 
+import operator
+
 from penstock import _native
+from penstock.errors import InvalidValueError
 from penstock.ops import bernoulli
 from penstock.ops import random_normal as normal
 from penstock.ops import random_uniform as uniform
@@ -18,13 +21,14 @@ def set_seed(seed: int) -> None:
     """Begin the process-wide stream of random numbers anew.
 
     Args:
-        seed: Any whole number; equal seeds give equal streams.
+        seed: A whole number from 0 to 2**64 - 1; equal seeds give equal streams.
 
     Returns:
         Nothing.
 
     Raises:
         TypeError: The seed is not a whole number.
+        ValueError: The seed is out of range.
 
     Example:
         >>> penstock.random.set_seed(7)
@@ -33,4 +37,9 @@ def set_seed(seed: int) -> None:
         >>> bool(penstock.all(penstock.random.uniform((2,)) == first))
         True
     """
-    _native.set_seed(seed)
+    number = operator.index(seed)
+    if not 0 <= number < 2**64:
+        raise InvalidValueError(
+            f"[set_seed] got {number}; a seed is a whole number from 0 to 2**64 - 1: use seed % 2**64"
+        )
+    _native.set_seed(number)

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from penstock import _native, ops
 from penstock._native import Tensor
+from penstock.errors import GraphError, InvalidTypeError
 from penstock.graph import eagerly
 from penstock.ops import asarray
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from penstock._native import Dim, DType
     from penstock.annotations import DTypeLike, TensorLike
 
 _BINARY = ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor"]
 _COMPARE = ["lt", "le", "gt", "ge", "eq", "ne"]
-_UNARY = ["neg", "pos", "abs", "invert"]
+_UNARY = ["neg", "pos", "abs", "invert", "float", "int", "bool", "index", "iter"]
+_INPLACE = {"add": "v.assign_add(x)", "sub": "v.assign_sub(x)", "mul": "v.assign(v * x)"}
+_INPLACE |= {"truediv": "v.assign(v / x)", "floordiv": "v.assign(v // x)"}
+_INPLACE |= {"pow": "v.assign(v ** x)", "matmul": "v.assign(v @ x)", "mod": "v.assign(v % x)"}
 
 
 class Variable:
     """Hold a tensor that later writes replace.
 
     Reading gives the value at that point of the program; a write publishes a new value and leaves the old one to
-    whoever holds it. In a traced function reads and writes become part of the graph, in program order.
+    whoever holds it. In a traced function reads and writes become part of the graph, in program order. What a tensor
+    has, such as `v.T` or `v.sum()`, a variable has too: it is read first.
 
     Args:
         value: The first value.
@@ -42,6 +49,9 @@ class Variable:
     >>> v * 2
     Tensor([4., 6.], shape=(2,), dtype=float32)
     """
+
+    # NumPy's arrays leave arithmetic with a variable to the variable.
+    __array_ufunc__ = None
 
     def __init__(
         self,
@@ -89,7 +99,7 @@ class Variable:
         """Replace the value.
 
         Args:
-            value: A tensor of the variable's shape and dtype.
+            value: A tensor or array of the variable's shape and dtype. Python's numbers and lists take the dtype.
 
         Returns:
             The new value.
@@ -98,8 +108,8 @@ class Variable:
             ShapeError: The shape differs.
             DTypeError: The dtype differs.
         """
-        if not isinstance(value, Tensor):
-            value = asarray(value, dtype=self.dtype)
+        strong = hasattr(value, "__array__")  # tensors, arrays, NumPy's numbers, variables
+        value = asarray(value, dtype=None if strong else self.dtype)
         return ops.assign_variable(value, self)  # type: ignore[arg-type]
 
     def assign_add(self, delta: TensorLike) -> Tensor:
@@ -123,14 +133,65 @@ class Variable:
     def __getitem__(self, key: Any) -> Tensor:
         return self.value[key]
 
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or not hasattr(Tensor, name):
+            raise AttributeError(f"a Variable has no attribute {name!r}, and neither has a Tensor")
+        return getattr(self.value, name)
+
     def __len__(self) -> int:
         return len(self.value)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.value, spec) if spec else repr(self)
 
     def __hash__(self) -> int:
         return id(self)
 
     def __repr__(self) -> str:
-        return f"Variable({self.name!r}, shape={self.shape}, dtype={self.dtype.name}, trainable={self.trainable})"
+        facts = f"shape={self.shape}, dtype={self.dtype.name}, trainable={self.trainable}"
+        start = f"Variable({self.name!r}, "
+        try:
+            values = np.array2string(self.numpy(), separator=", ", prefix=start)
+        except GraphError:  # of penstock.v1, before it was initialised
+            values = "no value yet"
+        return f"{start}{values}, {facts})"
+
+    if TYPE_CHECKING:  # made below, by _delegate
+
+        def __add__(self, other: Any) -> Tensor: ...
+        def __radd__(self, other: Any) -> Tensor: ...
+        def __sub__(self, other: Any) -> Tensor: ...
+        def __rsub__(self, other: Any) -> Tensor: ...
+        def __mul__(self, other: Any) -> Tensor: ...
+        def __rmul__(self, other: Any) -> Tensor: ...
+        def __truediv__(self, other: Any) -> Tensor: ...
+        def __rtruediv__(self, other: Any) -> Tensor: ...
+        def __floordiv__(self, other: Any) -> Tensor: ...
+        def __rfloordiv__(self, other: Any) -> Tensor: ...
+        def __mod__(self, other: Any) -> Tensor: ...
+        def __rmod__(self, other: Any) -> Tensor: ...
+        def __pow__(self, other: Any) -> Tensor: ...
+        def __rpow__(self, other: Any) -> Tensor: ...
+        def __matmul__(self, other: Any) -> Tensor: ...
+        def __rmatmul__(self, other: Any) -> Tensor: ...
+        def __and__(self, other: Any) -> Tensor: ...
+        def __or__(self, other: Any) -> Tensor: ...
+        def __xor__(self, other: Any) -> Tensor: ...
+        def __lt__(self, other: Any) -> Tensor: ...
+        def __le__(self, other: Any) -> Tensor: ...
+        def __gt__(self, other: Any) -> Tensor: ...
+        def __ge__(self, other: Any) -> Tensor: ...
+        def __eq__(self, other: object) -> Tensor: ...  # type: ignore[override]
+        def __ne__(self, other: object) -> Tensor: ...  # type: ignore[override]
+        def __neg__(self) -> Tensor: ...
+        def __pos__(self) -> Tensor: ...
+        def __abs__(self) -> Tensor: ...
+        def __invert__(self) -> Tensor: ...
+        def __float__(self) -> float: ...
+        def __int__(self) -> int: ...
+        def __bool__(self) -> bool: ...
+        def __index__(self) -> int: ...
+        def __iter__(self) -> Iterator[Tensor]: ...
 
 
 def _delegate(name: str) -> None:
@@ -145,6 +206,21 @@ def _delegate(name: str) -> None:
     setattr(Variable, name, operator)
 
 
+def _refuse(stem: str, instead: str) -> None:
+    """Refuse `v += x`, which would turn the name v into a tensor: it says what writes the variable."""
+
+    def operator(self: Variable, other: Any) -> NoReturn:
+        raise InvalidTypeError(
+            f"[Variable] variable {self.name!r} is not changed by an operator such as += or *=; to write the variable "
+            f"use assign, assign_add or assign_sub: {instead}"
+        )
+
+    operator.__name__ = f"__i{stem}__"
+    setattr(Variable, operator.__name__, operator)
+
+
+for _stem, _instead in _INPLACE.items():
+    _refuse(_stem, _instead)
 for _stem in _BINARY:
     _delegate(f"__{_stem}__")
     _delegate(f"__r{_stem}__")

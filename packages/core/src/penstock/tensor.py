@@ -87,6 +87,43 @@ def array(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarr
     return values.copy() if copy else values
 
 
+_share = Tensor.__dlpack__
+
+
+def export(
+    self: Tensor,
+    *,
+    stream: Any = None,
+    max_version: tuple[int, int] | None = None,
+    dl_device: tuple[int, int] | None = None,
+    copy: bool | None = None,
+) -> Any:
+    """Serve `from_dlpack` of other libraries; with a copy unless they say `copy=False`.
+
+    Tensors are values, and not every library keeps to what it is told, that the memory is read-only.
+    """
+    on_host = not self.is_symbolic and self.device.startswith("cpu")
+    copy = True if copy is None and on_host else copy
+    return _share(self, stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
+
+
+def reduced(self: Tensor) -> tuple[Callable[..., Tensor], tuple[Any, ...]]:
+    """Serve `pickle` and `copy.deepcopy`: the values, wherever they are, which come back on the host."""
+    if self.is_symbolic:
+        raise TypeError(
+            f"{self!r} belongs to a graph and has no value to pickle or copy; "
+            "return it from the traced function first"
+        )
+    values = numpy(self).tolist() if self.dtype == "string" else numpy(self).copy()
+    return _restored, (values, self.shape, self.dtype.name)
+
+
+def _restored(values: Any, shape: tuple[int, ...], dtype: str) -> Tensor:
+    if dtype == "string":
+        values = np.array([values], object)
+    return ops.reshape(ops.asarray(values, dtype), shape)
+
+
 def iterate(self: Tensor) -> Iterator[Tensor]:
     """Yield the slices along the first axis."""
     if not self.ndim:
@@ -209,6 +246,8 @@ _METHODS: dict[str, Any] = {
     "reshape": reshape,
     "transpose": transpose,
     "__array__": array,
+    "__dlpack__": export,
+    "__reduce__": reduced,
     "__iter__": iterate,
     "__repr__": represent,
     "__format__": formatted,

@@ -215,9 +215,11 @@ def _true_positions(x: Tensor, mask: Tensor, axis: int) -> list[Tensor]:
 
 def _position(item: Any, size: Size, axis: int) -> Size:
     index = item if isinstance(item, _native.Dim) else operator.index(item)
-    if index >= size or index < -size:
+    # One question about a symbolic size, not two.
+    inside = size >= -index if index < 0 else size > index
+    if not inside:
         raise IndexError(f"[getitem] index {index} is out of range for axis {axis} of size {size}")
-    return index + size if index < 0 else index
+    return size + index if index < 0 else index
 
 
 def _bounds(item: slice, size: Size) -> tuple[Size, Size, int]:
@@ -230,19 +232,17 @@ def _bounds(item: slice, size: Size) -> tuple[Size, Size, int]:
     def clipped(bound: Any) -> Any:
         if not isinstance(bound, _native.Dim):
             bound = operator.index(bound)
-        if (isinstance(bound, int) and bound < 0) or (bound is not size and bound < 0):
-            bound = bound + size
-            return max(bound, lowest)
-        return highest if bound is not size and bound > highest else bound
+        return max(bound + size, lowest) if bound < 0 else min(bound, highest)
 
     first, last = (lowest, highest) if step > 0 else (highest, lowest)
     start = first if item.start is None else clipped(item.start)
     stop = last if item.stop is None else clipped(item.stop)
-    if item.start is None and item.stop is None and step == 1:
-        return 0, size, 1
-    if (stop <= start) if step > 0 else (stop >= start):
+    # Only two given ends can have passed each other.
+    both = item.start is not None and item.stop is not None
+    if both and ((stop <= start) if step > 0 else (stop >= start)):
         return 0, 0, 1
-    return start, -((start - stop) // step), step
+    length = stop - start if step > 0 else start - stop
+    return start, (length + (abs(step) - 1)) // abs(step), step
 
 
 # ---- the three steps

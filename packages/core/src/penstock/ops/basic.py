@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
+from penstock.errors import GraphError
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._gradients import NO_INPUTS, no_flow
 from penstock.ops._samples import FLOATS, INTEGERS, array, unary
@@ -236,9 +237,9 @@ def _(node: Node, *grads: Tensor | None) -> Gradients:
     given = node.attrs["function"](*[ops.zeros_like(y) if g is None else g for g, y in pairs])
     given = tuple(given) if isinstance(given, tuple | list) else (given,)
     if len(given) != num_inputs:
-        raise ValueError(
-            f"[custom_gradient] the gradient function returned {len(given)} gradients for "
-            f"{num_inputs} arguments; return one for each, or None where there is none"
+        raise GraphError(
+            f"[custom_gradient] the gradient function returned {len(given)} gradients for {num_inputs} inputs; "
+            "return one per tensor argument, None where there is none"
         )
     return (*given, *[None] * len(grads))
 

@@ -182,21 +182,35 @@ def _from_array(x: Any) -> Tensor:
             x = np.asarray(x)
         except (TypeError, ValueError, RuntimeError):
             x = np.empty((), object)
-    if x.dtype.kind == "O" and not all(isinstance(item, str | bytes) for item in x.flat):
-        raise TypeError(
-            f"[asarray] got {type(x.flat[0]).__name__ if x.size else 'object'}, which does not become a tensor; "
-            "give numbers, strings, nested lists of these, or an array"
-        )
+    if x.dtype.kind == "O":
+        wrong = next((item for item in x.flat if not isinstance(item, str | bytes)), "")
+        if not isinstance(wrong, str):
+            raise TypeError(
+                f"[asarray] got {type(wrong).__name__}, which does not become a tensor; "
+                "give numbers, strings, nested lists of these, or an array"
+            )
     if x.dtype.kind in "OSU":
         return _native.string_tensor(x.ravel().tolist(), x.shape)
-    return _native.tensor_from_buffer(x)
+    if x.dtype.name == "bfloat16":  # of the package ml_dtypes
+        return _native.tensor_from_buffer(x.view(np.uint16), dtypes.bfloat16)
+    if x.dtype.kind not in "biufc" or x.dtype.itemsize > _WIDEST.get(x.dtype.kind, 8):
+        raise TypeError(
+            f"[asarray] NumPy's dtype {x.dtype} has no counterpart here; convert the array first, "
+            "for example with x.astype('float64')"
+        )
+    return _native.tensor_from_buffer(x.astype(x.dtype.newbyteorder("="), copy=False))
 
 
-def from_dlpack(x: Any, /) -> Tensor:
-    """Take over a tensor of another library by DLPack, without a copy where that is possible.
+_WIDEST = {"c": 16}  # bytes of an element; 8 where nothing is said
+
+
+def from_dlpack(x: Any, /, *, copy: bool | None = None) -> Tensor:
+    """Take over a tensor of another library by DLPack.
 
     Args:
         x: Anything with `__dlpack__`, such as a PyTorch, JAX or CuPy array.
+        copy: False shares x's memory, which must not be written to from then on. By default memory of the host is
+            copied, and memory of a device is shared.
 
     Returns:
         A tensor of x's shape and dtype.
@@ -212,7 +226,10 @@ def from_dlpack(x: Any, /) -> Tensor:
         raise TypeError(
             f"[from_dlpack] {type(x).__name__} has no __dlpack__; use penstock.asarray instead"
         )
-    return _native.from_dlpack_capsule(x.__dlpack__())
+    shared = _native.from_dlpack_capsule(x.__dlpack__())
+    if copy or (copy is None and shared.device.startswith("cpu")):
+        return _native.from_dlpack_capsule(shared.__dlpack__(copy=True))
+    return shared
 
 
 def full(shape: ShapeLike, fill_value: Any, dtype: DTypeLike | None = None) -> Tensor:

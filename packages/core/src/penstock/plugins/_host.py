@@ -44,7 +44,7 @@ def register_op(op: Any) -> Undo:
     name = op.schema.name
     if name not in declare.BLOCKS or declare.BLOCKS[name].schema is not op.schema:
         raise PluginError(f"ops.add got a second op named {name!r}: rename one of them")
-    return _undo(declare, "unregister_op", name)
+    return partial(declare.unregister_op, name)
 
 
 def declared_ops() -> set[str]:
@@ -62,17 +62,16 @@ def withdraw_ops(known: set[str], package: str) -> None:
 
 
 def register_device(device: Any) -> Undo:
-    """Add a device type; returns what takes it back."""
-    module = import_module("penstock.device")
-    module.register_device(device)
-    return _undo(module, "unregister_device", device.type)
+    """Add a device type. It cannot be taken back: tensors may lie on it until the process ends."""
+    import_module("penstock.device").register_device(device)
+    return None
 
 
 def register_pass(name: str, fn: Callable[..., Any], stage: str) -> Undo:
     """Add a graph pass; returns what takes it back."""
     module = import_module("penstock.passes")
     module.register_pass(name, fn, stage)
-    return _undo(module, "unregister_pass", name)
+    return partial(module.unregister_pass, name)
 
 
 def register_kernel(row: KernelRow, provider: str) -> Undo:
@@ -101,11 +100,6 @@ def kernels_of(provider: str) -> list[str]:
 
 def _native() -> Any:
     return import_module("penstock._native")
-
-
-def _undo(module: Any, name: str, *args: object) -> Undo:
-    function = getattr(module, name, None)
-    return None if function is None else lambda: function(*args)
 
 
 def describe_native() -> dict[str, str]:
