@@ -145,11 +145,15 @@ def test_graph_of_a_script(tmp_path: Path) -> None:
             "script.py:treble",
             "graph found no 'treble' in script.py; it has: penstock, double, number",
         ),
+        (
+            "broken.py:f",
+            "broken.py, line 2, which raised ZeroDivisionError: division by zero; run it",
+        ),
         ("script.py:number", "a int: expected a penstock.Graph, or a penstock.function"),
     ],
 )
 def test_graph_of_something_else(tmp_path: Path, target: str, message: str) -> None:
-    write(tmp_path, {"script.py": SCRIPT})
+    write(tmp_path, {"script.py": SCRIPT, "broken.py": "import sys\n1 / 0\n"})
     result = penstock(tmp_path, "graph", target)
     assert result.returncode == 1
     assert message in result.stderr

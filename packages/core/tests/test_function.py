@@ -184,6 +184,7 @@ def test_static_arguments(how: dict[str, Any]) -> None:
     assert len(repeated.traces) == 3
 
 
+@pytest.mark.filterwarnings("ignore::penstock.errors.RetraceWarning")
 def test_static_values_are_told_apart_by_type_and_sign() -> None:
     seen: list[Any] = []
 

@@ -71,6 +71,20 @@ def test_names_fetch_and_feed(net: Net) -> None:
         np.testing.assert_array_equal(sess.run(fetch, {"x": X, "w:0": W}), X @ W + 1)
 
 
+def test_plans_do_not_depend_on_the_order_of_feeds_and_go_when_the_graph_changes() -> None:
+    g = ps.Graph()
+    with g.as_default():
+        x, y = ps.placeholder("float32", ()), ps.placeholder("float32", ())
+        z = x - y
+    sess = ps.Session(g)
+    assert sess.run(z, {x: 3.0, y: 1.0}) == sess.run(z, {y: 1.0, x: 3.0}) == 2
+    assert len(sess._plans) == 1
+    with g.as_default():
+        w = z * 2
+    assert sess.run(w, {y: 1.0, x: 3.0}) == 4
+    assert len(sess._plans) == 1
+
+
 def test_later_outputs_have_names() -> None:
     with ps.Graph().as_default() as g:
         first, second = ps.split(ps.placeholder("float32", (4,), name="x"), 2)

@@ -17,7 +17,7 @@ def test_facts() -> None:
     v = ps.Variable([[1, 2]], name="v", trainable=False, dtype="float64")
     assert (v.name, v.trainable, v.shape, v.ndim, len(v)) == ("v", False, (1, 2), 2, 1)
     assert v.dtype == ps.float64
-    assert repr(v) == "Variable('v', shape=(1, 2), dtype=float64, trainable=False)"
+    assert repr(v) == "Variable('v', [[1., 2.]], shape=(1, 2), dtype=float64, trainable=False)"
     np.testing.assert_array_equal(np.asarray(v), [[1.0, 2.0]])
     assert np.asarray(v, dtype="int8").dtype == np.int8
 
@@ -28,7 +28,10 @@ def test_assignments() -> None:
     assert v.assign_add([1.0, 1.0]).tolist() == [4, 5]
     assert v.assign_sub(ps.asarray([4.0, 4.0])).tolist() == [0, 1]
     assert v.numpy().tolist() == [0, 1]
-    assert v.assign(np.array([9, 9])).dtype == ps.float32
+    assert v.assign(np.array([9, 9], "float32")).tolist() == [9, 9]
+    assert v.assign([1, 2]).dtype == ps.float32
+    with pytest.raises(errors.DTypeError, match="holds float32, the new value is float64; convert"):
+        v.assign(np.array([9.0, 9.0]))
 
 
 def test_an_old_value_stays_what_it_was() -> None:
@@ -75,6 +78,36 @@ def test_operators_read_the_variable() -> None:
         (np.float32(2) * v.value, 2 * a),
     ]:
         np.testing.assert_allclose(got.numpy(), expected, rtol=1e-6)
+
+
+def test_a_variable_has_what_a_tensor_has() -> None:
+    v = ps.Variable([[1.0, 2.0]])
+    assert (v.size, v.device, v.nbytes) == (2, "cpu:0", 8)
+    assert v.T.shape == (2, 1)
+    assert v.sum().item() == 3
+    assert v.reshape(2).tolist() == v.astype("int32").reshape(-1).tolist() == [1, 2]
+    assert (np.ones((1, 2), "float32") + v).tolist() == [[2, 3]]
+    one = ps.Variable(2.0)
+    assert (float(one), int(one), bool(one), one.item(), f"{one:.2f}") == (
+        2.0,
+        2,
+        True,
+        2.0,
+        "2.00",
+    )
+    assert [5, 6, 7][ps.Variable(1)] == 6
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+        v.nonsense
+
+
+def test_operators_that_would_rebind_the_name_are_refused() -> None:
+    v = ps.Variable([1.0, 2.0], name="weights")
+    with pytest.raises(
+        errors.InvalidTypeError, match=r"'weights'.* assign_sub: v\.assign_add\(x\)"
+    ):
+        v += 1
+    with pytest.raises(errors.InvalidTypeError, match=r"assign_sub: v\.assign\(v \* x\)"):
+        v *= 2
 
 
 def test_variables_are_dictionary_keys_by_identity() -> None:

@@ -170,6 +170,20 @@ def test_the_default_graph_stays_away_from_eager_code() -> None:
     assert penstock.current_graph() is None
 
 
+def test_functions_are_the_same_object_each_time() -> None:
+    assert tf.add is tf.add
+    assert tf.nn.relu is tf.nn.relu
+
+
+def test_a_variable_of_a_symbolic_value_takes_the_dtype_asked_for() -> None:
+    v = tf.Variable(tf.constant(2.5) * 2, dtype=tf.float64)
+    assert v.dtype == tf.float64
+    sess = tf.Session()
+    assert "no value yet" in repr(v)
+    sess.run(tf.global_variables_initializer())
+    assert sess.run(v) == 5
+
+
 def test_what_does_not_exist_says_so() -> None:
     with pytest.raises(AttributeError, match="nonsense"):
         tf.nonsense

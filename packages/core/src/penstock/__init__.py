@@ -69,4 +69,11 @@ _aliases.install()
 
 
 def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib import metadata
+
+        try:
+            return metadata.version("penstock")
+        except metadata.PackageNotFoundError:  # in the source tree, which is not installed
+            return "0+source"
     return _aliases.lookup(name)

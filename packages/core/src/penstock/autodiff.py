@@ -66,19 +66,19 @@ class GradientTape:
             DTypeError: An argument has a dtype without gradients, such as int64.
         """
         for t in tensors:
-            if isinstance(t, Variable | Tensor) and t.dtype.kind not in ("float", "complex"):
+            if not isinstance(t, Variable) and not isinstance(t, Tensor):
+                raise InvalidTypeError(
+                    f"[GradientTape.watch] got {type(t).__name__}; it must be a Tensor or Variable"
+                )
+            if t.dtype.kind not in ("float", "complex"):
                 raise DTypeError(
                     f"[GradientTape.watch] got {t.dtype.name}, which has no gradient; convert it: "
                     "x.astype(penstock.float32)"
                 )
             if isinstance(t, Variable):
                 self._tape.watch_id(t._handle._id)
-            elif isinstance(t, Tensor):
-                self._tape.watch(t)
             else:
-                raise InvalidTypeError(
-                    f"[GradientTape.watch] got {type(t).__name__}; it must be a Tensor or Variable"
-                )
+                self._tape.watch(t)
 
     def gradient(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -131,11 +132,22 @@ def _import_script(path: Path) -> ModuleType:
     sys.path.insert(
         0, str(path.resolve().parent)
     )  # the script's own imports work as when it is run
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    name = f"_penstock_script_{path.stem}"  # a script may be called as a module that is loaded
+    path = path.resolve()
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise PenstockError(f"graph cannot import {path}: expected a Python file")
-    module = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        lines = [
+            f.lineno for f in traceback.extract_tb(error.__traceback__) if Path(f.filename) == path
+        ]
+        line = f", line {lines[-1]}" if lines else ""
+        raise PenstockError(
+            f"graph ran {path}{line}, which raised {type(error).__name__}: {error}; run it with python to see more"
+        ) from error
     return module
 
 

@@ -1,7 +1,8 @@
 """Settings that come from the environment: what exists, what each one means, what it may hold.
 
 Every variable is one row of `VARIABLES`; `penstock doctor` prints the rows, so nothing is read that is not listed here.
-The environment is read once, at the first call of `settings()`.
+The environment is read once, at the first call of `settings()`. The native library reads PENSTOCK_NUM_THREADS,
+PENSTOCK_MEMORY_LIMIT, PENSTOCK_CPU_ISA, PENSTOCK_PLUGIN_PATH and PENSTOCK_FALLBACK itself, for programs without Python.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ class Settings:
     plugins: PluginChoice = PluginChoice()
     plugin_path: tuple[str, ...] = ()
     num_threads: int | None = None
+    memory_limit: int | None = None
     cpu_isa: CpuIsa | None = None
     mirror: str | None = None
     fallback: Fallback = "warn"
@@ -123,7 +125,7 @@ def _names(entries: list[str]) -> frozenset[str]:
     return names
 
 
-def _parse_threads(text: str) -> int:
+def _parse_positive(text: str) -> int:
     number = int(text) if text.isdecimal() else 0
     if number < 1:
         raise ValueError
@@ -163,7 +165,14 @@ VARIABLES: Final = (
         "num_threads",
         "a whole number, 1 or more; by default what affinity and cgroup quota allow",
         "size of the one thread pool that all kernels share",
-        _parse_threads,
+        _parse_positive,
+    ),
+    Variable(
+        "PENSTOCK_MEMORY_LIMIT",
+        "memory_limit",
+        "a whole number of bytes, 1 or more; by default there is no limit",
+        "most memory that tensors of the host may take",
+        _parse_positive,
     ),
     Variable(
         "PENSTOCK_CPU_ISA",

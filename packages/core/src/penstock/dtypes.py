@@ -69,6 +69,8 @@ def as_dtype(dtype: DTypeLike) -> DType:
 
 def _numpy_name(dtype: Any) -> str:
     try:
+        if dtype is None:  # which NumPy takes for float64
+            raise TypeError
         converted = np.dtype(dtype)
     except TypeError:
         raise TypeError(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import inspect
 import threading
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, overload
 
 from penstock import _native, passes
 from penstock._native import FunctionBase, Graph, Plan, Tensor, TreeSpec
 from penstock._trace import Key, Slot, Static, Trace, as_input, is_traced, trace
-from penstock.errors import GraphError, InvalidValueError
+from penstock.errors import GraphError, InvalidValueError, RetraceWarning
+
+_MANY_TRACES = 8
 
 
 class Function(FunctionBase):
@@ -133,6 +136,13 @@ class Function(FunctionBase):
                     return known, inputs, leaves, order
             made = self._make(bound, key, inputs)
             self.traces.append(made)
+            if len(self.traces) == _MANY_TRACES:
+                warnings.warn(
+                    f"{self.__name__} was traced {_MANY_TRACES} times; see {self.__name__}.explain() for why, and what "
+                    "would make fewer traces",
+                    RetraceWarning,
+                    stacklevel=4,
+                )
         return made, inputs, leaves, order
 
     def _sort(
@@ -180,9 +190,12 @@ class Function(FunctionBase):
         graph, outputs = trace(self.__name__, self.__wrapped__, bound, inputs)
         types = (f"{t.dtype.code}[{', '.join(map(str, t.shape))}]" for t in graph.inputs)
         reason = self._reason(key)
-        return Trace(
-            f"({', '.join(types)})", key, graph, Plan(passes.optimize(graph)), outputs, reason
-        )
+        plan = Plan(passes.optimize(graph))
+        if hasattr(
+            graph, "forget_objects"
+        ):  # Python functions that gradients needed, and what those hold
+            graph.forget_objects()
+        return Trace(f"({', '.join(types)})", key, graph, plan, outputs, reason)
 
     def _reason(self, key: Key) -> str:
         """Say what keeps a call from sharing one of the traces there are."""

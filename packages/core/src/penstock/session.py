@@ -100,11 +100,18 @@ class Session:
     def _compute(
         self, feeds: Mapping[int, Tensor], targets: Sequence[Target], timeout: float | None
     ) -> list[Tensor]:
-        key = (self.graph.version, tuple(feeds), tuple(targets))
-        if key not in self._plans:
-            self._plans[key] = Plan(passes.optimize(_cut(self.graph, list(feeds), targets)))
+        version = self.graph.version
+        feeds = dict(sorted(feeds.items()))  # their order makes no other plan
+        key = (version, tuple(feeds), tuple(targets))
+        plan = self._plans.get(key)
+        if plan is None:
+            for old in [known for known in list(self._plans) if known[0] != version]:
+                self._plans.pop(
+                    old, None
+                )  # the graph was changed since; other threads may do the same
+            plan = self._plans[key] = Plan(passes.optimize(_cut(self.graph, list(feeds), targets)))
         try:
-            return self._plans[key].run(list(feeds.values()), timeout)
+            return plan.run(list(feeds.values()), timeout)
         except CancelledError as error:
             raise CancelledError(
                 f"[Session.run] the timeout of {timeout} seconds passed; give more, or fetch less: {error}"

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _graph = Graph("default")
 _variables: dict[Graph, list[Variable]] = {}
+_wrapped: dict[Any, Callable[..., Any]] = {}  # so that tf.add is tf.add
 
 
 def get_default_graph() -> Graph:
@@ -119,7 +120,11 @@ class Variable(state.Variable):
         dtype: Any = None,
     ) -> None:
         graph = get_default_graph()
-        if not (isinstance(initial_value, Tensor) and initial_value.is_symbolic):
+        if isinstance(initial_value, Tensor) and initial_value.is_symbolic:
+            if dtype is not None:
+                with graph.as_default():
+                    initial_value = penstock.cast(initial_value, dtype)
+        else:
             initial_value = constant(initial_value, dtype, name=f"{name}/initial_value")
         self._handle = _native.Variable.uninitialized(
             initial_value.dtype, initial_value.shape, name, trainable
@@ -160,7 +165,7 @@ def __getattr__(name: str) -> Any:
     if isinstance(found, types.ModuleType):
         return _Namespace(found)
     if callable(found) and not isinstance(found, type):
-        return _in_graph(found)
+        return _wrapped.setdefault(found, _in_graph(found))
     return found
 
 
@@ -172,7 +177,9 @@ class _Namespace:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._module, name)
-        return _in_graph(found) if callable(found) and not isinstance(found, type) else found
+        if callable(found) and not isinstance(found, type):
+            return _wrapped.setdefault(found, _in_graph(found))
+        return found
 
 
 __all__ = [

@@ -136,7 +136,7 @@ def test_gather_and_scatter(close: Callable[..., None], axis: int) -> None:
         lambda x: x.index_select(axis, torch.tensor(indices)),
         draw(3, 4, 5),
     )
-    update = list((3, 4, 5))
+    update = [3, 4, 5]
     update[axis] = len(indices)
     compare(
         close,

@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from penstock import _native, dtypes, ops
+from penstock.errors import InvalidTypeError, InvalidValueError
 from penstock.ops._declare import Reject, Sample, op
-from penstock.ops._gradients import NO_INPUTS
+from penstock.ops._gradients import NO_INPUTS, size_tensor
 from penstock.ops._samples import FLOATS, INTEGERS
 
 if TYPE_CHECKING:
@@ -136,7 +137,9 @@ def asarray(x: Any, dtype: DTypeLike | None = None) -> Tensor:
     elif hasattr(x, "__penstock_tensor__"):  # a variable
         tensor = x.__penstock_tensor__()
     elif isinstance(x, bool | int | float | complex) and not isinstance(x, np.generic):
-        return _native.scalar_tensor(x, None if dtype is None else dtypes.as_dtype(dtype))
+        return _from_number(x, dtype)
+    elif isinstance(x, _native.Dim):
+        tensor = size_tensor(x, "int64")
     elif isinstance(x, str | bytes):
         tensor = _native.string_tensor([x], ())
     elif isinstance(x, list | tuple):
@@ -146,19 +149,34 @@ def asarray(x: Any, dtype: DTypeLike | None = None) -> Tensor:
     return tensor if dtype is None else ops.astype(tensor, dtype)
 
 
+def _from_number(x: Any, dtype: DTypeLike | None) -> Tensor:
+    wanted = None if dtype is None else dtypes.as_dtype(dtype)
+    try:
+        return _native.scalar_tensor(x, wanted)
+    except OverflowError:
+        if wanted == "uint64" and 0 <= x < 2**64:
+            return _native.tensor_from_buffer(np.array(x, np.uint64))
+        raise ValueError(
+            f"[asarray] the number {x} does not fit {'int64' if wanted is None else wanted.name}; "
+            "give dtype='uint64' up to 2**64 - 1, or a float"
+        ) from None
+
+
 def _from_nested(x: Any, dtype: DTypeLike | None) -> Tensor:
-    leaf = x
-    while isinstance(leaf, list | tuple) and leaf:
-        leaf = next((item for item in leaf if isinstance(item, list | tuple)), leaf[0])
     if _holds_tensor(x):
         return ops.stack([asarray(item, dtype) for item in x])
+    leaves = list(_leaves(x))
+    _check_leaves(leaves, dtype)
+    arrays = (v for v in leaves if isinstance(v, np.generic | np.ndarray))
+    leaf = next((v for v in arrays if v.dtype in _DOUBLE), None)
+    # As objects, because NumPy's own strings end at their last byte that is not zero.
+    is_text = any(isinstance(v, str | bytes) for v in leaves)
     try:
-        array = np.asarray(x)
+        array = np.asarray(x, object if is_text else None)
     except ValueError:
-        raise ValueError(
-            "[asarray] the nested lists have no regular shape: all lists at one depth must be equally long; "
-            "pad the shorter ones"
-        ) from None
+        raise _ragged() from None
+    if is_text and any(isinstance(item, list | tuple) for item in array.flat):
+        raise _ragged()
     if array.dtype == np.float64 and not isinstance(leaf, np.generic | np.ndarray):
         # Straight to the dtype asked for: the digits of a Python float are not lost on the way.
         wanted = np.dtype(np.float32) if dtype is None else dtypes.to_numpy(dtype)
@@ -168,10 +186,54 @@ def _from_nested(x: Any, dtype: DTypeLike | None) -> Tensor:
     return _from_array(array)
 
 
+def _check_range(name: str, low: int, high: int, dtype: DTypeLike | None) -> None:
+    """Refuse whole numbers that the dtype, by default int64, cannot hold."""
+    kind = dtypes.as_dtype("int64" if dtype is None else dtype)
+    if "signed" not in kind.kind:
+        return
+    held = np.iinfo(kind.name)
+    if low < held.min or high > held.max:
+        raise InvalidValueError(
+            f"[{name}] {low if low < held.min else high} does not fit {kind.name}, which holds {held.min} to "
+            f"{held.max}; give another dtype, such as dtype='float64'"
+        )
+
+
+_DOUBLE = (np.dtype(np.float64), np.dtype(np.complex128))  # wide by intent, unlike Python's own
+
+
+def _leaves(x: Any) -> Iterator[Any]:
+    for item in x:
+        if isinstance(item, list | tuple):
+            yield from _leaves(item)
+        else:
+            yield item
+
+
+def _check_leaves(leaves: Sequence[Any], dtype: DTypeLike | None) -> None:
+    """Refuse strings among numbers, and whole numbers out of range."""
+    kinds = {type(leaf) for leaf in leaves}
+    other = next((kind for kind in kinds if issubclass(kind, bool | int | float | complex)), None)
+    if other is not None and any(issubclass(kind, str | bytes) for kind in kinds):
+        raise InvalidTypeError(
+            f"[asarray] the list mixes strings with {other.__name__}; give strings only or numbers only: convert "
+            "with str(x) or float(x)"
+        )
+    if kinds and kinds <= {int, bool}:
+        _check_range("asarray", min(leaves), max(leaves), dtype)
+
+
+def _ragged() -> ValueError:
+    return ValueError(
+        "[asarray] the nested lists have no regular shape: all lists at one depth must be equally long; "
+        "pad the shorter ones"
+    )
+
+
 def _holds_tensor(x: Any) -> bool:
     if isinstance(x, list | tuple):
         return any(map(_holds_tensor, x))
-    return isinstance(x, _native.Tensor)
+    return isinstance(x, _native.Tensor | _native.Dim) or hasattr(x, "__penstock_tensor__")
 
 
 def _from_array(x: Any) -> Tensor:
@@ -226,7 +288,11 @@ def from_dlpack(x: Any, /, *, copy: bool | None = None) -> Tensor:
         raise TypeError(
             f"[from_dlpack] {type(x).__name__} has no __dlpack__; use penstock.asarray instead"
         )
-    shared = _native.from_dlpack_capsule(x.__dlpack__())
+    try:
+        capsule = x.__dlpack__(max_version=(1, 0))
+    except TypeError:  # an older library, which cannot say that memory is read-only
+        capsule = x.__dlpack__()
+    shared = _native.from_dlpack_capsule(capsule)
     if copy or (copy is None and shared.device.startswith("cpu")):
         return _native.from_dlpack_capsule(shared.__dlpack__(copy=True))
     return shared
@@ -252,6 +318,8 @@ def full(shape: ShapeLike, fill_value: Any, dtype: DTypeLike | None = None) -> T
         Tensor([[7, 7],
                 [7, 7]], shape=(2, 2), dtype=int64)
     """
+    if type(fill_value) is int:
+        _check_range("full", fill_value, fill_value, dtype)
     if type(fill_value) in (bool, int, float) and fill_value == float(fill_value):
         return full_(shape, float(fill_value), type(fill_value) if dtype is None else dtype)
     if isinstance(fill_value, float):  # NaN
@@ -385,7 +453,15 @@ def arange(
     """
     first, last = (0, start) if stop is None else (start, stop)
     if dtype is None:
-        dtype = "float32" if any(isinstance(v, float) for v in (first, last, step)) else "int64"
+        fractional = any(isinstance(v, float | np.floating) for v in (first, last, step))
+        dtype = "float32" if fractional else "int64"
+    if any(
+        isinstance(v, int | np.integer) and not -(2**53) <= v <= 2**53 for v in (first, last, step)
+    ):
+        raise InvalidValueError(
+            f"[arange] got start {first}, stop {last}, step {step}; whole numbers must be from -2**53 to 2**53: "
+            "count from 0 and add the start"
+        )
     return arange_(first, last, step, dtype)
 
 

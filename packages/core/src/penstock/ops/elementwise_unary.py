@@ -212,8 +212,8 @@ def exp(x: TensorLike, /) -> Tensor:
         TypeError: x is a string tensor.
 
     Example:
-        >>> penstock.exp([0.0, 1.0])
-        Tensor([1.       , 2.7182817], shape=(2,), dtype=float32)
+        >>> penstock.exp([0.0, float("-inf")])
+        Tensor([1., 0.], shape=(2,), dtype=float32)
     """
 
 

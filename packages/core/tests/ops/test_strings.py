@@ -1,0 +1,84 @@
+"""String tensors: bytes of any length and content, on the host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import penstock as ps
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["Hello", b"Hello", np.array("Hello"), np.array(b"Hello"), np.array("Hello", object)],
+    ids=["str", "bytes", "U", "S", "object"],
+)
+def test_what_becomes_a_string(given: Any) -> None:
+    x = ps.asarray(given)
+    assert (x.dtype, x.shape, x.tolist()) == ("string", (), b"Hello")
+
+
+def test_any_byte_is_kept() -> None:
+    for value in (b"", b"zero\0", b"\xff\0\x80", "ß".encode(), b"x" * 100_000):
+        assert ps.asarray(value).item() == value
+        assert ps.asarray([value, b"a"]).tolist() == [value, b"a"]
+
+
+def test_text_is_written_as_utf8() -> None:
+    x = ps.asarray([["a", "ß"], [b"\xff", ""]])
+    assert x.shape == (2, 2)
+    assert x.tolist() == [[b"a", "ß".encode()], [b"\xff", b""]]
+    assert x.numpy().dtype == object
+
+
+def test_movement() -> None:
+    x = ps.asarray([["a", "b"], ["c", "d"]])
+    assert ps.reshape(x, (4,)).tolist() == [b"a", b"b", b"c", b"d"]
+    assert ps.transpose(x).tolist() == [[b"a", b"c"], [b"b", b"d"]]
+    assert ps.concat([x, x]).shape == (4, 2)
+    assert x[1, ::-1].tolist() == [b"d", b"c"]
+    assert ps.take(x, [1, 1], 1).tolist() == [[b"b", b"b"], [b"d", b"d"]]
+
+
+def test_comparison() -> None:
+    x = ps.asarray(["a", "b"])
+    for compare in (lambda x: ps.equal(x, "b"), lambda x: x == "b", lambda x: ~(x != "b")):
+        assert compare(x).tolist() == [False, True]
+        assert ps.function(compare)(x).tolist() == [False, True]
+
+
+def test_choice() -> None:
+    x = ps.asarray(["a", "b"])
+    assert ps.where([True, False], x, "none").tolist() == [b"a", b"none"]
+
+
+def test_a_value_outlives_what_it_was_made_of() -> None:
+    parts = [ps.asarray(["long enough to live on the heap " * 3] * 100)[i] for i in range(3)]
+    assert all(part.item().startswith(b"long enough") for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("call", "match"),
+    [
+        (lambda x: x + x, r"\[add\] got string; expected .*encode the strings as numbers first"),
+        (lambda x: ps.sum(x), r"\[sum\] got string"),
+        (lambda x: ps.exp(x), r"\[exp\] got string"),
+        (lambda x: x < x, r"\[less\] got string, which has no order; only == and != work"),
+        (lambda x: x + 1, r"\[add\] got string and int64, which have no common dtype"),
+        (lambda x: ps.astype(x, "float32"), r"\[cast\] cannot convert string to float32"),
+        (lambda x: ps.astype(1, "string"), r"\[cast\] cannot convert int64 to string"),
+        (lambda x: ps.full((2,), 0.0, "string"), r"\[full\] got string"),
+        (lambda x: ps.asarray(["a", 1]), r"mixes strings with int; give strings only"),
+        (lambda x: ps.asarray(["a"], "int32"), r"\[cast\] cannot convert string to int32"),
+    ],
+)
+def test_what_strings_cannot_do(call: Any, match: str) -> None:
+    with pytest.raises(TypeError, match=match):
+        call(ps.asarray(["a"]))
+
+
+def test_ragged_lists() -> None:
+    with pytest.raises(ValueError, match=r"no regular shape.*pad the shorter ones"):
+        ps.asarray([["a"], ["b", "c"]])
