@@ -209,9 +209,11 @@ def _fed_value(target: Tensor, value: Any) -> Tensor:
             f"[Session.run] {target.name!r} is {target.dtype.name} and is fed {given.dtype.name}; convert the value: "
             f"np.asarray(value, {target.dtype.name!r})"
         )
-    fed = asarray(given.numpy() if isinstance(value, Tensor) else value, dtype=target.dtype)
     whole = "signed" in given.dtype.kind and "signed" in target.dtype.kind
-    if whole and not np.array_equal(fed.numpy(), given.numpy()):
+    if not whole:
+        return asarray(given.numpy() if isinstance(value, Tensor) else value, dtype=target.dtype)
+    fed = asarray(given.numpy().astype(target.dtype.name))
+    if not np.array_equal(fed.numpy(), given.numpy()):
         raise DTypeError(
             f"[Session.run] {target.name!r} is {target.dtype.name} and is fed {given.dtype.name} with values that "
             f"{target.dtype.name} cannot hold"

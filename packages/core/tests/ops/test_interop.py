@@ -210,9 +210,10 @@ def test_dlpack_without_a_copy_when_asked() -> None:
     x = np.arange(4.0)
     shared = ps.from_dlpack(x, copy=False)
     assert np.shares_memory(shared.numpy(), x)
-    view = np.from_dlpack(shared, copy=False)
-    assert np.shares_memory(view, x)
-    assert not view.flags.writeable
+    if np.lib.NumpyVersion(np.__version__) >= "2.1.0":  # where from_dlpack knows copy
+        view = np.from_dlpack(shared, copy=False)
+        assert np.shares_memory(view, x)
+        assert not view.flags.writeable
 
 
 def test_dlpack_of_shared_memory_outlives_its_owner() -> None:

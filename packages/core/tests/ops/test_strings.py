@@ -17,7 +17,9 @@ import penstock as ps
 )
 def test_what_becomes_a_string(given: Any) -> None:
     x = ps.asarray(given)
-    assert (x.dtype, x.shape, x.tolist()) == ("string", (), b"Hello")
+    assert x.dtype == "string"
+    assert x.shape == ()
+    assert x.tolist() == b"Hello"
 
 
 def test_any_byte_is_kept() -> None:
