@@ -24,7 +24,7 @@ PENSTOCK_API Dim dim_floordiv(Dim, Dim);
 PENSTOCK_API Dim dim_max(Dim, Dim);
 inline Dim dim_ceildiv(Dim a, Dim b) { return dim_floordiv(dim_add(a, dim_sub(b, 1)), b); }
 // Value under an assignment of the symbols; a symbol with a negative value makes the result kUnknown.
-constexpr int64_t kUnknown = -1;
+constexpr int64_t kUnknown = kSymbolLimit;  // no size, and no difference of sizes either
 PENSTOCK_API int64_t dim_eval(Dim, const std::vector<int64_t>& symbols);
 PENSTOCK_API bool dim_is_symbol(Dim, int* index);
 // "3", "n0", "2*n0 + 1", "(n0 + 1)//2". `names` may be empty: then symbols are s0, s1, ...
