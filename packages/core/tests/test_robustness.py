@@ -35,7 +35,8 @@ def python(code: str, **env: str) -> subprocess.CompletedProcess[str]:
 # Ctrl-C
 
 LONG = """
-    import sys, time
+    import signal, sys, time
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell has it ignored
     import numpy as np
     import penstock as ps
 
