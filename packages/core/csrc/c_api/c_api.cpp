@@ -10,7 +10,6 @@
 #include "threads/pool.h"
 
 using penstock::AttrValue;
-using penstock::Error;
 using penstock::ErrorKind;
 
 struct penstock_tensor_s {

@@ -140,7 +140,7 @@ const KernelRow* KernelRows::find(const Op& op, const Device& device, const DTyp
   if (row && cacheable) {  // publish a copy: readers never lock
     auto next = std::make_unique<Cache>();
     if (Cache* cache = cache_.load()) *next = *cache;
-    next->entries.push_back({key, row});
+    next->entries.emplace_back(key, row);
     cache_.store(next.get(), std::memory_order_release);
     caches_.push_back(std::move(next));
   }

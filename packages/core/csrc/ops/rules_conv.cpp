@@ -118,7 +118,7 @@ Shape four_axes(InferContext& ctx, int attr, const char* layout) {
 // Reads pool_size, strides and padding from position `first` on.
 Shape pool_shape(InferContext& ctx, int first, const Shape& x) {
   const std::vector<int64_t>& size = positive_pair(ctx, first, "pool_size");
-  if (ctx.is_none(first + 1)) ctx.attrs[static_cast<size_t>(first + 1)] = size;
+  if (ctx.is_none(first + 1)) ctx.attrs[static_cast<size_t>(first) + 1] = size;
   const std::vector<int64_t>& strides = positive_pair(ctx, first + 1, "strides");
   bool same = padding(ctx, first + 2, false) == "same";
   Window height{size[0], strides[0], 1, 0, same}, width{size[1], strides[1], 1, 0, same};

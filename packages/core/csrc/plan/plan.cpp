@@ -150,7 +150,7 @@ void Plan::make_steps() {
         for (size_t o = 0; o < node.outputs.size(); ++o) {
           int32_t root = root_of(node.outputs[o]);
           if (roots_[static_cast<size_t>(root)].place == Place::kOwned)
-            step.owned.push_back({static_cast<int32_t>(o), root});
+            step.owned.emplace_back(static_cast<int32_t>(o), root);
         }
       }
     }
