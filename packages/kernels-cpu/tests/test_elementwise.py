@@ -174,7 +174,7 @@ def test_data_need_not_be_aligned(offset: int, draw: Any) -> None:
     x = draw(203)
     memory = np.zeros(x.nbytes + 16, np.uint8)
     memory[offset : offset + x.nbytes] = x.view(np.uint8)
-    t = ps.from_dlpack(memory[offset : offset + x.nbytes].view(np.float32))
+    t = ps.from_dlpack(memory[offset : offset + x.nbytes].view(np.float32), copy=False)
     assert t._data_pointer() % 64 == memory[offset:].ctypes.data % 64
     np.testing.assert_array_equal((t + t).numpy(), x + x)
     np.testing.assert_array_equal(ps.relu(t).numpy(), np.maximum(x, 0))
