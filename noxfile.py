@@ -106,12 +106,13 @@ def tests(session: nox.Session, plugins: bool) -> None:
 def docs(session: nox.Session) -> None:
     """Run every example in docstrings, and every Python block of the README and of docs/."""
     install_packages(session, *group("test"), extras=True)
-    environment = clean_environment()
+    environment = {**clean_environment(), "PYTHONPATH": str(ROOT / "docs")}  # doctest_names
     pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("packages/*/README.md")]
     folder = Path(session.create_tmp()).resolve()
     with session.chdir(folder):
         for package in PACKAGES:
-            arguments = ["--doctest-modules", "--pyargs", import_folder(package).name]
+            arguments = ["-p", "doctest_names", "--doctest-modules"]
+            arguments += ["--pyargs", import_folder(package).name]
             # 5: a package without a single example, such as one that only carries kernels.
             session.run(*pytest_command(), *arguments, env=environment, success_codes=[0, 5])
         for page in pages:

@@ -46,8 +46,8 @@ def numpy(self: Tensor) -> np.ndarray[Any, Any]:
         TypeError: The tensor is symbolic: it has no value yet.
 
     Example:
-        >>> penstock.asarray([1, 2]).numpy()
-        array([1, 2])
+        >>> penstock.asarray([1.0, 2.0]).numpy()
+        array([1., 2.], dtype=float32)
     """
     value = _value_of(self)
     if value.dtype == "string":
