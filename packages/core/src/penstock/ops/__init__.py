@@ -42,12 +42,11 @@ from penstock.ops.composite import (
     var,
 )
 from penstock.ops.conv import conv2d, conv2d_filter_grad, conv2d_input_grad
+from penstock.ops.conversion import asarray, from_dlpack
 from penstock.ops.creation import (
     arange,
     arange_,
-    asarray,
     eye,
-    from_dlpack,
     full,
     full_,
     full_like,

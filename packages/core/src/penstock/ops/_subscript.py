@@ -15,7 +15,7 @@ import numpy as np
 
 from penstock import _native, ops
 from penstock.ops._gradients import size_tensor
-from penstock.ops.creation import asarray
+from penstock.ops.conversion import asarray
 
 if TYPE_CHECKING:
     from penstock._native import Dim, Tensor

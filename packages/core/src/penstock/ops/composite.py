@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from penstock import dtypes, ops
-from penstock.ops.creation import asarray
+from penstock.ops.conversion import asarray
 from penstock.ops.shaping import normalise_axes
 
 if TYPE_CHECKING:

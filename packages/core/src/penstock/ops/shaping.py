@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from penstock import ops
-from penstock.ops.creation import asarray
+from penstock.ops.conversion import asarray
 
 if TYPE_CHECKING:
     from penstock._native import Tensor
