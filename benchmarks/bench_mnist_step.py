@@ -52,7 +52,7 @@ def penstock_step(start: dict[str, np.ndarray]):
         grads = tape.gradient(loss, w)
         t = count.assign_add(1.0)
         for k, weight in w.items():
-            new = ps.adam_update(weight, m[k], s[k], grads[k], 1e-3, t, epsilon=1e-8)
+            new = ps.ops.adam_update(weight, m[k], s[k], grads[k], 1e-3, t, epsilon=1e-8)
             weight.assign(new[0])
             m[k].assign(new[1])
             s[k].assign(new[2])

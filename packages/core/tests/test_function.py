@@ -515,7 +515,7 @@ def test_a_value_that_was_read_survives_the_write() -> None:
 
 
 def test_random_numbers_differ_from_call_to_call() -> None:
-    draw = ps.function(lambda: (ps.random_uniform((4,)), ps.random_uniform((4,))))
+    draw = ps.function(lambda: (ps.random.uniform((4,)), ps.random.uniform((4,))))
     (a, b), (c, _) = draw(), draw()
     assert a.tolist() != b.tolist()
     assert a.tolist() != c.tolist()

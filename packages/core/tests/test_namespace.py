@@ -33,6 +33,14 @@ def test_all_is_sorted_out() -> None:
     assert modules == PUBLIC_MODULES
 
 
+def test_what_gradients_and_variables_are_made_of_stays_below() -> None:
+    below = {"adam_update", "assign_variable", "random_normal", "random_uniform", "read_variable"}
+    below |= {name for name in vars(ps.ops) if name.endswith("_grad")}
+    assert not below & set(ps.__all__)
+    assert "relu_grad" in below
+    assert all(callable(getattr(ps.ops, name)) for name in below)
+
+
 def test_nothing_foreign_leaks() -> None:
     for name, value in vars(ps).items():
         if name.startswith("__") or name in ps.__all__:

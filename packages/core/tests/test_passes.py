@@ -55,7 +55,7 @@ def test_prune_keeps_inputs_and_effects() -> None:
 
     def fn(x: Any, unused: Any) -> Any:
         v.assign(v * 2)
-        ps.random_normal((2,))
+        ps.random.normal((2,))
         v.value + 1
         return x
 
@@ -98,7 +98,7 @@ def test_fold_keeps_special_values(value: float) -> None:
 
 def test_fold_leaves_random_numbers_and_large_results() -> None:
     assert (
-        ops_of(fold_constants(traced(lambda x: x + ps.random_normal((3,)), (3,))))["random_normal"]
+        ops_of(fold_constants(traced(lambda x: x + ps.random.normal((3,)), (3,))))["random_normal"]
         == 1
     )
     large = fold_constants(
@@ -141,7 +141,7 @@ def test_cse_keeps_every_draw_and_every_write() -> None:
     def fn(x: Any) -> Any:
         v.assign_add(x)
         v.assign_add(x)
-        return ps.random_normal(()) + ps.random_normal(())
+        return ps.random.normal(()) + ps.random.normal(())
 
     shared = ops_of(share_common(traced(fn, ())))
     assert shared["random_normal"] == 2

@@ -178,7 +178,7 @@ NUMBERS = """
         return ps.sum(h * h) + ps.mean(ps.conv2d(image, kernel) ** 2), h
 
     (value, h), grads = ps.function(ps.value_and_grad(f, (0, 1, 2, 3), has_aux=True))(x, w, image, kernel)
-    parts = [value, h, *grads, ps.sum(x), ps.sum(x, axis=0), ps.random_normal((1001,)), ps.var(x)]
+    parts = [value, h, *grads, ps.sum(x), ps.sum(x, axis=0), ps.random.normal((1001,)), ps.var(x)]
     print(hashlib.sha256(b"".join(ps.asarray(t).numpy().tobytes() for t in parts)).hexdigest())
 """
 

@@ -7,7 +7,7 @@
     with tf.Session() as sess:
         print(sess.run(hello), sess.run(total))
 
-Every function of `penstock` is here under its name; called here it appends to the default graph.
+Every function of `penstock` and every op of `penstock.ops` is here under its name; called here it appends to the default graph.
 """
 
 from __future__ import annotations
@@ -161,7 +161,9 @@ def global_variables_initializer() -> Operation:
 
 
 def __getattr__(name: str) -> Any:
-    found = getattr(penstock, name)
+    # TensorFlow 1 offers ops such as random_normal at the top; here they are in penstock.ops only.
+    is_op = name in penstock.ops.BLOCKS and hasattr(penstock.ops, name)
+    found = getattr(penstock.ops if is_op else penstock, name)
     if isinstance(found, types.ModuleType):
         return _Namespace(found)
     if callable(found) and not isinstance(found, type):

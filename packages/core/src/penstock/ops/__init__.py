@@ -119,10 +119,10 @@ from penstock.ops.shaping import (
 )
 from penstock.ops.training import adam_update
 
-# What `penstock` offers under its own name: no submodules, or ops/random.py would hide penstock/random.py.
+# What `penstock` offers under its own name: what users call. What gradients, variables and optimisers are made of stays
+# in `penstock.ops`, random numbers are in `penstock.random`. No submodules, or ops/random.py would hide the latter.
 __all__ = [
     "abs",
-    "adam_update",
     "add",
     "all",
     "any",
@@ -130,14 +130,10 @@ __all__ = [
     "argmax",
     "argmin",
     "asarray",
-    "assign_variable",
     "astype",
     "avg_pool2d",
-    "avg_pool2d_grad",
     "batch_norm",
-    "batch_norm_grad",
     "batch_norm_inference",
-    "bernoulli",
     "bias_add",
     "broadcast_to",
     "cast",
@@ -145,8 +141,6 @@ __all__ = [
     "clip",
     "concat",
     "conv2d",
-    "conv2d_filter_grad",
-    "conv2d_input_grad",
     "cos",
     "divide",
     "dropout",
@@ -179,7 +173,6 @@ __all__ = [
     "matrix_transpose",
     "max",
     "max_pool2d",
-    "max_pool2d_grad",
     "maximum",
     "mean",
     "min",
@@ -196,11 +189,7 @@ __all__ = [
     "permute_dims",
     "power",
     "prod",
-    "random_normal",
-    "random_uniform",
-    "read_variable",
     "relu",
-    "relu_grad",
     "remainder",
     "reshape",
     "rsqrt",
@@ -212,7 +201,6 @@ __all__ = [
     "slice_update",
     "softmax",
     "softmax_cross_entropy",
-    "softmax_cross_entropy_grad",
     "split",
     "sqrt",
     "square",
