@@ -13,7 +13,7 @@ from penstock.errors import GraphError, InvalidTypeError
 
 if TYPE_CHECKING:
     from penstock._native import Dim
-    from penstock.annotations import DTypeLike
+    from penstock.annotations import DTypeLike, TensorLike
 
 __all__ = [
     "Graph",
@@ -27,6 +27,7 @@ __all__ = [
     "group",
     "name_scope",
     "placeholder",
+    "run_graph",
 ]
 
 
@@ -61,6 +62,31 @@ def eagerly() -> Iterator[None]:
         yield
     finally:
         _native.pop_graph()
+
+
+def run_graph(
+    graph: Graph, inputs: Sequence[TensorLike], timeout: float | None = None
+) -> list[Tensor]:
+    """Run a graph as it was written: no pass looks at it first.
+
+    Args:
+        graph: With its `outputs` set, on one device.
+        inputs: A value for each of the graph's inputs.
+        timeout: Seconds after which the run is cancelled.
+
+    Returns:
+        A value for each of the graph's outputs.
+
+    Raises:
+        GraphError: There is another number of inputs.
+        CancelledError: The timeout passed.
+
+    >>> import penstock as ps
+    >>> double = ps.function(lambda x: x + x)
+    >>> run_graph(double.trace(ps.ones((2,))).graph, [ps.ones((2,))])[0].tolist()
+    [2.0, 2.0]
+    """
+    return list(_native.Plan(graph).run(list(inputs), timeout))
 
 
 @contextmanager
