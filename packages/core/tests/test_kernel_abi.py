@@ -12,7 +12,13 @@ import pytest
 
 import penstock
 from penstock import _native
-from penstock.errors import CancelledError, InvalidValueError, OutOfMemoryError, PluginError
+from penstock.errors import (
+    CancelledError,
+    FallbackWarning,
+    InvalidValueError,
+    OutOfMemoryError,
+    PluginError,
+)
 
 COMPILER = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 pytestmark = [
@@ -168,6 +174,61 @@ def test_a_library_that_fails_leaves_nothing_behind(build, body: str, message: s
     assert _native.kernel_rows("add") == before
 
 
+DEVICE = """
+#include <stdlib.h>
+static void* get(void* c, int32_t i, size_t n, void* s) { (void)c; (void)i; (void)s; return malloc(n ? n : 1); }
+static void put(void* c, int32_t i, void* m, size_t n, void* s) { (void)c; (void)i; (void)n; (void)s; free(m); }
+static int in(void* c, int32_t i, void* d, const void* h, size_t n, void* s) { (void)c; (void)i; (void)s; memcpy(d, h, n); return 0; }
+static int out(void* c, int32_t i, void* h, const void* d, size_t n, void* s) { (void)c; (void)i; (void)s; memcpy(h, d, n); return 0; }
+static int sync(void* c, int32_t i, void* s) { (void)c; (void)i; (void)s; return 0; }
+static int add_npu(penstock_registry* r, const char* type) {
+  penstock_device_def def;
+  memset(&def, 0, sizeof def);
+  def.head.struct_size = sizeof def;
+  def.head.abi_major = PENSTOCK_ABI_MAJOR;
+  def.type = type; def.dlpack_type = 12; def.count = 2;
+  def.allocate = get; def.free = put; def.copy_in = in; def.copy_out = out; def.synchronize = sync;
+  return r->add_device(r, &def);
+}
+"""
+
+
+def test_a_device_in_c(build) -> None:
+    library = build(
+        DEVICE + 'PENSTOCK_PLUGIN_ENTRY(t)(penstock_registry* r) { return add_npu(r, "cnpu"); }'
+    )
+    x = penstock.to_device(penstock.asarray([1.0, 2.0]), "cnpu:1")
+    assert x.device == "cnpu:1"
+    with pytest.warns(FallbackWarning, match="runs on the host, with copies"):
+        np.testing.assert_array_equal((x + x).numpy(), [2, 4])
+    _native.forget_library(str(library))
+    assert "cnpu:1" not in penstock.devices()
+    np.testing.assert_array_equal(x.numpy(), [1, 2])  # what lies there stays readable
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ('return add_npu(r, "dnpu") || r->fail(r, "no driver");', "refused: no driver"),
+        ('return add_npu(r, "dnpu") || add_npu(r, "dnpu");', r"the device type 'dnpu' twice"),
+        (
+            'return add_npu(r, "dnpu") || add_npu(r, "cpu");',
+            r"there is a device type 'cpu' already",
+        ),
+        ('return add_npu(r, "dnpu") || add_npu(r, "");', r"must have a type, such as \"npu\""),
+        (
+            'return add_npu(r, "dnpu") || add_row(r, "acme.gone", "f32", 0, 0);',
+            r"a kernel without op",
+        ),
+    ],
+)
+def test_a_library_that_fails_leaves_no_device(build, body: str, message: str) -> None:
+    with pytest.raises(PluginError, match=message):
+        build(DEVICE + f"PENSTOCK_PLUGIN_ENTRY(t)(penstock_registry* r) {{ {body} }}")
+    assert "dnpu:0" not in penstock.devices()
+    assert "cpu:0" in penstock.devices()
+
+
 def test_another_abi_major_is_refused_with_what_to_do(build) -> None:
     with pytest.raises(PluginError, match=r"built for kernel ABI 99; this is ABI 0: rebuild it"):
         build("""
@@ -188,5 +249,10 @@ def test_a_file_that_is_no_plugin_says_so(tmp_path: Path) -> None:
     subprocess.run([COMPILER, "-shared", "-fPIC", "-o", library, tmp_path / "empty.c"], check=True)
     with pytest.raises(PluginError, match="does not export penstock_plugin_init_v1"):
         _native.load_library(str(library), "empty")
+    (tmp_path / "later.c").write_text("int penstock_plugin_init_v2(void* r) { return r != 0; }")
+    later = tmp_path / "liblater.so"
+    subprocess.run([COMPILER, "-shared", "-fPIC", "-o", later, tmp_path / "later.c"], check=True)
+    with pytest.raises(PluginError, match=r"later kernel ABI .*: pip install --upgrade penstock"):
+        _native.load_library(str(later), "later")
     with pytest.raises(PluginError, match=r"cannot load '.*missing\.so'"):
         _native.load_library(str(tmp_path / "missing.so"), "missing")

@@ -10,6 +10,8 @@ struct PythonDevice {
   std::string type;
 };
 
+const std::string kProvider = "python:";  // each device is taken back alone
+
 nb::handle object_of(void* context) { return static_cast<PythonDevice*>(context)->object; }
 
 // Runs `body` with the GIL; a Python exception is kept as the cause of our error.
@@ -75,7 +77,7 @@ void add(nb::object device, const std::string& type, int count, int dlpack_type)
   def.copy_in = copy_in;
   def.copy_out = copy_out;
   def.synchronize = synchronize;
-  register_device(def);
+  register_device(def, kProvider + type);
 }
 
 }  // namespace
@@ -83,6 +85,7 @@ void add(nb::object device, const std::string& type, int count, int dlpack_type)
 void bind_python_device(nb::module_& m) {
   m.def("register_python_device", add, nb::arg("device"), nb::arg("type"), nb::arg("count"),
         nb::arg("dlpack_type"));
+  m.def("remove_python_device", [](const std::string& type) { remove_devices(kProvider + type); });
 }
 
 }  // namespace penstock::python

@@ -150,6 +150,7 @@ void bind_runtime(nb::module_& m) {
         return ops;
       },
       nb::arg("path"), nb::arg("provider") = "library");
+  m.def("forget_library", forget_library);
   m.def("cpu_isa", [] { return cpu_isa_name(cpu_isa_level()); });
   m.def("num_threads", num_threads);
   m.def("set_num_threads", set_num_threads);

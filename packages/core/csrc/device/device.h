@@ -29,7 +29,11 @@ PENSTOCK_API const Device& device_by_id(int id);
 // Understands "cpu", "cpu:0" and full names. nullptr when there is no such device.
 PENSTOCK_API const Device* find_device(const std::string& name);
 PENSTOCK_API std::vector<const Device*> all_devices();
-// Adds every index of the device type. Throws if the type is taken or a required function is missing.
-PENSTOCK_API void register_device(const penstock_device_def& def);
+// Checks a definition without adding it. Throws if the type is taken or a required function is missing.
+PENSTOCK_API void check_device(const penstock_device_def& def);
+// Adds every index of the device type, in the name of `provider`. Throws where check_device does.
+PENSTOCK_API void register_device(const penstock_device_def& def, const std::string& provider);
+// Takes a provider's devices off the list, so that their names are free again. Tensors that lie on them stay usable.
+PENSTOCK_API void remove_devices(const std::string& provider);
 
 }  // namespace penstock

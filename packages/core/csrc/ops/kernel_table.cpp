@@ -195,7 +195,8 @@ std::vector<const KernelRow*> KernelRows::rows() {
   return out;
 }
 
-void add_kernel(const penstock_kernel_def& given, const std::string& provider, bool is_python) {
+std::unique_ptr<KernelRow> make_kernel(const penstock_kernel_def& given,
+                                       const std::string& provider, bool is_python) {
   if (given.head.abi_major != PENSTOCK_ABI_MAJOR)
     fail(ErrorKind::kPlugin, provider, " was built for kernel ABI ", given.head.abi_major,
          "; this is ABI ", PENSTOCK_ABI_MAJOR, ": rebuild it with the installed penstock");
@@ -226,7 +227,16 @@ void add_kernel(const penstock_kernel_def& given, const std::string& provider, b
     row->inplace.push_back(p[1]);
   }
   row->is_python = is_python;
+  return row;
+}
+
+void add_kernel(std::unique_ptr<KernelRow> row) {
+  Op& op = get_op(row->op);
   op.kernels->add(std::move(row));
+}
+
+void add_kernel(const penstock_kernel_def& def, const std::string& provider, bool is_python) {
+  add_kernel(make_kernel(def, provider, is_python));
 }
 
 void remove_kernels(const std::string& provider) {

@@ -50,7 +50,12 @@ class PENSTOCK_API KernelRows {
 KernelRows* new_kernel_rows();
 void delete_kernel_rows(KernelRows*);
 
-// Copies the definition and adds it to its op's rows. Throws for unknown ops or dtypes, and for another ABI major.
+// Copies and checks a definition. Throws for unknown ops or dtypes, and for another ABI major.
+PENSTOCK_API std::unique_ptr<KernelRow> make_kernel(const penstock_kernel_def& def,
+                                                    const std::string& provider,
+                                                    bool is_python = false);
+PENSTOCK_API void add_kernel(std::unique_ptr<KernelRow> row);
+// Both at once.
 PENSTOCK_API void add_kernel(const penstock_kernel_def& def, const std::string& provider,
                              bool is_python = false);
 // Takes a provider's rows out again: a plugin that failed halfway leaves nothing behind.

@@ -2,11 +2,16 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <cstring>
+#include <deque>
 #include <filesystem>
+#include <map>
+#include <memory>
 #include <mutex>
-#include <set>
 #include <sstream>
+#include <vector>
 
 #include "base/error.h"
 #include "device/device.h"
@@ -15,17 +20,45 @@
 namespace penstock {
 namespace {
 
+// What a plugin's init function adds. It takes effect when that function has returned, or not at all.
 struct Registration {
   std::string provider, error;
+  std::vector<std::unique_ptr<KernelRow>> kernels;
+  std::vector<penstock_device_def> devices;
+  std::deque<std::string> types;  // the names in `devices`
+
+  void add_device(const penstock_device_def& given) {
+    check_device(given);
+    for (const std::string& type : types)
+      if (type == given.type)
+        fail(ErrorKind::kPlugin, "it adds the device type '", type, "' twice; add each once");
+    penstock_device_def def{};
+    std::memcpy(&def, &given, std::min<size_t>(given.head.struct_size, sizeof(def)));
+    def.head.struct_size = sizeof(def);
+    def.type = types.emplace_back(given.type).c_str();
+    devices.push_back(def);
+  }
+
+  void commit() {
+    try {
+      for (const penstock_device_def& def : devices) register_device(def, provider);
+      for (auto& row : kernels) add_kernel(std::move(row));
+    } catch (...) {
+      forget_plugin(provider);
+      throw;
+    }
+  }
 };
 
 Registration& of(penstock_registry* registry) {
   return *static_cast<Registration*>(registry->host_data);
 }
 
-int registry_add_kernel(penstock_registry* registry, const penstock_kernel_def* def) {
+// Runs `step` and keeps its first complaint.
+template <typename Step>
+int guarded(penstock_registry* registry, Step step) {
   try {
-    add_kernel(*def, of(registry).provider);
+    step();
     return PENSTOCK_OK;
   } catch (const std::exception& e) {
     if (of(registry).error.empty()) of(registry).error = e.what();
@@ -33,19 +66,41 @@ int registry_add_kernel(penstock_registry* registry, const penstock_kernel_def* 
   }
 }
 
+int registry_add_kernel(penstock_registry* registry, const penstock_kernel_def* def) {
+  return guarded(registry,
+                 [&] { of(registry).kernels.push_back(make_kernel(*def, of(registry).provider)); });
+}
+
 int registry_add_device(penstock_registry* registry, const penstock_device_def* def) {
-  try {
-    register_device(*def);
-    return PENSTOCK_OK;
-  } catch (const std::exception& e) {
-    if (of(registry).error.empty()) of(registry).error = e.what();
-    return PENSTOCK_ERROR;
-  }
+  return guarded(registry, [&] { of(registry).add_device(*def); });
 }
 
 int registry_fail(penstock_registry* registry, const char* message) {
   of(registry).error = message ? message : "the plugin gave no reason";
   return PENSTOCK_ERROR;
+}
+
+struct Loaded {
+  std::mutex mutex;
+  std::map<std::string, std::string> provider_of;  // by path
+};
+
+Loaded& loaded() {
+  static auto* l = new Loaded;
+  return *l;
+}
+
+// Says what to do about a library without our entry; one for another major has another symbol.
+[[noreturn]] void no_entry(void* handle, const std::string& path) {
+  for (int major = 2; major < 10; ++major) {
+    std::string symbol = "penstock_plugin_init_v" + std::to_string(major);
+    if (dlsym(handle, symbol.c_str()))
+      fail(ErrorKind::kPlugin, "'", path, "' was built for a later kernel ABI (", symbol,
+           "), this penstock has penstock_plugin_init_v1: pip install --upgrade penstock");
+  }
+  fail(ErrorKind::kPlugin, "'", path,
+       "' is no Penstock plugin: it does not export penstock_plugin_init_v1 "
+       "(use PENSTOCK_PLUGIN_ENTRY of penstock/kernel_abi.h)");
 }
 
 int detected_isa() {
@@ -81,7 +136,8 @@ int cpu_isa_level() {
 }
 
 void load_static_plugin(penstock_plugin_init_fn init, const std::string& provider) {
-  Registration registration{provider, ""};
+  Registration registration;
+  registration.provider = provider;
   penstock_registry registry{};
   registry.head = {sizeof(registry), PENSTOCK_ABI_MAJOR, PENSTOCK_ABI_MINOR, nullptr};
   registry.host_data = &registration;
@@ -90,27 +146,35 @@ void load_static_plugin(penstock_plugin_init_fn init, const std::string& provide
   registry.add_device = registry_add_device;
   registry.fail = registry_fail;
   int status = init(&registry);
-  if (status == PENSTOCK_OK && registration.error.empty()) return;
-  remove_kernels(provider);
-  fail(ErrorKind::kPlugin, "plugin '", provider, "' was refused: ",
-       registration.error.empty() ? "its init function failed without a reason"
-                                  : registration.error);
+  if (status != PENSTOCK_OK || !registration.error.empty())
+    fail(ErrorKind::kPlugin, "plugin '", provider, "' was refused: ",
+         registration.error.empty() ? "its init function failed without a reason"
+                                    : registration.error);
+  registration.commit();
 }
 
 void load_library(const std::string& path, const std::string& provider) {
-  static std::mutex mutex;
-  static std::set<std::string>* loaded = new std::set<std::string>;
-  std::lock_guard lock(mutex);
-  if (loaded->count(path)) return;
+  std::lock_guard lock(loaded().mutex);
+  if (loaded().provider_of.count(path)) return;
   void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!handle) fail(ErrorKind::kPlugin, "cannot load '", path, "': ", dlerror());
   auto init = reinterpret_cast<penstock_plugin_init_fn>(dlsym(handle, "penstock_plugin_init_v1"));
-  if (!init)
-    fail(ErrorKind::kPlugin, "'", path,
-         "' is no Penstock plugin: it does not export penstock_plugin_init_v1 "
-         "(use PENSTOCK_PLUGIN_ENTRY of penstock/kernel_abi.h)");
+  if (!init) no_entry(handle, path);
   load_static_plugin(init, provider);
-  loaded->insert(path);
+  loaded().provider_of.emplace(path, provider);
+}
+
+void forget_library(const std::string& path) {
+  std::lock_guard lock(loaded().mutex);
+  auto it = loaded().provider_of.find(path);
+  if (it == loaded().provider_of.end()) return;
+  forget_plugin(it->second);
+  loaded().provider_of.erase(it);
+}
+
+void forget_plugin(const std::string& provider) {
+  remove_kernels(provider);
+  remove_devices(provider);
 }
 
 void load_plugin_path() {

@@ -1,7 +1,7 @@
 """The few calls through which a plugin's contributions reach the rest of the core.
 
-Imports are inside: this module is imported before the parts it speaks to are needed. An `undo` that is None says that
-the part cannot be taken back while the process lives; a rollback then says so.
+Imports are inside: this module is imported before the parts it speaks to are needed. Each registering call returns what
+takes it back.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from penstock.plugins.registrar import KernelRow
 
-Undo = Callable[[], object] | None
+Undo = Callable[[], object]
 
 
 def op_names() -> list[str]:
@@ -62,9 +62,9 @@ def withdraw_ops(known: set[str], package: str) -> None:
 
 
 def register_device(device: Any) -> Undo:
-    """Add a device type. It cannot be taken back: tensors may lie on it until the process ends."""
+    """Add a device type; what takes it back frees the name, while tensors that lie on the device stay usable."""
     import_module("penstock.device").register_device(device)
-    return None
+    return partial(_native().remove_python_device, device.type)
 
 
 def register_pass(name: str, fn: Callable[..., Any], stage: str) -> Undo:
@@ -86,10 +86,10 @@ def register_kernel(row: KernelRow, provider: str) -> Undo:
 
 
 def load_library(path: Path, provider: str) -> Undo:
-    """Add a shared library's kernel rows; rows can be taken back, the library itself stays mapped."""
+    """Add a shared library's kernels and devices; these can be taken back, the library itself stays mapped."""
     native = _native()
     native.load_library(str(path), provider)
-    return partial(native.remove_kernels, provider)
+    return partial(native.forget_library, str(path))
 
 
 def kernels_of(provider: str) -> list[str]:

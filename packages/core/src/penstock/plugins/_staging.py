@@ -109,11 +109,10 @@ class Staging:
 
 def _take_back(undo: _host.Undo) -> bool:
     try:
-        if undo is not None:
-            undo()
+        undo()
     except Exception:  # the first failure is the one to report; this part is named as left behind
         return False
-    return undo is not None
+    return True
 
 
 def _last_words(error: Exception) -> str:
