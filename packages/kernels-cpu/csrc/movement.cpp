@@ -246,4 +246,11 @@ int SliceUpdate(penstock_call* call) {
 
 int Full(penstock_call* call) { return Fill(call, call->outputs[0], FloatAttr(call, 1)); }
 
+int SizeOf(penstock_call* call) {
+  const Ints shape = IntsAttr(call, 0);
+  int64_t size = 1;
+  for (int d = 0; d < shape.size; ++d) size *= shape[d];
+  return Fill(call, call->outputs[0], static_cast<double>(size));
+}
+
 }  // namespace penstock::cpu::PENSTOCK_ISA

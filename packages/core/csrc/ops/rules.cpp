@@ -58,6 +58,7 @@ const Table& core_rules() {
       {"random:normal", rule_random_normal},
       {"arange", rule_arange},
       {"full", rule_full},
+      {"size_of", rule_size_of},
       {"constant", rule_constant},
       {"placeholder", rule_placeholder},
       {"same", rule_same},

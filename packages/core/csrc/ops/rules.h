@@ -64,6 +64,7 @@ void rule_random_uniform(InferContext&);
 void rule_random_normal(InferContext&);
 void rule_arange(InferContext&);
 void rule_full(InferContext&);
+void rule_size_of(InferContext&);
 
 // rules_basic.cpp
 void rule_constant(InferContext&);

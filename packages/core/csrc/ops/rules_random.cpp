@@ -53,4 +53,10 @@ void rule_full(InferContext& ctx) {
   ctx.output(accept(ctx, ctx.get_dtype(2), kNotString), shape_attr(ctx, 0));
 }
 
+void rule_size_of(InferContext& ctx) {
+  DType type = accept(ctx, ctx.get_dtype(1), kNumeric);
+  shape_attr(ctx, 0);
+  ctx.output(type, Shape{});
+}
+
 }  // namespace penstock

@@ -26,6 +26,24 @@ class Entry(Protocol):
     def attrs(self) -> dict[str, Any]: ...
 
 
+class _Call:
+    """A call as its gradient rule sees it: the entry, and which of its inputs lead to a source."""
+
+    def __init__(self, entry: Entry, reached: set[int]) -> None:
+        self._entry = entry
+        self.inputs = entry.inputs
+        self.outputs = entry.outputs
+        self._needs = [
+            t._id in reached and t.dtype.kind in ("float", "complex") for t in self.inputs
+        ]
+
+    def needs(self, i: int) -> bool:
+        return self._needs[i]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._entry, name)
+
+
 def gradient_of(
     entries: Iterable[Entry],
     target: Any,
@@ -117,13 +135,14 @@ def _backward(
     ordered = list(entries)
     reached = _reachable(ordered, wanted)
     for entry in reversed(ordered):
-        outputs = entry.outputs
-        flows = [grads.get(t._id) for t in outputs]
-        if all(g is None for g in flows) or not any(t._id in reached for t in entry.inputs):
+        call = _Call(entry, reached)
+        flows = [grads.get(t._id) for t in call.outputs]
+        if all(g is None for g in flows) or not any(map(call.needs, range(len(call.inputs)))):
             continue
-        for t, g in zip(entry.inputs, _input_gradients(entry, flows), strict=True):
-            if g is None or t._id not in reached or t.dtype.kind not in ("float", "complex"):
+        for i, g in enumerate(_input_gradients(call, flows)):
+            if g is None or not call.needs(i):
                 continue
+            t = call.inputs[i]
             known = grads.get(t._id)
             grads[t._id] = g if known is None else ops.add(known, g)
     return grads
@@ -139,19 +158,19 @@ def _reachable(entries: Sequence[Entry], wanted: set[int]) -> set[int]:
     return reached
 
 
-def _input_gradients(entry: Entry, flows: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
-    rule = entry.op_function.vjp_fn
+def _input_gradients(call: _Call, flows: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
+    rule = call.op_function.vjp_fn
     if rule is None:
-        reason = getattr(entry.op_function, "no_gradient", "")
+        reason = getattr(call.op_function, "no_gradient", "")
         if reason:
-            return [None] * len(entry.inputs)
+            return [None] * len(call.inputs)
         raise GraphError(
-            f"[{entry.op}] has no gradient rule; attach one with @{entry.op}.vjp, or cut the path with "
+            f"[{call.op}] has no gradient rule; attach one with @{call.op}.vjp, or cut the path with "
             "penstock.stop_gradient(x)"
         )
-    result = rule(entry, *flows)
-    if len(result) != len(entry.inputs):
+    result = rule(call, *flows)
+    if len(result) != len(call.inputs):
         raise GraphError(
-            f"[{entry.op}] its gradient rule returned {len(result)} values for {len(entry.inputs)} inputs"
+            f"[{call.op}] its gradient rule returned {len(result)} values for {len(call.inputs)} inputs"
         )
     return result  # type: ignore[no-any-return]

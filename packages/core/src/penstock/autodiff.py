@@ -89,6 +89,8 @@ class GradientTape:
     ) -> Any:
         """Return the gradient of the sum of `target` with respect to `sources`.
 
+        Of complex numbers it is the complex derivative, without conjugation.
+
         Args:
             target: A tensor, or nested lists, tuples and dictionaries of tensors.
             sources: A tensor or variable, or a structure of them.

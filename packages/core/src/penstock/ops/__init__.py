@@ -53,6 +53,7 @@ from penstock.ops.creation import (
     linspace,
     ones,
     ones_like,
+    size_of,
     zeros,
     zeros_like,
 )

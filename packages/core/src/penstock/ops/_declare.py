@@ -109,6 +109,9 @@ class Node(Protocol):
     def attrs(self) -> Mapping[str, Any]:
         """The attributes, normalised: axes are not negative, and so on."""
 
+    def needs(self, i: int) -> bool:
+        """Say whether anybody uses the gradient of input `i`; a rule may return None where nobody does."""
+
 
 @dataclass(frozen=True)
 class Sample:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -45,17 +46,9 @@ def like_input(reduced: Tensor, node: Node) -> Tensor:
 
 def count(sizes: Sequence[int | Dim], dtype: Any) -> float | Tensor:
     """Multiply sizes: a number, or with symbolic ones among them a 0-d tensor of `dtype`."""
-    result: float | Tensor = 1.0
-    for size in sizes:
-        result = result * (size if isinstance(size, int) else size_tensor(size, dtype))
-    return result
-
-
-def size_tensor(size: int | Dim, dtype: Any) -> Tensor:
-    """Make a 0-d tensor that holds the size of an axis, also while that is only a symbol."""
-    if isinstance(size, int):
-        return ops.full((), size, dtype)
-    return ops.sum(ops.full((size,), 1, dtype))
+    if all(isinstance(size, int) for size in sizes):
+        return float(math.prod(int(size) for size in sizes))
+    return ops.size_of(sizes, dtype)
 
 
 def no_flow(node: Node, *grads: Tensor | None) -> Gradients:

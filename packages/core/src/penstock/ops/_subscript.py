@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from penstock import _native, ops
-from penstock.ops._gradients import size_tensor
 from penstock.ops.conversion import asarray
 
 if TYPE_CHECKING:
@@ -365,7 +364,7 @@ def _linear_index(x: Tensor, plan: Plan) -> Tensor:
         _check_range(index, x.shape[axis], axis)
         index = ops.astype(index, "int64")
         size = x.shape[axis]
-        length = size if isinstance(size, int) else size_tensor(size, "int64")
+        length = size if isinstance(size, int) else ops.size_of(size, "int64")
         index = ops.where(index < 0, index + length, index)
         position = index if position is None else position * length + index
     assert position is not None  # there is at least one indexed axis

@@ -137,8 +137,8 @@ def _(x: Any, filter: Any, **attrs: Any) -> Any:
 def _(node: Node, dy: Tensor) -> Gradients:
     x, filter = node.inputs
     attrs = _conv_attrs(node)
-    dx = ops.conv2d_input_grad(dy, filter, x.shape, **attrs)
-    return dx, ops.conv2d_filter_grad(x, dy, filter.shape, **attrs)
+    dx = ops.conv2d_input_grad(dy, filter, x.shape, **attrs) if node.needs(0) else None
+    return dx, ops.conv2d_filter_grad(x, dy, filter.shape, **attrs) if node.needs(1) else None
 
 
 @conv2d.samples

@@ -9,7 +9,6 @@ import numpy as np
 
 from penstock import _native, dtypes, ops
 from penstock.errors import InvalidTypeError, InvalidValueError
-from penstock.ops._gradients import size_tensor
 
 if TYPE_CHECKING:
     from penstock._native import Tensor
@@ -43,7 +42,7 @@ def asarray(x: Any, dtype: DTypeLike | None = None) -> Tensor:
     elif isinstance(x, bool | int | float | complex) and not isinstance(x, np.generic):
         return _from_number(x, dtype)
     elif isinstance(x, _native.Dim):
-        tensor = size_tensor(x, "int64")
+        tensor = ops.size_of(x, "int64")
     elif isinstance(x, str | bytes):
         tensor = _native.string_tensor([x], ())
     elif isinstance(x, list | tuple):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,50 @@ def _(rng: np.random.Generator) -> Iterator[Sample]:
 def _() -> Iterator[Reject]:
     yield Reject(((-1,), 0.0, "float32"), match="must not be negative")
     yield Reject(((2,), 0.0, "string"), error=TypeError, match="got string")
+
+
+@op(infer="size_of")
+def size_of(shape: ShapeLike, dtype: DTypeLike = "int64") -> Tensor:
+    """Multiply sizes: the number of elements of a shape as a tensor, also while sizes are only symbols.
+
+    Args:
+        shape: Sizes; one number is one size.
+        dtype: Of the result, a numeric one.
+
+    Returns:
+        [], of `dtype`.
+
+    Raises:
+        ValueError: A size is negative.
+        TypeError: `dtype` is bool or string.
+
+    Example:
+        >>> penstock.ops.size_of((2, 3))
+        Tensor(6, shape=(), dtype=int64)
+    """
+
+
+size_of.not_differentiable(NO_INPUTS)
+
+
+@size_of.reference
+def _(shape: Any, dtype: Any) -> Any:
+    return np.asarray(math.prod(shape)).astype(dtype)
+
+
+@size_of.samples
+def _(rng: np.random.Generator) -> Iterator[Sample]:
+    for dtype in FLOATS + INTEGERS:
+        yield Sample(((2, 3), dtype), label=dtype)
+    yield Sample(((),), label="0-d")
+    yield Sample(((3, 0, 2),), label="empty")
+    yield Sample((7,), label="one size")
+
+
+@size_of.rejects
+def _() -> Iterator[Reject]:
+    yield Reject(((2, -3),), match="sizes must not be negative")
+    yield Reject(((2,), "bool"), error=TypeError, match="got bool; expected")
 
 
 @op(infer="arange")

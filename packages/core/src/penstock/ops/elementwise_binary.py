@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -87,7 +87,7 @@ subtract.rejects(no_broadcast)
 @subtract.vjp
 def _(node: Node, dz: Tensor) -> Gradients:
     x, y = node.inputs
-    return sum_to(dz, x), -sum_to(dz, y)
+    return sum_to(dz, x), -sum_to(dz, y) if node.needs(1) else None
 
 
 @op(infer="elementwise:numeric", broadcasts=True)
@@ -119,7 +119,8 @@ multiply.rejects(no_broadcast)
 @multiply.vjp
 def _(node: Node, dz: Tensor) -> Gradients:
     x, y = node.inputs
-    return sum_to(dz * y, x), sum_to(dz * x, y)
+    dx = sum_to(dz * y, x) if node.needs(0) else None
+    return dx, sum_to(dz * x, y) if node.needs(1) else None
 
 
 @op(infer="true_divide", broadcasts=True)
@@ -152,7 +153,7 @@ divide.rejects(no_broadcast)
 def _(node: Node, dz: Tensor) -> Gradients:
     x, y = node.inputs
     dx = dz / y
-    return sum_to(dx, x), -sum_to(dx * node.outputs[0], y)
+    return sum_to(dx, x), -sum_to(dx * node.outputs[0], y) if node.needs(1) else None
 
 
 @op(infer="elementwise:numeric", broadcasts=True)
@@ -178,17 +179,22 @@ def power(x: TensorLike, y: TensorLike, /) -> Tensor:
     """
 
 
-power.reference(np.power)
+@power.reference
+def _(x: Any, y: Any) -> Any:
+    z = np.power(x, y)
+    return z if z.dtype.kind in "iu" else np.where(y == 2, np.square(x), z)
 
 
 @power.vjp
 def _(node: Node, dz: Tensor) -> Gradients:
     x, y = node.inputs
-    z = node.outputs[0]
+    dx, dy = None, None
     # 0 ** -1 and log(0) never enter: y == 0 and x == 0 are replaced first, as their gradient is 0.
-    slope = y * x ** ops.where(y == 0, 1.0, y - 1.0)
-    rate = z * ops.log(ops.where(x == 0, 1.0, x))
-    return sum_to(dz * slope, x), sum_to(dz * rate, y)
+    if node.needs(0):
+        dx = sum_to(dz * (y * x ** ops.where(y == 0, 1.0, y - 1.0)), x)
+    if node.needs(1):
+        dy = sum_to(dz * (node.outputs[0] * ops.log(ops.where(x == 0, 1.0, x))), y)
+    return dx, dy
 
 
 @power.samples
@@ -234,7 +240,8 @@ maximum.rejects(no_broadcast)
 def _(node: Node, dz: Tensor) -> Gradients:
     x, y = node.inputs
     share = ops.where(x == y, dz * 0.5, dz)
-    return sum_to(ops.where(x >= y, share, 0.0), x), sum_to(ops.where(x <= y, share, 0.0), y)
+    dx = sum_to(ops.where(x >= y, share, 0.0), x) if node.needs(0) else None
+    return dx, sum_to(ops.where(x <= y, share, 0.0), y) if node.needs(1) else None
 
 
 @op(infer="elementwise:real", broadcasts=True)
@@ -267,7 +274,8 @@ minimum.rejects(no_broadcast)
 def _(node: Node, dz: Tensor) -> Gradients:
     x, y = node.inputs
     share = ops.where(x == y, dz * 0.5, dz)
-    return sum_to(ops.where(x <= y, share, 0.0), x), sum_to(ops.where(x >= y, share, 0.0), y)
+    dx = sum_to(ops.where(x <= y, share, 0.0), x) if node.needs(0) else None
+    return dx, sum_to(ops.where(x >= y, share, 0.0), y) if node.needs(1) else None
 
 
 @op(infer="elementwise:real", broadcasts=True)
@@ -330,7 +338,7 @@ remainder.rejects(no_broadcast)
 @remainder.vjp
 def _(node: Node, dz: Tensor) -> Gradients:
     x, y = node.inputs
-    return sum_to(dz, x), -sum_to(dz * (x // y), y)
+    return sum_to(dz, x), -sum_to(dz * (x // y), y) if node.needs(1) else None
 
 
 @remainder.samples

@@ -56,15 +56,20 @@ def _(x: Any, y: Any, transpose_x: bool, transpose_y: bool) -> Any:
 def _(node: Node, dz: Tensor) -> Gradients:
     x, y = node.inputs
     tx, ty = node.attrs["transpose_x"], node.attrs["transpose_y"]
+    dx = sum_to(_left_gradient(dz, y, tx, ty), x) if node.needs(0) else None
+    return dx, sum_to(_right_gradient(dz, x, tx, ty), y) if node.needs(1) else None
+
+
+def _left_gradient(dz: Tensor, y: Tensor, tx: bool, ty: bool) -> Tensor:
     if tx:
-        dx = matmul_(y, dz, transpose_x=ty, transpose_y=True)
-    else:
-        dx = matmul_(dz, y, transpose_y=not ty)
+        return matmul_(y, dz, transpose_x=ty, transpose_y=True)
+    return matmul_(dz, y, transpose_y=not ty)
+
+
+def _right_gradient(dz: Tensor, x: Tensor, tx: bool, ty: bool) -> Tensor:
     if ty:
-        dy = matmul_(dz, x, transpose_x=True, transpose_y=tx)
-    else:
-        dy = matmul_(x, dz, transpose_x=not tx)
-    return sum_to(dx, x), sum_to(dy, y)
+        return matmul_(dz, x, transpose_x=True, transpose_y=tx)
+    return matmul_(x, dz, transpose_x=not tx)
 
 
 @matmul_.samples

@@ -362,8 +362,9 @@ where.reference(np.where)
 @where.vjp
 def _(node: Node, dz: Tensor) -> Gradients:
     condition, x, y = node.inputs
-    dx, dy = ops.where(condition, dz, 0.0), ops.where(condition, 0.0, dz)
-    return None, sum_to(dx, x), sum_to(dy, y)
+    dx = sum_to(ops.where(condition, dz, 0.0), x) if node.needs(1) else None
+    dy = sum_to(ops.where(condition, 0.0, dz), y) if node.needs(2) else None
+    return None, dx, dy
 
 
 @where.samples

@@ -194,7 +194,7 @@ def _(node: Node, dy: Tensor) -> Gradients:
 def prod(x: TensorLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     """Multiply along axes.
 
-    The gradient is exact also where elements are zero; the second derivative is so only where none is.
+    The gradient and its gradient are exact also where elements are zero; third derivatives need not be.
 
     Args:
         x: [...], any dtype but string.
@@ -231,10 +231,13 @@ def _(node: Node, dy: Tensor) -> Gradients:
     zeros = ops.sum(zero, axis, keepdims=True)
     nonzero = ops.where(zero, 1.0, x)
     rest = ops.prod(nonzero, axis, keepdims=True)  # of all elements but the zeros
-    # A single zero sees the product of the others; its neighbours, and several zeros, see 0.
-    others = ops.where(zero, rest, rest / nonzero)
-    alone = (zeros == 0) | ((zeros == 1) & zero)
-    return (ops.where(alone, like_input(dy, node) * others, 0.0),)
+    # The other zeros are written down too, though they make 0: the second derivative sees them.
+    nought = ops.where(zero, x, 0.0)
+    noughts = ops.sum(nought, axis, keepdims=True)
+    for_zero = ops.where(zeros == 1, 1.0, ops.where(zeros == 2, noughts - nought, 0.0))
+    for_others = ops.where(zeros == 0, 1.0, ops.where(zeros == 1, noughts, 0.0))
+    others = ops.where(zero, rest * for_zero, rest / nonzero * for_others)
+    return (like_input(dy, node) * others,)
 
 
 @prod.samples
