@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import pickle
 import threading
 from typing import Any
 
@@ -32,6 +34,27 @@ def test_assignments() -> None:
     assert v.assign([1, 2]).dtype == ps.float32
     with pytest.raises(errors.DTypeError, match="holds float32, the new value is float64; convert"):
         v.assign(np.array([9.0, 9.0]))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "string"])
+def test_copies_are_other_variables(dtype: str) -> None:
+    value = "one" if dtype == "string" else 1.0
+    v = ps.Variable(value, name="v", trainable=False, dtype=dtype)
+    for copied in (copy.copy(v), copy.deepcopy(v), pickle.loads(pickle.dumps(v))):  # noqa: S301
+        assert (copied.name, copied.trainable, copied.dtype) == ("v", False, dtype)
+        assert copied.value.tolist() == v.value.tolist()
+        copied.assign("two" if dtype == "string" else 2.0)
+        assert v.value.tolist() != copied.value.tolist()
+    model = {"w": v, "again": v}
+    both = copy.deepcopy(model)
+    assert both["w"] is both["again"]
+
+
+def test_a_variable_is_copied_while_a_graph_is_built() -> None:
+    v = ps.Variable([1.0, 2.0])
+    with ps.Graph().as_default():
+        copied = copy.deepcopy(v)
+    assert copied.numpy().tolist() == [1, 2]
 
 
 def test_an_old_value_stays_what_it_was() -> None:

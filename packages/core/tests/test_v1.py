@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Iterator
 
 import numpy as np
@@ -162,6 +164,36 @@ def test_nn_functions_append_to_the_default_graph() -> None:
     r = tf.nn.relu(tf.constant([-1.0, 2.0]))
     assert r.is_symbolic
     assert tf.Session().run(r).tolist() == [0, 2]
+
+
+def test_results_take_a_name() -> None:
+    a, b = tf.constant([1.0, 2.0]), tf.placeholder(tf.float32, [2], name="b")
+    total = tf.add(a, b, name="total")
+    assert total.name == "total"
+    assert tf.add(a, b, name="total").name == "total_1"
+    assert tf.multiply(a, 2, name=None).node.name == "multiply"
+    with tf.name_scope("layer"):
+        assert tf.nn.bias_add([[1.0, 2.0]], a, name="out").name == "layer/out"  # made of several
+    parts = tf.split(b, 2, name="halves")
+    assert [p.name for p in parts] == ["halves", "halves_1"]
+    sess = tf.Session()
+    assert sess.run("total", {"b": [10.0, 20.0]}).tolist() == [11, 22]
+    assert tf.identity(total, name="output").name == "output"
+    with pytest.raises(errors.GraphError, match="no such node"):
+        sess.run("add")  # the name that it would have had
+
+
+def test_a_name_is_for_what_the_call_made() -> None:
+    c = tf.constant(1.0, name="c")
+    assert tf.asarray(c, name="again") is c
+    assert c.name == "c"
+
+
+def test_a_variable_of_a_graph_is_not_pickled() -> None:
+    v = tf.Variable(1.0, name="v")
+    for fn in (pickle.dumps, copy.deepcopy):
+        with pytest.raises(TypeError, match=r"make a variable of it: Variable\(value\)"):
+            fn(v)
 
 
 def test_the_default_graph_stays_away_from_eager_code() -> None:

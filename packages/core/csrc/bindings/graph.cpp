@@ -96,6 +96,8 @@ void bind_node(nb::module_& m) {
       .def_prop_ro("op", [](const PyNode& n) { return n.node().op->name(); })
       .def_prop_ro("op_function", [](const PyNode& n) { return op_object(*n.node().op); })
       .def_prop_ro("name", [](const PyNode& n) { return n.node().name; })
+      .def("rename", [](const PyNode& n,
+                        const std::string& wanted) { n.graph.get()->rename(n.index, wanted); })
       .def_prop_ro("scope",
                    [](const PyNode& n) {
                      size_t slash = n.node().name.rfind('/');

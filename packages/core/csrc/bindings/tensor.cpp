@@ -222,7 +222,7 @@ const char* buffer_format(DType t) {
     case DType::kI32:
       return "i";
     case DType::kI64:
-      return "q";
+      return sizeof(long) == 8 ? "l" : "q";  // the letter that NumPy gives its own int64
     case DType::kU8:
       return "B";
     case DType::kU16:
@@ -230,7 +230,7 @@ const char* buffer_format(DType t) {
     case DType::kU32:
       return "I";
     case DType::kU64:
-      return "Q";
+      return sizeof(long) == 8 ? "L" : "Q";
     case DType::kF16:
       return "e";
     case DType::kF32:

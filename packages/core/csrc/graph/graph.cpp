@@ -61,6 +61,15 @@ int32_t Graph::add(Op& op, std::vector<int32_t> in, AttrList attrs, const NodeOp
   return add_raw(std::move(node), {ctx.outputs, ctx.outputs + ctx.num_outputs});
 }
 
+void Graph::rename(int32_t node, const std::string& wanted) {
+  changed();
+  std::string& name = nodes[static_cast<size_t>(node)].name;
+  if (name == scoped(wanted)) return;
+  names_.erase(name);
+  name = unique_name(scoped(wanted));
+  names_[name] = node;
+}
+
 void Graph::changed() {
   if (frozen_)
     fail(ErrorKind::kGraph, "graph '", name,

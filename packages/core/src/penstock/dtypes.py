@@ -7,6 +7,7 @@ takes the dtype of the tensor that it meets.
 from __future__ import annotations
 
 import builtins
+import functools
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -96,10 +97,11 @@ def to_numpy(dtype: DTypeLike) -> np.dtype[Any]:
 
 
 def result_type(*operands: Any) -> DType:
-    """Find the dtype to which tensors and dtypes promote.
+    """Find the dtype to which tensors, dtypes and Python numbers promote.
 
     Args:
-        operands: Tensors, or what stands for a dtype; at least one.
+        operands: Tensors, arrays, Python numbers, or what stands for a dtype; at least one. A number's dtype gives way,
+            as it does in arithmetic.
 
     Returns:
         The common dtype.
@@ -108,16 +110,29 @@ def result_type(*operands: Any) -> DType:
         TypeError: There are no operands, or they have no common dtype.
 
     Example:
-        >>> penstock.result_type("int8", "float16")
-        penstock.float16
+        >>> penstock.result_type("int8", "float16"), penstock.result_type("float16", 2.5)
+        (penstock.float16, penstock.float16)
     """
     if not operands:
         raise TypeError("[result_type] got no operands; give at least one tensor or dtype")
-    dtypes = [x.dtype if isinstance(x, _native.Tensor) else as_dtype(x) for x in operands]
-    common = dtypes[0]
-    for dtype in dtypes[1:]:
-        common = _native.promote(common, dtype)
+    numbers = [x for x in operands if type(x) in _KINDS]
+    strong = [as_dtype(getattr(x, "dtype", x)) for x in operands if type(x) not in _KINDS]
+    if not strong:
+        return _PYTHON_TYPES[max(map(type, numbers), key=_KINDS.index)]
+    common = functools.reduce(_native.promote, strong)
+    for kind in map(type, numbers):
+        # A number counts only where its kind is the wider one: 1.5 makes int8 float32, and 2 leaves it.
+        if common == string or _KINDS.index(kind) > _kind(common):
+            common = _native.promote(common, _PYTHON_TYPES[kind])
     return common
+
+
+_KINDS: Final = (builtins.bool, int, float, complex)
+
+
+def _kind(dtype: DType) -> int:
+    """The place in `_KINDS` of the kind of number that a dtype holds."""
+    return {"bool": 0, "signed": 1, "unsigned": 1, "float": 2, "complex": 3}[dtype.kind]
 
 
 __all__ = [

@@ -42,6 +42,8 @@ class Variable:
     Raises:
         GraphError: The first value is a tensor of a graph under construction.
 
+    `copy.deepcopy` and `pickle` make another variable, with the value of that moment.
+
     >>> import penstock as ps
     >>> v = ps.Variable([1.0, 2.0], name="v")
     >>> v.assign_add([1.0, 1.0])
@@ -123,6 +125,9 @@ class Variable:
     def numpy(self) -> np.ndarray[Any, Any]:
         """Return the value now as a NumPy array."""
         return self._handle.read().numpy()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Variable, (self._handle.read(), self.name, self.trainable)
 
     def __penstock_tensor__(self) -> Tensor:
         return self.value

@@ -14,6 +14,7 @@ import numpy as np
 
 from penstock import _native, ops
 from penstock._native import Tensor, strings_of
+from penstock.graph import eagerly
 from penstock.ops._subscript import getitem, setitem
 
 if TYPE_CHECKING:
@@ -121,7 +122,8 @@ def reduced(self: Tensor) -> tuple[Callable[..., Tensor], tuple[Any, ...]]:
 def _restored(values: Any, shape: tuple[int, ...], dtype: str) -> Tensor:
     if dtype == "string":
         values = np.array([values], object)
-    return ops.reshape(ops.asarray(values, dtype), shape)
+    with eagerly():  # what is copied while a graph is built is a value all the same
+        return ops.reshape(ops.asarray(values, dtype), shape)
 
 
 def iterate(self: Tensor) -> Iterator[Tensor]:

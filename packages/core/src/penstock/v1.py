@@ -7,23 +7,25 @@
     with tf.Session() as sess:
         print(sess.run(hello), sess.run(total))
 
-Every function of `penstock` and every op of `penstock.ops` is here under its name; called here it appends to the default graph.
+Every function of `penstock` and every op of `penstock.ops` is here under its name; called here it appends to the default
+graph, and takes `name=` for the node that computes its result.
 """
 
 from __future__ import annotations
 
 import builtins
 import functools
+import inspect
 import types
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import penstock
 from penstock import _native, state
 from penstock._native import Graph, Tensor
 from penstock.dtypes import *  # noqa: F403
+from penstock.errors import InvalidTypeError
 from penstock.graph import Operation, control_dependencies, device, group, name_scope
-from penstock.ops import asarray
 from penstock.session import Session
 
 if TYPE_CHECKING:
@@ -48,14 +50,30 @@ def reset_default_graph() -> None:
 
 
 def _in_graph(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a function append to the default graph."""
+    """Make a function append to the default graph, and take `name=` for the node of its result."""
+    has_name = "name" in inspect.signature(fn).parameters
 
     @functools.wraps(fn)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        with get_default_graph().as_default():
-            return fn(*args, **kwargs)
+        name = None if has_name else kwargs.pop("name", None)
+        graph = get_default_graph()
+        before = len(graph)
+        with graph.as_default():
+            result = fn(*args, **kwargs)
+            if name is not None:
+                _rename(result, name, before)
+        return result
 
     return wrapped
+
+
+def _rename(result: Any, name: str, before: int) -> None:
+    """Name the nodes that compute a result, if the call made them: it may hand on what it was given."""
+    results = result if isinstance(result, list | tuple) else [result]
+    tensors = [t for t in results if isinstance(t, Tensor) and t.is_symbolic]
+    for node in dict.fromkeys(t.node for t in tensors):
+        if node.index >= before:
+            node.rename(name)
 
 
 def constant(
@@ -88,18 +106,18 @@ def constant(
 
 def _eager_array(value: Any, dtype: Any) -> Tensor:
     with penstock.graph.eagerly():
-        known = asarray(value, dtype=dtype)
+        known = penstock.asarray(value, dtype=dtype)
         if dtype is None and known.dtype == penstock.int64 and not hasattr(value, "dtype"):
-            known = asarray(value, dtype=penstock.int32)
+            known = penstock.asarray(value, dtype=penstock.int32)
     return known
 
 
-@_in_graph
 def placeholder(
     dtype: Any, shape: Sequence[int | None] | None = None, name: str = "Placeholder"
 ) -> Tensor:
     """Add a tensor that is fed when the graph runs; see `penstock.placeholder`."""
-    return penstock.placeholder(dtype, shape, name)
+    with get_default_graph().as_default():
+        return penstock.placeholder(dtype, shape, name)
 
 
 class Variable(state.Variable):
@@ -132,6 +150,12 @@ class Variable(state.Variable):
         self.initial_value: Tensor = initial_value
         self.initializer = Operation([self.assign(initial_value)], f"{name}/init")
         _variables.setdefault(graph, []).append(self)
+
+    def __reduce__(self) -> NoReturn:
+        raise InvalidTypeError(
+            f"[Variable] variable {self.name!r} belongs to a graph and cannot be pickled or copied; keep its value, "
+            "session.run(v), and make a variable of it: Variable(value)"
+        )
 
     @property
     def value(self) -> Tensor:

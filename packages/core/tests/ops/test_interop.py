@@ -26,6 +26,15 @@ def sample(dtype: str) -> Any:
 # ---- NumPy
 
 
+def test_int64_looks_as_in_numpy() -> None:
+    # NumPy has two letters for 64 bits; the one of its own int64 lets it print without a dtype.
+    for dtype in ("int64", "uint64"):
+        array = ps.asarray([1, 2], dtype=dtype).numpy()
+        assert array.dtype.char == np.dtype(dtype).char
+        assert memoryview(ps.asarray([1], dtype=dtype)).format == np.dtype(dtype).char
+    assert repr(ps.asarray([1, 2]).numpy()) == "array([1, 2])"
+
+
 @pytest.mark.parametrize("dtype", IN_NUMPY)
 def test_numpy_both_ways(dtype: str) -> None:
     x = sample(dtype)

@@ -235,7 +235,10 @@ def test_movement(close: Close, shape: Any, seed: int, data: Any) -> None:
     equal(ps.broadcast_to(x, (2, *shape)), np.broadcast_to(x, (2, *shape)), close)
     widths = data.draw(st.lists(st.integers(0, 2), min_size=2 * x.ndim, max_size=2 * x.ndim))
     pairs = list(zip(widths[::2], widths[1::2], strict=True))
-    equal(ps.pad(x, widths, 1.5), np.pad(x, pairs, constant_values=1.5), close)
+    for form in (widths, pairs, np.reshape(widths, (-1, 2))):
+        equal(ps.pad(x, form, 1.5), np.pad(x, pairs, constant_values=1.5), close)
+    for form in (2, (1, 2), ((1, 2),)):  # the same for every axis
+        equal(ps.pad(x, form), np.pad(x, form), close)
 
 
 @given(shape=filled, count=hnp.array_shapes(min_dims=0, max_dims=2), seed=seeds, data=st.data())
@@ -263,6 +266,7 @@ def test_one_hot_and_creation(close: Close, seed: int) -> None:
     equal(ps.one_hot(indices, 4), np.eye(4, dtype="float32")[indices], close)
     equal(ps.eye(3, 5, k=1), np.eye(3, 5, k=1, dtype="float32"), close)
     equal(ps.tril(ps.ones((3, 4)), k=-1), np.tril(np.ones((3, 4), "float32"), -1), close)
+    equal(ps.tril(ps.ones((3, 4)), -1), np.tril(np.ones((3, 4), "float32"), -1), close)
     equal(ps.triu(ps.ones((3, 4)), k=1), np.triu(np.ones((3, 4), "float32"), 1), close)
     equal(ps.linspace(-1, 2, 7), np.linspace(-1, 2, 7, dtype="float32"), close)
     equal(ps.arange(5, 0, -2), np.arange(5, 0, -2), close)

@@ -102,6 +102,7 @@ def test_numbers_take_the_dtype_of_the_tensor(dtype: str) -> None:
         x = of(dtype, 2)
         assert (x + number).dtype == (number + x).dtype == expected
         assert (of(dtype) + number).dtype == expected  # also at rank 0
+        assert ps.result_type(dtype, number) == ps.result_type(number, x) == expected
         assert traced(lambda x, number=number: number * x, x) == expected
         fed = ps.function(lambda x, y: x + y)
         if kind != "complex":
@@ -141,6 +142,16 @@ def test_uint64_meets_no_signed_integer(signed: str) -> None:
         ps.result_type("uint64", signed)
     with pytest.raises(TypeError, match=r"\[add\].*no common dtype; convert one of them"):
         of(signed, 2) + of("uint64", 2)
+
+
+def test_numbers_among_themselves_have_the_default_dtypes() -> None:
+    assert ps.result_type(True, False) == "bool"
+    assert ps.result_type(2, True) == "int64"
+    assert ps.result_type(1.5, 2) == "float32"
+    assert ps.result_type(1.5, 2j) == "complex64"
+    assert ps.result_type(np.float64(1.5), 2) == "float64"  # NumPy's numbers are strong
+    with pytest.raises(TypeError, match="string"):
+        ps.result_type("string", 2)
 
 
 @pytest.mark.parametrize("dtype", ["bool", *NUMERIC])

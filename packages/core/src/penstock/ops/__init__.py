@@ -101,7 +101,7 @@ from penstock.ops.logic import (
     not_equal,
     where,
 )
-from penstock.ops.movement import broadcast_to, concat, pad, reshape, transpose
+from penstock.ops.movement import broadcast_to, concat, pad_, reshape, transpose
 from penstock.ops.norm import batch_norm, batch_norm_grad, batch_norm_inference
 from penstock.ops.pool import avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad
 from penstock.ops.random import random_normal, random_uniform
@@ -112,6 +112,7 @@ from penstock.ops.shaping import (
     flip,
     matrix_transpose,
     moveaxis,
+    pad,
     permute_dims,
     split,
     squeeze,

@@ -115,7 +115,7 @@ def std(
     return ops.sqrt(var(x, axis, correction=correction, keepdims=keepdims))
 
 
-def tril(x: TensorLike, /, *, k: int = 0) -> Tensor:
+def tril(x: TensorLike, /, k: int = 0) -> Tensor:
     """Keep the lower triangle of matrices; the rest becomes zero.
 
     Args:
@@ -137,7 +137,7 @@ def tril(x: TensorLike, /, *, k: int = 0) -> Tensor:
     return ops.where(_diagonals(x) <= k, x, ops.zeros_like(x))
 
 
-def triu(x: TensorLike, /, *, k: int = 0) -> Tensor:
+def triu(x: TensorLike, /, k: int = 0) -> Tensor:
     """Keep the upper triangle of matrices; the rest becomes zero.
 
     Args:

@@ -216,7 +216,7 @@ def _() -> Iterator[Reject]:
 
 
 @op(infer="pad")
-def pad(x: TensorLike, pad_width: Ints, value: float = 0.0) -> Tensor:
+def pad_(x: TensorLike, pad_width: Ints, value: float = 0.0) -> Tensor:
     """Add elements of one value before and after each axis.
 
     Args:
@@ -236,20 +236,20 @@ def pad(x: TensorLike, pad_width: Ints, value: float = 0.0) -> Tensor:
     """
 
 
-@pad.reference
+@pad_.reference
 def _(x: Any, pad_width: Any, value: float) -> Any:
     widths = np.reshape(pad_width, (x.ndim, 2)).astype(int)
     filling = np.asarray(value).astype(x.dtype)
     return np.pad(x, widths, constant_values=filling) if x.ndim else x
 
 
-@pad.vjp
+@pad_.vjp
 def _(node: Node, dy: Tensor) -> Gradients:
     (x,) = node.inputs
     return (ops.slice(dy, node.attrs["pad_width"][::2], x.shape, [1] * x.ndim),)
 
 
-@pad.samples
+@pad_.samples
 def _(rng: np.random.Generator) -> Iterator[Sample]:
     for dtype in (*NUMERIC, "bool"):
         yield Sample((array(rng, (2, 3), dtype), (1, 2, 0, 3)), {"value": 1.0}, label=dtype)
@@ -258,7 +258,7 @@ def _(rng: np.random.Generator) -> Iterator[Sample]:
     yield Sample((array(rng, (3, 2)).T, (0, 0, 1, 0)), label="strided")
 
 
-@pad.rejects
+@pad_.rejects
 def _() -> Iterator[Reject]:
     yield Reject((np.ones((2, 3)), (1, 1)), match="expected 4: before and after for each axis")
     yield Reject((np.ones(2), (-1, 0)), match="slice x to make it smaller")

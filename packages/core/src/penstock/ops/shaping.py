@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -293,3 +294,37 @@ def flip(x: TensorLike, /, axis: Axis = None) -> Tensor:
     x = asarray(x)
     axes = range(x.ndim) if axis is None else normalise_axes("flip", axis, x.ndim)
     return x[tuple(slice(None, None, -1 if a in axes else 1) for a in range(x.ndim))]
+
+
+def pad(x: TensorLike, pad_width: Any, value: float = 0.0) -> Tensor:
+    """Add elements of one value before and after each axis.
+
+    Args:
+        x: [...], any dtype but string.
+        pad_width: How many to add. A pair (before, after) for each axis; one pair, or one number, for all axes; or the
+            pairs one after the other.
+        value: What to add.
+
+    Returns:
+        x's shape, each axis larger by its two widths, of x's dtype.
+
+    Raises:
+        ValueError: There are not two widths for each axis, or one is negative.
+
+    Example:
+        >>> penstock.pad([[1, 2]], ((0, 1), (2, 0)))
+        Tensor([[0, 0, 1, 2],
+                [0, 0, 0, 0]], shape=(2, 4), dtype=int64)
+    """
+    x = asarray(x)
+    return ops.pad_(x, _pad_widths(pad_width, x.ndim), value)
+
+
+def _pad_widths(widths: Any, ndim: int) -> list[Any]:
+    """The widths as the op wants them: before and after axis 0, before and after axis 1, and so on."""
+    if not hasattr(widths, "__len__"):
+        return [widths] * (2 * ndim)
+    flat = list(widths)
+    if any(hasattr(pair, "__len__") for pair in flat):
+        flat = [*itertools.chain.from_iterable(flat)]
+    return flat * ndim if len(flat) == 2 else flat
