@@ -151,6 +151,20 @@ class TestQuietly:
         x = ps.to_device(ps.asarray([1.0, 2.0]), "toy")
         assert ps.function(lambda x: ps.sum(x * 2))(x).item() == 6
 
+    def test_constants_are_copied_to_where_they_are_used(self) -> None:
+        captured = ps.to_device(ps.asarray([3.0, 4.0]), "toy")
+        f = ps.function(lambda x: x * captured)
+        np.testing.assert_array_equal(f(ps.ones((2,))).numpy(), [3, 4])
+
+        @ps.function
+        def folded(x: Any) -> Any:
+            with ps.device("toy"):
+                return x * ps.broadcast_to(ps.full((), 2.5), (2, 2))
+
+        before = copy_counters()["fallbacks"]
+        np.testing.assert_array_equal(folded(ps.ones((2, 2))).numpy(), np.full((2, 2), 2.5))
+        assert copy_counters()["fallbacks"] == before  # nothing ran on the toy while folding
+
     def test_gradients_cross_devices(self) -> None:
         def f(x: Any) -> Any:
             return ps.sum(ps.to_device(ps.to_device(x, "toy") * 3.0, "cpu:0"))

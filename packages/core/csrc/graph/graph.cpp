@@ -98,8 +98,12 @@ int32_t Graph::add_raw(Node node, const std::vector<Aval>& out) {
   return number;
 }
 
-int32_t Graph::constant(const Tensor& t, const NodeOptions& options) {
-  if (!t.storage) fail(ErrorKind::kGraph, "a constant must be a value, not a tensor of a graph");
+int32_t Graph::constant(const Tensor& given, const NodeOptions& options) {
+  if (!given.storage)
+    fail(ErrorKind::kGraph, "a constant must be a value, not a tensor of a graph");
+  // Constants lie on the host, whatever device the graph runs on; the placement pass copies them from there.
+  Tensor t = given.device().is_host() ? given : given.to(host_device());
+  t.id = given.id;
   ConstantKey key{t.data(), t.dtype, t.weak, t.shape.vec()};
   if (auto it = constants_.find(key); it != constants_.end()) return it->second;
   Node node;

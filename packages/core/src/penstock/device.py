@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
 from penstock import _native
@@ -37,6 +38,8 @@ class Device(Protocol):
         """Wait until everything asked of the device is done."""
 
 
+_facts: dict[str, dict[str, Any]] = {}  # what each registered type says of itself
+
 _REQUIRED = ("properties", "allocate", "free", "copy_in", "copy_out", "synchronize")
 
 
@@ -57,9 +60,29 @@ def register_device(device: Device) -> None:
             + (f"; missing: {', '.join(missing)}" if missing else "")
         )
     facts = dict(device.properties())
+    _facts[kind] = facts
     _native.register_python_device(
         device, kind, int(facts.get("count", 1)), int(facts.get("dlpack_type", 12))
     )
+
+
+def properties(name: str) -> Mapping[str, Any]:
+    """Return what a device says of itself, such as `memory_bytes`.
+
+    Args:
+        name: The device.
+
+    Returns:
+        The facts that it gave when it was registered; none for the host, and for devices in C.
+
+    Raises:
+        DeviceError: There is no such device.
+
+    >>> dict(properties("cpu"))
+    {}
+    """
+    kind = full_name(name).rsplit("/device:", 1)[-1].split(":", maxsplit=1)[0]
+    return MappingProxyType(_facts.get(kind, {}))
 
 
 def devices() -> list[str]:
@@ -96,4 +119,12 @@ def copy_counters() -> dict[str, int]:
     return dict(_native.copy_counters())
 
 
-__all__ = ["Device", "DeviceError", "copy_counters", "devices", "full_name", "register_device"]
+__all__ = [
+    "Device",
+    "DeviceError",
+    "copy_counters",
+    "devices",
+    "full_name",
+    "properties",
+    "register_device",
+]

@@ -20,6 +20,7 @@ def fold_constants(graph: Graph) -> Graph:
         if not _foldable(node, inputs):
             return None
         known = [t.node.attrs["value"] for t in inputs]
+        _native.set_scope_device("")  # a constant is the host's, wherever it is used
         with eagerly():
             results = _native.call_op(node.op, known, node.attrs)
         target = _native.current_graph()

@@ -1,0 +1,1 @@
+"""Judges ops, kernels and devices by what their op blocks promise; `plugin.py` is the pytest plugin."""
