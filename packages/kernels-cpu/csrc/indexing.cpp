@@ -1,34 +1,10 @@
 // Ops whose indices are data: take, scatter_add, one_hot.
 #include "copy.h"
+#include "indices.h"
 #include "rows.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {
-
-int64_t Index(const penstock_tensor* indices, int64_t i) {
-  return indices->dtype.bits == 32 ? Data<const int32_t>(indices)[i]
-                                   : Data<const int64_t>(indices)[i];
-}
-
-// Indices counted from the start, checked before anything is written; NULL when one is wrong or memory ran out, then
-// *status says which.
-const int64_t* CheckedIndices(penstock_call* call, const penstock_tensor* indices, int64_t size,
-                              int* status) {
-  const int64_t count = Count(indices);
-  int64_t* out = Scratch<int64_t>(call, count);
-  *status = out ? PENSTOCK_OK : PENSTOCK_NO_MEMORY;
-  for (int64_t i = 0; out && i < count; ++i) {
-    const int64_t index = Index(indices, i);
-    if (index < -size || index >= size) {
-      Fail(call, "index %lld at position %lld is out of range for an axis of size %lld",
-           static_cast<long long>(index), static_cast<long long>(i), static_cast<long long>(size));
-      *status = PENSTOCK_OUT_OF_RANGE;
-      return nullptr;
-    }
-    out[i] = index < 0 ? index + size : index;
-  }
-  return out;
-}
 
 template <class T>
 int TakeSized(penstock_call* call, const AxisView& view, const int64_t* index, int64_t count) {
@@ -47,10 +23,8 @@ int TakeSized(penstock_call* call, const AxisView& view, const int64_t* index, i
   });
 }
 
-}  // namespace
-
-int Take(penstock_call* call) {
-  const AxisView view(call->inputs[0], IntAttr(call, 0));
+int TakeAlong(penstock_call* call, int64_t axis) {
+  const AxisView view(call->inputs[0], axis);
   if (Count(call->outputs[0]) == 0) return PENSTOCK_OK;
   int status;
   const int64_t* index = CheckedIndices(call, call->inputs[1], view.size, &status);
@@ -60,6 +34,12 @@ int Take(penstock_call* call) {
     return TakeSized<T>(call, view, index, Count(call->inputs[1]));
   });
 }
+
+}  // namespace
+
+int Take(penstock_call* call) { return TakeAlong(call, IntAttr(call, 0)); }
+
+int Embedding(penstock_call* call) { return TakeAlong(call, 0); }
 
 // Equal indices add up in their order: parallel over the outer part and blocks of the inner, never over the indices.
 int ScatterAdd(penstock_call* call) {

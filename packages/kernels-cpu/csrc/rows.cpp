@@ -18,6 +18,8 @@
 #define CHOSEN EACH(CHOSEN_ONE)
 #define TAKEN_ONE(t) t ",i32->" t " " t ",i64->" t " "
 #define TAKEN EACH(TAKEN_ONE)
+#define ADAM_ROWS \
+  "f32,f32,f32,i32,f32,f32,f32->f32,f32,f32 f32,f32,f32,i64,f32,f32,f32->f32,f32,f32"
 #define CASTS_OF(t) t "->f32 " t "->f64 " t "->i32 " t "->i64 " t "->u8 " t "->bool "
 #define CASTS \
   CASTS_OF("f32") CASTS_OF("f64") CASTS_OF("i32") CASTS_OF("i64") CASTS_OF("u8") CASTS_OF("bool")

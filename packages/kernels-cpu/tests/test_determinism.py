@@ -53,6 +53,8 @@ PROGRAM = """
     show("random", ps.random.uniform((300_001,)), ps.random.normal((300_001,)))
     p = draw(300_001)
     show("adam", *ps.ops.adam_update(p, p, ps.abs(p), p, 0.1, 3.0))
+    show("rows of adam", *ps.ops.adam_update_rows(rows, rows, ps.abs(rows), index % 5000, draw(50_000, 40), 0.1, 3.0))
+    show("embedding", ps.nn.embedding(rows, index % 5000))
 """
 
 

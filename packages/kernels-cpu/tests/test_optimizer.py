@@ -84,3 +84,29 @@ def test_chains_that_reuse_memory_give_the_same_bits(n: int, draw: Any) -> None:
 
     x, y = ps.asarray(draw(n)), ps.asarray(draw(n))
     np.testing.assert_array_equal(ps.function(chain)(x, y).numpy(), chain(x, y).numpy())
+
+
+@pytest.mark.parametrize(("rows", "width", "count"), [(1, 1, 3), (7, 5, 20), (5000, 33, 3000)])
+@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+def test_rows_follow_the_formula(rows: int, width: int, count: int, dtype: Any, draw: Any) -> None:
+    p, m, v = draw(rows, width), draw(rows, width), np.abs(draw(rows, width))
+    g = draw(count, width)
+    index = np.random.default_rng(rows).integers(-rows, rows, count).astype(dtype)
+    summed = np.zeros((rows, width))
+    np.add.at(summed, index, g.astype(np.float64))
+    wide = (a.astype(np.float64) for a in (p, m, v))
+    want = adam(*wide, summed, 0.01, 2, 0.9, 0.999, 1e-7)
+    changed = np.isin(np.arange(rows), index % rows)[:, None]
+    got = ps.ops.adam_update_rows(p, m, v, index, g, np.float32(0.01), np.float32(2.0))
+    for old, new, truth in zip((p, m, v), got, want, strict=True):
+        np.testing.assert_array_equal(np.where(changed, old, new), old)
+        np.testing.assert_allclose(new, np.where(changed, truth, old), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+def test_embedding_reads_rows(dtype: Any, draw: Any) -> None:
+    table = draw(50, 37)
+    ids = np.random.default_rng(0).integers(-50, 50, (20, 300)).astype(dtype)
+    np.testing.assert_array_equal(ps.nn.embedding(table, ids), table[ids])
+    with pytest.raises(IndexError, match="index 50 at position 1 is out of range"):
+        ps.nn.embedding(table, np.array([0, 50], dtype))

@@ -27,6 +27,16 @@ struct RecursionGuard {
 
 bool is_namedtuple(nb::handle o) { return PyTuple_Check(o.ptr()) && nb::hasattr(o, "_fields"); }
 
+nb::object parts_of(nb::handle o) {
+  PyObject* found = PyObject_GetAttrString(o.ptr(), "__penstock_parts__");
+  if (!found) {
+    PyErr_Clear();
+    return nb::none();
+  }
+  nb::object method = nb::steal(found);
+  return PyType_Check(o.ptr()) ? nb::none() : method();
+}
+
 TreeSpec flatten(nb::handle tree, std::vector<nb::object>* leaves) {
   RecursionGuard guard;
   TreeSpec spec;
@@ -44,6 +54,12 @@ TreeSpec flatten(nb::handle tree, std::vector<nb::object>* leaves) {
       spec.data = nb::borrow(reinterpret_cast<PyObject*>(Py_TYPE(tree.ptr())));
     }
     for (nb::handle item : nb::iter(tree)) spec.children.push_back(flatten(item, leaves));
+  } else if (nb::object parts = is_tensor(tree.ptr()) ? nb::none() : parts_of(tree);
+             !parts.is_none()) {
+    spec.kind = TreeSpec::kParts;
+    spec.data = nb::make_tuple(nb::handle(reinterpret_cast<PyObject*>(Py_TYPE(tree.ptr()))),
+                               nb::object(parts[1]));
+    for (nb::handle item : nb::iter(parts[0])) spec.children.push_back(flatten(item, leaves));
   } else {
     leaves->push_back(nb::borrow(tree));
   }
@@ -84,6 +100,7 @@ class CallKey {
   std::vector<Tensor> leaves;
   std::vector<PyObject*> leaf_objects;  // borrowed
   std::vector<PyObject*> by_address;    // borrowed: static arguments without a value to compare
+  std::vector<nb::object> kept;  // parts that were made for this walk: others borrow from them
 
   void add(PyObject* o) {
     RecursionGuard guard;
@@ -107,6 +124,12 @@ class CallKey {
         fixed(k);
         add(v);
       }
+    } else if (nb::object parts = parts_of(o); !parts.is_none()) {
+      key += 'P';
+      address(reinterpret_cast<PyObject*>(Py_TYPE(o)));
+      fixed(nb::object(parts[1]).ptr());
+      kept.push_back(parts);
+      for (nb::handle item : nb::iter(parts[0])) add(item.ptr());
     } else if (nb::hasattr(o, "__penstock_tensor__")) {
       fixed(o);  // a variable: known by identity, read inside
     } else if (nb::hasattr(o, "__array__") && !PyType_Check(o)) {

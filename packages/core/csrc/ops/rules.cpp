@@ -53,6 +53,8 @@ const Table& core_rules() {
       {"pool2d:float", rule_pool2d_float},
       {"max_pool2d_grad", rule_max_pool2d_grad},
       {"avg_pool2d_grad", rule_avg_pool2d_grad},
+      {"embedding", rule_embedding},
+      {"adam_update_rows", rule_adam_update_rows},
       {"random", rule_random},
       {"random:uniform", rule_random_uniform},
       {"random:normal", rule_random_normal},

@@ -58,6 +58,10 @@ void rule_pool2d_float(InferContext&);
 void rule_max_pool2d_grad(InferContext&);
 void rule_avg_pool2d_grad(InferContext&);
 
+// rules_embedding.cpp
+void rule_embedding(InferContext&);
+void rule_adam_update_rows(InferContext&);
+
 // rules_random.cpp: tensors from attributes alone
 void rule_random(InferContext&);
 void rule_random_uniform(InferContext&);

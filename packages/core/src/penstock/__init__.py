@@ -23,6 +23,7 @@ from penstock.graph import (
     placeholder,
 )
 from penstock.ops import *  # noqa: F403
+from penstock.ops.indexed_slices import IndexedSlices
 from penstock.passes import check_passes, register_pass
 from penstock.placement import explain_placement, to_device
 from penstock.plugins import aliases as _aliases
@@ -34,6 +35,7 @@ __all__ = [
     "Function",
     "GradientTape",
     "Graph",
+    "IndexedSlices",
     "Node",
     "Operation",
     "Session",

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from penstock import _native, ops
 from penstock._native import Tensor
 from penstock.errors import GraphError, InvalidTypeError, InvalidValueError, ShapeError
+from penstock.ops.indexed_slices import add_slices, dense
 from penstock.state import Variable
 
 
@@ -144,7 +145,7 @@ def _backward(
                 continue
             t = call.inputs[i]
             known = grads.get(t._id)
-            grads[t._id] = g if known is None else ops.add(known, g)
+            grads[t._id] = g if known is None else add_slices(known, g)
     return grads
 
 
@@ -168,9 +169,10 @@ def _input_gradients(call: _Call, flows: Sequence[Tensor | None]) -> Sequence[Te
             f"[{call.op}] has no gradient rule; attach one with @{call.op}.vjp, or cut the path with "
             "penstock.stop_gradient(x)"
         )
-    result = rule(call, *flows)
+    # Rows of a table stay rows only on their way to a source.
+    result = flows if call.op == "identity" else rule(call, *map(dense, flows))
     if len(result) != len(call.inputs):
         raise GraphError(
             f"[{call.op}] its gradient rule returned {len(result)} values for {len(call.inputs)} inputs"
         )
-    return result  # type: ignore[no-any-return]
+    return result

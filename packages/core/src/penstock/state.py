@@ -8,9 +8,11 @@ import numpy as np
 
 from penstock import _native, ops
 from penstock._native import Tensor
-from penstock.errors import GraphError, InvalidTypeError
+from penstock.errors import GraphError, InvalidTypeError, ShapeError
 from penstock.graph import eagerly
 from penstock.ops import asarray
+from penstock.ops.indexed_slices import IndexedSlices
+from penstock.row_updates import update_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,12 +117,113 @@ class Variable:
         return ops.assign_variable(value, self)  # type: ignore[arg-type]
 
     def assign_add(self, delta: TensorLike) -> Tensor:
-        """Add `delta` to the value, and return the new value."""
+        """Add `delta` to the value, and return the new value; of slices only the rows are touched."""
+        if isinstance(delta, IndexedSlices):
+            return self.scatter_add(delta)
         return self.assign(ops.add(self.value, delta))
 
     def assign_sub(self, delta: TensorLike) -> Tensor:
-        """Subtract `delta` from the value, and return the new value."""
+        """Subtract `delta` from the value, and return the new value; of slices only the rows are touched."""
+        if isinstance(delta, IndexedSlices):
+            return self.scatter_sub(delta)
         return self.assign(ops.subtract(self.value, delta))
+
+    def scatter_add(self, slices: IndexedSlices) -> Tensor:
+        """Add rows to some rows of the value, and return the new value.
+
+        float32 values that nobody else holds are changed in their own memory: the step costs what its rows cost,
+        however large the variable is. That goes for all methods named scatter.
+
+        Args:
+            slices: The rows and their indices; an index that occurs several times adds up.
+
+        Raises:
+            InvalidTypeError: `slices` are no IndexedSlices.
+            ShapeError: They belong to another shape.
+            IndexError: An index is out of range.
+
+        >>> import penstock as ps
+        >>> v = ps.Variable([[1.0], [2.0], [3.0]])
+        >>> v.scatter_add(ps.IndexedSlices([[10.0]], [1], v.shape))[:, 0]
+        Tensor([ 1., 12.,  3.], shape=(3,), dtype=float32)
+        """
+        rows = self._rows_of(slices, "scatter_add")
+        return update_rows(ops.scatter_add, [self], [slices.indices, rows])
+
+    def scatter_sub(self, slices: IndexedSlices) -> Tensor:
+        """Subtract rows from some rows of the value, and return the new value: a step of gradient descent.
+
+        Args:
+            slices: The rows and their indices; an index that occurs several times counts as often.
+
+        Raises:
+            InvalidTypeError: `slices` are no IndexedSlices.
+            ShapeError: They belong to another shape.
+            IndexError: An index is out of range.
+
+        >>> import penstock as ps
+        >>> table = ps.Variable([[1.0], [2.0], [3.0]])
+        >>> with ps.GradientTape() as tape:
+        ...     loss = ps.sum(ps.nn.embedding(table, [0, 0, 2]))
+        >>> table.scatter_sub(0.5 * tape.gradient(loss, table))[:, 0]
+        Tensor([0. , 2. , 2.5], shape=(3,), dtype=float32)
+        """
+        rows = self._rows_of(slices, "scatter_sub")
+        return update_rows(ops.scatter_add, [self], [slices.indices, -rows])
+
+    def scatter_adam(
+        self,
+        slices: IndexedSlices,
+        m: Variable,
+        v: Variable,
+        learning_rate: TensorLike,
+        step: TensorLike,
+        *,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+    ) -> Tensor:
+        """Take a step of Adam on some rows of three variables, as `penstock.ops.adam_update_rows` says.
+
+        Args:
+            slices: The gradient.
+            m: Its running mean, of this variable's shape.
+            v: The running mean of its square, likewise.
+            learning_rate: [], a single number.
+            step: [], a single number that counts from 1.
+            beta_1: How much of m stays.
+            beta_2: How much of v stays.
+            epsilon: Keeps the divisor away from zero.
+
+        Returns:
+            The new value.
+
+        Raises:
+            InvalidTypeError: `slices` are no IndexedSlices.
+            ShapeError: The shapes do not fit together.
+            IndexError: An index is out of range.
+        """
+        rows = self._rows_of(slices, "scatter_adam")
+        scalars = [asarray(s, dtype=self.dtype) for s in (learning_rate, step)]
+        attrs = {"beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
+        return update_rows(
+            ops.adam_update_rows, [self, m, v], [slices.indices, rows], scalars, attrs
+        )
+
+    def _rows_of(self, slices: Any, method: str) -> Tensor:
+        """Return the rows of slices that belong to this variable, in its dtype."""
+        if not isinstance(slices, IndexedSlices):
+            raise InvalidTypeError(
+                f"[Variable.{method}] got {type(slices).__name__} for variable {self.name!r}; give rows: "
+                "penstock.IndexedSlices(values, indices, variable.shape)"
+            )
+        if str(slices.dense_shape) != str(self.shape):
+            raise ShapeError(
+                f"[Variable.{method}] the slices belong to shape {slices.dense_shape}, variable {self.name!r} has "
+                f"{self.shape}; give its shape as dense_shape"
+            )
+        rows = slices.values
+        return rows if rows.dtype == self.dtype else ops.cast(rows, self.dtype)
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """Return the value now as a NumPy array."""

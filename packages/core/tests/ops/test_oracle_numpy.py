@@ -442,7 +442,7 @@ def test_batch_norm(close: Close, shape: Any, seed: int) -> None:
     equal(v, variance, close)
     expected = (x - mean) / np.sqrt(variance + 0.01) * scale + offset
     equal(y, expected, close)
-    inferred = ps.nn.batch_norm_inference(x, mean, variance, offset, scale, epsilon=0.01)
+    inferred = ps.nn.batch_norm_inference(x, mean, variance, scale, offset, epsilon=0.01)
     equal(inferred, expected, close)
 
 

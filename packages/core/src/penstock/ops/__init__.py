@@ -85,6 +85,8 @@ from penstock.ops.elementwise_unary import (
     square,
     tanh,
 )
+from penstock.ops.embedding import embedding
+from penstock.ops.indexed_slices import IndexedSlices
 from penstock.ops.indexing import one_hot, scatter_add, slice, slice_update, take
 from penstock.ops.linalg import matmul, matmul_
 from penstock.ops.logic import (
@@ -119,12 +121,13 @@ from penstock.ops.shaping import (
     stack,
     swapaxes,
 )
-from penstock.ops.training import adam_update
+from penstock.ops.training import adam_update, adam_update_rows
 
 # What `penstock` offers under its own name: what users call. What gradients, variables and optimisers are made of stays
 # in `penstock.ops`, random numbers are in `penstock.random`. No submodules, or ops/random.py would hide the latter.
 __all__ = [
     "abs",
+    "adam_update",
     "add",
     "all",
     "any",
@@ -146,6 +149,7 @@ __all__ = [
     "cos",
     "divide",
     "dropout",
+    "embedding",
     "equal",
     "exp",
     "expand_dims",

@@ -195,8 +195,8 @@ def batch_norm_inference(
     x: TensorLike,
     mean: TensorLike,
     variance: TensorLike,
-    offset: TensorLike,
     scale: TensorLike,
+    offset: TensorLike,
     *,
     epsilon: float = 1e-3,
 ) -> Tensor:
@@ -208,8 +208,8 @@ def batch_norm_inference(
         x: [..., channels], any real dtype.
         mean: [channels], usually a running average from training.
         variance: [channels], likewise.
-        offset: [channels].
         scale: [channels].
+        offset: [channels].
         epsilon: As in training.
 
     Returns:
@@ -220,7 +220,7 @@ def batch_norm_inference(
         TypeError: A tensor is a string tensor.
 
     Example:
-        >>> penstock.nn.batch_norm_inference([[1.0], [3.0]], [2.0], [1.0], [0.0], [1.0], epsilon=0.0)
+        >>> penstock.nn.batch_norm_inference([[1.0], [3.0]], [2.0], [1.0], [1.0], [0.0], epsilon=0.0)
         Tensor([[-1.],
                 [ 1.]], shape=(2, 1), dtype=float32)
     """

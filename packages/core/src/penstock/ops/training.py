@@ -107,3 +107,95 @@ def _() -> Iterator[Reject]:
     yield Reject((x, x, x, x, x, 1.0), match="a single number")
     whole = x.astype(int)
     yield Reject((whole, x, x, x, 0.1, 1.0), error=TypeError, match="expected a float dtype")
+
+
+@op(infer="adam_update_rows", outputs=3)
+def adam_update_rows(
+    parameter: TensorLike,
+    m: TensorLike,
+    v: TensorLike,
+    indices: TensorLike,
+    gradient: TensorLike,
+    learning_rate: TensorLike,
+    step: TensorLike,
+    beta_1: float = 0.9,
+    beta_2: float = 0.999,
+    epsilon: float = 1e-7,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Take one step of Adam on some rows, and leave all others alone, also their m and v ("lazy" Adam).
+
+    The rows of `gradient` with the same index are added up first. For the formula see `adam_update`; it differs
+    from that with zeros for the other rows, where m and v decay and the parameter moves on.
+    `Variable.scatter_adam` does the same to variables, in place.
+
+    Args:
+        parameter: [rows, ...], a float dtype.
+        m: [rows, ...], parameter's shape: the running mean of the gradient, zero at first.
+        v: [rows, ...], parameter's shape: the running mean of its square, zero at first.
+        indices: [n], any integer dtype: the rows that change; negative ones count from the end.
+        gradient: [n, ...], one row for each index.
+        learning_rate: [], a single number.
+        step: [], a single number that counts from 1.
+        beta_1: How much of m stays.
+        beta_2: How much of v stays.
+        epsilon: Keeps the divisor away from zero.
+
+    Returns:
+        The new parameter, m and v, of parameter's dtype.
+
+    Raises:
+        ValueError: The shapes do not fit together.
+        IndexError: An index is out of range.
+        TypeError: The parameter is not of a float dtype, or the indices are not integers.
+
+    Example:
+        >>> p, m, v = penstock.ops.adam_update_rows(
+        ...     [[1.0], [1.0]], [[0.0], [0.0]], [[0.0], [0.0]], [1, 1], [[1.0], [1.0]], 0.5, 1.0)
+        >>> p[:, 0]
+        Tensor([1.       , 0.5000008], shape=(2,), dtype=float32)
+    """
+
+
+adam_update_rows.not_differentiable(
+    "it is one fused step; write the step with elementwise ops to differentiate through it"
+)
+
+
+@adam_update_rows.reference
+def _(parameter: Any, m: Any, v: Any, indices: Any, gradient: Any, *rest: Any, **attrs: Any) -> Any:
+    count = len(parameter)
+    if indices.size and (indices.min() < -count or indices.max() >= count):
+        raise IndexError(f"an index is out of range for {count} rows")
+    rows, which = np.unique(indices % max(count, 1), return_inverse=True)
+    summed = np.zeros((len(rows), *parameter.shape[1:]), wider(gradient).dtype)
+    np.add.at(summed, which.reshape(-1), wider(gradient))
+    results = [a.copy() for a in (parameter, m, v)]
+    changed = adam_update.reference_fn(parameter[rows], m[rows], v[rows], summed, *rest, **attrs)  # type: ignore[misc]
+    for result, change in zip(results, changed, strict=True):
+        result[rows] = change
+    return tuple(results)
+
+
+@adam_update_rows.samples
+def _(rng: np.random.Generator) -> Iterator[Sample]:
+    def args(shape: tuple[int, ...], indices: Any, dtype: str) -> tuple[Any, ...]:
+        parameter, m = (array(rng, shape, dtype) for _ in range(2))
+        v, gradient = array(rng, shape, dtype, 0.1, 1.0), (len(indices), *shape[1:])
+        return parameter, m, v, np.array(indices, "int64"), array(rng, gradient, dtype), 0.1, 3.0
+
+    for dtype in ("float32", "float64"):
+        yield Sample(args((4, 3), [2, 0, 2], dtype), label=dtype)
+    yield Sample(args((4,), [-1, 3], "float32"), {"beta_1": 0.5}, label="rows of one number")
+    yield Sample(args((4, 2), [], "float32"), label="no rows")
+    many = rng.integers(0, 500, 3000).tolist()
+    yield Sample(args((500, 33), many, "float32"), label="large")
+
+
+@adam_update_rows.rejects
+def _() -> Iterator[Reject]:
+    x, i = np.ones((3, 2), "float32"), np.array([0])
+    yield Reject((x, x, x, i, x, 0.1, 1.0), match="one row of parameter for each index")
+    yield Reject((x, x, x[:2], i, x[:1], 0.1, 1.0), match="the shape of parameter")
+    yield Reject((x, x, x, i[0], x[:1], 0.1, 1.0), match=r"expected 1 axes, \[rows\]")
+    yield Reject((x, x, x, i + 3, x[:1], 0.1, 1.0), error=IndexError, match="out of range")
+    yield Reject((x.astype(int), x, x, i, x[:1], 0.1, 1.0), error=TypeError, match="float dtype")

@@ -1,0 +1,36 @@
+// Indices that are data: read in either width, and checked before anything is written.
+#ifndef PENSTOCK_KERNELS_CPU_INDICES_H_
+#define PENSTOCK_KERNELS_CPU_INDICES_H_
+
+#include "frame.h"
+
+namespace penstock::cpu::PENSTOCK_ISA {
+
+inline int64_t Index(const penstock_tensor* indices, int64_t i) {
+  return indices->dtype.bits == 32 ? Data<const int32_t>(indices)[i]
+                                   : Data<const int64_t>(indices)[i];
+}
+
+// Indices counted from the start, checked before anything is written; NULL when one is wrong or memory ran out, then
+// *status says which.
+inline const int64_t* CheckedIndices(penstock_call* call, const penstock_tensor* indices,
+                                     int64_t size, int* status) {
+  const int64_t count = Count(indices);
+  int64_t* out = Scratch<int64_t>(call, count);
+  *status = out ? PENSTOCK_OK : PENSTOCK_NO_MEMORY;
+  for (int64_t i = 0; out && i < count; ++i) {
+    const int64_t index = Index(indices, i);
+    if (index < -size || index >= size) {
+      Fail(call, "index %lld at position %lld is out of range for an axis of size %lld",
+           static_cast<long long>(index), static_cast<long long>(i), static_cast<long long>(size));
+      *status = PENSTOCK_OUT_OF_RANGE;
+      return nullptr;
+    }
+    out[i] = index < 0 ? index + size : index;
+  }
+  return out;
+}
+
+}  // namespace penstock::cpu::PENSTOCK_ISA
+
+#endif  // PENSTOCK_KERNELS_CPU_INDICES_H_
