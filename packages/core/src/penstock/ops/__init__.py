@@ -127,7 +127,6 @@ from penstock.ops.training import adam_update, adam_update_rows
 # in `penstock.ops`, random numbers are in `penstock.random`. No submodules, or ops/random.py would hide the latter.
 __all__ = [
     "abs",
-    "adam_update",
     "add",
     "all",
     "any",
