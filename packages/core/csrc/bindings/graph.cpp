@@ -1,6 +1,7 @@
 // Graphs, nodes, variables and tapes for Python: reading a program, building one, rewriting one.
 #include "base/thread_mode.h"
 #include "bindings/common.h"
+#include "graph/bodies.h"
 
 namespace penstock::python {
 namespace {
@@ -26,10 +27,17 @@ std::vector<int32_t> values_in(const Graph& g, nb::handle list) {
   return out;
 }
 
-// Appends a copy of `node` to `g` with other inputs; shapes are inferred again. Returns the outputs.
+// Appends a copy of `node` to `g` with other inputs and, where given, other attributes; shapes are inferred again.
+// Returns the outputs.
 nb::list copy_node(Graph& g, const PyNode& from, nb::handle inputs, nb::handle control_inputs,
-                   nb::handle device) {
+                   nb::handle device, nb::handle attrs) {
   const Node& node = from.node();
+  AttrList attributes = node.attrs;
+  if (!attrs.is_none())
+    for (auto [key, value] : nb::cast<nb::dict>(attrs)) {
+      size_t i = static_cast<size_t>(node.op->attr_index(nb::cast<std::string>(key)));
+      attributes.at(i) = attr_from_object(*node.op, node.op->schema.attrs.at(i), value);
+    }
   NodeOptions options;
   options.name = node.name;
   options.device = device.is_none() ? node.device : nb::cast<std::string>(device);
@@ -51,7 +59,7 @@ nb::list copy_node(Graph& g, const PyNode& from, nb::handle inputs, nb::handle c
   GraphScope saved = std::exchange(graph_scope(), GraphScope());  // names are complete already
   int32_t made;
   try {
-    made = g.add(const_cast<Op&>(*node.op), values_in(g, inputs), node.attrs, options);
+    made = g.add(const_cast<Op&>(*node.op), values_in(g, inputs), std::move(attributes), options);
   } catch (...) {
     graph_scope() = saved;
     throw;
@@ -67,6 +75,7 @@ Ref<Graph> like(const Graph& g) {
   out->symbol_names = g.symbol_names;
   out->hints = g.hints;
   out->guards = g.guards;
+  out->shares_symbols = g.shares_symbols;
   return out;
 }
 
@@ -129,7 +138,7 @@ void bind_node(nb::module_& m) {
       .def_prop_ro("effects",
                    [](const PyNode& n) {
                      constexpr const char* kNames[] = {"none", "read", "write", "random", "io"};
-                     return kNames[static_cast<int>(n.node().op->schema.effects)];
+                     return kNames[static_cast<int>(effects_of(n.node()))];
                    })
       .def_prop_ro("is_alias", [](const PyNode& n) { return n.node().op->schema.alias; })
       .def("__eq__",
@@ -262,11 +271,12 @@ void bind_graph(nb::module_& m) {
   graph
       .def(
           "__init__",
-          [](Ref<Graph>* self, const std::string& name) {
+          [](Ref<Graph>* self, const std::string& name, std::optional<Ref<Graph>> parent) {
             new (self) Ref<Graph>(new Graph);
             (*self)->name = name;
+            if (parent) (*self)->adopt(parent->get());
           },
-          nb::arg("name") = "main")
+          nb::arg("name") = "main", nb::arg("parent") = nb::none())
       .def_prop_rw(
           "name", [](const Ref<Graph>& g) { return g->name; },
           [](const Ref<Graph>& g, const std::string& name) { g->name = name; })
@@ -317,15 +327,33 @@ void bind_graph(nb::module_& m) {
           },
           nb::arg("value"), nb::arg("name") = "")
       .def("new_symbol",
-           [](const Ref<Graph>& g, const std::string& name, int64_t hint) {
-             return dim_object(g->new_symbol(name, hint), g.get());
-           })
+           [](const Ref<Graph>& g, const std::string& name, std::optional<int64_t> hint) {
+             return dim_object(g->new_symbol(name, hint.value_or(kUnknown)), g.get());
+           },
+           nb::arg("name"), nb::arg("hint").none())
       .def(
           "copy_node",
           [](const Ref<Graph>& g, const PyNode& node, nb::handle inputs, nb::handle control,
-             nb::handle device) { return copy_node(*g, node, inputs, control, device); },
+             nb::handle device, nb::handle attrs) {
+            return copy_node(*g, node, inputs, control, device, attrs);
+          },
           nb::arg("node"), nb::arg("inputs"), nb::arg("control_inputs") = nb::make_tuple(),
-          nb::arg("device") = nb::none())
+          nb::arg("device") = nb::none(), nb::arg("attrs") = nb::none())
+      .def("capture",
+           [](const Ref<Graph>& g, nb::handle t) {
+             const Tensor& outer = checked_tensor(t);
+             if (outer.graph.get() != g.get() && !g->inside(outer.graph.get()))
+               fail(ErrorKind::kGraph, "the tensor does not belong to graph '", g->name,
+                    "' or to one around it");
+             return nb::steal(new_tensor(g->tensor(g->capture(outer))));
+           })
+      .def_prop_ro("captured", [](const Ref<Graph>& g) { return tape_tensors(g->captured()); })
+      .def("close", [](const Ref<Graph>& g) { g->close(); })
+      .def_prop_ro("shares_symbols", [](const Ref<Graph>& g) { return g->shares_symbols; })
+      .def("adopt_guards",
+           [](const Ref<Graph>& g, const Ref<Graph>& body) {
+             for (const Guard& guard : body->guards) g->adopt_guard(guard);
+           })
       .def("forget_objects", [](const Ref<Graph>& g) { g->forget_objects(); })
       .def("like", [](const Ref<Graph>& g) { return like(*g); })
       .def("find_node",

@@ -2,6 +2,7 @@
 // is asked of it (docstring, vjp, samples) comes from the Python block that declared it.
 #include <cstring>
 
+#include "base/few.h"
 #include "bindings/common.h"
 #include "bindings/python_kernels.h"
 
@@ -151,11 +152,11 @@ PyObject* op_call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject
         return new_tensor(std::move(output));
       }
     }
-    Tensor outputs[kMaxOutputs];
     Arguments bound(op, args, num_args, kwnames);
-    int count = call_op(op, bound.inputs.data(), static_cast<int>(bound.inputs.size()), bound.attrs,
-                        outputs);
-    return results(op, outputs, count);
+    int num_inputs = static_cast<int>(bound.inputs.size());
+    Few<Tensor> outputs(most_outputs(op, num_inputs, bound.attrs));
+    int count = call_op(op, bound.inputs.data(), num_inputs, bound.attrs, outputs.get());
+    return results(op, outputs.get(), count);
   } catch (...) {
     set_python_error();
     return nullptr;
@@ -389,8 +390,9 @@ void bind_ops(nb::module_& m) {
       list[static_cast<size_t>(i)] =
           attr_from_object(op, op.schema.attrs[static_cast<size_t>(i)], value);
     }
-    Tensor outputs[kMaxOutputs];
-    int count = call_op(op, in.data(), static_cast<int>(in.size()), list, outputs);
+    int num_inputs = static_cast<int>(in.size());
+    Few<Tensor> outputs(most_outputs(op, num_inputs, list));
+    int count = call_op(op, in.data(), num_inputs, list, outputs.get());
     nb::list out;
     for (int i = 0; i < count; ++i) out.append(nb::steal(new_tensor(std::move(outputs[i]))));
     return out;

@@ -38,7 +38,7 @@ Graph* graph_for(const Tensor* inputs, int n) {
   for (int i = 0; i < n; ++i) {
     if (!inputs[i].symbolic()) continue;
     if (!graph) graph = inputs[i].graph.get();
-    if (inputs[i].graph.get() != graph)
+    if (inputs[i].graph.get() != graph && !graph->inside(inputs[i].graph.get()))
       fail(ErrorKind::kGraph, "tensor '", inputs[i].graph.get()->value_name(inputs[i].value),
            "' belongs to another graph than the one being built; a tensor of a traced function or "
            "a Graph cannot "
@@ -55,7 +55,7 @@ int append(Graph& graph, Op& op, const Tensor* inputs, int num_inputs, AttrList&
   std::vector<int32_t> values;
   for (int i = 0; i < num_inputs; ++i) {
     if (inputs[i].symbolic()) {
-      values.push_back(inputs[i].value);
+      values.push_back(graph.capture(inputs[i]));
     } else {
       values.push_back(graph.constant(inputs[i], options));
     }
@@ -285,7 +285,7 @@ int execute_op(Op& op, const Tensor* inputs, int n, AttrList& attrs, Tensor* out
 // Casts inputs as the op's rule asks, by calls that graphs and tapes can see. False when nothing was cast.
 static bool promote_inputs(Op& op, const Tensor* inputs, int n, const AttrList& attrs, Graph* graph,
                            std::vector<Tensor>* promoted) {
-  if (n == 0 || op.builtin == Builtin::kCall) return false;
+  if (n == 0 || has_bodies(op.builtin)) return false;
   std::vector<Aval> avals;
   for (int i = 0; i < n; ++i) avals.push_back({inputs[i].dtype, inputs[i].weak, inputs[i].shape});
   AttrList scratch = attrs;
@@ -311,6 +311,16 @@ static bool promote_inputs(Op& op, const Tensor* inputs, int n, const AttrList& 
     if (input.symbolic()) graph->values[static_cast<size_t>(input.value)].aval.weak = all_weak;
   }
   return true;
+}
+
+int most_outputs(const Op& op, int num_inputs, const AttrList& attrs) {
+  int most = std::max(kMaxOutputs, op.builtin == Builtin::kCustomGradient ? num_inputs : 0);
+  if (!has_bodies(op.builtin)) return most;
+  for (const AttrValue& value : attrs)
+    if (const auto* object = std::get_if<Ref<RefCounted>>(&value))
+      if (const auto* body = dynamic_cast<const Graph*>(object->get()))
+        most = std::max(most, static_cast<int>(body->outputs.size()));
+  return most;
 }
 
 int call_op(Op& op, const Tensor* inputs, int n, AttrList& attrs, Tensor* outputs) {

@@ -9,8 +9,11 @@
 
 namespace penstock {
 
+// Room that the outputs of a call may need.
+PENSTOCK_API int most_outputs(const Op& op, int num_inputs, const AttrList& attrs);
+
 // Calls the op: appends to the current graph, or to the graph of a symbolic input; else runs it. Writes at most
-// kMaxOutputs outputs and returns how many. `source` is only looked at when a graph is built.
+// most_outputs(...) outputs and returns how many.
 PENSTOCK_API int call_op(Op& op, const Tensor* inputs, int num_inputs, AttrList& attrs,
                          Tensor* outputs);
 

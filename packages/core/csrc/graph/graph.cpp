@@ -1,5 +1,8 @@
 #include "graph/graph.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "base/error.h"
 #include "base/thread_mode.h"
 #include "graph/variable.h"
@@ -134,9 +137,60 @@ int32_t Graph::placeholder(DType dtype, const Shape& shape, const NodeOptions& o
 }
 
 Dim Graph::new_symbol(const std::string& wanted, int64_t hint) {
+  if (parent_) {
+    Dim made = parent_->new_symbol(wanted, hint);
+    symbol_names = parent_->symbol_names;
+    hints = parent_->hints;
+    return made;
+  }
   symbol_names.push_back(wanted.empty() ? "n" + std::to_string(symbol_names.size()) : wanted);
   hints.push_back(hint);
   return dim_symbol(static_cast<int>(hints.size()) - 1);
+}
+
+void Graph::adopt(Graph* parent) {
+  parent_ = parent;
+  shares_symbols = true;
+  symbol_names = parent->symbol_names;
+  hints = parent->hints;
+}
+
+void Graph::adopt_guard(const Guard& guard) {
+  for (const Guard& g : guards)
+    if (g.kind == guard.kind && g.a == guard.a && g.b == guard.b) return;
+  guards.push_back(guard);
+}
+
+void Graph::close() {
+  if (!parent_) return;
+  symbol_names = parent_->symbol_names;  // it may have got more since
+  hints = parent_->hints;
+  parent_ = nullptr;
+  captured_.clear();
+  captures_.clear();
+}
+
+bool Graph::inside(const Graph* other) const {
+  for (const Graph* g = parent_; g; g = g->parent_)
+    if (g == other) return true;
+  return false;
+}
+
+int32_t Graph::capture(const Tensor& outer) {
+  if (outer.graph.get() == this) return outer.value;
+  int32_t theirs = parent_->capture(outer);
+  Tensor t = parent_->tensor(theirs);
+  for (size_t i = 0; i < captured_.size(); ++i)
+    if (captured_[i].value == theirs) return captures_[i];
+  NodeOptions options;
+  options.name = parent_->value_name(theirs);
+  std::replace(options.name.begin(), options.name.end(), ':', '_');
+  GraphScope saved = std::exchange(graph_scope(), GraphScope());  // it is not a node of the scope
+  int32_t value = placeholder(t.dtype, t.shape, options, t.weak);
+  graph_scope() = saved;
+  captured_.push_back(t);
+  captures_.push_back(value);
+  return value;
 }
 
 Tensor Graph::tensor(int32_t value) {
@@ -184,12 +238,14 @@ bool Graph::equal(Dim a, Dim b) {
     std::swap(a, b);  // one guard for a == b and b == a
   Dim difference = dim_sub(a, b);
   if (!is_symbolic(difference)) return difference == 0;
+  if (parent_) return parent_->equal(a, b);
   return answer(Guard::kEqual, a, b, a != 1 && b != 1);
 }
 
 bool Graph::less(Dim a, Dim b) {
   Dim difference = dim_sub(a, b);
   if (!is_symbolic(difference)) return difference < 0;
+  if (parent_) return parent_->less(a, b);
   return answer(Guard::kLess, a, b, false);
 }
 
@@ -214,6 +270,13 @@ void rule_call(InferContext& ctx) {
   if (ctx.num_inputs() != static_cast<int>(body.inputs.size()))
     ctx.fail(ErrorKind::kGraph, "the subgraph takes ", body.inputs.size(), " inputs and got ",
              ctx.num_inputs());
+  if (body.shares_symbols) {
+    for (int32_t out : body.outputs) {
+      const Aval& aval = body.values[static_cast<size_t>(out)].aval;
+      ctx.output(aval.dtype, aval.shape);
+    }
+    return;
+  }
   // Each symbol of the subgraph is the caller's dimension at the place where it first appears as an input.
   std::map<int, Dim> symbols;
   for (int i = 0; i < ctx.num_inputs(); ++i) {

@@ -69,6 +69,19 @@ class PENSTOCK_API Graph final : public RefCounted, public DimOracle {
                       bool weak = false);
   Dim new_symbol(const std::string& name, int64_t hint);
 
+  // ---- bodies of cond, while, scan and call
+  // A body has its parent's symbols. While it is built, it answers questions about them through the parent, and a
+  // tensor of the parent that is used inside becomes a further input.
+  void adopt(Graph* parent);
+  void adopt_guard(const Guard& guard);  // a body's, once it shares this graph's symbols
+  void close();                          // it is built; the parent may go
+  bool inside(
+      const Graph* other) const;  // whether `other` is its parent, or the parent's, and so on
+  int32_t capture(
+      const Tensor& outer);  // the value that stands for a tensor of this graph or an outer one
+  const std::vector<Tensor>& captured() const { return captured_; }  // of the last inputs
+  bool shares_symbols = false;
+
   Tensor tensor(int32_t value);
   // Changes with every change of the graph.
   uint64_t version() const { return version_; }
@@ -91,6 +104,9 @@ class PENSTOCK_API Graph final : public RefCounted, public DimOracle {
  private:
   uint64_t version_ = 0;
   bool frozen_ = false;
+  Graph* parent_ = nullptr;  // alive while the body is built: the building code holds it
+  std::vector<Tensor> captured_;
+  std::vector<int32_t> captures_;  // the inputs that stand for them
   std::unordered_map<std::string, int> name_counts_;
   std::unordered_map<std::string, int32_t> names_;
   struct ConstantKey {

@@ -10,6 +10,14 @@ void InferContext::set_want(int i, DType dtype) {
   wanted[static_cast<size_t>(i)] = static_cast<int16_t>(dtype);
 }
 
+void InferContext::grow() {
+  if (op.builtin == Builtin::kNone)
+    fail(ErrorKind::kValue, "has more than ", kMaxOutputs, " outputs");
+  if (many_.empty()) many_.assign(first_, first_ + num_outputs);
+  many_.resize(static_cast<size_t>(num_outputs) + 1);
+  outputs = many_.data();
+}
+
 bool InferContext::same_shape(const Shape& a, const Shape& b) {
   if (a == b) return true;
   if (a.ndim != b.ndim) return false;

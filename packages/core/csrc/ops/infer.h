@@ -24,12 +24,15 @@ class PENSTOCK_API DimOracle {
   virtual bool less(Dim a, Dim b) = 0;
 };
 
+// Kernels write at most so many outputs; ops that the runtime carries out may have more.
 constexpr int kMaxOutputs = 8;
 
 class PENSTOCK_API InferContext {
  public:
   InferContext(const Op& op, const Aval* inputs, int num_inputs, AttrList& attrs, DimOracle* oracle)
       : op(op), attrs(attrs), inputs_(inputs), num_inputs_(num_inputs), oracle_(oracle) {}
+  InferContext(const InferContext&) = delete;  // `outputs` points into it
+  InferContext& operator=(const InferContext&) = delete;
 
   const Op& op;
   AttrList& attrs;  // the rule may rewrite them: axis=-1 becomes axis=1
@@ -42,8 +45,7 @@ class PENSTOCK_API InferContext {
 
   // ---- results
   void output(DType dtype, const Shape& shape, bool weak = false) {
-    if (num_outputs == kMaxOutputs)
-      fail(ErrorKind::kValue, "has more than ", kMaxOutputs, " outputs");
+    if (num_outputs >= kMaxOutputs) grow();
     Aval& out = outputs[num_outputs++];
     out.dtype = dtype;
     out.weak = weak;
@@ -53,7 +55,7 @@ class PENSTOCK_API InferContext {
   void want(int i, DType dtype) {
     if (inputs_[i].dtype != dtype) set_want(i, dtype);
   }
-  Aval outputs[kMaxOutputs];
+  Aval* outputs = first_;
   int num_outputs = 0;
   bool casts = false;           // any want() that differs
   std::vector<int16_t> wanted;  // per input: dtype or -1; filled only when `casts`
@@ -90,6 +92,9 @@ class PENSTOCK_API InferContext {
 
  private:
   void set_want(int i, DType dtype);
+  void grow();
+  Aval first_[kMaxOutputs];
+  std::vector<Aval> many_;
   const Aval* inputs_;
   int num_inputs_;
   DimOracle* oracle_;

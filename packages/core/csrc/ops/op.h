@@ -48,8 +48,13 @@ enum class Builtin : uint8_t {
   kToDevice,
   kCustomGradient,
   kStopGradient,
-  kCall
+  kCall,
+  kCond,
+  kWhile,
+  kScan
 };
+// Ops whose attributes are graphs, which run inside them.
+inline bool has_bodies(Builtin b) { return b >= Builtin::kCall; }
 PENSTOCK_API Builtin builtin_from_name(const std::string& name);
 
 struct PENSTOCK_API Op {

@@ -71,6 +71,9 @@ const Table& core_rules() {
       {"read_variable", rule_read_variable},
       {"assign_variable", rule_assign_variable},
       {"call", rule_call},
+      {"cond", rule_cond},
+      {"while", rule_while},
+      {"scan", rule_scan},
   };
   return *table;
 }

@@ -85,5 +85,8 @@ std::vector<std::string> rule_names();
 void rule_read_variable(InferContext&);
 void rule_assign_variable(InferContext&);
 void rule_call(InferContext&);
+void rule_cond(InferContext&);
+void rule_while(InferContext&);
+void rule_scan(InferContext&);
 
 }  // namespace penstock

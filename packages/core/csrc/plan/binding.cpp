@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "graph/bodies.h"
 
 namespace penstock {
 namespace {
@@ -61,11 +62,15 @@ class Arena {
 
 }  // namespace
 
-Binding::Binding(const Plan& plan, const std::vector<Shape>& inputs) : input_shapes(inputs) {
-  std::vector<int64_t> symbols(plan.graph_->hints.size(), kUnknown);
-  bind_symbols(plan, &symbols);
-  check_guards(plan, symbols);
-  infer_shapes(plan, symbols);
+Binding::Binding(const Plan& plan, const std::vector<Shape>& inputs,
+                 const std::vector<int64_t>* outer_symbols)
+    : input_shapes(inputs), symbols_(plan.graph_->hints.size(), kUnknown) {
+  if (outer_symbols && plan.graph_->shares_symbols)
+    std::copy_n(outer_symbols->begin(), std::min(outer_symbols->size(), symbols_.size()),
+                symbols_.begin());
+  bind_symbols(plan, &symbols_);
+  check_guards(plan, symbols_);
+  infer_shapes(plan, symbols_);
   plan_memory(plan);
   count_views(plan);
 }
@@ -95,6 +100,10 @@ void Binding::bind_symbols(const Plan& plan, std::vector<int64_t>* symbols) cons
   }
 }
 
+int64_t Binding::scan_length(const Node& node) const {
+  return dim_eval(std::get<std::vector<int64_t>>(node.attrs[ScanAttrs::kLength])[0], symbols_);
+}
+
 // What the graph was built on must hold for these sizes: a wrong guess may not become a wrong number.
 void Binding::check_guards(const Plan& plan, const std::vector<int64_t>& symbols) const {
   const Graph& g = *plan.graph_;
@@ -118,9 +127,17 @@ void Binding::infer_shapes(const Plan& plan, const std::vector<int64_t>& symbols
   for (size_t i = 0; i < g.inputs.size(); ++i)
     shapes[static_cast<size_t>(g.inputs[i])] = input_shapes[i];
   std::vector<AttrList> node_attrs(g.nodes.size());
+  bodies.resize(plan.steps_.size());
+  size_t next_step = 0;  // steps are in the order of their nodes
   for (size_t n = 0; n < g.nodes.size(); ++n) {
     const Node& node = g.nodes[n];
     if (node.op->builtin == Builtin::kPlaceholder) continue;
+    while (next_step < plan.steps_.size() && plan.steps_[next_step].node < static_cast<int32_t>(n))
+      ++next_step;
+    if (has_bodies(node.op->builtin)) {
+      bind_bodies(plan, next_step, symbols);
+      continue;
+    }
     AttrList bound;
     for (const AttrValue& a : node.attrs)
       bound.push_back(attr_symbolic(a) ? attr_bind(a, symbols) : a);
@@ -148,6 +165,7 @@ void Binding::infer_shapes(const Plan& plan, const std::vector<int64_t>& symbols
   attr_frames.resize(plan.steps_.size());
   for (size_t s = 0; s < plan.steps_.size(); ++s) {
     const Step& step = plan.steps_[s];
+    if (step.kind == Step::kBodies) continue;
     attrs[s] = std::move(node_attrs[static_cast<size_t>(step.node)]);
     fill_attrs(g.nodes[static_cast<size_t>(step.node)].op->schema, attrs[s], &attr_frames[s]);
   }
@@ -230,6 +248,11 @@ std::unique_ptr<RunState> Binding::take_state(const Plan& plan) {
 void Binding::give_state(std::unique_ptr<RunState> state) {
   std::lock_guard lock(mutex_);
   idle_.push_back(std::move(state));
+}
+
+void RunState::clear() {
+  for (Tensor& t : roots) t.storage = nullptr;
+  std::fill(published.begin(), published.end(), 0);
 }
 
 RunState::RunState(const Plan& plan, Binding& binding) {

@@ -10,11 +10,14 @@ namespace penstock {
 
 class Binding {
  public:
-  Binding(const Plan& plan, const std::vector<Shape>& inputs);
+  // A body's binding gets the symbols of the graph around it, which it shares.
+  Binding(const Plan& plan, const std::vector<Shape>& inputs,
+          const std::vector<int64_t>* outer_symbols = nullptr);
   std::vector<Shape> input_shapes;
   std::vector<Shape> shapes;    // of every value
   std::vector<AttrList> attrs;  // of every step, symbols replaced
   std::vector<std::vector<penstock_attr>> attr_frames;
+  std::vector<std::vector<std::shared_ptr<Binding>>> bodies;  // of every step
   std::vector<int64_t> offsets;  // of every root in the arena, -1 elsewhere
   int64_t arena_bytes = 0, unplanned_bytes = 0;
   int64_t cost = 0;
@@ -22,6 +25,8 @@ class Binding {
   std::vector<std::vector<int32_t>> views_of_root;  // which views to point at a root's memory
   std::vector<int32_t> first_view;                  // of every step
   int32_t num_views = 0;
+
+  int64_t scan_length(const Node& node) const;
 
   // States are kept for the next run. Returned to the list even when a run fails.
   std::unique_ptr<RunState> take_state(const Plan& plan);
@@ -31,8 +36,10 @@ class Binding {
   void bind_symbols(const Plan& plan, std::vector<int64_t>* symbols) const;
   void check_guards(const Plan& plan, const std::vector<int64_t>& symbols) const;
   void infer_shapes(const Plan& plan, const std::vector<int64_t>& symbols);
+  void bind_bodies(const Plan& plan, size_t step, const std::vector<int64_t>& symbols);
   void plan_memory(const Plan& plan);
   void count_views(const Plan& plan);
+  std::vector<int64_t> symbols_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<RunState>> idle_;
 };
@@ -49,10 +56,32 @@ class RunState {
   std::vector<Tensor> roots;    // inputs, variables and owned values while running
   std::vector<char> published;  // per step: this assignment has happened in place
 
+  void clear();  // lets go of everything that the run held
+
   void point(const Binding& binding, int32_t root, void* data) {
     for (int32_t view : binding.views_of_root[static_cast<size_t>(root)])
       views[static_cast<size_t>(view)].abi.data = data;
   }
+};
+
+// Runs one body many times with the same frames.
+class BodyRun {
+ public:
+  BodyRun(Plan& plan, std::shared_ptr<Binding> binding, const RunOptions& options);
+  ~BodyRun();
+  BodyRun(const BodyRun&) = delete;
+  BodyRun& operator=(const BodyRun&) = delete;
+  void operator()(const Tensor* inputs, Tensor* outputs);
+  const Graph* graph() const { return plan_.graph().get(); }
+  const Shape& output_shape(size_t o) const {
+    return binding_->shapes[static_cast<size_t>(graph()->outputs[o])];
+  }
+
+ private:
+  Plan& plan_;
+  std::shared_ptr<Binding> binding_;
+  std::unique_ptr<RunState> state_;
+  const RunOptions& options_;
 };
 
 }  // namespace penstock

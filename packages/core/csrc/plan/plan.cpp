@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/few.h"
+#include "graph/bodies.h"
 #include "plan/binding.h"
 
 namespace penstock {
@@ -88,7 +89,7 @@ void Plan::find_roots() {
       // The arena is host memory of plain bytes.
       if (!root.device->is_host() ||
           g.values[static_cast<size_t>(value)].aval.dtype == DType::kString ||
-          node.op->builtin == Builtin::kToDevice)
+          node.op->builtin == Builtin::kToDevice || has_bodies(node.op->builtin))
         if (root.place == Place::kArena) root.place = Place::kOwned;
       root_of_value_[static_cast<size_t>(value)] = static_cast<int32_t>(roots_.size());
       roots_.push_back(root);
@@ -107,6 +108,9 @@ void Plan::find_roots() {
   for (const Node& node : g.nodes)
     if (node.op->builtin == Builtin::kAssignVariable || node.op->builtin == Builtin::kToDevice)
       leaves(node.inputs[0]);
+  for (const Node& node : g.nodes)
+    if (has_bodies(node.op->builtin))
+      for (int32_t in : node.inputs) leaves(in);
 }
 
 void Plan::make_steps() {
@@ -135,8 +139,14 @@ void Plan::make_steps() {
         step.kind = Step::kCopy;
         break;
       case Builtin::kCall:
-        fail(ErrorKind::kInternal, "node '", node.name,
-             "' calls a subgraph; run the inline pass before planning");
+      case Builtin::kCond:
+      case Builtin::kWhile:
+      case Builtin::kScan:
+        step.kind = Step::kBodies;
+        for (const Ref<Graph>& body : bodies_of(node)) step.bodies.push_back(make_ref<Plan>(body));
+        for (const Ref<Plan>& body : step.bodies) waits_ |= body->waits_;
+        add_touched(node, &step.touched);
+        break;
       default: {
         step.kind = Step::kKernel;
         step.random = node.op->schema.effects == Effects::kRandom;
@@ -188,7 +198,7 @@ void Plan::find_updates() {
     if (step.kind != Step::kKernel || step.row->is_python) continue;
     bool touched = false;
     for (size_t s = static_cast<size_t>(producer) + 1; s < a; ++s)
-      touched |= steps_[s].variable == variable;
+      touched |= steps_[s].variable == variable || steps_[s].touches(variable);
     if (touched) continue;
     const Node& node = g.nodes[static_cast<size_t>(step.node)];
     for (size_t o = 0; o < node.outputs.size(); ++o) {
@@ -319,8 +329,7 @@ void Plan::run(const Tensor* inputs, int n, Tensor* outputs, const RunOptions& o
     Binding& binding;
     std::unique_ptr<RunState>& state;
     ~GiveBack() {
-      for (Tensor& t : state->roots) t.storage = nullptr;
-      std::fill(state->published.begin(), state->published.end(), 0);
+      state->clear();
       binding.give_state(std::move(state));
     }
   } give_back{*binding, state};
@@ -373,6 +382,10 @@ void Plan::execute(RunState& state, Binding& binding, const Tensor* inputs, Tens
         run_kernel_step(state, binding, s, options);
         continue;
       }
+      if (step.kind == Step::kBodies) {
+        run_bodies(state, binding, s, options);
+        continue;
+      }
       size_t out_root = static_cast<size_t>(root_of(node.outputs[0]));
       if (step.kind == Step::kRead) {
         state.roots[out_root] = step.variable->read();
@@ -381,15 +394,7 @@ void Plan::execute(RunState& state, Binding& binding, const Tensor* inputs, Tens
         state.point(binding, static_cast<int32_t>(out_root), state.roots[out_root].data());
         continue;
       }
-      Tensor value;
-      size_t in_root = static_cast<size_t>(root_of(node.inputs[0]));
-      if (roots_[in_root].place == Place::kConstant) {
-        const Node& constant = g.nodes[static_cast<size_t>(roots_[in_root].source)];
-        value = *std::get<std::shared_ptr<const Tensor>>(constant.attrs[0]);
-      } else {
-        value = state.roots[in_root];
-      }
-      value.shape = binding.shapes[static_cast<size_t>(node.inputs[0])];
+      Tensor value = value_of(state, binding, node.inputs[0]);
       if (step.kind == Step::kAssign) {
         if (!state.published[s]) step.variable->assign(value);
         continue;
@@ -402,6 +407,20 @@ void Plan::execute(RunState& state, Binding& binding, const Tensor* inputs, Tens
     }
   }
   collect_outputs(state, binding, outputs);
+}
+
+Tensor Plan::value_of(const RunState& state, const Binding& binding, int32_t v) const {
+  size_t root = static_cast<size_t>(root_of(v));
+  Tensor value = state.roots[root];
+  if (roots_[root].place == Place::kConstant) {
+    const Node& constant = graph_->nodes[static_cast<size_t>(roots_[root].source)];
+    value = *std::get<std::shared_ptr<const Tensor>>(constant.attrs[0]);
+  }
+  // A stack of a loop's values is longer than its binding knows.
+  const Node& maker =
+      graph_->nodes[static_cast<size_t>(graph_->values[static_cast<size_t>(v)].node)];
+  if (!has_bodies(maker.op->builtin)) value.shape = binding.shapes[static_cast<size_t>(v)];
+  return value;
 }
 
 void Plan::run_kernel_step(RunState& state, Binding& binding, size_t index,
@@ -484,7 +503,8 @@ void Plan::collect_outputs(RunState& state, Binding& binding, Tensor* outputs) {
     } else {
       outputs[i] = state.roots[static_cast<size_t>(root_of(g.outputs[i]))];
     }
-    outputs[i].shape = binding.shapes[v];
+    const Node& maker = g.nodes[static_cast<size_t>(g.values[v].node)];
+    if (!has_bodies(maker.op->builtin)) outputs[i].shape = binding.shapes[v];
     outputs[i].dtype = g.values[v].aval.dtype;
     outputs[i].weak = g.values[v].aval.weak;
     outputs[i].id = 0;

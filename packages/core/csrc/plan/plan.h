@@ -3,6 +3,7 @@
 // memory and call frames; runs that overlap use different ones.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -32,8 +33,13 @@ struct Root {
   const Device* device = nullptr;
 };
 
+class Plan;
+class Binding;
+class BodyRun;
+class RunState;
+
 struct Step {
-  enum Kind : uint8_t { kKernel, kRead, kAssign, kCopy } kind;
+  enum Kind : uint8_t { kKernel, kRead, kAssign, kCopy, kBodies } kind;
   bool random = false;
   int32_t node;
   const KernelRow* row = nullptr;
@@ -45,12 +51,14 @@ struct Step {
     Variable* variable;
   };
   std::vector<Update> updates;
+  std::vector<Ref<Plan>> bodies;                   // of call, cond, while and scan
+  std::vector<Variable*> touched;                  // variables that they read or assign
   std::vector<std::pair<int32_t, int32_t>> owned;  // (output number, root) to allocate at run time
+  bool touches(const Variable* v) const {
+    return std::find(touched.begin(), touched.end(), v) != touched.end();
+  }
   bool plain() const { return updates.empty() && owned.empty() && !random; }
 };
-
-class Binding;
-class RunState;
 
 struct MemoryReport {
   int64_t arena_bytes, output_bytes, constant_bytes,
@@ -76,6 +84,7 @@ class PENSTOCK_API Plan final : public RefCounted {
 
  private:
   friend class Binding;
+  friend class BodyRun;
   friend class RunState;
   void check_graph() const;
   void check_inputs(const std::vector<Shape>& shapes) const;
@@ -89,6 +98,13 @@ class PENSTOCK_API Plan final : public RefCounted {
   void execute(RunState& state, Binding& binding, const Tensor* inputs, Tensor* outputs,
                const RunOptions& options);
   void run_kernel_step(RunState& state, Binding& binding, size_t index, const RunOptions& options);
+  void run_bodies(RunState& state, Binding& binding, size_t index, const RunOptions& options);
+  void run_while(const Node& node, std::vector<std::unique_ptr<BodyRun>>& runs,
+                 CallContext& context, std::vector<Tensor> inputs, Tensor* outputs) const;
+  void run_scan(const Node& node, const Binding& binding, BodyRun& run, CallContext& context,
+                std::vector<Tensor> inputs, Tensor* outputs) const;
+  // A value that a step takes as a tensor.
+  Tensor value_of(const RunState& state, const Binding& binding, int32_t value) const;
   void check_step(RunState& state, Binding& binding, size_t index);
   void collect_outputs(RunState& state, Binding& binding, Tensor* outputs);
 

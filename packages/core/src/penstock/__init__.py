@@ -7,6 +7,7 @@ This file only re-exports. Importing it imports no plugin and opens no device.
 # the function is imported: keep the imports in the order of their names.
 from penstock import dtypes, nn, ops, random
 from penstock.autodiff import GradientTape, custom_gradient, grad, gradients, value_and_grad
+from penstock.control import call, cond, map, scan, switch, while_loop
 from penstock.debug import debug_nans
 from penstock.device import devices, register_device
 from penstock.dtypes import *  # noqa: F403
@@ -41,7 +42,9 @@ __all__ = [
     "Session",
     "Tensor",
     "Variable",
+    "call",
     "check_passes",
+    "cond",
     "control_dependencies",
     "current_graph",
     "custom_gradient",
@@ -54,6 +57,7 @@ __all__ = [
     "grad",
     "gradients",
     "group",
+    "map",
     "name_scope",
     "nn",
     "ops",
@@ -61,8 +65,11 @@ __all__ = [
     "random",
     "register_device",
     "register_pass",
+    "scan",
+    "switch",
     "to_device",
     "value_and_grad",
+    "while_loop",
 ]
 __all__ += dtypes.__all__
 __all__ += ops.__all__

@@ -11,7 +11,11 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
-from penstock import _native, ops
+from penstock import (
+    _body_gradients,  # noqa: F401 - attaches the rules of control flow
+    _native,
+    ops,
+)
 from penstock._backward import gradient_of
 from penstock._native import Tensor
 from penstock.errors import DTypeError, GraphError, InvalidTypeError, InvalidValueError, ShapeError

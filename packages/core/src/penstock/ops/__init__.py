@@ -19,7 +19,6 @@ from penstock.ops.activation import (
 )
 from penstock.ops.basic import (
     assign_variable,
-    call_,
     cast,
     constant_,
     custom_gradient_,
@@ -41,6 +40,7 @@ from penstock.ops.composite import (
     triu,
     var,
 )
+from penstock.ops.control import call_, cond_, scan_, while_
 from penstock.ops.conv import conv2d, conv2d_filter_grad, conv2d_input_grad
 from penstock.ops.conversion import asarray, from_dlpack
 from penstock.ops.creation import (

@@ -18,7 +18,7 @@ from penstock.ops._gradients import NO_INPUTS, no_flow
 from penstock.ops._samples import FLOATS, INTEGERS, array, unary
 
 if TYPE_CHECKING:
-    from penstock._native import Graph, Tensor, Variable
+    from penstock._native import Tensor, Variable
     from penstock.annotations import DTypeLike, ShapeLike, TensorLike
 
     TensorValue = Tensor
@@ -188,27 +188,6 @@ def to_device(x: TensorLike, device: str) -> Tensor:
 @to_device.vjp
 def _(node: Node, dy: Tensor) -> Gradients:
     return (ops.to_device(dy, node.inputs[0].device),)
-
-
-@op(infer="call", outputs=-1)
-def call_(inputs: Sequence[TensorLike], graph: Graph) -> tuple[Tensor, ...]:
-    """Run a graph as one step of another.
-
-    Args:
-        inputs: What the graph takes.
-        graph: The graph.
-
-    Returns:
-        What the graph returns.
-
-    Raises:
-        ValueError: The inputs do not fit the graph.
-    """
-
-
-call_.not_differentiable(
-    "it is a graph of its own; inline it first, with penstock.passes.inline.inline_calls"
-)
 
 
 @op(infer="custom_gradient", outputs=-1)

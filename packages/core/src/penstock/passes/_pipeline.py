@@ -11,6 +11,7 @@ from penstock._native import Graph
 from penstock.errors import GraphError
 from penstock.passes._compare import compare
 from penstock.passes.algebra import simplify_algebra
+from penstock.passes.bodies import drop_unused_results, optimize_bodies
 from penstock.passes.cse import share_common
 from penstock.passes.decompose import decompose
 from penstock.passes.fold import fold_constants
@@ -22,6 +23,7 @@ Pass = Callable[[Graph], Graph]
 
 PIPELINE: tuple[tuple[str, Pass], ...] = (
     ("inline", inline_calls),
+    ("narrow", drop_unused_results),
     ("prune", prune),
     ("decompose", decompose),
     ("fold", fold_constants),
@@ -79,7 +81,8 @@ def optimize(graph: Graph) -> Graph:
         GraphError: A pass broke its promise, or returned something else than a Graph.
     """
     with _undisturbed():
-        for name, fn in (*PIPELINE, *_user_passes.items(), ("place", place)):
+        inside = ("bodies", lambda graph: optimize_bodies(graph, optimize))
+        for name, fn in (*PIPELINE, *_user_passes.items(), inside, ("place", place)):
             result = fn(graph)
             if not isinstance(result, Graph):
                 raise GraphError(

@@ -9,6 +9,9 @@ from penstock import _native
 from penstock._native import Graph, Node, Tensor
 from penstock.passes._rewrite import rewrite
 
+# Whether two bodies are the same would take a comparison of graphs.
+_ALONE = ("call", "cond", "while", "scan", "custom_gradient")
+
 
 def share_common(graph: Graph) -> Graph:
     """Use one node for all that have the same op, inputs, attributes and device.
@@ -23,7 +26,7 @@ def share_common(graph: Graph) -> Graph:
         if node.op == "assign_variable":
             variable = node.attrs["variable"]
             writes[variable] = writes.get(variable, 0) + 1
-        if node.effects not in ("none", "read") or node.op in ("call", "custom_gradient"):
+        if node.effects not in ("none", "read") or node.op in _ALONE:
             return None
         if node.control_inputs:
             return None

@@ -37,6 +37,9 @@ def _foldable(node: Node, inputs: list[Tensor]) -> bool:
         "constant",
         "placeholder",
         "call",
+        "cond",
+        "while",
+        "scan",
         "to_device",
         "custom_gradient",
     ):

@@ -10,6 +10,19 @@ from penstock.passes._rewrite import rewrite
 HOST = "cpu:0"
 
 
+# Control flow hands values on through the host; what its bodies compute is placed inside them.
+_ON_HOST = (
+    "constant",
+    "read_variable",
+    "assign_variable",
+    "placeholder",
+    "cond",
+    "while",
+    "scan",
+    "call",
+)
+
+
 def place(graph: Graph) -> Graph:
     """Move nodes without a kernel on their device to the host, and insert copies between devices."""
     if all(_short(node.device) == HOST for node in graph.nodes):
@@ -45,7 +58,7 @@ def _at(t: Tensor, target: str, copies: dict[tuple[int, str], Tensor]) -> Tensor
 
 def _device_of(node: Node) -> str:
     wanted = _short(node.device)
-    if wanted == HOST or node.op in ("constant", "read_variable", "assign_variable", "placeholder"):
+    if wanted == HOST or node.op in _ON_HOST:
         return HOST
     if node.is_alias or node.op in ("to_device", "custom_gradient"):
         return wanted

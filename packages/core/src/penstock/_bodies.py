@@ -1,0 +1,208 @@
+"""Bodies of control flow: graphs made from Python functions while another graph is built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from penstock import _native, ops
+from penstock._native import Graph, Tensor, TreeSpec
+from penstock._trace import is_traced
+from penstock.errors import InvalidTypeError
+from penstock.passes._rewrite import rewrite
+
+
+@dataclass
+class Body:
+    """A graph made from a function, with the outer tensors that its last inputs stand for."""
+
+    graph: Graph
+    structure: TreeSpec  # of the function's result
+    captured: list[Tensor] = field(default_factory=list)
+
+
+@contextmanager
+def building(graph: Graph) -> Iterator[None]:
+    """Append to `graph`, undisturbed by the name scope and the tapes around it."""
+    scope, tapes = _native.get_scope(), _native.pause_tapes()
+    _native.set_scope("")
+    graph.push()
+    try:
+        yield
+    finally:
+        graph.pop()
+        _native.set_scope(scope)
+        _native.resume_tapes(tapes)
+
+
+@contextmanager
+def within(*values: Any) -> Iterator[None]:
+    """Append to the current graph, or to the graph of a symbolic tensor among `values`."""
+    if _native.current_graph() is not None:
+        yield
+        return
+    leaves = _native.tree_flatten(values)[0]
+    found = [t.graph for t in leaves if isinstance(t, Tensor) and t.graph is not None]
+    found[0].push()
+    try:
+        yield
+    finally:
+        found[0].pop()
+
+
+def is_building(*values: Any) -> bool:
+    """Whether control flow becomes a node: a graph is being built, or a value is symbolic."""
+    if _native.current_graph() is not None:
+        return True
+    leaves = _native.tree_flatten(values)[0]
+    return any(isinstance(t, Tensor) and t.is_symbolic for t in leaves)
+
+
+def tensors_of(what: str, value: Any) -> tuple[list[Tensor], TreeSpec]:
+    """Take a structure of tensors, arrays and numbers apart; numbers get their default dtype."""
+    leaves, structure = _native.tree_flatten(value)
+    return [as_tensor(what, leaf) for leaf in leaves], structure
+
+
+def as_tensor(what: str, leaf: Any) -> Tensor:
+    """Make a tensor with a dtype of its own, symbolic or not.
+
+    Raises:
+        InvalidTypeError: The leaf is nothing that a tensor can be made of.
+    """
+    if hasattr(leaf, "__penstock_tensor__"):
+        leaf = leaf.__penstock_tensor__()
+    if not is_traced(leaf) and not isinstance(leaf, bool):
+        raise InvalidTypeError(
+            f"{what} is {leaf!r} ({type(leaf).__name__}); it must be a tensor, an array or a number"
+        )
+    t = ops.asarray(leaf)
+    if t.weak:
+        return ops.cast(t, "float32" if t.dtype.kind == "float" else t.dtype)
+    return t
+
+
+def build(
+    name: str,
+    formals: Sequence[tuple[Any, Sequence[Any]]],
+    fn: Callable[[list[Tensor]], Any],
+) -> Body:
+    """Make a graph from a function of tensors.
+
+    Tensors of graphs around it that the function uses become further inputs.
+
+    Args:
+        name: The graph's name.
+        formals: The dtype and shape of each of the function's arguments.
+        fn: Gets the graph's inputs; returns a structure of tensors, numbers and None.
+
+    Returns:
+        The body; its graph shares the symbols of the current graph.
+
+    Raises:
+        Exception: What `fn` raises.
+    """
+    graph = Graph(name, _native.current_graph())
+    with building(graph):
+        inputs = [
+            graph.placeholder(dtype, shape, f"arg{i}") for i, (dtype, shape) in enumerate(formals)
+        ]
+        leaves, structure = _native.tree_flatten(fn(inputs))
+        what = f"[{name}] what the function returns"
+        made = [
+            None if leaf is None else graph.capture(_in_graph(graph, as_tensor(what, leaf)))
+            for leaf in leaves
+        ]
+        graph.outputs = [t for t in made if t is not None]
+        structure = _native.tree_fix(structure, made, [t is None for t in made])
+    return Body(graph, structure, list(graph.captured))
+
+
+def _in_graph(graph: Graph, t: Tensor) -> Tensor:
+    return t if t.is_symbolic else graph.constant(t)
+
+
+def finish(bodies: Sequence[Body], num_formals: int) -> list[Tensor]:
+    """Give all bodies of one node the same inputs, and return the outer tensors behind those captured.
+
+    Reads of variables that no body assigns are moved outside, where gradients find them.
+    """
+    assigned = {v for body in bodies for v in _assigned(body.graph)}
+    reads: dict[Any, Tensor] = {}
+    for body in bodies:
+        body.graph.close()
+        _lift_reads(body, assigned, reads)
+    order: dict[int, Tensor] = {t.value_index: t for body in bodies for t in body.captured}
+    for body in bodies:
+        inputs = list(body.graph.inputs)
+        known = {t.value_index: i for t, i in zip(body.captured, inputs[num_formals:], strict=True)}
+        missing = {
+            v: body.graph.placeholder(t.dtype, t.shape, t.name.replace(":", "_"))
+            for v, t in order.items()
+            if v not in known
+        }
+        body.graph.inputs = inputs[:num_formals] + [{**known, **missing}[v] for v in order]
+        body.captured = list(order.values())
+    return list(order.values())
+
+
+def _assigned(graph: Graph) -> set[Any]:
+    """Every variable that a graph, or a body inside it, assigns."""
+    found: set[Any] = set()
+    for node in graph.nodes:
+        if node.op == "assign_variable":
+            found.add(node.attrs["variable"])
+        for inner in inner_graphs(node):
+            found |= _assigned(inner)
+    return found
+
+
+def inner_graphs(node: Any) -> Iterable[Graph]:
+    """Return the graphs among a node's attributes."""
+    if node.op not in ("call", "cond", "while", "scan"):
+        return []
+    return [value for value in node.attrs.values() if isinstance(value, Graph)]
+
+
+def _lift_reads(body: Body, assigned: set[Any], reads: dict[Any, Tensor]) -> None:
+    """Make reads of variables inputs: they are read once, in the graph outside."""
+    lifted: dict[Any, Tensor] = {}
+
+    def lift(node: Any, inputs: list[Tensor]) -> list[Tensor] | None:
+        if node.op != "read_variable" or node.attrs["variable"] in assigned:
+            return None
+        variable = node.attrs["variable"]
+        if variable not in lifted:
+            graph = _native.current_graph()
+            assert graph is not None  # rewrite pushed it
+            lifted[variable] = graph.placeholder(variable.dtype, variable.shape, variable.name)
+        return [lifted[variable]]
+
+    if not any(node.op == "read_variable" for node in body.graph.nodes):
+        return
+    body.graph = rewrite(body.graph, lift)
+    for variable in lifted:
+        if variable not in reads:
+            reads[variable] = ops.read_variable(variable)
+    body.graph.inputs = [*body.graph.inputs, *lifted.values()]
+    body.captured += [reads[v] for v in lifted]
+
+
+def residuals(graph: Graph, stacked: bool) -> list[Tensor]:
+    """Find what a gradient cannot compute again: the results of nodes that draw random numbers, read or write.
+
+    Args:
+        graph: A body.
+        stacked: Whether its outputs are stacked, so that strings and stacks of unknown length are left out.
+    """
+    found = []
+    for node in graph.nodes:
+        if node.op != "placeholder" and node.effects != "none":
+            found += [t for t in node.outputs if not (stacked and _cannot_stack(node, t))]
+    return found
+
+
+def _cannot_stack(node: Any, t: Tensor) -> bool:
+    return t.dtype == "string" or (node.op == "while" and node.attrs["steps"][0] in t.shape[:1])

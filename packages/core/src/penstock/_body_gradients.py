@@ -1,0 +1,232 @@
+"""Gradients of cond, while, scan and call: graphs made from the bodies, of the same ops.
+
+A gradient's body computes the forward body again, from the values that went in, and walks back. What cannot be
+computed again (random numbers, reads, writes) was kept as hidden outputs, and so were the values that a loop
+carried. So a loop's gradient needs memory for what it carries, not for what it computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from penstock import _native, ops
+from penstock._backward import gradient_of
+from penstock._bodies import Body, build, within
+from penstock._native import Graph, Tensor
+from penstock.control import call_node, cond_node, scan_node
+from penstock.errors import GraphError
+from penstock.ops._declare import Gradients, Node
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A node of a forward body, computed again: what the backward walk looks at."""
+
+    op: str
+    op_function: Any
+    inputs: Sequence[Tensor]
+    outputs: Sequence[Tensor]
+    attrs: dict[str, Any]
+
+
+def _is_float(t: Tensor) -> bool:
+    return t.dtype.kind in ("float", "complex")
+
+
+def _again(
+    body: Graph, inputs: Sequence[Tensor], kept: Mapping[int, Tensor]
+) -> tuple[list[Tensor], list[_Step]]:
+    """Compute a body again in the current graph.
+
+    Args:
+        body: The graph.
+        inputs: What stands for its inputs.
+        kept: What stands for values that are not computed again, by their number.
+
+    Returns:
+        What stands for its outputs, and the calls that were made.
+    """
+    values = dict(zip((t.value_index for t in body.inputs), inputs, strict=True))
+    steps = []
+    for node in body.nodes:
+        if node.op == "placeholder":
+            continue
+        given = [values[t.value_index] for t in node.inputs]
+        outputs = node.outputs
+        if all(t.value_index in kept for t in outputs):
+            made = [kept[t.value_index] for t in outputs]
+        elif node.effects == "none":
+            made = _native.call_op(node.op, given, node.attrs)
+        else:
+            raise GraphError(
+                f"[{node.op}] at {node.source}: a loop inside of a loop, with random numbers or assignments in it, has "
+                "no gradient; use penstock.scan for the inner loop"
+            )
+        values.update((old.value_index, t) for old, t in zip(outputs, made, strict=True))
+        steps.append(_Step(node.op, node.op_function, given, made, node.attrs))
+    return [values[t.value_index] for t in body.outputs], steps
+
+
+def _pull(
+    body: Graph,
+    inputs: Sequence[Tensor],
+    kept: Mapping[int, Tensor],
+    flows: Mapping[int, Tensor],
+    wanted: Sequence[int],
+) -> list[Tensor | None]:
+    """Differentiate a body in the current graph.
+
+    Args:
+        body: The graph.
+        inputs: What stands for its inputs.
+        kept: See `_again`.
+        flows: What flows into its outputs, by their position.
+        wanted: Positions of the inputs whose gradients are wanted.
+    """
+    # Fresh names: one outer tensor may stand for several inputs, and an output may be an input.
+    inputs = [ops.identity(t) for t in inputs]
+    outputs, steps = _again(body, inputs, kept)
+    targets = [ops.identity(outputs[i]) for i in flows]
+    steps += [
+        _Step("identity", ops.identity, [outputs[i]], [t], {})
+        for i, t in zip(flows, targets, strict=True)
+    ]
+    result: list[Tensor | None] = gradient_of(
+        steps, targets, [inputs[i] for i in wanted], list(flows.values())
+    )
+    return result
+
+
+def _flows(grads: Sequence[Tensor | None], outputs: Sequence[Tensor]) -> dict[int, Tensor]:
+    return {
+        i: g
+        for i, (g, t) in enumerate(zip(grads, outputs, strict=True))
+        if g is not None and _is_float(t)
+    }
+
+
+def _kept(body: Graph, outputs: Sequence[Tensor], first: int) -> dict[int, Tensor]:
+    """Pair the values that a body kept, its outputs from number `first` on, with tensors."""
+    names = [t.value_index for t in body.outputs[first:]]
+    return dict(zip(names, outputs, strict=True))
+
+
+def _spread(found: Sequence[Tensor | None], positions: Sequence[int], size: int) -> Gradients:
+    result: list[Tensor | None] = [None] * size
+    for i, g in zip(positions, found, strict=True):
+        result[i] = g
+    return tuple(result)
+
+
+@ops.call_.vjp
+def _(node: Node, *grads: Tensor | None) -> Gradients:
+    body, num_public = node.attrs["graph"], node.attrs["num_public"]
+    if num_public is None:
+        num_public = len(node.outputs)
+    if body.symbols and not body.shares_symbols:
+        raise GraphError(
+            f"[call] graph {body.name!r} has sizes of its own; put it in place of the call first, with "
+            "penstock.passes.inline.inline_calls(graph)"
+        )
+    wanted = [i for i in range(len(node.inputs)) if node.needs(i)]
+    flows = _flows(grads, node.outputs)
+    kept = _kept(body, node.outputs[num_public:], num_public)
+    with within(*node.inputs):
+        name = f"{body.name}_grad"
+        back = build(name, [], lambda _: _pull(body, node.inputs, kept, flows, wanted))
+        found = _native.tree_unflatten(back.structure, call_node(back))
+    return _spread(found, wanted, len(node.inputs))
+
+
+@ops.cond_.vjp
+def _(node: Node, *grads: Tensor | None) -> Gradients:
+    pred, *operands = node.inputs
+    num_public = node.attrs["num_public"]
+    wanted = [i for i in range(len(operands)) if node.needs(i + 1)]
+    flows = _flows(grads, node.outputs)
+
+    def back(body: Graph) -> Body:
+        # Both branches have outputs for what either keeps; a branch finds its own under its values' numbers.
+        kept = _kept(body, node.outputs[num_public:], num_public)
+
+        def pull(_: list[Tensor]) -> list[Tensor]:
+            found = _pull(body, operands, kept, flows, wanted)
+            return [
+                ops.zeros_like(operands[i]) if g is None else g
+                for i, g in zip(wanted, found, strict=True)
+            ]
+
+        return build(f"{body.name}_grad", [], pull)
+
+    with within(pred):
+        yes, no = back(node.attrs["then_graph"]), back(node.attrs["else_graph"])
+        found = cond_node(pred, yes, no)
+    return (None, *_spread(found, wanted, len(operands)))
+
+
+@ops.scan_.vjp
+def _(node: Node, *grads: Tensor | None) -> Gradients:
+    attrs = node.attrs
+    with within(*node.outputs):
+        return _loop_gradient(
+            node, grads, attrs["num_scanned"], attrs["length"][0], not attrs["reverse"]
+        )
+
+
+@ops.while_.vjp
+def _(node: Node, *grads: Tensor | None) -> Gradients:
+    with within(*node.outputs):
+        return _loop_gradient(node, grads, 0, node.attrs["steps"][0], True)
+
+
+def _loop_gradient(
+    node: Node, grads: Sequence[Tensor | None], num_scanned: int, length: Any, reverse: bool
+) -> Gradients:
+    """Go back through a loop by a scan over the values that it carried.
+
+    What is carried backwards: the gradients of the carried values, and sums for the values that every iteration used.
+    """
+    body, num_carried = node.attrs["body"], node.attrs["num_carried"]
+    num_public, inputs = node.attrs["num_public"], node.inputs
+    carried = [i for i in range(num_carried) if _is_float(inputs[i])]
+    strings = [i for i in range(num_carried) if inputs[i].dtype == "string"]
+    if strings:
+        raise GraphError("[while_loop] a loop that carries strings has no gradient")
+    results = _flows(grads, node.outputs)
+    stacks = [i for i in results if i >= num_carried]
+    rows_of = [i for i in range(num_carried, num_carried + num_scanned) if node.needs(i)]
+    others = [i for i in range(num_carried + num_scanned, len(inputs)) if node.needs(i)]
+
+    start = [results[i] if i in results else ops.zeros_like(node.outputs[i]) for i in carried]
+    start += [ops.zeros_like(inputs[i]) for i in others]
+    history = list(node.outputs[num_public : num_public + num_carried])
+    kept = list(node.outputs[num_public + num_carried :])
+    scanned = [*history, *inputs[num_carried : num_carried + num_scanned]]
+    scanned += [*(results[i] for i in stacks), *kept]
+
+    def step(given: list[Tensor]) -> list[Tensor]:
+        back, sums = given[: len(carried)], given[len(carried) : len(start)]
+        rows = given[len(start) :]
+        here = rows[: num_carried + num_scanned]
+        flow_rows = rows[len(here) : len(here) + len(stacks)]
+        known = _kept(body, rows[len(here) + len(stacks) :], num_public + num_carried)
+        flows = dict(zip([*carried, *stacks], [*back, *flow_rows], strict=True))
+        wanted = [*carried, *rows_of, *others]
+        found = _pull(body, [*here, *inputs[len(here) :]], known, flows, wanted)
+        new = [ops.zeros_like(t) if g is None else g for t, g in zip(back, found, strict=False)]
+        last = found[len(carried) + len(rows_of) :]
+        new += [s if g is None else ops.add(s, g) for s, g in zip(sums, last, strict=True)]
+        middle = found[len(carried) : len(carried) + len(rows_of)]
+        return new + [
+            ops.zeros_like(here[i]) if g is None else g
+            for i, g in zip(rows_of, middle, strict=True)
+        ]
+
+    formals = [(t.dtype, t.shape) for t in start] + [(t.dtype, t.shape[1:]) for t in scanned]
+    back = build(f"{body.name}_grad", formals, step)
+    made = scan_node(start, scanned, back, length, reverse)
+    sums = made[len(carried) : len(start)]
+    found = [*made[: len(carried)], *made[len(start) :], *sums]
+    return _spread(found, [*carried, *rows_of, *others], len(inputs))

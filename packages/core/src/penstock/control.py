@@ -1,0 +1,497 @@
+"""Control flow that depends on values: cond, while_loop, scan, map, call.
+
+Outside of a graph these run Python, step by step. While a graph is built each becomes one node, whose bodies are
+graphs of their own; tensors and variables around them may be used inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from penstock import _native, ops
+from penstock._bodies import (
+    Body,
+    as_tensor,
+    build,
+    finish,
+    is_building,
+    residuals,
+    tensors_of,
+    within,
+)
+from penstock._native import Tensor, TreeSpec
+from penstock.errors import DTypeError, GraphError, InvalidValueError, ShapeError
+
+__all__ = ["call", "cond", "map", "scan", "switch", "while_loop"]
+
+
+def cond(
+    pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], *operands: Any
+) -> Any:
+    """Call one of two functions, as a predicate says.
+
+    Both are traced while a graph is built; only one runs. They may use tensors and variables around them.
+
+    Args:
+        pred: A bool, or one bool tensor.
+        true_fn: Called with the operands if `pred` holds.
+        false_fn: Called with them if it does not; returns the same structure, dtypes and shapes.
+        operands: What both get.
+
+    Returns:
+        What the function returned.
+
+    Raises:
+        DTypeError: `pred` is not one bool, or the dtypes differ.
+        GraphError: The functions return different structures.
+        ShapeError: Their shapes differ.
+
+    Example:
+        >>> @penstock.function
+        ... def safe_log(x):
+        ...     return penstock.cond(x > 0, lambda: penstock.log(x), lambda: penstock.zeros_like(x))
+        >>> safe_log(penstock.asarray(-1.0))
+        Tensor(0., shape=(), dtype=float32)
+    """
+    if isinstance(pred, bool) or not is_building(pred, operands):
+        return (true_fn if bool(_one_bool("cond", pred)) else false_fn)(*operands)
+    with within(pred, operands):
+        test = _one_bool("cond", pred)
+        yes = build("true_fn", [], lambda _: true_fn(*operands))
+        no = build("false_fn", [], lambda _: false_fn(*operands))
+        _check_branches(yes, no)
+        return _native.tree_unflatten(yes.structure, cond_node(test, yes, no))
+
+
+def cond_node(pred: Tensor, yes: Body, no: Body) -> list[Tensor]:
+    """Append the node for two finished branches; returns what they return."""
+    captured = finish((yes, no), 0)
+    num_public = len(yes.graph.outputs)
+    kept = [residuals(body.graph, stacked=True) for body in (yes, no)]
+    for body, mine in ((yes, 0), (no, 1)):
+        with body.graph.as_default():
+            extra = [
+                t if owner == mine else ops.zeros(t.shape, t.dtype)
+                for owner in (0, 1)
+                for t in kept[owner]
+            ]
+        body.graph.outputs = [*body.graph.outputs, *extra]
+    results = ops.cond_(pred, captured, yes.graph, no.graph, num_public)
+    return list(results[:num_public])
+
+
+def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+    """Call the function number `index`; an index out of range takes the nearest.
+
+    Args:
+        index: One integer.
+        branches: Functions that return the same structure, dtypes and shapes.
+        operands: What they get.
+
+    Returns:
+        What the function returned.
+
+    Raises:
+        InvalidValueError: There is no branch.
+
+    Example:
+        >>> penstock.switch(1, [lambda x: x, lambda x: 2 * x], penstock.asarray(3.0))
+        Tensor(6., shape=(), dtype=float32)
+    """
+    if not branches:
+        raise InvalidValueError("[switch] branches is empty; give at least one function")
+    if len(branches) == 1:
+        return branches[0](*operands)
+    half = len(branches) // 2
+    low, high = list(branches[:half]), list(branches[half:])
+    return cond(
+        index < half,
+        lambda *given: switch(index, low, *given),
+        lambda *given: switch(index - half, high, *given),
+        *operands,
+    )
+
+
+def while_loop(
+    cond: Callable[..., Any],
+    body: Callable[..., Any],
+    loop_vars: Any,
+    maximum_iterations: int | None = None,
+) -> Any:
+    """Call `body` as long as `cond` returns true.
+
+    Args:
+        cond: Gets the loop variables; returns one bool.
+        body: Gets them; returns the next ones, of the same structure, dtypes and shapes.
+        loop_vars: A tuple or list, each of whose items is one argument; or one argument. Items may be structures.
+        maximum_iterations: Stop after so many.
+
+    Returns:
+        The last loop variables, like `loop_vars`.
+
+    Raises:
+        DTypeError: `cond` returns no bool, or a loop variable changes its dtype.
+        GraphError: `body` returns another structure.
+        ShapeError: A loop variable changes its shape.
+
+    Example:
+        >>> penstock.while_loop(lambda i, x: i < 3, lambda i, x: (i + 1, x * 2), (0, 1.0))
+        (Tensor(3, shape=(), dtype=int64), Tensor(8., shape=(), dtype=float32))
+    """
+    if maximum_iterations is not None and maximum_iterations < 0:
+        raise InvalidValueError(
+            f"[while_loop] maximum_iterations is {maximum_iterations}; it must be zero or more, or None"
+        )
+    spread = isinstance(loop_vars, (tuple, list))
+
+    def calling(fn: Callable[..., Any]) -> Callable[[list[Tensor]], Any]:
+        def run(tensors: Sequence[Tensor]) -> Any:
+            given = _native.tree_unflatten(structure, list(tensors))
+            return fn(*given) if spread else fn(given)
+
+        return run
+
+    test, advance = calling(cond), calling(body)
+    if not is_building(loop_vars):
+        carried, structure = tensors_of("[while_loop] a loop variable", loop_vars)
+        return _while_now(test, advance, carried, structure, maximum_iterations)
+    with within(loop_vars):
+        carried, structure = tensors_of("[while_loop] a loop variable", loop_vars)
+        formals = [(t.dtype, t.shape) for t in carried]
+        condition = build("cond", formals, lambda ts: _one_bool("while_loop", test(ts)))
+        loop = build("body", formals, advance)
+        _check_carried("while_loop", carried, structure, loop)
+        results = while_node(carried, condition, loop, maximum_iterations)
+        return _native.tree_unflatten(structure, results)
+
+
+def while_node(
+    carried: Sequence[Tensor], condition: Body, loop: Body, maximum_iterations: int | None
+) -> list[Tensor]:
+    """Append the node for a finished condition and body; returns the last carried values."""
+    captured = finish((condition, loop), len(carried))
+    history = loop.graph.inputs[: len(carried)]
+    loop.graph.outputs = [
+        *loop.graph.outputs,
+        *[t for t in history if t.dtype != "string"],
+        *residuals(loop.graph, stacked=True),
+    ]
+    graph = _native.current_graph()
+    assert graph is not None  # `within` made sure
+    results = ops.while_(
+        [*carried, *captured],
+        condition.graph,
+        loop.graph,
+        len(carried),
+        len(carried),
+        (graph.new_symbol(f"steps{len(graph.symbols)}", None),),
+        maximum_iterations,
+    )
+    return list(results[: len(carried)])
+
+
+def _while_now(
+    test: Callable[..., Any],
+    advance: Callable[..., Any],
+    carried: list[Tensor],
+    structure: TreeSpec,
+    most: int | None,
+) -> Any:
+    done = 0
+    while (most is None or done < most) and bool(_one_bool("while_loop", test(carried))):
+        carried = _like("while_loop", carried, structure, advance(carried))
+        done += 1
+    return _native.tree_unflatten(structure, carried)
+
+
+def scan(
+    f: Callable[[Any, Any], Any],
+    init: Any,
+    xs: Any = None,
+    length: Any = None,
+    reverse: bool = False,
+) -> tuple[Any, Any]:
+    """Go through rows and carry a value along.
+
+    `carry, y = f(carry, x)` for every row x of `xs`, in order.
+
+    Args:
+        f: Gets the carried value and a row; returns the next carried value and a result, which may be None.
+        init: The first carried value, a structure of tensors. Structure, dtypes and shapes stay the same.
+        xs: A structure of tensors [length, ...], or None.
+        length: The number of rows; needed only without `xs`.
+        reverse: Start with the last row.
+
+    Returns:
+        The last carried value, and the results stacked, [length, ...], in the order of the rows.
+
+    Raises:
+        DTypeError: The carried value changes its dtype.
+        GraphError: The carried value changes its structure, or `f` returns no pair.
+        InvalidValueError: Neither `xs` nor `length` is given, or they disagree.
+        ShapeError: The carried value changes its shape.
+
+    Example:
+        >>> penstock.scan(lambda total, x: (total + x, total + x), 0, penstock.asarray([1, 2, 3]))
+        (Tensor(6, shape=(), dtype=int64), Tensor([1, 3, 6], shape=(3,), dtype=int64))
+    """
+    if not is_building(init, xs):
+        return _scan_now(f, init, xs, length, reverse)
+    with within(init, xs):
+        carried, init_structure = tensors_of("[scan] init", init)
+        rows, xs_structure = _rows("scan", xs)
+        size = _length("scan", rows, length)
+        num_carried = len(carried)
+
+        def step(tensors: list[Tensor]) -> Any:
+            carry = _native.tree_unflatten(init_structure, tensors[:num_carried])
+            x = _native.tree_unflatten(xs_structure, tensors[num_carried:])
+            pair = _pair(f(carry, x))
+            next_carry, structure = tensors_of("[scan] the carried value", pair[0])
+            _check_structure("scan", init_structure, structure, carried, next_carry)
+            return next_carry, pair[1]
+
+        formals = [(t.dtype, t.shape) for t in carried] + [(t.dtype, t.shape[1:]) for t in rows]
+        body = build("scan_body", formals, step)
+        _check_alike("scan", carried, body.graph.outputs[:num_carried])
+        results = scan_node(carried, rows, body, size, reverse)
+        _, ys = _native.tree_unflatten(body.structure, results)
+        return _native.tree_unflatten(init_structure, results[:num_carried]), ys
+
+
+def scan_node(
+    carried: Sequence[Tensor], rows: Sequence[Tensor], body: Body, length: Any, reverse: bool
+) -> list[Tensor]:
+    """Append the node for a finished body; returns the last carried values and the stacks."""
+    captured = finish((body,), len(carried) + len(rows))
+    num_public = len(body.graph.outputs)
+    history = body.graph.inputs[: len(carried)]
+    body.graph.outputs = [
+        *body.graph.outputs,
+        *[t for t in history if t.dtype != "string"],
+        *residuals(body.graph, stacked=True),
+    ]
+    results = ops.scan_(
+        [*carried, *rows, *captured],
+        body.graph,
+        len(carried),
+        len(rows),
+        num_public,
+        (length,),
+        reverse,
+    )
+    return list(results[:num_public])
+
+
+def _scan_now(
+    f: Callable[[Any, Any], Any], init: Any, xs: Any, length: Any, reverse: bool
+) -> tuple[Any, Any]:
+    carried, structure = tensors_of("[scan] init", init)
+    rows, xs_structure = _rows("scan", xs)
+    size = int(_length("scan", rows, length))
+    if size == 0:
+        return _scan_nothing(f, init, xs, length)
+    results: list[Any] = [None] * size
+    for i in reversed(range(size)) if reverse else range(size):
+        x = _native.tree_unflatten(xs_structure, [t[i] for t in rows])
+        pair = _pair(f(_native.tree_unflatten(structure, carried), x))
+        carried = _like("scan", carried, structure, pair[0])
+        results[i] = pair[1]
+    return _native.tree_unflatten(structure, carried), _stack(results)
+
+
+def _scan_nothing(f: Callable[[Any, Any], Any], init: Any, xs: Any, length: Any) -> tuple[Any, Any]:
+    """Without rows only a trace can tell what the results would look like."""
+    from penstock.function import function
+
+    result: tuple[Any, Any] = function(lambda given, rows: scan(f, given, rows, length))(init, xs)
+    return result
+
+
+def _stack(results: Sequence[Any]) -> Any:
+    flat = [_native.tree_flatten(result) for result in results]
+    columns = zip(*[leaves for leaves, _ in flat], strict=True)
+    what = "[scan] a result"
+    stacked = [
+        None if column[0] is None else ops.stack([as_tensor(what, leaf) for leaf in column])
+        for column in columns
+    ]
+    return _native.tree_unflatten(flat[0][1], stacked)
+
+
+def map(f: Callable[[Any], Any], xs: Any) -> Any:
+    """Call a function on every row and stack what it returns.
+
+    Args:
+        f: Gets a row of every tensor in `xs`; returns a structure of tensors.
+        xs: A structure of tensors [length, ...].
+
+    Returns:
+        The results stacked, [length, ...].
+
+    Raises:
+        InvalidValueError: `xs` holds no tensor, or their lengths differ.
+
+    Example:
+        >>> penstock.map(lambda x: x * x, penstock.asarray([1, 2, 3]))
+        Tensor([1, 4, 9], shape=(3,), dtype=int64)
+    """
+    return scan(lambda carry, x: (carry, f(x)), (), xs)[1]
+
+
+def call(f: Callable[..., Any], *operands: Any) -> Any:
+    """Call a function as one node of the graph that is being built; outside of a graph, at once.
+
+    Args:
+        f: A function of tensors.
+        operands: Its arguments.
+
+    Returns:
+        What it returns.
+
+    Raises:
+        Exception: What the function raises.
+
+    Example:
+        >>> penstock.call(lambda x: x + 1, penstock.asarray(1.0))
+        Tensor(2., shape=(), dtype=float32)
+    """
+    if not is_building(operands):
+        return f(*operands)
+    with within(operands):
+        name = getattr(f, "__name__", "call")
+        body = build(name if name.isidentifier() else "call", [], lambda _: f(*operands))
+        return _native.tree_unflatten(body.structure, call_node(body))
+
+
+def call_node(body: Body) -> list[Tensor]:
+    """Append the node for a finished body; returns what it returns."""
+    captured = finish((body,), 0)
+    num_public = len(body.graph.outputs)
+    body.graph.outputs = [*body.graph.outputs, *residuals(body.graph, stacked=False)]
+    return list(ops.call_(captured, body.graph, num_public)[:num_public])
+
+
+# ---- checks
+
+
+def _one_bool(what: str, pred: Any) -> Tensor:
+    t = ops.asarray(pred)
+    if t.dtype != "bool" or t.ndim != 0:
+        raise DTypeError(
+            f"[{what}] the condition is {t.dtype.name} of shape {t.shape}; it must be one bool: compare something, "
+            "or reduce it with penstock.all(x) or penstock.any(x)"
+        )
+    return t
+
+
+def _check_branches(yes: Body, no: Body) -> None:
+    if yes.structure != no.structure:
+        raise GraphError(
+            f"[cond] true_fn returns {_shown(yes)} and false_fn {_shown(no)}; return the same structure from both"
+        )
+    for i, (a, b) in enumerate(zip(yes.graph.outputs, no.graph.outputs, strict=True)):
+        if a.dtype != b.dtype:
+            raise DTypeError(
+                f"[cond] result {i} is {a.dtype.name} in true_fn and {b.dtype.name} in false_fn; convert one: "
+                f"x.astype({a.dtype.name!r})"
+            )
+        if not same_shape(a, b):
+            raise ShapeError(
+                f"[cond] result {i} has shape {a.shape} in true_fn and {b.shape} in false_fn; return the same shape "
+                "from both"
+            )
+
+
+def _shown(body: Body) -> str:
+    made = [f"{t.dtype.code}{t.shape}" for t in body.graph.outputs]
+    return repr(_native.tree_unflatten(body.structure, made)).replace("'", "")
+
+
+def same_shape(a: Tensor, b: Tensor) -> bool:
+    """Compare two shapes; sizes that are symbols may be assumed equal, which is remembered."""
+    return a.ndim == b.ndim and all(x == y for x, y in zip(a.shape, b.shape, strict=True))
+
+
+def _check_carried(what: str, carried: list[Tensor], structure: TreeSpec, body: Body) -> None:
+    """Check what a loop's body returns against what it gets."""
+    if body.structure != structure:
+        _bad_structure(what, carried, structure, body.graph.outputs, body.structure)
+    _check_alike(what, carried, body.graph.outputs)
+
+
+def _check_structure(
+    what: str, before: TreeSpec, after: TreeSpec, old: list[Tensor], new: list[Tensor]
+) -> None:
+    if before != after:
+        _bad_structure(what, old, before, new, after)
+
+
+def _bad_structure(
+    what: str, old: Sequence[Tensor], before: TreeSpec, new: Sequence[Tensor], after: TreeSpec
+) -> None:
+    def text(tensors: Sequence[Tensor], structure: TreeSpec) -> str:
+        made = [f"{t.dtype.code}{t.shape}" for t in tensors]
+        return repr(_native.tree_unflatten(structure, made)).replace("'", "")
+
+    raise GraphError(
+        f"[{what}] the carried value is {text(old, before)} and the body returns {text(new, after)}; return the same "
+        "structure"
+    )
+
+
+def _check_alike(what: str, old: Sequence[Tensor], new: Sequence[Tensor]) -> None:
+    for i, (a, b) in enumerate(zip(old, new, strict=True)):
+        if a.dtype != b.dtype:
+            raise DTypeError(
+                f"[{what}] carried value {i} is {a.dtype.name} and becomes {b.dtype.name}; convert it: "
+                f"x.astype({a.dtype.name!r}), or start with {b.dtype.name}"
+            )
+        if not same_shape(a, b):
+            raise ShapeError(
+                f"[{what}] carried value {i} has shape {a.shape} and becomes {b.shape}; it must keep its shape: start "
+                "with the final one, or collect results with penstock.scan"
+            )
+
+
+def _like(what: str, old: list[Tensor], structure: TreeSpec, new: Any) -> list[Tensor]:
+    tensors, got = tensors_of(f"[{what}] the carried value", new)
+    _check_structure(what, structure, got, old, tensors)
+    _check_alike(what, old, tensors)
+    return tensors
+
+
+def _pair(result: Any) -> tuple[Any, Any]:
+    if not (isinstance(result, tuple) and len(result) == 2):
+        raise GraphError(
+            f"[scan] the function returned {type(result).__name__}; it must return a pair: carry, result"
+        )
+    return result
+
+
+def _rows(what: str, xs: Any) -> tuple[list[Tensor], TreeSpec]:
+    """Take scanned values apart; None stays None."""
+    if xs is None:
+        return [], _native.tree_fix(_native.tree_flatten(None)[1], [None], [True])
+    rows, structure = tensors_of(f"[{what}] xs", xs)
+    for t in rows:
+        if t.ndim == 0:
+            raise InvalidValueError(
+                f"[{what}] xs holds a tensor without axes; every tensor needs a first axis to go along"
+            )
+    return rows, structure
+
+
+def _length(what: str, rows: Sequence[Tensor], length: Any) -> Any:
+    sizes = [t.shape[0] for t in rows]
+    if length is not None:
+        sizes.insert(0, length)
+    if not sizes:
+        raise InvalidValueError(f"[{what}] has neither xs nor length; give one of them")
+    for size in sizes[1:]:
+        if size != sizes[0]:
+            raise InvalidValueError(
+                f"[{what}] the lengths are {', '.join(str(s) for s in sizes)}; they must be equal"
+            )
+    return sizes[0]

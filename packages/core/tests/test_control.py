@@ -1,0 +1,549 @@
+"""Control flow: eager, traced, in sessions, and its gradients, against NumPy and finite differences."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import penstock as ps
+from penstock.errors import DTypeError, GraphError, InvalidValueError, ShapeError
+
+ROWS = np.random.default_rng(0).normal(size=(5, 2)) * 0.4
+WEIGHTS = np.array([[0.3, 0.5], [0.2, -0.4]])
+
+
+def both(fn):
+    """The function as it is and traced: they must agree."""
+    return [fn, ps.function(fn)]
+
+
+def finite_differences(fn, x, step=1e-6):
+    """The gradient of a scalar function of one float64 array."""
+    gradient = np.zeros_like(x)
+    for i in np.ndindex(*x.shape):
+        moved = [x.copy(), x.copy()]
+        moved[0][i] += step
+        moved[1][i] -= step
+        high, low = (float(fn(ps.asarray(m))) for m in moved)
+        gradient[i] = (high - low) / (2 * step)
+    return gradient
+
+
+def check_gradient(fn, x):
+    expected = finite_differences(fn, x)
+    for grad in both(ps.grad(fn)):
+        np.testing.assert_allclose(grad(ps.asarray(x)).numpy(), expected, rtol=1e-6, atol=1e-8)
+
+
+# ---- values
+
+
+def test_cond_takes_the_branch():
+    for fn in both(lambda x: ps.cond(ps.sum(x) > 0, lambda: x * 2, lambda: x - 1)):
+        assert fn(ps.ones((2,))).tolist() == [2.0, 2.0]
+        assert fn(-ps.ones((2,))).tolist() == [-2.0, -2.0]
+
+
+def test_cond_passes_operands():
+    for fn in both(lambda x, y: ps.cond(x > y, lambda a, b: a - b, lambda a, b: b - a, x, y)):
+        assert float(fn(1.0, 3.0)) == float(fn(3.0, 1.0)) == 2.0
+
+
+def test_only_the_chosen_branch_runs():
+    log = ps.Variable(0)
+
+    @ps.function
+    def step(x):
+        ps.cond(x > 0, lambda: log.assign(log + 1), lambda: log.assign(log - 10))
+        return x
+
+    step(1.0)
+    step(1.0)
+    step(-1.0)
+    assert int(log.numpy()) == -8
+
+
+@pytest.mark.parametrize(("index", "expected"), [(-3, 2), (0, 2), (1, 20), (2, 200), (9, 200)])
+def test_switch_takes_the_nearest_branch(index, expected):
+    branches = [lambda x: x, lambda x: x * 10, lambda x: x * 100]
+    for fn in both(lambda i, x: ps.switch(i, branches, x)):
+        assert float(fn(ps.asarray(index), ps.asarray(2.0))) == expected
+
+
+def test_while_loop_counts():
+    def power(x, n):
+        return ps.while_loop(lambda i, y: i < n, lambda i, y: (i + 1, y * x), (0, ps.ones_like(x)))
+
+    for fn in both(power):
+        i, y = fn(ps.asarray([1.0, 2.0]), 5)
+        assert (int(i), y.tolist()) == (5, [1.0, 32.0])
+        assert fn(ps.asarray([1.0, 2.0]), 0)[1].tolist() == [1.0, 1.0]
+
+
+def test_while_loop_stops_at_maximum_iterations():
+    for fn in both(
+        lambda x: ps.while_loop(lambda y: y > 0, lambda y: y + 1, x, maximum_iterations=7)
+    ):
+        assert float(fn(1.0)) == 8.0
+
+
+def test_while_loop_keeps_structures():
+    def run(x):
+        start = ({"a": x, "b": [x, 0]},)
+        return ps.while_loop(
+            lambda s: s["b"][1] < 3,
+            lambda s: ({"a": s["a"] * 2, "b": [s["a"], s["b"][1] + 1]},),
+            start,
+        )
+
+    for fn in both(run):
+        (state,) = fn(ps.asarray(1.0))
+        assert (float(state["a"]), float(state["b"][0]), int(state["b"][1])) == (8.0, 4.0, 3)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_scan_is_a_cumulative_sum(reverse):
+    def run(xs):
+        return ps.scan(lambda c, x: (c + x, c + x), ps.zeros((2,), "float64"), xs, reverse=reverse)
+
+    rows = ROWS[::-1] if reverse else ROWS
+    expected = np.cumsum(rows, axis=0)
+    for fn in both(run):
+        last, sums = fn(ps.asarray(ROWS))
+        np.testing.assert_allclose(last.numpy(), expected[-1])
+        np.testing.assert_allclose(sums.numpy(), expected[::-1] if reverse else expected)
+
+
+def test_scan_takes_structures_and_no_rows():
+    def pairs(xs, ys):
+        return ps.scan(
+            lambda c, r: (c + 1, {"sum": r[0] + r["y"], "none": None}), 0, {0: xs, "y": ys}
+        )
+
+    for fn in both(pairs):
+        count, made = fn(ps.asarray([1.0, 2.0]), ps.asarray([10.0, 20.0]))
+        assert int(count) == 2
+        assert made["sum"].tolist() == [11.0, 22.0]
+        assert made["none"] is None
+    for fn in both(lambda a: ps.scan(lambda c, _: (c * 2, c), a, length=4)):
+        last, seen = fn(1.0)
+        assert float(last) == 16.0
+        assert seen.tolist() == [1.0, 2.0, 4.0, 8.0]
+
+
+def test_scan_of_nothing_knows_its_shape():
+    for fn in both(lambda xs: ps.scan(lambda c, x: (c + ps.sum(x), x * 2), 0.0, xs)):
+        last, made = fn(ps.zeros((0, 3)))
+        assert float(last) == 0.0
+        assert made.shape == (0, 3)
+
+
+def test_one_trace_serves_every_length():
+    fn = ps.function(lambda xs: ps.scan(lambda c, x: (c + ps.sum(x), ps.max(x)), 0.0, xs))
+    for n in (2, 5, 9):
+        total, highest = fn(ps.ones((n, 3)))
+        assert (float(total), highest.shape) == (3.0 * n, (n,))
+    assert len(fn.traces) == 1
+
+
+def test_map_stacks():
+    for fn in both(lambda xs: ps.map(lambda r: (ps.sum(r), r[::-1]), xs)):
+        sums, turned = fn(ps.asarray(ROWS))
+        np.testing.assert_allclose(sums.numpy(), ROWS.sum(1))
+        np.testing.assert_allclose(turned.numpy(), ROWS[:, ::-1])
+
+
+def test_call_is_one_node():
+    fn = ps.function(lambda x: ps.call(lambda y: y * y + x, x))
+    assert float(fn(ps.asarray(3.0))) == 12.0
+    assert [node.op for node in fn.graph.nodes] == ["placeholder", "call"]
+
+
+def test_bodies_nest():
+    def run(xs):
+        return ps.map(
+            lambda r: ps.scan(
+                lambda c, x: (c + ps.cond(x > 0, lambda: x, lambda: -x), c * x), 0.0 * r[0], r
+            )[1],
+            xs,
+        )
+
+    expected = [[np.abs(row[:i]).sum() * row[i] for i in range(len(row))] for row in ROWS]
+    for fn in both(run):
+        np.testing.assert_allclose(fn(ps.asarray(ROWS)).numpy(), expected)
+
+
+def test_loops_assign_variables():
+    counter = ps.Variable(0)
+
+    @ps.function
+    def count(n):
+        def body(i):
+            counter.assign(counter + 2)
+            return i + 1
+
+        return ps.while_loop(lambda i: i < n, body, 0), counter + 0
+
+    _, seen = count(5)
+    assert int(seen) == int(counter.numpy()) == 10
+
+
+def test_loops_read_variables_of_each_call():
+    weight = ps.Variable(2.0)
+    fn = ps.function(lambda x: ps.while_loop(lambda y: y < 100.0, lambda y: y * weight, x))
+    assert float(fn(1.0)) == 128.0
+    weight.assign(10.0)
+    assert float(fn(1.0)) == 100.0
+
+
+def test_strings_are_carried():
+    words = ps.asarray([b"a", b"b"])
+    fn = ps.function(
+        lambda n: ps.while_loop(lambda i, s: i < n, lambda i, s: (i + 1, words[::-1]), (0, words))
+    )
+    assert fn(3)[1].tolist() == [b"b", b"a"]
+    assert fn(0)[1].tolist() == [b"a", b"b"]
+
+
+# ---- gradients
+
+
+def rnn(xs):
+    weights = ps.asarray(WEIGHTS)
+    last, seen = ps.scan(
+        lambda c, x: (ps.tanh(c @ weights + x), ps.sum(c * x)), ps.zeros((1, 2), "float64"), xs
+    )
+    return ps.sum(last * last) + ps.sum(seen)
+
+
+def test_scan_gradient():
+    check_gradient(rnn, ROWS)
+
+
+def test_scan_gradient_backwards():
+    check_gradient(
+        lambda xs: ps.sum(
+            ps.scan(lambda c, x: (c * x + x, c), ps.ones((2,), "float64"), xs, reverse=True)[1]
+        ),
+        ROWS,
+    )
+
+
+def test_scan_second_gradient():
+    check_gradient(lambda xs: ps.sum(ps.square(ps.grad(rnn)(xs))), ROWS[:3])
+
+
+def test_while_gradient():
+    def grow(x):
+        return ps.sum(ps.while_loop(lambda y: ps.sum(y) < 50.0, lambda y: y * (x + 1) + x * x, x))
+
+    check_gradient(grow, np.array([0.8, 1.1]))
+    check_gradient(lambda x: ps.sum(ps.grad(grow)(x) * x), np.array([0.8, 1.1]))
+
+
+def test_while_gradient_without_iterations():
+    grad = ps.function(
+        ps.grad(lambda x: ps.sum(ps.while_loop(lambda y: ps.sum(y) < 0.0, lambda y: y * x, x)))
+    )
+    assert grad(ps.asarray([1.0, 2.0])).tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_cond_gradient(sign):
+    def fn(x):
+        return ps.sum(ps.cond(x[0] > 0, lambda: x * x * x, lambda: ps.exp(x)))
+
+    check_gradient(fn, sign * np.array([0.5, 0.7]))
+    check_gradient(lambda x: ps.sum(ps.square(ps.grad(fn)(x))), sign * np.array([0.5, 0.7]))
+
+
+def test_call_gradient():
+    check_gradient(lambda x: ps.sum(ps.call(lambda y: y * y * x, x)), np.array([0.5, 0.7]))
+
+
+def test_nested_gradient():
+    def fn(xs):
+        return ps.sum(
+            ps.map(
+                lambda r: ps.while_loop(
+                    lambda y: y < 3.0,
+                    lambda y: ps.cond(y < 1.5, lambda: y * 2, lambda: y * ps.sum(r)),
+                    r[0] + 1.0,
+                ),
+                xs,
+            )
+        )
+
+    check_gradient(fn, np.abs(ROWS) + 0.5)
+
+
+def test_operands_may_be_one_tensor():
+    check_gradient(
+        lambda x: ps.sum(ps.scan(lambda c, r: (c * r + x[0], None), x[0], x)[0]), ROWS[:3]
+    )
+
+
+def test_variable_gradient():
+    weight = ps.Variable(WEIGHTS)
+
+    def loss():
+        last, _ = ps.scan(
+            lambda c, x: (ps.tanh(c @ weight + x), None), ps.zeros((1, 2), "float64"), ROWS
+        )
+        return ps.sum(last)
+
+    def gradient():
+        with ps.GradientTape() as tape:
+            value = loss()
+        return tape.gradient(value, weight)
+
+    def at(w):
+        weight.assign(w)
+        return loss()
+
+    expected = finite_differences(at, WEIGHTS)
+    weight.assign(WEIGHTS)
+    for fn in both(gradient):
+        np.testing.assert_allclose(fn().numpy(), expected, rtol=1e-6, atol=1e-9)
+
+
+def masked(x):
+    return ps.sum(ps.where(ps.random.uniform(x.shape, dtype="float64") > 0.5, x * x * x, 0.0))
+
+
+@pytest.mark.parametrize(
+    "fn",
+    [
+        lambda xs: ps.sum(ps.scan(lambda c, x: (c, masked(x)), 0.0, xs)[1]),
+        lambda xs: ps.cond(ps.sum(xs) > -100, lambda: masked(xs), lambda: ps.sum(xs)),
+        lambda xs: ps.call(lambda: masked(xs)),
+        lambda xs: ps.while_loop(
+            lambda i, y: i < 4, lambda i, y: (i + 1, y + masked(xs)), (0, 0.0 * xs[0, 0])
+        )[1],
+    ],
+    ids=["scan", "cond", "call", "while"],
+)
+def test_gradients_see_the_random_numbers_of_the_forward_pass(fn):
+    value, grad = ps.function(ps.value_and_grad(fn))(ps.asarray(ROWS))
+    # Each term is x**3 or nothing, so x * gradient / 3 gives the value back.
+    assert float(value) != 0.0
+    np.testing.assert_allclose(float(ps.sum(grad * ROWS)) / 3, float(value), rtol=1e-12)
+
+
+def test_random_loops_inside_loops_refuse_gradients():
+    def inner(x):
+        return ps.while_loop(
+            lambda y: y < 3.0, lambda y: y + ps.random.uniform((), dtype="float64"), x
+        )
+
+    with pytest.raises(GraphError, match=r"use penstock\.scan for the inner loop"):
+        ps.function(ps.grad(lambda xs: ps.sum(ps.map(inner, xs))))(
+            ps.asarray([1.0, 2.0], "float64")
+        )
+
+
+# ---- sessions
+
+
+def test_session_feeds_and_fetches_around_control_flow():
+    graph = ps.Graph()
+    with graph.as_default():
+        x = ps.placeholder("float32", (None,), name="x")
+        n = ps.placeholder("int64", (), name="n")
+        y = ps.cond(n > 2, lambda: x * 2, lambda: x + 1)
+        total = ps.while_loop(
+            lambda i, a: i < n, lambda i, a: (i + 1, a + y), (0, ps.zeros_like(x))
+        )[1]
+        dx = ps.gradients(ps.sum(total), x)
+    session = ps.Session(graph)
+    got = session.run([y, total, dx], {x: [1.0, 2.0], n: 3})
+    assert [a.tolist() for a in got] == [[2.0, 4.0], [6.0, 12.0], [6.0, 6.0]]
+    assert session.run(total, {x: [1.0, 2.0], n: 1}).tolist() == [2.0, 3.0]
+    # Fed in the middle: the branch is not needed, nor its predicate.
+    assert session.run(total, {x: [0.0, 0.0], y: [5.0, 7.0], n: 2}).tolist() == [10.0, 14.0]
+
+
+def test_v1_has_control_flow():
+    v1 = ps.v1
+    graph = v1.Graph()
+    with graph.as_default():
+        i = v1.while_loop(lambda i: i < 10, lambda i: [i + 3], [v1.constant(0)])
+        y = v1.cond(i[0] > 11, lambda: v1.constant(1.0), lambda: v1.constant(2.0))
+    with v1.Session(graph=graph) as session:
+        assert session.run([i, y]) == [[12], 1.0]
+
+
+# ---- what is left out, and what is kept
+
+
+def ops_inside(graph, op):
+    found = []
+    for node in graph.nodes:
+        inner = [v for v in node.attrs.values() if isinstance(v, ps.Graph)]
+        found += [node] if node.op == op else []
+        for body in inner:
+            found += ops_inside(body, op)
+    return found
+
+
+def test_what_only_gradients_need_is_left_out():
+    fn = ps.function(lambda xs: ps.scan(lambda c, x: (c + masked(x), None), 0.0 * xs[0, 0], xs)[0])
+    made = fn.trace(ps.asarray(ROWS))
+    (before,) = ops_inside(made.graph, "scan")
+    (after,) = ops_inside(made.optimized, "scan")
+    assert len(before.outputs) > len(after.outputs) == 1
+
+
+def test_bodies_are_optimised():
+    fn = ps.function(lambda xs: ps.map(lambda r: (ps.exp(r) + ps.exp(r)) * 1.0, xs))
+    made = fn.trace(ps.asarray(ROWS))
+    assert len(ops_inside(made.graph, "exp")) == 2
+    assert len(ops_inside(made.optimized, "exp")) == 1
+
+
+def test_passes_keep_the_numbers_of_bodies():
+    with ps.check_passes():
+        fn = ps.function(ps.grad(rnn))
+        eager = ps.grad(rnn)(ps.asarray(ROWS))
+        np.testing.assert_allclose(fn(ps.asarray(ROWS)).numpy(), eager.numpy(), rtol=1e-12)
+
+
+def test_threads_share_one_loop():
+    fn = ps.function(
+        lambda x: ps.while_loop(lambda i, y: i < 200, lambda i, y: (i + 1, y + x), (0, x))[1]
+    )
+    fn(ps.zeros((3,)))
+    results = {}
+
+    def work(k):
+        results[k] = fn(ps.full((3,), float(k))).tolist()
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == {k: [201.0 * k] * 3 for k in range(6)}
+
+
+def test_an_endless_loop_can_be_interrupted():
+    fn = ps.function(lambda x: ps.while_loop(lambda y: y > 0, lambda y: y * 1.0, x))
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        fn(1.0)
+
+
+def test_an_endless_loop_can_time_out():
+    graph = ps.Graph()
+    with graph.as_default():
+        y = ps.while_loop(lambda y: y > 0, lambda y: y * 1.0, ps.asarray(1.0))
+    start = time.monotonic()
+    with pytest.raises(ps.errors.CancelledError, match="cancelled"):
+        ps.Session(graph).run(y, timeout=0.2)
+    assert time.monotonic() - start < 60
+
+
+# ---- errors
+
+X = ps.asarray([1.0, 2.0, 3.0])
+
+
+@pytest.mark.parametrize(
+    ("fn", "error", "message"),
+    [
+        (
+            lambda x: ps.cond(x > 0, lambda: x, lambda: x),
+            DTypeError,
+            r"reduce it with penstock\.all",
+        ),
+        (
+            lambda x: ps.cond(ps.sum(x) > 0, lambda: (x, x), lambda: x),
+            GraphError,
+            "return the same structure from both",
+        ),
+        (
+            lambda x: ps.cond(ps.sum(x) > 0, lambda: x, lambda: 1),
+            DTypeError,
+            r"float32 in true_fn and int64 in false_fn; convert one: x\.astype\('float32'\)",
+        ),
+        (
+            lambda x: ps.cond(ps.sum(x) > 0, lambda: x, lambda: x[1:]),
+            ShapeError,
+            "return the same shape from both",
+        ),
+        (
+            lambda x: ps.cond(ps.sum(x) > 0, lambda: "yes", lambda: x),
+            TypeError,
+            "must be a tensor, an array or a number",
+        ),
+        (
+            lambda x: ps.while_loop(lambda y: ps.sum(y) < 9, lambda y: ps.concat([y, y]), x),
+            ShapeError,
+            "must keep its shape: start with the final one",
+        ),
+        (
+            lambda x: ps.while_loop(lambda y: ps.sum(y) < 9, lambda y: y.astype("float64"), x),
+            DTypeError,
+            r"is float32 and becomes float64; convert it: x\.astype\('float32'\)",
+        ),
+        (
+            lambda x: ps.while_loop(lambda y: y < 9, lambda y: y, x),
+            DTypeError,
+            r"reduce it with penstock\.all\(x\)",
+        ),
+        (
+            lambda x: ps.while_loop(lambda y: ps.sum(y) < 9, lambda y: (y, y), x),
+            GraphError,
+            "return the same structure",
+        ),
+        (lambda x: ps.scan(lambda c, r: c, x[0], x), GraphError, "must return a pair"),
+        (
+            lambda x: ps.scan(lambda c, r: ((c, c), r), x[0], x),
+            GraphError,
+            "return the same structure",
+        ),
+        (lambda x: ps.scan(lambda c, r: (c, r), x[0]), InvalidValueError, "neither xs nor length"),
+        (
+            lambda x: ps.scan(lambda c, r: (c, r), x[0], (x, x[1:])),
+            InvalidValueError,
+            "the lengths are .* they must be equal",
+        ),
+        (
+            lambda x: ps.map(lambda r: r, ps.asarray(1.0)),
+            InvalidValueError,
+            "every tensor needs a first axis",
+        ),
+        (
+            lambda x: ps.while_loop(lambda y: True, lambda y: y, x, maximum_iterations=-1),
+            InvalidValueError,
+            "must be zero or more",
+        ),
+        (lambda x: ps.switch(0, []), InvalidValueError, "give at least one function"),
+    ],
+)
+def test_errors_say_what_to_do(fn, error, message):
+    with pytest.raises(error, match=message):
+        ps.function(fn)(X)
+
+
+def test_ragged_lengths_are_refused_when_they_meet():
+    graph = ps.Graph()
+    with graph.as_default():
+        a, b = (ps.placeholder("float32", (None,), name=n) for n in "ab")
+        y = ps.scan(lambda c, r: (c + r[0] * r[1], None), 0.0, (a, b))[0]
+    session = ps.Session(graph)
+    assert float(session.run(y, {a: [1.0, 2.0], b: [3.0, 4.0]})) == 11.0
+    with pytest.raises(ShapeError, match="built for"):
+        session.run(y, {a: [1.0, 2.0], b: [3.0]})
+
+
+def test_an_error_inside_names_the_line():
+    fn = ps.function(lambda xs, ids: ps.map(lambda i: ps.take(xs, i), ids))
+    with pytest.raises(IndexError, match=r"(?s)index 7 .*node 'scan'.*test_control\.py"):
+        fn(X, ps.asarray([0, 7]))
