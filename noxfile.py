@@ -102,7 +102,9 @@ def types(session: nox.Session) -> None:
     environment = {"MYPYPATH": os.pathsep.join(str(package / "src") for package in PACKAGES)}
     names = [import_folder(package).name for package in PACKAGES]
     session.run("mypy", *(f"--package={name}" for name in names), env=environment)
-    session.run("mypy", "noxfile.py", "noxtools.py")
+    session.run(
+        "mypy", "noxfile.py", "noxtools.py", *map(str, ROOT.glob("docs/*.py")), env=environment
+    )
 
 
 @nox.session
@@ -119,7 +121,7 @@ def tests(session: nox.Session, plugins: bool) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Run every example in docstrings, and every Python block of the README and of docs/."""
+    """Run every example in docstrings and pages, and write the reference into build/reference."""
     install_packages(session, *group("test"), extras=True)
     environment = {**clean_environment(), "PYTHONPATH": str(ROOT / "docs")}  # doctest_names
     pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("packages/*/README.md")]
@@ -129,12 +131,15 @@ def docs(session: nox.Session) -> None:
         names = [import_folder(package).name for package in PACKAGES]
         arguments = ["-p", "doctest_names", "--doctest-modules", "--pyargs", *names]
         session.run(*pytest_command(), *arguments, env=environment)
+        session.run(*pytest_command(), str(ROOT / "docs" / "tests"), env=environment)
         for page in pages:
             if code := python_blocks(page.read_text("utf-8")):
                 script = folder / f"{page.stem}.py"
                 script.write_text(code, "utf-8")
                 session.log(f"the Python blocks of {page.relative_to(ROOT)}")
                 session.run("python", "-W", "error", str(script), env=environment)
+        reference = [str(ROOT / "docs" / "reference.py"), str(fresh(BUILD / "reference"))]
+        session.run("python", *reference, env=environment)
 
 
 @nox.session
