@@ -67,6 +67,7 @@ inline int64_t Count(const penstock_tensor* tensor) { return Extent(tensor, 0, t
 // A dense tensor seen from one axis: [outer, size, inner].
 struct AxisView {
   int64_t outer, size, inner;
+  AxisView(int64_t outer, int64_t size, int64_t inner) : outer(outer), size(size), inner(inner) {}
   AxisView(const penstock_tensor* tensor, int64_t axis)
       : outer(Extent(tensor, 0, static_cast<int>(axis))),
         size(tensor->shape[axis]),

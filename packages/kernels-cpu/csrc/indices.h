@@ -31,6 +31,30 @@ inline const int64_t* CheckedIndices(penstock_call* call, const penstock_tensor*
   return out;
 }
 
+// Coordinates [..., k] as row-major positions among the first k axes of x.
+inline const int64_t* CheckedCoordinates(penstock_call* call, const penstock_tensor* indices,
+                                         const penstock_tensor* x, int* status) {
+  const int k = static_cast<int>(indices->shape[indices->ndim - 1]);
+  const int64_t count = Extent(indices, 0, indices->ndim - 1);
+  int64_t* out = Scratch<int64_t>(call, count);
+  *status = out ? PENSTOCK_OK : PENSTOCK_NO_MEMORY;
+  for (int64_t i = 0; out && i < count; ++i) {
+    out[i] = 0;
+    for (int axis = 0; axis < k; ++axis) {
+      const int64_t index = Index(indices, i * k + axis), size = x->shape[axis];
+      if (index < -size || index >= size) {
+        Fail(call, "index %lld at position %lld is out of range for axis %d of size %lld",
+             static_cast<long long>(index), static_cast<long long>(i), axis,
+             static_cast<long long>(size));
+        *status = PENSTOCK_OUT_OF_RANGE;
+        return nullptr;
+      }
+      out[i] = out[i] * size + (index < 0 ? index + size : index);
+    }
+  }
+  return out;
+}
+
 }  // namespace penstock::cpu::PENSTOCK_ISA
 
 #endif  // PENSTOCK_KERNELS_CPU_INDICES_H_

@@ -20,6 +20,9 @@
 #define TAKEN EACH(TAKEN_ONE)
 #define ADAM_ROWS \
   "f32,f32,f32,i32,f32,f32,f32->f32,f32,f32 f32,f32,f32,i64,f32,f32,f32->f32,f32,f32"
+#define SCATTERED_ONE(t) t ",i32," t "->" t " " t ",i64," t "->" t " "
+#define SCATTERED EACH(SCATTERED_ONE)
+#define COMBINED SCATTERED_ONE("f32") SCATTERED_ONE("f64") SCATTERED_ONE("i32") SCATTERED_ONE("i64")
 #define CASTS_OF(t) t "->f32 " t "->f64 " t "->i32 " t "->i64 " t "->u8 " t "->bool "
 #define CASTS \
   CASTS_OF("f32") CASTS_OF("f64") CASTS_OF("i32") CASTS_OF("i64") CASTS_OF("u8") CASTS_OF("bool")

@@ -26,6 +26,8 @@ void rule_reduce_float(InferContext&);
 void rule_reduce_bool(InferContext&);
 void rule_reduce_sum(InferContext&);
 void rule_argreduce(InferContext&);
+void rule_cumulative_sum(InferContext&);
+void rule_cumulative_real(InferContext&);
 
 // rules_movement.cpp
 void rule_reshape(InferContext&);
@@ -38,8 +40,18 @@ void rule_pad(InferContext&);
 void rule_slice(InferContext&);
 void rule_slice_update(InferContext&);
 void rule_take(InferContext&);
-void rule_scatter_add(InferContext&);
+void rule_scatter_any(InferContext&);
+void rule_scatter_numeric(InferContext&);
+void rule_scatter_real(InferContext&);
 void rule_one_hot(InferContext&);
+
+// rules_gather.cpp
+void rule_take_along_axis(InferContext&);
+void rule_put_along_axis(InferContext&);
+void rule_gather_nd(InferContext&);
+void rule_scatter_nd_any(InferContext&);
+void rule_scatter_nd_numeric(InferContext&);
+void rule_scatter_nd_real(InferContext&);
 
 // rules_nn.cpp
 void rule_matmul(InferContext&);

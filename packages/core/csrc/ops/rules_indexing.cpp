@@ -40,6 +40,16 @@ int normalise_axis(InferContext& ctx) {
   return static_cast<int>(axis);
 }
 
+void scatter(InferContext& ctx, const Accepts& accepts) {
+  DType type = accept(ctx, ctx.dtype(0), accepts);
+  want_index(ctx, 1);
+  want_stored_as(ctx, 2, type);
+  int axis = normalise_axis(ctx);
+  need_shape(ctx, 2, take_shape(ctx.shape(0), ctx.shape(1), axis),
+             "x's shape with that of indices in place of the axis");
+  ctx.output(type, ctx.shape(0));
+}
+
 }  // namespace
 
 void rule_slice(InferContext& ctx) {
@@ -79,15 +89,9 @@ void rule_take(InferContext& ctx) {
   ctx.output(ctx.dtype(0), take_shape(ctx.shape(0), ctx.shape(1), axis));
 }
 
-void rule_scatter_add(InferContext& ctx) {
-  DType type = accept(ctx, ctx.dtype(0), kNumeric);
-  want_index(ctx, 1);
-  want_stored_as(ctx, 2, type);
-  int axis = normalise_axis(ctx);
-  need_shape(ctx, 2, take_shape(ctx.shape(0), ctx.shape(1), axis),
-             "x's shape with that of indices in place of the axis");
-  ctx.output(type, ctx.shape(0));
-}
+void rule_scatter_any(InferContext& ctx) { scatter(ctx, kAny); }
+void rule_scatter_numeric(InferContext& ctx) { scatter(ctx, kNumeric); }
+void rule_scatter_real(InferContext& ctx) { scatter(ctx, kReal); }
 
 void rule_one_hot(InferContext& ctx) {
   want_index(ctx, 0);

@@ -62,6 +62,15 @@ DType sum_dtype(DType t) {
   }
 }
 
+// One number for each element, of the flattened tensor if there is no axis.
+void cumulate(InferContext& ctx, DType type) {
+  ctx.want(0, type);
+  const Shape& x = ctx.shape(0);
+  if (ctx.is_none(0)) return ctx.output(type, Shape{x.size()});
+  ctx.attrs[0] = ctx.axis(ctx.get_int(0), x.ndim);
+  ctx.output(type, x);
+}
+
 }  // namespace
 
 void rule_reduce_same(InferContext& ctx) { reduce(ctx, accept(ctx, ctx.dtype(0), kNotString)); }
@@ -92,5 +101,11 @@ void rule_argreduce(InferContext& ctx) {
   need_elements(ctx, which);
   ctx.output(DType::kI64, reduced(ctx.shape(0), which, ctx.get_bool(1)));
 }
+
+void rule_cumulative_sum(InferContext& ctx) {
+  cumulate(ctx, sum_dtype(accept(ctx, ctx.dtype(0), kNotString)));
+}
+
+void rule_cumulative_real(InferContext& ctx) { cumulate(ctx, accept(ctx, ctx.dtype(0), kReal)); }
 
 }  // namespace penstock

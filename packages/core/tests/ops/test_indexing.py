@@ -194,6 +194,38 @@ def test_assignment_in_a_graph(close: Callable[..., None]) -> None:
     close(ps.function(f)(ps.asarray(x), ps.asarray(i), ps.asarray(v)), expected)
 
 
+def test_repeated_positions_in_a_graph_keep_the_last_value() -> None:
+    def f(x: Any, i: Any, j: Any, v: Any) -> Any:
+        x[i, j] = v
+        x[i] = -x[i]
+        return x
+
+    x, v = np.zeros((3, 4)), np.array([1.0, 2.0, 3.0])
+    i, j = np.array([0, 2, 0]), np.array([1, 3, 1])
+    expected = x.copy()
+    expected[i, j] = v
+    expected[i] = -expected[i]
+    assert expected[0, 1] == -3.0
+    traced = ps.function(f)(*map(ps.asarray, (x, i, j, v)))
+    np.testing.assert_array_equal(traced.numpy(), expected)
+
+
+@pytest.mark.parametrize(("i", "j"), [(0, 4), (3, 0), (-4, 0), (2, -5)])
+def test_indices_of_a_graph_are_checked_against_their_own_axis(i: int, j: int) -> None:
+    x = ps.asarray(numbered((3, 4)))
+    indices = [ps.asarray([0, i]), ps.asarray([0, j])]  # inside the flattened tensor, mostly
+
+    def write(x: Any, i: Any, j: Any) -> Any:
+        x[i, j] = 1.0
+        return x
+
+    wrong = i if i not in range(-3, 3) else j
+    for f in (lambda x, i, j: x[i, j], write):
+        with pytest.raises(IndexError, match=rf"index {wrong} .* axis [01] "):
+            ps.function(f)(x, *indices)
+        f(x, ps.asarray([0, 2]), ps.asarray([0, 3]))
+
+
 # ---- gradients
 
 

@@ -57,6 +57,7 @@ from penstock.ops.creation import (
     zeros,
     zeros_like,
 )
+from penstock.ops.cumulative import cummax, cummin, cumprod, cumsum
 from penstock.ops.elementwise_binary import (
     add,
     divide,
@@ -86,6 +87,7 @@ from penstock.ops.elementwise_unary import (
     tanh,
 )
 from penstock.ops.embedding import embedding
+from penstock.ops.gather import gather_nd, take_along_axis
 from penstock.ops.indexed_slices import IndexedSlices
 from penstock.ops.indexing import one_hot, scatter_add, slice, slice_update, take
 from penstock.ops.linalg import matmul, matmul_
@@ -108,6 +110,14 @@ from penstock.ops.norm import batch_norm, batch_norm_grad, batch_norm_inference
 from penstock.ops.pool import avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad
 from penstock.ops.random import random_normal, random_uniform
 from penstock.ops.reduce import all, any, argmax, argmin, max, mean, min, prod, sum
+from penstock.ops.scattering import put_along_axis, scatter, scatter_max, scatter_min
+from penstock.ops.scattering_nd import (
+    scatter_nd,
+    scatter_nd_add,
+    scatter_nd_max,
+    scatter_nd_min,
+    scatter_nd_update,
+)
 from penstock.ops.shaping import (
     expand_dims,
     flatten,
@@ -146,6 +156,10 @@ __all__ = [
     "concat",
     "conv2d",
     "cos",
+    "cummax",
+    "cummin",
+    "cumprod",
+    "cumsum",
     "divide",
     "dropout",
     "embedding",
@@ -160,6 +174,7 @@ __all__ = [
     "from_dlpack",
     "full",
     "full_like",
+    "gather_nd",
     "greater",
     "greater_equal",
     "identity",
@@ -194,11 +209,20 @@ __all__ = [
     "permute_dims",
     "power",
     "prod",
+    "put_along_axis",
     "relu",
     "remainder",
     "reshape",
     "rsqrt",
+    "scatter",
     "scatter_add",
+    "scatter_max",
+    "scatter_min",
+    "scatter_nd",
+    "scatter_nd_add",
+    "scatter_nd_max",
+    "scatter_nd_min",
+    "scatter_nd_update",
     "sigmoid",
     "sign",
     "sin",
@@ -217,6 +241,7 @@ __all__ = [
     "sum",
     "swapaxes",
     "take",
+    "take_along_axis",
     "tanh",
     "tensordot",
     "transpose",

@@ -1,4 +1,4 @@
-"""NumPy's indexing, `x[...]` and `x[...] = v`, made of slice, take, slice_update and scatter_add.
+"""NumPy's indexing, `x[...]` and `x[...] = v`, made of slices, gathers and scatters.
 
 A subscript is taken apart once into a `Plan`: first a slice of every axis, then one gather over the axes that are
 indexed by arrays, then new axes. Assignment runs the same three steps backwards.
@@ -295,15 +295,11 @@ def _order(plan: Plan, ndim: int) -> list[int]:
 
 
 def _gather(x: Tensor, plan: Plan) -> Tensor:
+    _check_ranges(x, plan)
     if len(plan.arrays) == 1:
-        (axis, index), *_ = plan.arrays.items()
-        _check_range(index, x.shape[axis], axis)
-        y = ops.take(x, index, axis)
-        return _moved(y, axis, plan.place, index.ndim)
-    order = _order(plan, x.ndim)
-    rest = [x.shape[axis] for axis in order[len(plan.arrays) :]]
-    flat = ops.reshape(ops.transpose(x, order), [_size(x, plan), *rest])
-    y = ops.take(flat, _linear_index(x, plan), 0)
+        ((axis, index),) = plan.arrays.items()
+        return _moved(ops.take(x, index, axis), axis, plan.place, index.ndim)
+    y = ops.gather_nd(ops.transpose(x, _order(plan, x.ndim)), _coordinates(plan))
     return _moved(y, 0, plan.place, len(_common_shape(plan)))
 
 
@@ -317,70 +313,36 @@ def _moved(y: Tensor, source: int, destination: int, count: int) -> Tensor:
 
 
 def _scatter(x: Tensor, value: Tensor, plan: Plan) -> Tensor:
-    """Put a value in the gathered layout back to where it was gathered from."""
+    """Put a value in the gathered layout back to where it was gathered from; of several the last one stays."""
+    _check_ranges(x, plan)
+    if len(plan.arrays) == 1:
+        ((axis, index),) = plan.arrays.items()
+        return ops.scatter(x, index, _moved(value, plan.place, axis, index.ndim), axis)
     order = _order(plan, x.ndim)
-    shape = [x.shape[axis] for axis in order]
-    rest = shape[len(plan.arrays) :]
-    flat = ops.reshape(ops.transpose(x, order), [_size(x, plan), *rest])
-    index = ops.reshape(_linear_index(x, plan), (-1,)) if plan.arrays else None
-    count = len(_common_shape(plan))
-    value = _moved(value, plan.place, 0, count)
-    number: Any = 1
-    for size in _common_shape(plan):
-        number = number * size
-    updated = _replace_rows(flat, index, ops.reshape(value, [number, *rest]))
-    inverse = sorted(range(len(order)), key=order.__getitem__)
-    return ops.transpose(ops.reshape(updated, shape), inverse)
+    value = _moved(value, plan.place, 0, len(_common_shape(plan)))
+    updated = ops.scatter_nd_update(ops.transpose(x, order), _coordinates(plan), value)
+    return ops.transpose(updated, sorted(range(len(order)), key=order.__getitem__))
 
 
-def _replace_rows(x: Tensor, index: Any, rows: Tensor) -> Tensor:
-    """Write rows at positions of the first axis; of several rows for one position the last one stays."""
-    if not index.is_symbolic:
-        positions = np.asarray(index)
-        unique, from_behind = np.unique(positions[::-1], return_index=True)
-        if len(unique) < len(positions):
-            index, rows = asarray(unique), ops.take(rows, len(positions) - 1 - from_behind, 0)
-    carrier = ops.astype(x, "uint8") if x.dtype == "bool" else x
-    hits = ops.scatter_add(
-        ops.full((x.shape[0],), 0, "int32"), index, ops.full(index.shape, 1, "int32")
-    )
-    kept = ops.where(
-        ops.reshape(hits == 0, (x.shape[0], *[1] * (x.ndim - 1))), carrier, ops.zeros_like(carrier)
-    )
-    return ops.astype(ops.scatter_add(kept, index, ops.astype(rows, carrier.dtype)), x.dtype)
+def _coordinates(plan: Plan) -> Tensor:
+    """The index arrays side by side, as `gather_nd` wants them."""
+    shape = _common_shape(plan)
+    indices = (ops.astype(index, "int64") for index in plan.arrays.values())
+    return ops.stack([ops.broadcast_to(index, shape) for index in indices], -1)
 
 
-def _size(x: Tensor, plan: Plan) -> Size:
-    size: Size = 1
-    for axis in plan.arrays:
-        size = size * x.shape[axis]
-    return size
-
-
-def _linear_index(x: Tensor, plan: Plan) -> Tensor:
-    """The row-major position among the indexed axes; negative indices are resolved."""
-    position: Tensor | None = None
+def _check_ranges(x: Tensor, plan: Plan) -> None:
+    # The kernels check too. Here the message can name the axis of the subscript.
     for axis, index in plan.arrays.items():
-        _check_range(index, x.shape[axis], axis)
-        index = ops.astype(index, "int64")
         size = x.shape[axis]
-        length = size if isinstance(size, int) else ops.size_of(size, "int64")
-        index = ops.where(index < 0, index + length, index)
-        position = index if position is None else position * length + index
-    assert position is not None  # there is at least one indexed axis
-    return position
-
-
-def _check_range(index: Tensor, size: Size, axis: int) -> None:
-    # Several axes become one, so the gather itself cannot notice. A symbolic index is not checked.
-    if index.is_symbolic or not isinstance(size, int):
-        return
-    values = np.asarray(index)
-    wrong = values[(values >= size) | (values < -size)]
-    if wrong.size:
-        raise IndexError(
-            f"[getitem] index {wrong.flat[0]} is out of range for axis {axis} of size {size}"
-        )
+        if index.is_symbolic or not isinstance(size, int):
+            continue
+        values = np.asarray(index)
+        wrong = values[(values >= size) | (values < -size)]
+        if wrong.size:
+            raise IndexError(
+                f"[getitem] index {wrong.flat[0]} is out of range for axis {axis} of size {size}"
+            )
 
 
 def _is_whole_mask(x: Tensor, key: Any) -> bool:
