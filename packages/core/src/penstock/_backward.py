@@ -90,13 +90,20 @@ def _seeds(target: Any, given: Any) -> dict[int, Tensor]:
         if t._id == 0:  # nobody watched it
             continue
         seed = ops.ones_like(t) if flow is None else ops.asarray(flow, dtype=t.dtype)
-        if str(seed.shape) != str(t.shape):
+        if not _same_shape(seed, t):
             raise ShapeError(
                 f"[gradient] output_gradients has shape {seed.shape} for a target of shape {t.shape}; give "
                 "one number for every element of the target"
             )
         seeds[t._id] = seed if t._id not in seeds else ops.add(seeds[t._id], seed)
     return seeds
+
+
+def _same_shape(a: Tensor, b: Tensor) -> bool:
+    """Compare shapes; only sizes that do not look alike are asked about, as an answer is an assumption."""
+    if a.ndim != b.ndim:
+        return False
+    return all(str(x) == str(y) or x == y for x, y in zip(a.shape, b.shape, strict=True))
 
 
 def _flatten_like(target: Any, given: Any) -> list[Any]:
