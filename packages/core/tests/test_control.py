@@ -449,6 +449,61 @@ def test_an_endless_loop_can_time_out():
     assert time.monotonic() - start < 60
 
 
+# ---- one call for many rows
+
+IMAGES = np.random.default_rng(1).normal(size=(3, 2, 6, 6, 2))
+TABLE = ps.asarray(np.arange(12.0).reshape(6, 2))
+FILTER = ps.asarray(np.random.default_rng(2).normal(size=(3, 3, 2, 4)))
+GRID = np.random.default_rng(3).normal(size=(4, 3, 5))
+
+
+@pytest.mark.parametrize(
+    ("fn", "xs"),
+    [
+        (lambda r: r * ps.sum(r) + TABLE[0, 0], GRID),
+        (lambda r: r[0] + r, GRID),
+        (lambda r: ps.mean(r, axis=1, keepdims=True) - ps.max(r), GRID),
+        (lambda r: (ps.argmax(r), ps.argmin(r, axis=-1)), GRID),
+        (lambda r: ps.argmax(r, keepdims=True), GRID),
+        (lambda r: ps.softmax(r, axis=0) + ps.log_softmax(r), GRID),
+        (lambda r: ps.softmax_cross_entropy(r, ps.asarray([0, 1, 2])), GRID),
+        (lambda r: ps.transpose(r) @ r, GRID),
+        (lambda r: r @ TABLE[1:6], GRID),
+        (lambda r: ps.asarray(GRID) @ ps.transpose(r), GRID),
+        (lambda r: ps.reshape(r, (5, 3)) + ps.flatten(r)[1], GRID),
+        (lambda r: ps.broadcast_to(r[0], (2, 5)), GRID),
+        (lambda r: ps.concat([r, ps.zeros((1, 5), "float64")]), GRID),
+        (lambda r: ps.pad(r, ((1, 0), (0, 2)))[::-1, 1:4], GRID),
+        (lambda r: ps.take(r, ps.asarray([2, 0]), axis=0), GRID),
+        (lambda i: ps.take(TABLE, i, axis=0), np.array([[0, 1], [5, 2]])),
+        (lambda i: ps.take(TABLE, i, axis=1), np.array([[0, 1], [1, 1]])),
+        (lambda i: ps.one_hot(i, 4), np.array([[0, 1], [3, 2]])),
+        (lambda x: ps.max_pool2d(ps.conv2d(x, FILTER), 2), IMAGES),
+        (lambda r: TABLE, GRID),
+    ],
+)
+def test_map_calls_ops_once_for_all_rows(fn, xs):
+    rows = [fn(ps.asarray(row)) for row in xs]
+    columns = zip(*rows, strict=True) if isinstance(rows[0], tuple) else [rows]
+    expected = [np.stack([t.numpy() for t in column]) for column in columns]
+    mapped = ps.function(lambda a: ps.map(fn, a))
+    got = mapped(ps.asarray(xs))
+    for g, e in zip(got if isinstance(got, tuple) else (got,), expected, strict=True):
+        np.testing.assert_allclose(g.numpy(), e, rtol=1e-12)
+    assert not ops_inside(mapped.graph, "scan")
+
+
+def test_map_loops_where_it_must():
+    drawn = ps.function(lambda a: ps.map(lambda r: r + ps.random.uniform((), dtype="float64"), a))
+    noise = (drawn(ps.asarray(ROWS)) - ROWS).numpy()
+    assert len(set(noise[:, 0])) == len(ROWS)  # each row draws its own
+    assert ops_inside(drawn.graph, "scan")
+
+
+def test_gradient_through_a_batched_map():
+    check_gradient(lambda xs: ps.sum(ps.map(lambda r: ps.sum(r) * ps.softmax(r), xs)), ROWS)
+
+
 # ---- errors
 
 X = ps.asarray([1.0, 2.0, 3.0])
@@ -544,6 +599,6 @@ def test_ragged_lengths_are_refused_when_they_meet():
 
 
 def test_an_error_inside_names_the_line():
-    fn = ps.function(lambda xs, ids: ps.map(lambda i: ps.take(xs, i), ids))
+    fn = ps.function(lambda xs, ids: ps.scan(lambda c, i: (c, ps.take(xs, i)), 0, ids)[1])
     with pytest.raises(IndexError, match=r"(?s)index 7 .*node 'scan'.*test_control\.py"):
         fn(X, ps.asarray([0, 7]))

@@ -338,3 +338,15 @@ def test_equal_to_a_function_to_the_last_bit(net: Net) -> None:
     )
     traced = ps.function(lambda x, w: ps.sum(x @ w + 1.0))(x, w)
     assert ps.Session(net.graph).run(net.total, {net.x: x, net.w: w}) == traced.item()
+
+
+def test_rows_of_an_unknown_number_can_be_taken() -> None:
+    graph = ps.Graph()
+    with graph.as_default():
+        x = ps.placeholder("float32", (None, 2), name="x")
+        first, last = x[0], x[-1]
+    session = ps.Session(graph)
+    got = session.run([first, last], {x: [[1.0, 2.0], [3.0, 4.0]]})
+    assert [row.tolist() for row in got] == [[1.0, 2.0], [3.0, 4.0]]
+    with pytest.raises(errors.ShapeError, match="built for"):
+        session.run(first, {x: np.zeros((0, 2), "float32")})

@@ -140,6 +140,7 @@ void bind_node(nb::module_& m) {
                      constexpr const char* kNames[] = {"none", "read", "write", "random", "io"};
                      return kNames[static_cast<int>(effects_of(n.node()))];
                    })
+      .def_prop_ro("broadcasts", [](const PyNode& n) { return n.node().op->schema.broadcasts; })
       .def_prop_ro("is_alias", [](const PyNode& n) { return n.node().op->schema.alias; })
       .def("__eq__",
            [](const PyNode& a, nb::handle b) {
@@ -326,17 +327,17 @@ void bind_graph(nb::module_& m) {
             return nb::steal(new_tensor(g->tensor(g->constant(t, options))));
           },
           nb::arg("value"), nb::arg("name") = "")
-      .def("new_symbol",
-           [](const Ref<Graph>& g, const std::string& name, std::optional<int64_t> hint) {
-             return dim_object(g->new_symbol(name, hint.value_or(kUnknown)), g.get());
-           },
-           nb::arg("name"), nb::arg("hint").none())
+      .def(
+          "new_symbol",
+          [](const Ref<Graph>& g, const std::string& name, std::optional<int64_t> hint) {
+            return dim_object(g->new_symbol(name, hint.value_or(kUnknown)), g.get());
+          },
+          nb::arg("name"), nb::arg("hint").none())
       .def(
           "copy_node",
           [](const Ref<Graph>& g, const PyNode& node, nb::handle inputs, nb::handle control,
-             nb::handle device, nb::handle attrs) {
-            return copy_node(*g, node, inputs, control, device, attrs);
-          },
+             nb::handle device,
+             nb::handle attrs) { return copy_node(*g, node, inputs, control, device, attrs); },
           nb::arg("node"), nb::arg("inputs"), nb::arg("control_inputs") = nb::make_tuple(),
           nb::arg("device") = nb::none(), nb::arg("attrs") = nb::none())
       .def("capture",

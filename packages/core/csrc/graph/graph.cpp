@@ -246,7 +246,8 @@ bool Graph::less(Dim a, Dim b) {
   Dim difference = dim_sub(a, b);
   if (!is_symbolic(difference)) return difference < 0;
   if (parent_) return parent_->less(a, b);
-  return answer(Guard::kLess, a, b, false);
+  // A size that nothing is known about is taken for large.
+  return answer(Guard::kLess, a, b, !is_symbolic(a) && is_symbolic(b));
 }
 
 Graph* current_graph() { return t_graphs.empty() ? nullptr : t_graphs.back().get(); }

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from penstock import _native, ops
+from penstock._batching import call_batched, can_batch, expand
 from penstock._bodies import (
     Body,
     as_tensor,
@@ -265,6 +266,17 @@ def scan_node(
 ) -> list[Tensor]:
     """Append the node for a finished body; returns the last carried values and the stacks."""
     captured = finish((body,), len(carried) + len(rows))
+    return _scan_finished(carried, rows, body, captured, length, reverse)
+
+
+def _scan_finished(
+    carried: Sequence[Tensor],
+    rows: Sequence[Tensor],
+    body: Body,
+    captured: Sequence[Tensor],
+    length: Any,
+    reverse: bool,
+) -> list[Tensor]:
     num_public = len(body.graph.outputs)
     history = body.graph.inputs[: len(carried)]
     body.graph.outputs = [
@@ -323,6 +335,9 @@ def _stack(results: Sequence[Any]) -> Any:
 def map(f: Callable[[Any], Any], xs: Any) -> Any:
     """Call a function on every row and stack what it returns.
 
+    In a graph, a function of ops that take more leading axes (most do) is called once on all rows; one that draws
+    random numbers, assigns variables or has control flow goes from row to row, by `scan`.
+
     Args:
         f: Gets a row of every tensor in `xs`; returns a structure of tensors.
         xs: A structure of tensors [length, ...].
@@ -337,7 +352,24 @@ def map(f: Callable[[Any], Any], xs: Any) -> Any:
         >>> penstock.map(lambda x: x * x, penstock.asarray([1, 2, 3]))
         Tensor([1, 4, 9], shape=(3,), dtype=int64)
     """
-    return scan(lambda carry, x: (carry, f(x)), (), xs)[1]
+    if not is_building(xs):
+        return _scan_now(lambda carry, x: (carry, f(x)), (), xs, None, False)[1]
+    with within(xs):
+        rows, structure = _rows("map", xs)
+        size = _length("map", rows, None)
+        formals = [(t.dtype, t.shape[1:]) for t in rows]
+        body = build("map_body", formals, lambda ts: f(_native.tree_unflatten(structure, ts)))
+        return _native.tree_unflatten(body.structure, _map_node(rows, body, size))
+
+
+def _map_node(rows: list[Tensor], body: Body, size: Any) -> list[Tensor]:
+    """Call the body's ops once on all rows if each of them can; else go through the rows."""
+    captured = finish((body,), len(rows))
+    batched = [True] * len(rows) + [False] * len(captured)
+    expanded = expand(body.graph)
+    if can_batch(expanded, batched):
+        return call_batched(expanded, [*rows, *captured], batched, size)
+    return _scan_finished([], rows, body, captured, size, False)
 
 
 def call(f: Callable[..., Any], *operands: Any) -> Any:

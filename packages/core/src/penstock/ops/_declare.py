@@ -153,6 +153,7 @@ class OpBlock(Generic[P, R]):
         self.vjp_fn: Callable[..., Gradients] | None = None
         self.compose_fn: Callable[P, R] | None = None
         self.infer_fn: Callable[..., Any] | None = None
+        self.batch_fn: Callable[..., Sequence[Tensor]] | None = None
         self.samples_fn: SampleMaker | None = None
         self.rejects_fn: RejectMaker | None = None
         self.no_gradient = ""
@@ -190,6 +191,14 @@ class OpBlock(Generic[P, R]):
     def compose(self, fn: F) -> F:
         """Attach the op in terms of other ops, with the op's own signature."""
         self.compose_fn = fn
+        return fn
+
+    def batch(self, fn: F) -> F:
+        """Attach the op for many rows at once: `fn(node, inputs, batched, size)`, see `_batch.py`.
+
+        Ops that broadcast and ops with a composition need none.
+        """
+        self.batch_fn = fn
         return fn
 
     def samples(self, fn: SampleMaker) -> SampleMaker:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
+from penstock.ops import _batch
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._samples import FLOATS, INTEGERS, REALS, array, unary
 from penstock.ops.reduce import wider
@@ -135,6 +136,9 @@ softmax.samples(_rows)
 softmax.rejects(_rejected_rows)
 
 
+softmax.batch(_batch.one_axis)
+
+
 @softmax.reference
 def _(x: Any, axis: int) -> Any:
     x = wider(x)
@@ -178,6 +182,9 @@ def _log_softmax(x: Any, axis: int) -> Any:
     return shifted - np.log(np.exp(shifted).sum(axis, keepdims=True))
 
 
+log_softmax.batch(_batch.one_axis)
+
+
 @log_softmax.reference
 def _(x: Any, axis: int) -> Any:
     return _log_softmax(wider(x), axis)
@@ -209,6 +216,9 @@ def softmax_cross_entropy(logits: TensorLike, labels: TensorLike, /) -> Tensor:
         >>> penstock.nn.softmax_cross_entropy([[0.0, 0.0], [3.0, 3.0]], [1, 0])
         Tensor([0.6931472, 0.6931472], shape=(2,), dtype=float32)
     """
+
+
+softmax_cross_entropy.batch(_batch.same)
 
 
 @softmax_cross_entropy.reference
@@ -271,6 +281,9 @@ def softmax_cross_entropy_grad(
         >>> penstock.ops.softmax_cross_entropy_grad([[0.5, 0.5]], [1], [2.0])
         Tensor([[ 1., -1.]], shape=(1, 2), dtype=float32)
     """
+
+
+softmax_cross_entropy_grad.batch(_batch.same)
 
 
 @softmax_cross_entropy_grad.reference

@@ -13,6 +13,7 @@ import numpy as np
 
 from penstock import ops
 from penstock.errors import GraphError
+from penstock.ops import _batch
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._gradients import NO_INPUTS, no_flow
 from penstock.ops._samples import FLOATS, INTEGERS, array, unary
@@ -119,6 +120,9 @@ def identity(x: TensorLike, /) -> Tensor:
     """
 
 
+identity.batch(_batch.same)
+
+
 @identity.reference
 def _(x: Any) -> Any:
     return x
@@ -149,6 +153,9 @@ def stop_gradient(x: TensorLike, /) -> Tensor:
         >>> penstock.stop_gradient([1, 2])
         Tensor([1, 2], shape=(2,), dtype=int64)
     """
+
+
+stop_gradient.batch(_batch.same)
 
 
 @stop_gradient.reference

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
+from penstock.ops import _batch
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._samples import FLOATS, Array, array
 from penstock.ops._windows import Windows
@@ -120,6 +121,9 @@ def conv2d(
         >>> penstock.nn.conv2d(penstock.ones((1, 3, 3, 1)), penstock.ones((2, 2, 1, 1))).shape
         (1, 2, 2, 1)
     """
+
+
+conv2d.batch(_batch.merged)
 
 
 @conv2d.reference

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
+from penstock.ops import _batch
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._samples import FLOATS, INTEGERS, NUMERIC, array
 from penstock.ops.reduce import wider
@@ -50,6 +51,9 @@ def slice(x: TensorLike, starts: ShapeLike, sizes: ShapeLike, steps: Ints) -> Te
         >>> penstock.slice([0, 1, 2, 3, 4], starts=[4], sizes=[2], steps=[-2])
         Tensor([4, 2], shape=(2,), dtype=int64)
     """
+
+
+slice.batch(_batch.sliced)
 
 
 @slice.reference
@@ -158,6 +162,9 @@ def take(x: TensorLike, indices: TensorLike, axis: int = 0) -> Tensor:
         >>> penstock.take([10.0, 20.0, 30.0], [2, 0, -1])
         Tensor([30., 10., 30.], shape=(3,), dtype=float32)
     """
+
+
+take.batch(_batch.taken)
 
 
 @take.reference
@@ -273,6 +280,9 @@ def one_hot(indices: TensorLike, depth: int, dtype: DTypeLike = "float32") -> Te
 
 
 one_hot.not_differentiable("its input is an index, which changes in steps")
+
+
+one_hot.batch(_batch.same)
 
 
 @one_hot.reference

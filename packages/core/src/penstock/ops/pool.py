@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
+from penstock.ops import _batch
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._samples import FLOATS, array
 from penstock.ops._windows import Windows, same_padding
@@ -82,6 +83,9 @@ def max_pool2d(
 
 
 max_pool2d.rejects(_rejected_images)
+
+
+max_pool2d.batch(_batch.merged)
 
 
 @max_pool2d.reference
@@ -236,6 +240,9 @@ def _counts(windows: Windows, image: Any) -> Any:
     for _cell, view in windows.views(_inside(windows, image)):
         total += view
     return total
+
+
+avg_pool2d.batch(_batch.merged)
 
 
 @avg_pool2d.reference

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
+from penstock.ops import _batch
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._gradients import BOOLEAN, INDICES, count, like_input
 from penstock.ops._samples import COMPLEX, FLOATS, NUMERIC, REALS, array, bad_axis, reduction
@@ -51,6 +52,9 @@ def sum(x: TensorLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
 
 
 sum.samples(reduction((*NUMERIC, "bool")))
+
+
+sum.batch(_batch.one_axis)
 
 
 @sum.reference
@@ -97,6 +101,9 @@ mean.samples(reduction())
 mean.rejects(bad_axis)
 
 
+mean.batch(_batch.one_axis)
+
+
 @mean.reference
 def _(x: Any, axis: Any, keepdims: bool) -> Any:
     total = np.sum(wider(x), axis, keepdims=keepdims)
@@ -138,6 +145,9 @@ def max(x: TensorLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
 max.samples(reduction(REALS, empty=False))
 
 
+max.batch(_batch.one_axis)
+
+
 @max.reference
 def _(x: Any, axis: Any, keepdims: bool) -> Any:
     return np.max(x, axis, keepdims=keepdims)
@@ -174,6 +184,9 @@ def min(x: TensorLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
 
 min.samples(reduction(REALS, empty=False))
 min.rejects(bad_axis)
+
+
+min.batch(_batch.one_axis)
 
 
 @min.reference
@@ -216,6 +229,9 @@ def prod(x: TensorLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
 
 
 prod.rejects(bad_axis)
+
+
+prod.batch(_batch.one_axis)
 
 
 @prod.reference
@@ -276,6 +292,9 @@ any.samples(reduction(("bool", "float32", "int8")))
 any.rejects(bad_axis)
 
 
+any.batch(_batch.one_axis)
+
+
 @any.reference
 def _(x: Any, axis: Any, keepdims: bool) -> Any:
     return np.any(x, axis, keepdims=keepdims)
@@ -307,6 +326,9 @@ def all(x: TensorLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
 all.not_differentiable(BOOLEAN)
 all.samples(reduction(("bool", "float32", "int8")))
 all.rejects(bad_axis)
+
+
+all.batch(_batch.one_axis)
 
 
 @all.reference
@@ -354,6 +376,9 @@ argmax.samples(_positions)
 argmax.rejects(bad_axis)
 
 
+argmax.batch(_batch.flat_axis)
+
+
 @argmax.reference
 def _(x: Any, axis: int | None, keepdims: bool) -> Any:
     return np.argmax(x, axis, keepdims=keepdims)
@@ -385,6 +410,9 @@ def argmin(x: TensorLike, axis: int | None = None, *, keepdims: bool = False) ->
 argmin.not_differentiable(INDICES)
 argmin.samples(_positions)
 argmin.rejects(bad_axis)
+
+
+argmin.batch(_batch.flat_axis)
 
 
 @argmin.reference
