@@ -201,6 +201,26 @@ def test_loops_read_variables_of_each_call():
     assert float(fn(1.0)) == 100.0
 
 
+def test_a_carried_value_is_overwritten_and_what_others_hold_is_not():
+    start = ps.zeros((4,))
+    kept = ps.Variable(np.ones(4, "float32"))
+
+    @ps.function
+    def fill(first):
+        def step(i, a, b, c):
+            return i + 1, a + 1.0, b * 2.0, a + c
+
+        return ps.while_loop(lambda i, *_: i < 3, step, (0, first, kept.value, first))
+
+    for _ in range(2):
+        _, a, b, c = fill(start)
+        assert a.tolist() == [3.0] * 4
+        assert b.tolist() == [8.0] * 4
+        assert c.tolist() == [3.0] * 4
+        assert start.tolist() == [0.0] * 4
+        assert kept.numpy().tolist() == [1.0] * 4
+
+
 def test_strings_are_carried():
     words = ps.asarray([b"a", b"b"])
     fn = ps.function(

@@ -56,7 +56,8 @@ class RunState {
   std::vector<Tensor> roots;    // inputs, variables and owned values while running
   std::vector<char> published;  // per step: this assignment has happened in place
 
-  void clear();  // lets go of everything that the run held
+  bool gives_inputs = false;  // the caller overwrites its inputs with the outputs
+  void clear();               // lets go of everything that the run held
 
   void point(const Binding& binding, int32_t root, void* data) {
     for (int32_t view : binding.views_of_root[static_cast<size_t>(root)])
@@ -67,7 +68,9 @@ class RunState {
 // Runs one body many times with the same frames.
 class BodyRun {
  public:
-  BodyRun(Plan& plan, std::shared_ptr<Binding> binding, const RunOptions& options);
+  // A loop's body may overwrite what it is given, where nobody else has it.
+  BodyRun(Plan& plan, std::shared_ptr<Binding> binding, const RunOptions& options,
+          bool gives_inputs);
   ~BodyRun();
   BodyRun(const BodyRun&) = delete;
   BodyRun& operator=(const BodyRun&) = delete;

@@ -54,14 +54,18 @@ Tensor row_of(const Tensor& t, int64_t i) {
 
 }  // namespace
 
-BodyRun::BodyRun(Plan& plan, std::shared_ptr<Binding> binding, const RunOptions& options)
+BodyRun::BodyRun(Plan& plan, std::shared_ptr<Binding> binding, const RunOptions& options,
+                 bool gives_inputs)
     : plan_(plan),
       binding_(std::move(binding)),
       state_(binding_->take_state(plan)),
-      options_(options) {}
+      options_(options) {
+  state_->gives_inputs = gives_inputs;
+}
 
 BodyRun::~BodyRun() {
   state_->clear();
+  state_->gives_inputs = false;
   binding_->give_state(std::move(state_));
 }
 
@@ -132,8 +136,10 @@ void Plan::run_bodies(RunState& state, Binding& binding, size_t index, const Run
   CallContext& context = state.contexts[index];
   context.options = &options;
   std::vector<std::unique_ptr<BodyRun>> runs;
+  bool loops = node.op->builtin == Builtin::kWhile || node.op->builtin == Builtin::kScan;
   for (size_t b = 0; b < step.bodies.size(); ++b)
-    runs.push_back(std::make_unique<BodyRun>(*step.bodies[b], binding.bodies[index][b], options));
+    runs.push_back(std::make_unique<BodyRun>(*step.bodies[b], binding.bodies[index][b], options,
+                                             loops && b + 1 == step.bodies.size()));
   std::vector<Tensor> outputs(node.outputs.size());
   switch (node.op->builtin) {
     case Builtin::kCall:

@@ -40,6 +40,7 @@ Plan::Plan(Ref<Graph> graph) : graph_(std::move(graph)) {
   make_steps();
   find_lifetimes();
   find_updates();
+  find_reuses();
 }
 
 Plan::~Plan() = default;
@@ -208,9 +209,7 @@ void Plan::find_updates() {
         const Root& in = roots_[static_cast<size_t>(in_root)];
         if (in.place != Place::kVariable || in.last_step != producer) continue;
         if (steps_[static_cast<size_t>(in.first_step)].variable != variable) continue;
-        if (std::find_if(g.outputs.begin(), g.outputs.end(),
-                         [&](int32_t v) { return root_of(v) == in_root; }) != g.outputs.end())
-          continue;
+        if (is_output(in_root)) continue;
         if (std::count_if(node.inputs.begin(), node.inputs.end(),
                           [&](int32_t v) { return root_of(v) == in_root; }) != 1)
           continue;
@@ -228,6 +227,34 @@ void Plan::find_updates() {
   for (Step& step : steps_)  // one order of locking for everybody
     std::sort(step.updates.begin(), step.updates.end(),
               [](const Step::Update& a, const Step::Update& b) { return a.variable < b.variable; });
+}
+
+bool Plan::is_output(int32_t root) const {
+  return std::any_of(graph_->outputs.begin(), graph_->outputs.end(),
+                     [&](int32_t v) { return root_of(v) == root; });
+}
+
+// Finds kernels that may write a result over an input of the graph that nobody reads afterwards. A loop gives its
+// carried values away, so that filling a large one row by row does not copy it each time.
+void Plan::find_reuses() {
+  for (size_t s = 0; s < steps_.size(); ++s) {
+    Step& step = steps_[s];
+    if (step.kind != Step::kKernel || step.row->is_python) continue;
+    const Node& node = graph_->nodes[static_cast<size_t>(step.node)];
+    for (const auto& [output, output_root] : step.owned)
+      for (size_t i = 0; i < node.inputs.size(); ++i) {
+        int32_t in_root = root_of(node.inputs[i]);
+        const Root& in = roots_[static_cast<size_t>(in_root)];
+        bool once = std::count_if(node.inputs.begin(), node.inputs.end(),
+                                  [&](int32_t v) { return root_of(v) == in_root; }) == 1;
+        bool taken = std::any_of(step.reuses.begin(), step.reuses.end(), [&](const auto& r) {
+          return r.input_root == in_root || r.output == output;
+        });
+        if (in.place == Place::kInput && in.last_step == static_cast<int32_t>(s) && once &&
+            !taken && !is_output(in_root) && step.row->may_alias(output, static_cast<int>(i)))
+          step.reuses.push_back({output, in_root, output_root});
+      }
+  }
 }
 
 std::shared_ptr<Binding> Plan::binding_for(const std::vector<Shape>& shapes) {
@@ -458,7 +485,22 @@ void Plan::run_kernel_step(RunState& state, Binding& binding, size_t index,
       locks.push_back(std::move(lock));
     }
   }
+  std::vector<int32_t> reused;
+  if (state.gives_inputs)
+    for (const Step::Reuse& reuse : step.reuses) {
+      const Tensor& held = state.roots[static_cast<size_t>(reuse.input_root)];
+      size_t v = static_cast<size_t>(node.outputs[static_cast<size_t>(reuse.output)]);
+      // Two owners: the loop, which gives it away, and this run.
+      if (held.storage->use_count() != 2 || !held.storage->writable() ||
+          held.dtype != graph_->values[v].aval.dtype || held.shape != binding.shapes[v] ||
+          !held.device().is_host() || !step.device->is_host())
+        continue;
+      state.point(binding, reuse.output_root, held.data());
+      state.roots[static_cast<size_t>(reuse.output_root)] = held;
+      reused.push_back(reuse.output_root);
+    }
   for (const auto& [output, root] : step.owned) {
+    if (std::find(reused.begin(), reused.end(), root) != reused.end()) continue;
     bool done = std::any_of(in_place.begin(), in_place.end(),
                             [r = root](const auto* u) { return u->output_root == r; });
     if (!done) allocate(output, root);

@@ -51,6 +51,11 @@ struct Step {
     Variable* variable;
   };
   std::vector<Update> updates;
+  // Outputs that this kernel may write into an input's memory, if the caller gives the input away.
+  struct Reuse {
+    int32_t output, input_root, output_root;
+  };
+  std::vector<Reuse> reuses;
   std::vector<Ref<Plan>> bodies;                   // of call, cond, while and scan
   std::vector<Variable*> touched;                  // variables that they read or assign
   std::vector<std::pair<int32_t, int32_t>> owned;  // (output number, root) to allocate at run time
@@ -92,6 +97,8 @@ class PENSTOCK_API Plan final : public RefCounted {
   void make_steps();
   void find_lifetimes();
   void find_updates();
+  void find_reuses();
+  bool is_output(int32_t root) const;
   int32_t root_of(int32_t value) const { return root_of_value_[static_cast<size_t>(value)]; }
   std::shared_ptr<Binding> binding_for(const std::vector<Shape>& shapes);
   std::shared_ptr<Binding> last_binding(const Tensor* inputs, int num_inputs);
