@@ -39,7 +39,7 @@ class Level:
 LEVELS = {
     level.name: level
     for level in (
-        Level("smoke", samples=2, examples=3, elements=16, repeats=2, workers=2),
+        Level("smoke", samples=3, examples=3, elements=16, repeats=2, workers=2),
         Level("normal", samples=16, examples=15, elements=60, repeats=3, workers=4),
         Level("full", samples=1000, examples=100, elements=300, repeats=10, workers=8),
     )
@@ -139,7 +139,9 @@ def _is_taken(case: Case) -> bool:
 
 
 def _spread(cases: list[Case], count: int) -> list[Case]:
-    """Pick the first case, then from the end: samples begin with the plain and end with the odd."""
+    """Pick the first case, an empty one, then from the end: samples begin with the plain and end with the odd."""
     if len(cases) <= count:
         return cases
-    return [cases[0], *cases[len(cases) - count + 1 :]]
+    empty = [c for c in cases[1:] if any(not a.size for a in c.arrays)][:1]
+    others = [c for c in cases[1:] if c not in empty]
+    return [cases[0], *empty, *others[len(others) - count + 1 + len(empty) :]]

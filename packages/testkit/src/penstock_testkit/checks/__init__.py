@@ -12,6 +12,7 @@ from penstock_testkit.checks import (
     modes,
     refusals,
     repetition,
+    rules,
     values,
 )
 from penstock_testkit.groups import Group
@@ -44,6 +45,7 @@ CHECKS: dict[str, Check] = {
         Check("values", values.values_agree, values.has_truth),
         Check("special", values.special_values_agree, values.has_special),
         Check("shapes", values.shapes_broadcast, values.broadcasts),
+        Check("rules", rules.rules_hold, rules.has_rules, per_op=True),
         Check("gradient", gradients.gradients_agree, gradients.is_smooth),
         Check("modes", modes.modes_agree),
         Check("inplace", modes.inputs_in_use_survive, modes.can_be_intermediate),

@@ -36,14 +36,15 @@ def inputs_are_left_alone(group: Group, tolerance: Tolerance | None) -> None:
 def _check_guards(case: Case) -> None:
     guarded = [_guarded(a) for a in case.arrays]
     before = [memory.copy() for memory, _ in guarded]
-    inputs = [ps.from_dlpack(view) for _, view in guarded]
+    inputs = [ps.from_dlpack(view, copy=False) for _, view in guarded]
     for how, run in (("eager", case), ("traced", ps.function(case.__call__))):
         case.reseed()
         results = run(*inputs)
         results = results if isinstance(results, (tuple, list)) else (results,)
         for i, ((memory, _), old) in enumerate(zip(guarded, before, strict=True)):
             _check_unchanged(case, how, i, memory, old)
-            if not case.block.schema.alias:
+            # A pass may take an op out that does nothing, and then nothing is wrong with the input as result.
+            if how == "eager" and not case.block.schema.alias:
                 _check_apart(case, how, i, memory, results)
 
 
@@ -109,7 +110,7 @@ def _arranged(case: Case, array: Array, arrange: Any) -> Any:
         return case.tensor(array)
     arranged = arrange(array)
     if case.device == HOST and _can_share(case, array):
-        return ps.from_dlpack(arranged)  # the very memory, where its layout allows that
+        return ps.from_dlpack(arranged, copy=False)  # the very memory, where its layout allows that
     return case.tensor(arranged)
 
 

@@ -74,7 +74,9 @@ def inputs_in_use_survive(group: Group, tolerance: Tolerance | None) -> None:
             return case(*made), made
 
         def lost(values: Any, zeros: Any, case: Case = case) -> Any:
-            return case(*(_plus(v, z) for v, z in zip(values, zeros, strict=True)))
+            # Results are intermediate too: only then may they take the memory of an input.
+            results = case(*(_plus(v, z) for v, z in zip(values, zeros, strict=True)))
+            return [_plus(r, _nothing(r)) for r in results]
 
         with case.placed():
             made = [_plus(v, z) for v, z in zip(inputs, nothing, strict=True)]
@@ -98,4 +100,6 @@ def _nothing(t: Any) -> Any:
 
 
 def _plus(value: Any, zero: Any) -> Any:
+    if value.dtype == "string":
+        return value
     return ps.logical_or(value, zero) if value.dtype == "bool" else value + zero
