@@ -145,7 +145,7 @@ def test_messages_say_where_and_what(outcome: dict[str, Any]) -> None:
         "it was accepted; expected ValueError matching 'never raised'",
         "raised DTypeError",
         "with inputs at an odd element",
-        "with 2 threads",
+        "threads: result 0 at",
         "its input, an intermediate value",
         "integers: toward minus infinity",
         "has no gradient: attach one with @faulty.no_gradient.vjp",

@@ -290,6 +290,20 @@ PyType_Spec g_spec = {
     "penstock._native.OpFunction", sizeof(OpObject), 0,
     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR, g_slots};
 
+// Keeps calls away from the tapes: a composed op is written down as one call.
+class TapesPaused {
+ public:
+  TapesPaused() : tapes_(active_tapes()) {
+    if (!tapes_.empty()) set_active_tapes({});
+  }
+  ~TapesPaused() {
+    if (!tapes_.empty()) set_active_tapes(std::move(tapes_));
+  }
+
+ private:
+  std::vector<Ref<Tape>> tapes_;
+};
+
 // Runs the block's composition, if it has one.
 int compose(Op& op, const Tensor* inputs, int n, const AttrList& attrs, Tensor* outputs) {
   if (!op.python) return -1;
@@ -299,16 +313,22 @@ int compose(Op& op, const Tensor* inputs, int n, const AttrList& attrs, Tensor* 
     if (fn.is_none()) return -1;
     nb::list args;
     for (int i = 0; i < n; ++i) args.append(nb::steal(new_tensor(Tensor(inputs[i]))));
-    nb::object result = fn(*args, **attrs_dict(op, attrs, nullptr));
+    nb::object result;
+    {
+      TapesPaused paused;
+      result = fn(*args, **attrs_dict(op, attrs, nullptr));
+    }
     if (is_tensor(result.ptr())) {
       outputs[0] = tensor_of(result.ptr());
+      outputs[0].id = 0;  // a result of its own, also where it is an input handed through
       return 1;
     }
     int count = 0;
     for (nb::handle item : nb::iter(result)) {
       if (count == kMaxOutputs)
         fail(ErrorKind::kValue, "[", op.name(), "] its composition has too many outputs");
-      outputs[count++] = checked_tensor(item);
+      outputs[count] = checked_tensor(item);
+      outputs[count++].id = 0;
     }
     return count;
   });

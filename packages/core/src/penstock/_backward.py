@@ -172,6 +172,8 @@ def _input_gradients(call: _Call, flows: Sequence[Tensor | None]) -> Sequence[Te
         reason = getattr(call.op_function, "no_gradient", "")
         if reason:
             return [None] * len(call.inputs)
+        if getattr(call.op_function, "compose_fn", None) is not None:
+            return _through_composition(call, flows)
         raise GraphError(
             f"[{call.op}] has no gradient rule; attach one with @{call.op}.vjp, or cut the path with "
             "penstock.stop_gradient(x)"
@@ -183,3 +185,23 @@ def _input_gradients(call: _Call, flows: Sequence[Tensor | None]) -> Sequence[Te
             f"[{call.op}] its gradient rule returned {len(result)} values for {len(call.inputs)} inputs"
         )
     return result
+
+
+def _through_composition(call: _Call, flows: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
+    """Differentiate an op without a rule of its own by the ops that it is composed of, which run again for it."""
+    tape = _native.Tape(False)
+    # Handles of their own: the same tensor may be given twice, and each place has its own gradient.
+    inputs = [ops.identity(t) for t in call.inputs]
+    for t in inputs:
+        if t.dtype.kind in ("float", "complex"):
+            tape.watch(t)
+    tape.push()
+    try:
+        result = call.op_function.compose_fn(*inputs, **call.attrs)
+    finally:
+        tape.pop()
+    outputs = list(result) if isinstance(result, (tuple, list)) else [result]
+    reached = [(t, g) for t, g in zip(outputs, flows, strict=True) if g is not None]
+    return gradient_of(  # type: ignore[no-any-return]
+        tape.entries(), [t for t, _ in reached], inputs, [g for _, g in reached]
+    )

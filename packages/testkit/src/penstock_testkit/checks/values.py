@@ -115,7 +115,11 @@ def shapes_broadcast(group: Group, tolerance: Tolerance | None) -> None:
         max_examples=group.level.examples,
         suppress_health_check=list(HealthCheck),
     )
-    @given(mutually_broadcastable_shapes(num_shapes=len(case.arrays), max_dims=4, min_side=0, max_side=5))
+    @given(
+        mutually_broadcastable_shapes(
+            num_shapes=len(case.arrays), max_dims=4, min_side=0, max_side=5
+        )
+    )
     def try_shapes(drawn: Any) -> None:
         shapes = drawn.input_shapes if mixed else [drawn.result_shape] * len(case.arrays)
         check_values(case, _resized(case, shapes), tolerance)
