@@ -26,6 +26,12 @@
 #define CASTS_OF(t) t "->f32 " t "->f64 " t "->i32 " t "->i64 " t "->u8 " t "->bool "
 #define CASTS \
   CASTS_OF("f32") CASTS_OF("f64") CASTS_OF("i32") CASTS_OF("i64") CASTS_OF("u8") CASTS_OF("bool")
+// Numbers before masks, among the inputs and among the outputs.
+#define TILES_OF(inputs) inputs "->f32 " inputs "->bool " inputs "->f32,bool "
+#define TILES                                                                                 \
+  TILES_OF("f32")                                                                             \
+  TILES_OF("bool") TILES_OF("f32,bool") TILES_OF("f32,f32,bool") TILES_OF("f32,f32,f32,bool") \
+      TILES_OF("f32,f32,f32,f32,bool")
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {
@@ -33,6 +39,9 @@ namespace {
 constexpr int8_t kInPlaceFirst[] = {0, 0, -1};
 constexpr int8_t kInPlaceEither[] = {0, 0, 0, 1, -1};
 constexpr int8_t kInPlaceAdam[] = {0, 0, 1, 1, 2, 2, -1};
+// Any output may take the place of any of the first inputs: the kernel looks at the addresses.
+constexpr int8_t kInPlaceTile[] = {0, 0, 0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 1, 0, 1, 1, 1, 2, 1, 3,
+                                   1, 4, 2, 0, 2, 1, 2, 2, 2, 3, 3, 0, 3, 1, 3, 2, 3, 3, -1};
 
 constexpr Row kRows[] = {
 #define ROW(op, dtypes, function, inplace) {#op, dtypes, function, inplace},

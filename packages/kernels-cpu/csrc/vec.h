@@ -66,6 +66,37 @@ inline void StorePartial(uint8_t* p, Vi mask, int64_t n) {
   for (int64_t i = 0; i < n; ++i) p[i] = mask[i] != 0;
 }
 
+// Stores past the caches, for results larger than they are; `p` is aligned to a vector.
+inline void Stream(float* p, Vf v) {
+#if defined(__AVX512F__)
+  _mm512_stream_ps(p, v);
+#elif defined(__AVX2__)
+  _mm256_stream_ps(p, v);
+#elif defined(__SSE2__)
+  _mm_stream_ps(p, v);
+#else
+  Store(p, v);
+#endif
+}
+
+// Makes streamed stores visible to other threads.
+inline void StreamFence() {
+#if defined(__SSE2__)
+  _mm_sfence();
+#endif
+}
+
+inline void StreamCopy(const float* x, int64_t n, float* out) {
+  const uintptr_t past = reinterpret_cast<uintptr_t>(out) % PENSTOCK_VECTOR_BYTES;
+  int64_t i = 0;
+  if (past % sizeof(float) == 0) {
+    const int64_t head = static_cast<int64_t>((PENSTOCK_VECTOR_BYTES - past) / sizeof(float));
+    for (; i < n && i < head % kLanes; ++i) out[i] = x[i];
+    for (; i + kLanes <= n; i += kLanes) Stream(out + i, Load(x + i));
+  }
+  memcpy(out + i, x + i, static_cast<size_t>(n - i) * sizeof(float));
+}
+
 // Scalars stand in for vectors of one lane: the compiler vectorises those loops itself.
 template <class T>
 T Load(const T* p) {

@@ -5,6 +5,7 @@
 #include "base/few.h"
 #include "bindings/common.h"
 #include "bindings/python_kernels.h"
+#include "ops/tile_program.h"
 
 // After Python.h, which nanobind includes.
 #include <structmember.h>
@@ -392,6 +393,12 @@ void bind_ops(nb::module_& m) {
     for (const KernelRow* row : get_op(name).kernels->rows())
       out.append(
           nb::make_tuple(row->provider, row->device, row->dtypes, row->isa, row->def.priority));
+    return out;
+  });
+  m.def("tile_opcodes", [] {
+    nb::list out;
+    for (const TileOpcode& o : tile_opcodes())
+      out.append(nb::make_tuple(o.name, o.code, o.operands, std::string(1, o.result)));
     return out;
   });
   // Calls an op by object or name with ready-made inputs and attributes; returns all outputs, hidden ones too.

@@ -55,6 +55,7 @@ const Table& core_rules() {
       {"softmax_cross_entropy_grad", rule_softmax_cross_entropy_grad},
       {"batch_norm", rule_batch_norm},
       {"batch_norm_grad", rule_batch_norm_grad},
+      {"tile", rule_tile},
       {"conv2d", rule_conv2d},
       {"conv2d_input_grad", rule_conv2d_input_grad},
       {"conv2d_filter_grad", rule_conv2d_filter_grad},

@@ -61,6 +61,9 @@ void rule_softmax_cross_entropy_grad(InferContext&);
 void rule_batch_norm(InferContext&);
 void rule_batch_norm_grad(InferContext&);
 
+// rules_tile.cpp
+void rule_tile(InferContext&);
+
 // rules_conv.cpp
 void rule_conv2d(InferContext&);
 void rule_conv2d_input_grad(InferContext&);

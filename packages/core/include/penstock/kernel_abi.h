@@ -189,6 +189,63 @@ typedef struct penstock_kernel_def {
   void* data;       /* handed back in call->kernel_data */
 } penstock_kernel_def;
 
+/* ---- tile programs --------------------------------------------------------------------------------------------- */
+
+/* A chain of elementwise ops, with reductions at its end, as plain data: attribute `program` (ints) of "core.tile".
+ *
+ *   words 0..4   PENSTOCK_TILE_VERSION, inputs, constants, instructions, outputs
+ *   then         four words per instruction: opcode, a, b, c
+ *   then         one word per output: a value
+ *
+ * Values are numbered: the inputs, the constants (attribute `constants`, floats), then the result of each instruction,
+ * which may use the values before it; operands that an opcode does not have are 0. Every value has the shape to which
+ * the inputs broadcast, as NumPy's do; inputs arrive dense, in their own shapes. Numbers are of the dtype that
+ * attribute `dtype` names, masks are bools. Each instruction means the op of the same name, rounding included: a
+ * kernel may not contract two of them into one. Reductions take a value, how many trailing axes go, and whether they
+ * stay with size 1; only outputs may refer to them, and all of a program reduce the same axes. The host checks all
+ * of this, and the limits below, before a kernel sees a program.
+ *
+ * PENSTOCK_TILE_OPCODES lists name, code, operands and result: N a number, M a mask, R a number that is reduced.
+ * Codes are never reused. */
+enum {
+  PENSTOCK_TILE_VERSION = 1,
+  PENSTOCK_TILE_HEADER_WORDS = 5,
+  PENSTOCK_TILE_INSTRUCTION_WORDS = 4,
+  PENSTOCK_TILE_MAX_INPUTS = 12,
+  PENSTOCK_TILE_MAX_CONSTANTS = 16,
+  PENSTOCK_TILE_MAX_INSTRUCTIONS = 32,
+  PENSTOCK_TILE_MAX_OUTPUTS = 4
+};
+
+/* clang-format off */
+#define PENSTOCK_TILE_OPCODES(X) \
+  X(NEGATIVE, 1, "N", 'N')      X(ABS, 2, "N", 'N')            X(SIGN, 3, "N", 'N')          \
+  X(SQUARE, 4, "N", 'N')        X(SQRT, 5, "N", 'N')           X(RSQRT, 6, "N", 'N')         \
+  X(EXP, 7, "N", 'N')           X(LOG, 8, "N", 'N')            X(LOG1P, 9, "N", 'N')         \
+  X(SIN, 10, "N", 'N')          X(COS, 11, "N", 'N')           X(TANH, 12, "N", 'N')         \
+  X(SIGMOID, 13, "N", 'N')      X(RELU, 14, "N", 'N')          X(FLOOR, 15, "N", 'N')        \
+  X(CEIL, 16, "N", 'N')                                                                      \
+  X(ADD, 64, "NN", 'N')         X(SUBTRACT, 65, "NN", 'N')     X(MULTIPLY, 66, "NN", 'N')    \
+  X(DIVIDE, 67, "NN", 'N')      X(POWER, 68, "NN", 'N')        X(MAXIMUM, 69, "NN", 'N')     \
+  X(MINIMUM, 70, "NN", 'N')     X(FLOOR_DIVIDE, 71, "NN", 'N') X(REMAINDER, 72, "NN", 'N')   \
+  X(RELU_GRAD, 73, "NN", 'N')                                                                \
+  X(ISNAN, 128, "N", 'M')       X(ISFINITE, 129, "N", 'M')                                   \
+  X(EQUAL, 130, "NN", 'M')      X(NOT_EQUAL, 131, "NN", 'M')   X(LESS, 132, "NN", 'M')       \
+  X(LESS_EQUAL, 133, "NN", 'M') X(GREATER, 134, "NN", 'M')     X(GREATER_EQUAL, 135, "NN", 'M') \
+  X(LOGICAL_AND, 136, "MM", 'M') X(LOGICAL_OR, 137, "MM", 'M') X(LOGICAL_NOT, 138, "M", 'M') \
+  X(WHERE, 139, "MNN", 'N')                                                                  \
+  /* cast: a mask becomes 1 or 0; a number becomes whether it is not 0 */                    \
+  X(NUMBER, 140, "M", 'N')      X(MASK, 141, "N", 'M')                                       \
+  X(SUM, 192, "R", 'N')         X(MEAN, 193, "R", 'N')                                       \
+  X(MAX, 194, "R", 'N')         X(MIN, 195, "R", 'N')
+/* clang-format on */
+
+enum {
+#define PENSTOCK_TILE_ENUM(name, code, operands, result) PENSTOCK_TILE_##name = code,
+  PENSTOCK_TILE_OPCODES(PENSTOCK_TILE_ENUM)
+#undef PENSTOCK_TILE_ENUM
+};
+
 /* ---- devices --------------------------------------------------------------------------------------------------- */
 
 typedef struct penstock_device_def {

@@ -164,6 +164,10 @@ def test_bfloat16_is_float32_rounded(name: str, close: Close) -> None:
         names = {a.dtype.name for a in call.arrays}
         if "float32" not in names or not names <= {"float32", "int64", "int32", "bool"}:
             continue
+        if (
+            name == "core.tile"
+        ):  # its dtype is written in the program's call, and bfloat16 is not among them
+            continue
         narrow = [ps.asarray(a) for a in call.arrays]
         narrow = [ps.cast(a, "bfloat16") if a.dtype == "float32" else a for a in narrow]
         wide = [ps.cast(a, "float32") if a.dtype == "bfloat16" else a for a in narrow]

@@ -132,6 +132,8 @@ from penstock.ops.shaping import (
     swapaxes,
 )
 from penstock.ops.training import adam_update, adam_update_rows
+from penstock.ops.tile import tile_program
+from penstock.ops.training import adam_update
 
 # What `penstock` offers under its own name: what users call. What gradients, variables and optimisers are made of stays
 # in `penstock.ops`, random numbers are in `penstock.random`. No submodules, or ops/random.py would hide the latter.

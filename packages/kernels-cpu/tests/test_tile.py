@@ -1,0 +1,138 @@
+"""Tile programs run natively: every opcode bit for bit like its op, whatever broadcasts; sums near float64's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import penstock as ps
+from penstock import _native
+from penstock.ops._tile_program import Instruction, TileProgram, op_of, opcodes
+from penstock.ops.tile import tile_program
+
+SHAPES = [
+    [(), (), ()],
+    [(7,), (7,), ()],
+    [(33, 5), (5,), (33, 1)],
+    [(3, 1500), (1500,), (3, 1)],
+    [(2, 3, 4), (3, 1), (4,)],
+    [(4, 1, 130), (6, 1), (130,)],
+    [(70001,), (1,), (70001,)],
+    [(5, 1), (5, 1), (1, 1)],
+    [(0, 4), (4,), ()],
+]
+ELEMENTWISE = [o for o in opcodes().values() if not o.reduces]
+
+
+def draw(rng: np.random.Generator, shape: tuple[int, ...], kind: str) -> np.ndarray:
+    if kind == "M":
+        return np.asarray(rng.random(shape) < 0.5)
+    x = np.asarray(rng.standard_normal(shape), "float32")
+    if x.size > 8:
+        x.flat[:6] = [np.nan, np.inf, -np.inf, -0.0, 0.0, 1e-40]
+    return x
+
+
+def run(program: TileProgram, inputs: list[Any]) -> list[np.ndarray]:
+    made = tile_program(
+        [ps.asarray(x) for x in inputs], program.words(), program.constants, "float32"
+    )
+    return [t.numpy() for t in made]
+
+
+@pytest.mark.parametrize("shapes", SHAPES, ids=str)
+@pytest.mark.parametrize("opcode", ELEMENTWISE, ids=lambda o: o.name)
+def test_an_opcode_is_its_op_bit_for_bit(opcode: Any, shapes: list[tuple[int, ...]]) -> None:
+    rng = np.random.default_rng(opcode.code)
+    inputs = [draw(rng, s, kind) for s, kind in zip(shapes, opcode.operands, strict=False)]
+    n = len(inputs)
+    got = run(TileProgram(n, (), (Instruction(opcode.name, tuple(range(n))),), (n,)), inputs)[0]
+    name, attributes = op_of(opcode.name)
+    if name == "cast":
+        attributes = {"dtype": "float32" if opcode.name == "NUMBER" else "bool"}
+    whole = np.broadcast_arrays(*inputs)  # relu_grad broadcasts nothing itself
+    expected = _native.call_op(name, [ps.asarray(x) for x in whole], attributes)[0].numpy()
+    assert got.dtype == expected.dtype
+    assert got.tobytes() == expected.tobytes()
+
+
+def test_masks_have_a_native_kernel_too() -> None:
+    rows = {row[2] for row in _native.kernel_rows("core.tile") if row[0] == "kernels-cpu"}
+    assert any("f32,bool->f32" in row for row in rows)
+
+
+@pytest.mark.parametrize("name", ["SUM", "MEAN", "MAX", "MIN"])
+@pytest.mark.parametrize(
+    ("shapes", "axes"),
+    [
+        ([(40, 7), (7,)], 1),
+        ([(40, 7), (40, 1)], 2),
+        ([(3, 5000), (5000,)], 1),
+        ([(2, 3, 4, 500), (4, 1)], 2),
+        ([(300000,), ()], 1),
+        ([(6, 1), (6, 1)], 1),
+        ([(1000, 1000), (1000, 1)], 2),
+    ],
+)
+def test_reductions_against_numpy(name: str, shapes: list[tuple[int, ...]], axes: int) -> None:
+    rng = np.random.default_rng(axes)
+    x, y = (np.asarray(rng.standard_normal(s), "float32") for s in shapes)
+    steps = (Instruction("SUBTRACT", (0, 1)), Instruction("SQUARE", (2,)))
+    fold = Instruction(name, (3,), axes)
+    got = run(TileProgram(2, (), (*steps, fold), (4, 3)), [x, y])
+    exact = np.square(x - y)
+    over = tuple(range(exact.ndim - axes, exact.ndim))
+    expected = getattr(np, name.lower())(exact.astype("float64"), axis=over)
+    np.testing.assert_array_equal(got[1], exact)
+    np.testing.assert_allclose(got[0], expected, rtol=1e-6 if name in ("SUM", "MEAN") else 0)
+
+
+def test_nan_wins_in_max_and_stays_in_its_row() -> None:
+    x = np.ones((3, 40), "float32")
+    x[1, 7] = np.nan
+    steps = (
+        Instruction("NEGATIVE", (0,)),
+        Instruction("MAX", (1,), 1),
+        Instruction("MIN", (1,), 1),
+    )
+    for row in run(TileProgram(1, (), steps, (2, 3)), [x]):
+        np.testing.assert_array_equal(row, [-1, np.nan, -1])
+
+
+@pytest.mark.parametrize("shape", [(1 << 20,), (3000, 333)])
+def test_the_same_bits_with_any_number_of_threads(shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    x, row = rng.standard_normal(shape, "float32"), rng.standard_normal(shape[-1:], "float32")
+    steps = (
+        Instruction("MULTIPLY", (0, 1)),
+        Instruction("TANH", (2,)),
+        Instruction("SUM", (3,), len(shape)),
+    )
+    program = TileProgram(2, (), steps, (3, 4))
+    before, results = _native.num_threads(), []
+    try:
+        for threads in (1, 2, 5):
+            _native.set_num_threads(threads)
+            results.append([a.tobytes() for a in run(program, [x, row])])
+    finally:
+        _native.set_num_threads(before)
+    assert results[0] == results[1] == results[2]
+
+
+def test_results_larger_than_the_cache_are_streamed_whole() -> None:
+    x = np.arange((9 << 20) + 5, dtype="float32")
+    program = TileProgram(1, (1.0,), (Instruction("ADD", (0, 1)),), (2,))
+    np.testing.assert_array_equal(run(program, [x])[0], x + np.float32(1))
+
+
+def test_the_longest_program_runs() -> None:
+    names = ("MAXIMUM", "SUBTRACT")
+    links = (Instruction(names[i % 2], (12 + i, i % 12)) for i in range(31))
+    chain = (Instruction("ADD", (0, 1)), *links)
+    inputs = [np.random.default_rng(i).standard_normal((50, 9), "float32") for i in range(12)]
+    program = TileProgram(12, (), chain, (43, 20))
+    expected = program.run(inputs, np.dtype("float32"))
+    for got, wanted in zip(run(program, inputs), expected, strict=True):
+        np.testing.assert_array_equal(got, wanted)
