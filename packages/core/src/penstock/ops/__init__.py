@@ -131,9 +131,8 @@ from penstock.ops.shaping import (
     stack,
     swapaxes,
 )
-from penstock.ops.training import adam_update, adam_update_rows
 from penstock.ops.tile import tile_program
-from penstock.ops.training import adam_update
+from penstock.ops.training import adam_update, adam_update_rows
 
 # What `penstock` offers under its own name: what users call. What gradients, variables and optimisers are made of stays
 # in `penstock.ops`, random numbers are in `penstock.random`. No submodules, or ops/random.py would hide the latter.
