@@ -97,6 +97,20 @@ int wait_for_done(CallContext& context) {
   return pending.status;
 }
 
+[[noreturn]] void raise_status(const CallContext& context, int status) {
+  std::string prefix = "[" + context.op->name() + "] ";
+  if (status == PENSTOCK_CANCELLED)
+    throw Error(ErrorKind::kCancelled, prefix + "the run was cancelled");
+  if (status == PENSTOCK_NO_MEMORY)
+    throw Error(ErrorKind::kMemory, prefix + "out of memory inside the kernel" +
+                                        (context.error.empty() ? "" : ": " + context.error));
+  if (status == PENSTOCK_OUT_OF_RANGE)
+    throw Error(ErrorKind::kIndex,
+                prefix + (context.error.empty() ? "an index is out of range" : context.error));
+  throw Error(ErrorKind::kValue,
+              prefix + (context.error.empty() ? "the kernel failed" : context.error));
+}
+
 struct Generator {
   std::mutex mutex;
   uint64_t key = 0x9e3779b97f4a7c15ull, counter = 0;
@@ -232,17 +246,46 @@ void run_kernel(penstock_call& call, CallContext& context) {
                  : host_fail(&call, "it returned PENDING without PENSTOCK_CAP_ASYNC in its row");
   context.scratch.clear();
   if (status == PENSTOCK_OK) return;
-  std::string prefix = "[" + context.op->name() + "] ";
-  if (status == PENSTOCK_CANCELLED)
-    throw Error(ErrorKind::kCancelled, prefix + "the run was cancelled");
-  if (status == PENSTOCK_NO_MEMORY)
-    throw Error(ErrorKind::kMemory, prefix + "out of memory inside the kernel" +
-                                        (context.error.empty() ? "" : ": " + context.error));
-  if (status == PENSTOCK_OUT_OF_RANGE)
-    throw Error(ErrorKind::kIndex,
-                prefix + (context.error.empty() ? "an index is out of range" : context.error));
-  throw Error(ErrorKind::kValue,
-              prefix + (context.error.empty() ? "the kernel failed" : context.error));
+  raise_status(context, status);
+}
+
+std::shared_ptr<void> prepare_kernel(const penstock_call& run, const CallContext& run_context,
+                                     const std::vector<char>& constant) {
+  const penstock_kernel_def& def = run_context.row->def;
+  std::vector<penstock_tensor> tensors;
+  for (int32_t i = 0; i < run.num_inputs; ++i) {
+    tensors.push_back(*run.inputs[i]);
+    if (!constant[static_cast<size_t>(i)]) tensors.back().data = nullptr;
+  }
+  for (int32_t i = 0; i < run.num_outputs; ++i) {
+    tensors.push_back(*run.outputs[i]);
+    tensors.back().data = nullptr;
+  }
+  std::vector<penstock_tensor*> pointers;
+  for (penstock_tensor& t : tensors) pointers.push_back(&t);
+  CallContext context;
+  context.op = run_context.op;
+  context.row = run_context.row;
+  context.options = run_context.options;
+  context.may_resize = false;
+  penstock_call call = run;
+  call.inputs = pointers.data();
+  call.outputs = pointers.data() + run.num_inputs;
+  call.flags |= PENSTOCK_CALL_PREPARE;
+  call.state = nullptr;
+  call.reserved = &context;
+  std::unique_lock<std::mutex> alone;
+  if (def.caps & PENSTOCK_CAP_SERIAL) alone = std::unique_lock(run_context.row->serial);
+  void* made = nullptr;
+  int status = def.prepare(&call, &made);
+  auto release = [free = def.release](void* state) {
+    if (state && free) free(state);
+  };
+  std::shared_ptr<void> state(made, release);
+  if (context.stopped) status = PENSTOCK_CANCELLED;
+  if (status == PENSTOCK_PENDING) status = host_fail(&call, "its `prepare` returned PENDING");
+  if (status != PENSTOCK_OK) raise_status(context, status);
+  return state;
 }
 
 void set_seed(uint64_t seed) { set_random_state(seed, 0); }

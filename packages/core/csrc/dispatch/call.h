@@ -82,6 +82,12 @@ PENSTOCK_API void fill_attrs(const OpSchema& schema, const AttrList& values,
 // Runs the kernel and waits if it is pending. Throws with the op's name in front on any failure.
 PENSTOCK_API void run_kernel(penstock_call& call, CallContext& context);
 
+// Calls the kernel's `prepare` for a frame that is about to run: only the inputs marked in `constant` show their data.
+// Returns the state, which releases itself; throws as run_kernel does.
+PENSTOCK_API std::shared_ptr<void> prepare_kernel(const penstock_call& call,
+                                                  const CallContext& context,
+                                                  const std::vector<char>& constant);
+
 // True when the run was cancelled, timed out or interrupted.
 PENSTOCK_API bool should_stop(CallContext& context);
 

@@ -23,12 +23,13 @@ Variable::Variable(DType dtype, const Shape& shape, std::string name, bool train
       trainable_(trainable),
       id_(next_tensor_id()) {}
 
-Tensor Variable::read() const {
+Tensor Variable::read(uint64_t* version) const {
   std::lock_guard lock(mutex_);
   if (!current_.storage)
     fail(ErrorKind::kGraph, "[read_variable] variable '", name_,
          "' has no value yet; run "
          "global_variables_initializer() first, or assign it");
+  if (version) *version = version_;
   return current_;
 }
 
@@ -47,6 +48,7 @@ void Variable::assign(Tensor value) {
   value.id = id_;
   value.weak = false;
   std::lock_guard lock(mutex_);
+  ++version_;
   std::swap(current_, value);  // the old version dies after the lock
 }
 

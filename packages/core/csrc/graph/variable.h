@@ -16,7 +16,8 @@ class PENSTOCK_API Variable final : public RefCounted {
   Variable(Tensor value, std::string name, bool trainable);
   // Without a value: reading fails until the first assignment.
   Variable(DType dtype, const Shape& shape, std::string name, bool trainable);
-  Tensor read() const;
+  // `version`, unless null, receives a number that changes with every write.
+  Tensor read(uint64_t* version = nullptr) const;
   void assign(Tensor value);  // throws unless dtype and shape fit
   const std::string& name() const { return name_; }
   std::string label() const override { return "'" + name_ + "'"; }
@@ -29,6 +30,7 @@ class PENSTOCK_API Variable final : public RefCounted {
   friend class Plan;  // updates in place under the lock
   mutable std::mutex mutex_;
   Tensor current_;
+  uint64_t version_ = 0;
   const DType dtype_;
   const Shape shape_;
   const std::string name_;

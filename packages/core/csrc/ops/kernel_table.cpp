@@ -209,9 +209,6 @@ std::unique_ptr<KernelRow> make_kernel(const penstock_kernel_def& given,
   std::memcpy(&def, &given, std::min<size_t>(given.head.struct_size, sizeof(def)));
   if (!def.op || !def.device || !def.dtypes || !def.run)
     fail(ErrorKind::kPlugin, provider, " adds a kernel without op, device, dtypes or run");
-  if (def.prepare)
-    fail(ErrorKind::kPlugin, provider, " has a kernel for ", def.op,
-         " with `prepare`, which this version does not call yet; leave it NULL");
   Op& op = get_op(def.op);
   if (def.op_version != op.schema.version)
     fail(ErrorKind::kPlugin, provider, " has a kernel for ", def.op, "@", def.op_version,

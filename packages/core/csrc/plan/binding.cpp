@@ -252,6 +252,7 @@ void Binding::give_state(std::unique_ptr<RunState> state) {
 
 void RunState::clear() {
   for (Tensor& t : roots) t.storage = nullptr;
+  for (auto& state : prepared) state = nullptr;
   std::fill(published.begin(), published.end(), 0);
 }
 
@@ -266,6 +267,8 @@ RunState::RunState(const Plan& plan, Binding& binding) {
   contexts = std::make_unique<CallContext[]>(num_steps);
   roots.resize(plan.roots_.size());
   published.resize(num_steps);
+  versions.resize(plan.roots_.size());
+  if (plan.prepares_) prepared.resize(num_steps);
   for (size_t s = 0; s < num_steps; ++s) {
     const Step& step = plan.steps_[s];
     if (step.kind != Step::kKernel) continue;

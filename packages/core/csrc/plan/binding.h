@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "plan/plan.h"
+#include "plan/prepared.h"
 
 namespace penstock {
 
@@ -25,6 +26,7 @@ class Binding {
   std::vector<std::vector<int32_t>> views_of_root;  // which views to point at a root's memory
   std::vector<int32_t> first_view;                  // of every step
   int32_t num_views = 0;
+  PreparedStates prepared;
 
   int64_t scan_length(const Node& node) const;
 
@@ -53,8 +55,11 @@ class RunState {
   std::vector<penstock_tensor*> out_pointers;
   std::vector<penstock_call> calls;  // of every step
   std::unique_ptr<CallContext[]> contexts;
-  std::vector<Tensor> roots;    // inputs, variables and owned values while running
-  std::vector<char> published;  // per step: this assignment has happened in place
+  std::vector<Tensor> roots;       // inputs, variables and owned values while running
+  std::vector<char> published;     // per step: this assignment has happened in place
+  std::vector<uint64_t> versions;  // per root: of the variable that was read
+  std::vector<PreparedStates::State>
+      prepared;  // per step, while running; empty when no kernel prepares
 
   bool gives_inputs = false;  // the caller overwrites its inputs with the outputs
   void clear();               // lets go of everything that the run held

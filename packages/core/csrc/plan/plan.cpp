@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <set>
 
 #include "base/error.h"
 #include "base/few.h"
@@ -41,6 +42,7 @@ Plan::Plan(Ref<Graph> graph) : graph_(std::move(graph)) {
   find_lifetimes();
   find_updates();
   find_reuses();
+  if (prepares_) find_constants();
 }
 
 Plan::~Plan() = default;
@@ -157,6 +159,7 @@ void Plan::make_steps() {
         step.row =
             &kernel_for(const_cast<Op&>(*node.op), *step.device, in.data(),
                         static_cast<int>(in.size()), out.data(), static_cast<int>(out.size()));
+        prepares_ |= step.row->def.prepare != nullptr;
         waits_ |= (step.row->def.caps & PENSTOCK_CAP_ASYNC) != 0;
         for (size_t o = 0; o < node.outputs.size(); ++o) {
           int32_t root = root_of(node.outputs[o]);
@@ -254,6 +257,24 @@ void Plan::find_reuses() {
             !taken && !is_output(in_root) && step.row->may_alias(output, static_cast<int>(i)))
           step.reuses.push_back({output, in_root, output_root});
       }
+  }
+}
+
+// What `prepare` may see: constants, and variables that this plan only reads. One that it assigns changes with every
+// run, and preparing it again each time would cost more than it saves.
+void Plan::find_constants() {
+  std::set<const Variable*> assigned;
+  for (const Step& step : steps_)
+    if (step.kind == Step::kAssign) assigned.insert(step.variable);
+  for (Step& step : steps_) {
+    if (step.kind != Step::kKernel || !step.row->def.prepare) continue;
+    for (int32_t v : graph_->nodes[static_cast<size_t>(step.node)].inputs) {
+      const Root& root = roots_[static_cast<size_t>(root_of(v))];
+      bool fixed_variable = root.place == Place::kVariable &&
+                            !assigned.count(steps_[static_cast<size_t>(root.first_step)].variable);
+      step.constant.push_back(root.place == Place::kConstant || fixed_variable);
+      if (fixed_variable) step.variables.push_back(root_of(v));
+    }
   }
 }
 
@@ -415,7 +436,7 @@ void Plan::execute(RunState& state, Binding& binding, const Tensor* inputs, Tens
       }
       size_t out_root = static_cast<size_t>(root_of(node.outputs[0]));
       if (step.kind == Step::kRead) {
-        state.roots[out_root] = step.variable->read();
+        state.roots[out_root] = step.variable->read(&state.versions[out_root]);
         if (!state.roots[out_root].device().is_host())
           state.roots[out_root] = copy_to(state.roots[out_root], *step.device);
         state.point(binding, static_cast<int32_t>(out_root), state.roots[out_root].data());
@@ -456,6 +477,8 @@ void Plan::run_kernel_step(RunState& state, Binding& binding, size_t index,
   const Node& node = graph_->nodes[static_cast<size_t>(step.node)];
   penstock_call& call = state.calls[index];
   CallContext& context = state.contexts[index];
+  if (__builtin_expect(step.row->def.prepare != nullptr, 0))
+    prepare_step(state, binding, index, options);
   if (step.plain()) {
     context.options = &options;
     run_kernel(call, context);
@@ -481,6 +504,7 @@ void Plan::run_kernel_step(RunState& state, Binding& binding, size_t index,
         held.storage->writable() && held.device().is_host()) {
       state.point(binding, update.output_root, held.data());
       state.roots[static_cast<size_t>(update.output_root)] = held;
+      ++update.variable->version_;
       in_place.push_back(&update);
       locks.push_back(std::move(lock));
     }
@@ -520,6 +544,22 @@ void Plan::run_kernel_step(RunState& state, Binding& binding, size_t index,
   if (debug_nans()) check_step(state, binding, index);
   for (const Step::Update* update : in_place)
     state.published[static_cast<size_t>(update->assign_step)] = 1;
+}
+
+void Plan::prepare_step(RunState& state, Binding& binding, size_t index,
+                        const RunOptions& options) {
+  const Step& step = steps_[index];
+  std::vector<uint64_t> versions;
+  for (int32_t root : step.variables) versions.push_back(state.versions[static_cast<size_t>(root)]);
+  PreparedStates::State& mine = state.prepared[index];
+  if (auto known = binding.prepared.find(index, versions)) {
+    mine = std::move(*known);
+  } else {
+    state.contexts[index].options = &options;
+    mine = prepare_kernel(state.calls[index], state.contexts[index], step.constant);
+    binding.prepared.put(index, std::move(versions), mine);
+  }
+  state.calls[index].state = mine.get();
 }
 
 void Plan::check_step(RunState& state, Binding& binding, size_t index) {

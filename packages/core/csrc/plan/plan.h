@@ -59,6 +59,8 @@ struct Step {
   std::vector<Ref<Plan>> bodies;                   // of call, cond, while and scan
   std::vector<Variable*> touched;                  // variables that they read or assign
   std::vector<std::pair<int32_t, int32_t>> owned;  // (output number, root) to allocate at run time
+  std::vector<char> constant;      // per input, when the kernel has `prepare`: it may see the data
+  std::vector<int32_t> variables;  // roots of the variables among those
   bool touches(const Variable* v) const {
     return std::find(touched.begin(), touched.end(), v) != touched.end();
   }
@@ -99,6 +101,7 @@ class PENSTOCK_API Plan final : public RefCounted {
   void find_updates();
   void find_reuses();
   bool is_output(int32_t root) const;
+  void find_constants();
   int32_t root_of(int32_t value) const { return root_of_value_[static_cast<size_t>(value)]; }
   std::shared_ptr<Binding> binding_for(const std::vector<Shape>& shapes);
   std::shared_ptr<Binding> last_binding(const Tensor* inputs, int num_inputs);
@@ -112,6 +115,7 @@ class PENSTOCK_API Plan final : public RefCounted {
                 std::vector<Tensor> inputs, Tensor* outputs) const;
   // A value that a step takes as a tensor.
   Tensor value_of(const RunState& state, const Binding& binding, int32_t value) const;
+  void prepare_step(RunState& state, Binding& binding, size_t index, const RunOptions& options);
   void check_step(RunState& state, Binding& binding, size_t index);
   void collect_outputs(RunState& state, Binding& binding, Tensor* outputs);
 
@@ -122,8 +126,9 @@ class PENSTOCK_API Plan final : public RefCounted {
   std::mutex mutex_;
   std::map<std::vector<int64_t>, std::shared_ptr<Binding>> bindings_;
   std::shared_ptr<Binding> last_;
-  uint64_t clock_ = 0;  // orders bindings by their last use
-  bool waits_ = false;  // has kernels that may answer later
+  uint64_t clock_ = 0;     // orders bindings by their last use
+  bool waits_ = false;     // has kernels that may answer later
+  bool prepares_ = false;  // has kernels with `prepare`
 };
 
 }  // namespace penstock

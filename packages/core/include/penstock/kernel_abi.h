@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #define PENSTOCK_ABI_MAJOR 0
-#define PENSTOCK_ABI_MINOR 1
+#define PENSTOCK_ABI_MINOR 2 /* 2: the host calls `prepare` and `release` */
 
 #ifdef __cplusplus
 extern "C" {
@@ -134,7 +134,7 @@ typedef struct penstock_host {
 
 enum {
   PENSTOCK_CALL_PREPARE =
-      1 /* this call is `prepare`: only constant inputs have data, the others have data == NULL */
+      1 /* this call is `prepare`: only constant inputs have data; the others and all outputs have data == NULL */
 };
 
 typedef struct penstock_call {
@@ -147,10 +147,11 @@ typedef struct penstock_call {
   const penstock_attr* attrs;      /* in the order of the op's declaration */
   int32_t num_attrs;
   uint32_t flags;
-  void* state;  /* what `prepare` returned; read-only during run */
-  void* stream; /* the device's stream, or NULL */
   void*
-      ready_event; /* set by an asynchronous kernel: outputs are ready when this event has fired */
+      state; /* what `prepare` returned, read-only; NULL where nothing was prepared, as in eager calls */
+  void* stream; /* reserved for the device's stream: always NULL in this version */
+  void*
+      ready_event; /* reserved: this version does not read it; a kernel that answers later returns PENDING */
   uint64_t rng_key[2]; /* Philox4x32-10: key[0] holds the 64 bit key */
   uint64_t
       rng_counter; /* first counter block of this call; block b of the call uses rng_counter + b */
@@ -180,7 +181,11 @@ typedef struct penstock_kernel_def {
   const char* layouts; /* NULL, or required layouts; reserved */
   const char* isa;     /* for people: "avx512" */
   int (*run)(penstock_call*);
-  int (*prepare)(penstock_call*, void** state); /* optional: once per plan and shape */
+  /* Optional: what can be done once and kept, such as packing weights. Called before the first run of a plan at given
+   * sizes, and again when a variable that it saw has a new value. Constant inputs are constants of the graph, and
+   * variables that the graph only reads. Runs that overlap may both prepare; `release` is called once for every state
+   * other than NULL, when no run uses it any more. Eager calls do not prepare: `run` must work without a state. */
+  int (*prepare)(penstock_call*, void** state);
   void (*release)(void* state);
   uint64_t caps;
   const int8_t*
@@ -265,6 +270,7 @@ typedef struct penstock_device_def {
   /* Optional from here: NULL where the device has none. */
   int (*copy_peer)(void* context, int32_t dst_index, void* dst, int32_t src_index, const void* src,
                    size_t bytes, void* stream);
+  /* Streams and events are reserved: this version calls none of them, and every `stream` above is NULL. */
   void* (*create_stream)(void* context, int32_t index);
   void (*destroy_stream)(void* context, int32_t index, void* stream);
   void* (*record_event)(void* context, int32_t index, void* stream);
