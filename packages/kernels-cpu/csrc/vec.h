@@ -168,6 +168,77 @@ inline Vf CopySign(Vf magnitude, Vf sign) {
   return FromBits((Bits(magnitude) & 0x7fffffff) | (Bits(sign) & INT32_MIN));
 }
 
+// ---- bounds: NaN passes through ----
+
+inline Vf AtLeast(Vf x, float low) {
+  const Vf bound = Splat(low);
+#if defined(__AVX512F__)
+  return _mm512_maskz_max_ps(0xffff, bound, x);  // the plain form warns in GCC 12
+#elif defined(__AVX2__)
+  return _mm256_max_ps(bound, x);
+#elif defined(__SSE2__)
+  return _mm_max_ps(bound, x);
+#else
+  return x < bound ? bound : x;
+#endif
+}
+
+inline Vf AtMost(Vf x, float high) {
+  const Vf bound = Splat(high);
+#if defined(__AVX512F__)
+  return _mm512_maskz_min_ps(0xffff, bound, x);
+#elif defined(__AVX2__)
+  return _mm256_min_ps(bound, x);
+#elif defined(__SSE2__)
+  return _mm_min_ps(bound, x);
+#else
+  return x > bound ? bound : x;
+#endif
+}
+
+// Whether |x| < bound in every lane.
+inline bool AllBelow(Vf x, float bound) {
+#if defined(__AVX512F__)
+  return _mm512_cmp_ps_mask(Abs(x), Splat(bound), _CMP_LT_OQ) == 0xffff;
+#elif defined(__AVX2__)
+  return _mm256_movemask_ps(_mm256_cmp_ps(Abs(x), Splat(bound), _CMP_LT_OQ)) == 0xff;
+#elif defined(__SSE2__)
+  return _mm_movemask_ps(_mm_cmplt_ps(Abs(x), Splat(bound))) == 0xf;
+#else
+  for (int i = 0; i < kLanes; ++i) {
+    if (!(__builtin_fabsf(x[i]) < bound)) return false;
+  }
+  return true;
+#endif
+}
+
+// ---- division ----
+
+// 1 / x to at least 11 bits, for normal x below 2^126.
+inline Vf RoughReciprocal(Vf x) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_rcp14_ps(0xffff, x);
+#elif defined(__AVX2__)
+  return _mm256_rcp_ps(x);
+#elif defined(__SSE2__)
+  return _mm_rcp_ps(x);
+#else
+  return 1.0f / x;
+#endif
+}
+
+// x / y within 1 ULP for 2^-100 < y < 2^100. AVX-512 divides at a sixteenth of the speed of its products.
+inline Vf Quotient(Vf x, Vf y) {
+#if defined(__AVX512F__)
+  Vf r = RoughReciprocal(y);
+  r = r + r * (1.0f - y * r);
+  const Vf q = x * r;
+  return q + r * (x - y * q);
+#else
+  return x / y;
+#endif
+}
+
 // ---- simple functions, for vectors and scalars alike ----
 
 // NaN if either is.

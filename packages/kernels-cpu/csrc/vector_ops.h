@@ -114,7 +114,7 @@ struct SignOp {
 };
 
 struct PowerOp {
-  Vf operator()(Vf x, Vf y) const { return PerLane(x, y, powf); }
+  Vf operator()(Vf x, Vf y) const { return Pow(x, y); }
 };
 
 // Division that rounds toward minus infinity, with numpy's and Python's rules for signs and zeros.

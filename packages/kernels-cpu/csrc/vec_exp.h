@@ -1,0 +1,123 @@
+// Exponentials of vectors of f32. vec_math.h says how exact they are.
+#ifndef PENSTOCK_KERNELS_CPU_VEC_EXP_H_
+#define PENSTOCK_KERNELS_CPU_VEC_EXP_H_
+
+#include "vec.h"
+
+namespace penstock::cpu::PENSTOCK_ISA {
+
+// Horner's scheme, highest power first.
+template <class V, class... Coefficients>
+V Polynomial(V x, double first, Coefficients... rest) {
+  using Element = decltype(x[0] + x[0]);
+  V y = static_cast<Element>(first) - V{};
+  ((y = y * x + static_cast<Element>(rest)), ...);
+  return y;
+}
+
+// Valid for |x| < 2^22, where adding 1.5 * 2^23 pushes the fraction out.
+inline Vf RoundSmall(Vf x) {
+  const Vf magic = Splat(12582912.0f);
+  return (x + magic) - magic;
+}
+
+// 2^n for whole n in [-126, 127].
+inline Vf Pow2(Vf n) { return FromBits((__builtin_convertvector(n, Vi) + 127) << 23); }
+
+// y * 2^n for whole n in [-252, 254], in two steps: 2^n alone may overflow or be subnormal.
+inline Vf ScaleByPow2(Vf y, Vf n) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_scalef_ps(0xffff, y, n);  // the plain form warns in GCC 12
+#else
+  const Vf half = RoundSmall(n * 0.5f);
+  return y * Pow2(half) * Pow2(n - half);
+#endif
+}
+
+// e^x = 2^n * (1 + tail), with |tail| < 0.42.
+struct ExpParts {
+  Vf n, tail;
+};
+
+// x - n * ln 2, in two parts, the first exact times n.
+inline Vf MinusLn2(Vf x, Vf n) {
+  const Vf r = x - n * 0.693359375f;
+  return r - n * -2.12194440e-4f;
+}
+
+// e^r - 1 for |r| < 0.35.
+inline Vf Expm1Reduced(Vf r) {
+  const Vf p = Polynomial(r, 1.3822437e-3f, 8.36885627e-3f, 4.16682512e-2f, 1.66665196e-1f,
+                          4.9999994e-1f);
+  return p * (r * r) + r;
+}
+
+inline ExpParts SplitExp(Vf x) {
+  const Vf n = RoundSmall(x * 1.44269504f);
+  return {n, Expm1Reduced(MinusLn2(x, n))};
+}
+
+// e^(x + rest) with a small rest, for -104 <= x <= 89.
+inline Vf ExpOfSum(Vf x, Vf rest) {
+  const Vf n = RoundSmall((x + rest) * 1.44269504f);
+  return ScaleByPow2(Expm1Reduced(MinusLn2(x, n) + rest) + 1.0f, n);
+}
+
+// e^x * 2^k, without overflow on the way; x is at most 104.
+inline Vf ExpTimesPow2(Vf x, float k) {
+  const ExpParts e = SplitExp(AtLeast(x, -104.0f));
+  return ScaleByPow2(e.tail + 1.0f, e.n + k);
+}
+
+inline Vf Exp(Vf x) {
+  const ExpParts e = SplitExp(AtMost(AtLeast(x, -104.0f), 89.0f));
+  return ScaleByPow2(e.tail + 1.0f, e.n);
+}
+
+inline Vf Exp2(Vf x) {
+  x = AtMost(AtLeast(x, -151.0f), 129.0f);
+  const Vf n = RoundSmall(x), r = x - n;
+  const Vf p = Polynomial(r, 1.52001026e-4f, 1.33917364e-3f, 9.61899664e-3f, 5.55035807e-2f,
+                          2.40226433e-1f, 6.93147182e-1f);
+  return ScaleByPow2(p * r + 1.0f, n);
+}
+
+inline Vf Expm1(Vf x) {
+  const ExpParts e = SplitExp(AtMost(AtLeast(x, -18.0f), 89.0f));
+  const Vf half = Pow2(e.n - 1.0f);  // 2^n itself may overflow
+  const Vf y = (half * e.tail + (half - 0.5f)) * 2.0f;
+  return CopySign(e.n == 0.0f ? e.tail : y, x);  // by halves a subnormal would lose a bit
+}
+
+// exp(-|x|) cannot overflow.
+inline Vf Sigmoid(Vf x) {
+  const Vf z = ExpTimesPow2(-Abs(x), 0.0f);
+  return Quotient(x < 0.0f ? z : Splat(1.0f), z + 1.0f);
+}
+
+inline Vf Tanh(Vf x) {
+  const Vf a = Abs(x), z = x * x;
+  const Vf small = Polynomial(z, -5.70009183e-3f, 2.06341185e-2f, -5.37379384e-2f, 1.33314162e-1f,
+                              -3.33332807e-1f) *
+                       z * x +
+                   x;
+  const Vf grown = ExpTimesPow2(AtMost(a, 9.1f) * 2.0f, 0.0f);
+  const Vf large = 1.0f - Quotient(Splat(2.0f), grown + 1.0f);
+  return CopySign(a < 0.625f ? small : large, x);
+}
+
+inline Vf Sinh(Vf x) {
+  const Vf a = Abs(x);
+  const Vf m = Expm1(AtMost(a, 9.0f));
+  const Vf small = (m + m / (m + 1.0f)) * 0.5f;
+  return CopySign(a < 9.0f ? small : ExpTimesPow2(AtMost(a, 104.0f), -1.0f), x);
+}
+
+inline Vf Cosh(Vf x) {
+  const Vf half = ExpTimesPow2(AtMost(Abs(x), 104.0f), -1.0f);
+  return half + 0.25f / half;
+}
+
+}  // namespace penstock::cpu::PENSTOCK_ISA
+
+#endif  // PENSTOCK_KERNELS_CPU_VEC_EXP_H_
