@@ -9,36 +9,34 @@ namespace penstock::cpu::PENSTOCK_ISA {
 // Beyond it the parts of pi below are too short, and libm takes over.
 constexpr float kLargestAngle = 8192.0f;
 
-// x - n * pi / 2 for |n| < 2^13, halves too: pi / 2 in three parts, the first two exact times n.
+// x - n * pi / 2 for |n| < 2^13: pi / 2 in three parts, the first two exact times n.
 inline Vf MinusQuarters(Vf x, Vf n) {
   Vf r = x - n * 1.5703125f;
   r = r - n * 4.837512969970703125e-4f;
   return r - n * 7.549789954891882e-8f;
 }
 
-// sin r for |r| < 1.58.
-inline Vf SinReduced(Vf r) {
+// sin(r + quarters * pi / 2) for |r| < 0.79: of two polynomials one is chosen, so that cos 0 is 1.
+inline Vf SinQuarters(Vf r, Vi quarters) {
   const Vf z = r * r;
-  const Vf p = Polynomial(z, 2.60605998e-6f, -1.98097696e-4f, 8.33306927e-3f, -1.66666597e-1f);
-  return p * (z * r) + r;
-}
-
-// Every odd half turn changes the sign.
-inline Vf FlipIfOdd(Vf y, Vf n) {
-  return FromBits(Bits(y) ^ (__builtin_convertvector(n, Vi) << 31));
+  const Vf sin = Polynomial(z, -1.9515295891e-4f, 8.3321608736e-3f, -1.6666654611e-1f) * (z * r) + r;
+  const Vf cos = Polynomial(z, 2.443315711809948e-5f, -1.388731625493765e-3f,
+                            4.166664568298827e-2f, -0.5f, 1.0f);
+  const Vf y = (quarters & 1) != 0 ? cos : sin;
+  return FromBits(Bits(y) ^ ((quarters & 2) << 30));
 }
 
 inline Vf Sin(Vf x) {
   if (!AllBelow(x, kLargestAngle)) return PerLane(x, sinf);
-  const Vf a = Abs(x), n = RoundSmall(a * 0.318309886f);
-  const Vf y = FlipIfOdd(SinReduced(MinusQuarters(a, n * 2.0f)), n);
+  const Vf a = Abs(x), n = RoundSmall(a * 0.636619772f);
+  const Vf y = SinQuarters(MinusQuarters(a, n), __builtin_convertvector(n, Vi));
   return FromBits(Bits(y) ^ (Bits(x) & INT32_MIN));
 }
 
 inline Vf Cos(Vf x) {
   if (!AllBelow(x, kLargestAngle)) return PerLane(x, cosf);
-  const Vf n = RoundSmall(x * 0.318309886f - 0.5f);
-  return FlipIfOdd(-SinReduced(MinusQuarters(x, n * 2.0f + 1.0f)), n);
+  const Vf n = RoundSmall(x * 0.636619772f);
+  return SinQuarters(MinusQuarters(x, n), __builtin_convertvector(n, Vi) + 1);
 }
 
 inline Vf Tan(Vf x) {
