@@ -61,6 +61,9 @@ struct MinFold {
   }
 };
 
+// Long rows are folded in chunks of this many elements, and the results of the chunks in turn.
+constexpr int64_t kFoldChunk = 16 * 1024;
+
 // Folds of blocks are folded in turn: a sum of equal numbers is wrong in proportion to the longest chain of additions.
 constexpr int64_t kFoldBlock = 32;
 

@@ -28,7 +28,6 @@ void FoldColumns(const T* x, int64_t rows, int64_t cols, int64_t row_step, T* ou
   }
 }
 
-constexpr int64_t kFoldChunk = 16 * 1024;
 constexpr int64_t kColumnBlock = 256;
 
 // out[o] = fold of x[o, :]: long rows in chunks, whose results are folded again.

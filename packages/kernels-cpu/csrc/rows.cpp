@@ -28,9 +28,10 @@
   CASTS_OF("f32") CASTS_OF("f64") CASTS_OF("i32") CASTS_OF("i64") CASTS_OF("u8") CASTS_OF("bool")
 // Numbers before masks, among the inputs and among the outputs.
 #define TILES_OF(inputs) inputs "->f32 " inputs "->bool " inputs "->f32,bool "
-#define TILES                                                                                 \
-  TILES_OF("f32")                                                                             \
-  TILES_OF("bool") TILES_OF("f32,bool") TILES_OF("f32,f32,bool") TILES_OF("f32,f32,f32,bool") \
+#define TILES                                                                \
+  TILES_OF("f32")                                                            \
+  TILES_OF("bool")                                                           \
+  TILES_OF("f32,bool") TILES_OF("f32,f32,bool") TILES_OF("f32,f32,f32,bool") \
       TILES_OF("f32,f32,f32,f32,bool")
 
 namespace penstock::cpu::PENSTOCK_ISA {

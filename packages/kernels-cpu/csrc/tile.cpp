@@ -67,18 +67,21 @@ float FoldOf(int64_t opcode, const float* x, int64_t n) {
   }
 }
 
-float Join(int64_t opcode, float a, float b) {
-  switch (opcode) {
-    case PENSTOCK_TILE_MAX:
-      return Maximum(a, b);
-    case PENSTOCK_TILE_MIN:
-      return Minimum(a, b);
-    default:
-      return a + b;
+// Any number of elements, in chunks whose results are folded again; overwrites them.
+float FoldAll(int64_t opcode, float* x, int64_t n) {
+  while (n > kFoldChunk) {
+    const int64_t chunks = CeilDiv(n, kFoldChunk);
+    for (int64_t i = 0; i < chunks; ++i) {
+      const int64_t first = i * kFoldChunk;
+      x[i] = FoldOf(opcode, x + first, MinOf(kFoldChunk, n - first));
+    }
+    n = chunks;
   }
+  return FoldOf(opcode, x, n);
 }
 
-// What the kernel folds: `outer` spans, each in `chunks` parts whose results are folded at the end.
+// What the kernel folds: `outer` spans, each in `chunks` parts whose results are folded at the end. Parts are those of
+// the single reductions (reduce.cpp), so that sums are the same in every bit.
 class Folds {
  public:
   Folds(penstock_call* call, const TileProgram& program)
@@ -86,8 +89,7 @@ class Folds {
         program_(program),
         span_(program.span()),
         outer_(Outer()),
-        chunk_(span_ > kTile ? ChunkOf(program, span_) : span_),
-        chunks_(span_ > kTile ? CeilDiv(span_, chunk_) : 1) {}
+        chunks_(span_ > kTile ? CeilDiv(span_, kFoldChunk) : 1) {}
 
   int Run() {
     const int64_t parts = outer_ * chunks_;
@@ -115,30 +117,32 @@ class Folds {
 
   float* Part(int reduction, int64_t i) const { return room_ + reduction * outer_ * chunks_ + i; }
 
-  // Spans longer than a tile: every part is a task's.
+  // Spans longer than a tile: a part's elements are gathered, one stretch for each reduction, and folded together.
   int FoldParts(int64_t parts) {
-    return ParallelFor(call_, parts, Grain(chunk_), [&](int64_t begin, int64_t end) {
+    const int64_t length = MinOf(span_, kFoldChunk);
+    const size_t bytes = static_cast<size_t>(program_.reductions() * length) * sizeof(float);
+    return ParallelFor(call_, parts, Grain(length), [&](int64_t begin, int64_t end) {
       TileFrame frame(program_, PENSTOCK_TILE_SLOTS(program_));
+      float* gathered = static_cast<float*>(__builtin_alloca_with_align(bytes, 512));
       for (int64_t i = begin; i < end; ++i) {
-        const int64_t first = i / chunks_ * span_, from = i % chunks_ * chunk_;
-        FoldPart(&frame, i, first + from, first + MinOf(span_, from + chunk_));
+        const int64_t from = i % chunks_ * kFoldChunk;
+        FoldPart(&frame, i, i / chunks_ * span_ + from, MinOf(kFoldChunk, span_ - from), gathered);
       }
     });
   }
 
-  void FoldPart(TileFrame* frame, int64_t part, int64_t at, int64_t end) {
-    for (int r = 0; r < program_.reductions(); ++r)
-      *Part(r, part) = Initial(program_.reduction(r).opcode);
-    while (at < end) {
-      const int64_t n = program_.PieceAt(at, end);
-      frame->Run(at, n);
+  void FoldPart(TileFrame* frame, int64_t part, int64_t first, int64_t length, float* gathered) {
+    for (int64_t done = 0; done < length;) {
+      const int64_t n = program_.PieceAt(first + done, first + length);
+      frame->Run(first + done, n);
       for (int r = 0; r < program_.reductions(); ++r) {
-        const TileReduction& reduction = program_.reduction(r);
-        float* to = Part(r, part);
-        *to = Join(reduction.opcode, *to,
-                   FoldOf(reduction.opcode, frame->Elements(reduction.value, n), n));
+        memcpy(gathered + r * length + done, frame->Elements(program_.reduction(r).value, n),
+               static_cast<size_t>(n) * sizeof(float));
       }
-      at += n;
+      done += n;
+    }
+    for (int r = 0; r < program_.reductions(); ++r) {
+      *Part(r, part) = FoldOf(program_.reduction(r).opcode, gathered + r * length, length);
     }
   }
 
@@ -168,8 +172,8 @@ class Folds {
       const TileReduction& reduction = program_.reduction(r);
       float* out = Output<float>(call_, reduction.output);
       for (int64_t o = 0; o < outer_; ++o) {
-        const float* parts = Part(r, o * chunks_);
-        float result = chunks_ == 1 ? *parts : FoldOf(reduction.opcode, parts, chunks_);
+        float* parts = Part(r, o * chunks_);
+        float result = chunks_ == 1 ? *parts : FoldAll(reduction.opcode, parts, chunks_);
         if (reduction.opcode == PENSTOCK_TILE_MEAN) {
           result = static_cast<float>(result / static_cast<double>(span_));
         }
@@ -180,7 +184,7 @@ class Folds {
 
   penstock_call* call_;
   const TileProgram& program_;
-  int64_t span_, outer_, chunk_, chunks_;
+  int64_t span_, outer_, chunks_;
   float* room_ = nullptr;
 };
 

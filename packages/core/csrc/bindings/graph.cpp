@@ -68,6 +68,31 @@ nb::list copy_node(Graph& g, const PyNode& from, nb::handle inputs, nb::handle c
   return tensors(g, g.nodes[static_cast<size_t>(made)].outputs);
 }
 
+// Appends a node with everything said: passes make nodes for code that they did not see.
+nb::list add_node(Graph& g, const std::string& name_of_op, nb::handle inputs, nb::dict attrs,
+                  const std::string& name, const std::string& device, const std::string& source) {
+  Op& op = get_op(name_of_op);
+  AttrList list = op.default_attrs;
+  for (auto [key, value] : attrs) {
+    size_t i = static_cast<size_t>(op.attr_index(nb::cast<std::string>(key)));
+    list.at(i) = attr_from_object(op, op.schema.attrs.at(i), value);
+  }
+  NodeOptions options;
+  options.name = name;
+  options.device = device;
+  options.source = source;
+  GraphScope saved = std::exchange(graph_scope(), GraphScope());
+  int32_t made;
+  try {
+    made = g.add(op, values_in(g, inputs), std::move(list), options);
+  } catch (...) {
+    graph_scope() = saved;
+    throw;
+  }
+  graph_scope() = saved;
+  return tensors(g, g.nodes[static_cast<size_t>(made)].outputs);
+}
+
 // A graph with the same name, symbols and guards and no nodes: where a pass writes its result.
 Ref<Graph> like(const Graph& g) {
   auto out = make_ref<Graph>();
@@ -333,6 +358,14 @@ void bind_graph(nb::module_& m) {
             return dim_object(g->new_symbol(name, hint.value_or(kUnknown)), g.get());
           },
           nb::arg("name"), nb::arg("hint").none())
+      .def(
+          "add_node",
+          [](const Ref<Graph>& g, const std::string& op, nb::handle inputs, nb::dict attrs,
+             const std::string& name, const std::string& device, const std::string& source) {
+            return add_node(*g, op, inputs, attrs, name, device, source);
+          },
+          nb::arg("op"), nb::arg("inputs"), nb::arg("attrs"), nb::arg("name"), nb::arg("device"),
+          nb::arg("source"))
       .def(
           "copy_node",
           [](const Ref<Graph>& g, const PyNode& node, nb::handle inputs, nb::handle control,

@@ -62,6 +62,23 @@ std::string missing_hint(const char* op, const char* device) {
   });
 }
 
+nb::object row_facts(const KernelRow* row) {
+  if (!row) return nb::none();
+  return nb::make_tuple(row->provider, row->isa, row->def.priority);
+}
+
+// The row that an op would get for these dtypes, without a node.
+nb::object kernel_row(const std::string& op, const std::string& device_name, nb::handle inputs,
+                      nb::handle outputs) {
+  const Device* device = device_name.empty() ? &host_device() : find_device(device_name);
+  if (!device) fail(ErrorKind::kDevice, "there is no device '", device_name, "'");
+  std::vector<DType> in, out;
+  for (nb::handle t : nb::iter(inputs)) in.push_back(dtype_from_object(t));
+  for (nb::handle t : nb::iter(outputs)) out.push_back(dtype_from_object(t));
+  return row_facts(try_kernel_for(get_op(op), *device, in.data(), static_cast<int>(in.size()),
+                                  out.data(), static_cast<int>(out.size())));
+}
+
 nb::object kernel_for_node(const PyNode& n) {
   const Node& node = n.node();
   const Graph& g = *n.graph.get();
@@ -74,8 +91,7 @@ nb::object kernel_for_node(const PyNode& n) {
   const KernelRow* row =
       try_kernel_for(const_cast<Op&>(*node.op), *device, in.data(), static_cast<int>(in.size()),
                      out.data(), static_cast<int>(out.size()));
-  if (!row) return nb::none();
-  return nb::make_tuple(row->provider, row->isa, row->def.priority);
+  return row_facts(row);
 }
 
 void bind_memory(nb::module_& m) {
@@ -95,6 +111,7 @@ void bind_memory(nb::module_& m) {
 
 void bind_placement(nb::module_& m) {
   m.def("kernel_for_node", kernel_for_node);
+  m.def("kernel_row", kernel_row);
   m.def("device_names", [] {
     std::vector<std::string> out;
     for (const Device* d : all_devices()) out.push_back(d->name());

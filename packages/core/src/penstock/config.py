@@ -16,6 +16,7 @@ from typing import Any, Final, Literal, NamedTuple
 from penstock.errors import ConfigError
 
 Fallback = Literal["warn", "silent", "error"]
+Fusion = Literal["on", "off"]
 CpuIsa = Literal["portable", "avx2", "avx512", "avx512_bf16"]
 
 _FALLBACKS: Final = ("warn", "silent", "error")
@@ -63,6 +64,7 @@ class Settings:
     cpu_isa: CpuIsa | None = None
     mirror: str | None = None
     fallback: Fallback = "warn"
+    fusion: Fusion = "on"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -194,6 +196,13 @@ VARIABLES: Final = (
         f"{', '.join(_FALLBACKS)}; warn is the default",
         "what to do when an op has no native kernel and the reference would run on the host",
         _one_of(_FALLBACKS),
+    ),
+    Variable(
+        "PENSTOCK_FUSION",
+        "fusion",
+        "on (the default) or off",
+        "whether chains of elementwise ops in compiled graphs become one pass over memory",
+        _one_of(("on", "off")),
     ),
 )
 

@@ -11,6 +11,7 @@ from penstock.device import full_name
 from penstock.errors import GraphError
 from penstock.function import Function
 from penstock.ops._declare import REFERENCE_PRIORITY
+from penstock.ops._tile_program import TileProgram, op_of
 
 if TYPE_CHECKING:
     from penstock.annotations import TensorLike
@@ -87,12 +88,20 @@ def _kernel(node: Node) -> str:
         return "the runtime itself"
     provider, isa, priority = kernel
     if priority > REFERENCE_PRIORITY:
-        return f"{provider} ({isa})"
+        return f"{provider} ({isa}){_members(node)}"
     from penstock.plugins import loader
 
     hint = loader.missing_hint(node.op, "cpu")
     slow = "reference (numpy, slow): no plugin in use has a native kernel for these dtypes"
     return f"{slow}; {hint}" if hint else slow
+
+
+def _members(node: Node) -> str:
+    """Name the ops that a fused node runs in one pass."""
+    if node.op != "core.tile":
+        return ""
+    program = TileProgram.parse(node.attrs["program"], node.attrs["constants"])
+    return f": {', '.join(op_of(step.opcode)[0] for step in program.instructions)} in one pass"
 
 
 __all__ = ["explain_placement", "to_device"]

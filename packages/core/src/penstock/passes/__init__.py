@@ -1,6 +1,6 @@
 """Passes: functions Graph -> Graph that keep what a graph computes and change how.
 
-They run in the order of `PIPELINE`, then users' own passes, then placement. `register_pass` is the door for more.
+They run in the order of `PIPELINE`, then users' own passes, fusion and placement. `register_pass` is the door for more.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from penstock.passes.bodies import drop_unused_results, optimize_bodies
 from penstock.passes.cse import share_common
 from penstock.passes.decompose import decompose
 from penstock.passes.fold import fold_constants
+from penstock.passes.fuse import fuse
 from penstock.passes.inline import inline_calls
 from penstock.passes.place import place
 from penstock.passes.prune import prune
@@ -31,6 +32,7 @@ PIPELINE: tuple[tuple[str, Pass], ...] = (
     ("cse", share_common),
     ("tidy", prune),
 )
+_LAST: tuple[tuple[str, Pass], ...] = (("fuse", fuse), ("place", place))
 _UNCHECKED = ("inline", "decompose")  # before them a graph cannot run, or runs with other roundings
 _user_passes: dict[str, Pass] = {}
 _checking: ContextVar[bool] = ContextVar("penstock_check_passes", default=False)
@@ -82,7 +84,7 @@ def optimize(graph: Graph) -> Graph:
     """
     with _undisturbed():
         inside = ("bodies", lambda graph: optimize_bodies(graph, optimize))
-        for name, fn in (*PIPELINE, *_user_passes.items(), inside, ("place", place)):
+        for name, fn in (*PIPELINE, *_user_passes.items(), inside, *_LAST):
             result = fn(graph)
             if not isinstance(result, Graph):
                 raise GraphError(

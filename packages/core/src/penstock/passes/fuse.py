@@ -1,0 +1,116 @@
+"""Makes chains of elementwise ops, and reductions of their results, into tile programs: one pass over memory each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from penstock import _native
+from penstock._native import Graph, Node, Tensor
+from penstock.config import settings
+from penstock.ops import _tile_program as tile
+from penstock.ops._tile_program import Instruction, TileProgram
+from penstock.passes._groups import Group, Uses, find_groups, operands_of, outputs_of, trailing_axes
+
+
+def fuse(graph: Graph) -> Graph:
+    """Replace groups of nodes by `core.tile`, where the device has a kernel for it from whoever runs the nodes now.
+
+    Results stay the same in every bit. The new node has the name of a group's last member and the source of its first.
+    Nothing is fused while `debug_nans` looks at every op, or with PENSTOCK_FUSION=off.
+    """
+    if settings().fusion == "off" or _native.get_debug_nans():
+        return graph
+    uses = Uses(graph)
+    groups = [made for group in find_groups(graph, uses) if (made := _program_of(group, uses))]
+    if not groups:
+        return graph
+    return _rewrite_groups(graph, groups)
+
+
+@dataclass(frozen=True)
+class Fused:
+    """A group with its program."""
+
+    members: dict[int, Node]
+    program: TileProgram
+    inputs: list[Tensor]
+    outputs: list[Tensor]
+    dtype: str
+
+
+def _program_of(group: Group, uses: Uses) -> Fused | None:
+    """Write the program of a group, or None: no kernel takes its inputs and outputs together."""
+    found, held = operands_of(group.members.values())
+    inputs = sorted(found.values(), key=_is_mask)
+    outputs = sorted(outputs_of(group.members, uses), key=_is_mask)
+    dtype = group.dtype or "float32"
+    row = _native.kernel_row(
+        "core.tile", group.device, [t.dtype for t in inputs], [t.dtype for t in outputs]
+    )
+    first = next(iter(group.members.values()))
+    own = _native.kernel_for_node(first)
+    if row is None or own is None or row[0] != own[0]:
+        return None
+    program = _write_program(group, inputs, list(held.values()), outputs)
+    return Fused(group.members, program, inputs, outputs, dtype)
+
+
+def _is_mask(t: Tensor) -> bool:
+    return t.dtype.kind == "bool"
+
+
+def _write_program(
+    group: Group, inputs: list[Tensor], constants: list[Tensor], outputs: list[Tensor]
+) -> TileProgram:
+    """Number the values of a group and write its nodes as instructions."""
+    number = {t.value_index: i for i, t in enumerate([*inputs, *constants])}
+    steps = []
+    for node in group.members.values():
+        opcode = tile.opcode_of(node)
+        assert opcode is not None  # or it would be in no group
+        operands = tuple(number[t.value_index] for t in node.inputs)
+        if opcode.reduces:
+            axes = trailing_axes(node) or 0
+            steps.append(Instruction(opcode.name, operands, axes, node.attrs["keepdims"]))
+        else:
+            steps.append(Instruction(opcode.name, operands))
+        number[node.outputs[0].value_index] = len(number)
+    values = tuple(t.node.attrs["value"].item() for t in constants)
+    return TileProgram(
+        len(inputs), values, tuple(steps), tuple(number[t.value_index] for t in outputs)
+    )
+
+
+def _rewrite_groups(graph: Graph, groups: list[Fused]) -> Graph:
+    """Copy a graph with one node in the place of the last member of each group."""
+    at = {max(group.members): group for group in groups}
+    gone = {index for group in groups for index in group.members}
+    new = graph.like()
+    values: dict[int, Tensor] = {}
+    nodes: dict[int, Node] = {}
+    for node in graph.nodes:
+        if node.index in at:
+            group = at[node.index]
+            old, made = group.outputs, _make(new, group, values)
+        elif node.index in gone:
+            continue
+        else:
+            inputs = [values[t.value_index] for t in node.inputs]
+            controls = [nodes[c.index] for c in node.control_inputs if c.index in nodes]
+            old, made = node.outputs, new.copy_node(node, inputs, controls)
+        values.update((t.value_index, copy) for t, copy in zip(old, made, strict=True))
+        if made:
+            nodes[node.index] = made[0].node
+    new.inputs = [values[t.value_index] for t in graph.inputs]
+    new.outputs = [values[t.value_index] for t in graph.outputs]
+    return new
+
+
+def _make(new: Graph, group: Fused, values: dict[int, Tensor]) -> list[Tensor]:
+    members = list(group.members.values())
+    program = group.program
+    attrs = {"program": program.words(), "constants": program.constants, "dtype": group.dtype}
+    inputs = [values[t.value_index] for t in group.inputs]
+    return new.add_node(
+        "core.tile", inputs, attrs, members[-1].name, members[0].device, members[0].source
+    )

@@ -1,0 +1,283 @@
+"""Fusion: which chains become tile programs, which may not, and that no bit changes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import penstock as ps
+from penstock import _native, config, passes
+from penstock.ops._tile_program import TileProgram
+from penstock.passes import fuse as fuse_module
+from penstock.passes.fuse import fuse
+
+RNG = np.random.default_rng(0)
+
+
+def traced(fn: Callable[..., Any], *shapes: tuple[int, ...], dtype: str = "float32") -> ps.Graph:
+    g = ps.Graph("g")
+    with g.as_default():
+        result = fn(*(ps.placeholder(dtype, shape) for shape in shapes))
+        g.outputs = list(result) if isinstance(result, tuple) else [result]
+    return g
+
+
+def ops_of(graph: ps.Graph) -> Counter[str]:
+    return Counter(node.op for node in graph.nodes if node.op not in ("placeholder", "constant"))
+
+
+def program_of(graph: ps.Graph) -> TileProgram:
+    (node,) = (node for node in graph.nodes if node.op == "core.tile")
+    return TileProgram.parse(node.attrs["program"], node.attrs["constants"])
+
+
+def run(graph: ps.Graph, *inputs: Any) -> list[bytes]:
+    made = _native.Plan(graph).run([ps.asarray(x) for x in inputs])
+    return [t.numpy().tobytes() for t in made]
+
+
+def same_bits(g: ps.Graph) -> ps.Graph:
+    """Fuse a graph; what it computes for random inputs may not change at all."""
+    fused = fuse(g)
+    inputs = [RNG.standard_normal(t.shape).astype(t.dtype.name) for t in g.inputs]
+    assert run(fused, *inputs) == run(g, *inputs)
+    return fused
+
+
+def test_a_chain_becomes_one_program() -> None:
+    fused = same_bits(traced(lambda x, a, b: ps.tanh(x * a + b) * 0.5, (40, 7), (7,), (40, 1)))
+    assert ops_of(fused) == {"core.tile": 1}
+    assert program_of(fused).text() == (
+        "%4 = multiply(%0, %1); %5 = add(%4, %2); %6 = tanh(%5); %7 = multiply(%6, 0.5)"
+    )
+
+
+def test_a_value_that_is_needed_outside_is_another_output() -> None:
+    def fn(x: Any, w: Any) -> Any:
+        y = ps.exp(x) + 1
+        return ps.matmul(y, w), ps.log(y) * 2
+
+    fused = same_bits(traced(fn, (5, 6), (6, 3)))
+    assert ops_of(fused) == {"core.tile": 2, "matmul": 1} or ops_of(fused) == {
+        "core.tile": 1,
+        "matmul": 1,
+        "log": 1,
+        "multiply": 1,
+    }
+    fused = same_bits(traced(lambda x: (ps.exp(x), ps.exp(x) * 2), (5, 6)))
+    assert (
+        len(program_of(passes.optimize(traced(lambda x: (y := ps.exp(x), y * 2), (5,)))).outputs)
+        == 2
+    )
+
+
+def test_a_loss_is_one_pass() -> None:
+    fused = same_bits(traced(lambda a, b: ps.mean(ps.square(a - b)), (300, 70), (300, 70)))
+    assert ops_of(fused) == {"core.tile": 1}
+
+
+@pytest.mark.parametrize("axis", [-1, (1, 2), None, (0, 1, 2)])
+@pytest.mark.parametrize("op", [ps.sum, ps.mean, ps.max, ps.min])
+def test_reductions_over_trailing_axes_join(op: Any, axis: Any) -> None:
+    g = traced(lambda x: op(ps.exp(x) * 2, axis=axis, keepdims=True), (3, 50, 60))
+    assert ops_of(same_bits(g)) == {"core.tile": 1}
+
+
+def test_reductions_over_other_axes_stay() -> None:
+    assert ops_of(same_bits(traced(lambda x: ps.sum(ps.exp(x) * 2, axis=0), (3, 5)))) == {
+        "core.tile": 1,
+        "sum": 1,
+    }
+
+
+def test_what_a_reduction_made_does_not_come_back_into_its_program() -> None:
+    g = traced(lambda x: ps.exp(x * 2) / ps.sum(ps.exp(x * 2), axis=-1, keepdims=True), (4, 1))
+    same_bits(g)
+    h = traced(lambda x: ps.exp(x - ps.max(x * 1.5, axis=-1, keepdims=True)), (4, 300))
+    assert ops_of(same_bits(h)) == {"core.tile": 2}
+
+
+def test_masks_comparisons_and_casts_join() -> None:
+    def fn(x: Any, y: Any) -> Any:
+        near = ps.logical_and(x < y, ps.logical_not(ps.isnan(x)))
+        return ps.where(near, x, ps.cast(near, "float32") + 3), near
+
+    assert ops_of(same_bits(traced(fn, (33, 9), (9,)))) == {"core.tile": 1}
+
+
+def test_a_user_between_two_members_keeps_them_apart() -> None:
+    def fn(x: Any) -> Any:
+        y = ps.exp(x)
+        z = ps.cumsum(y, axis=0)
+        return ps.tanh(y + z) * 2
+
+    fused = same_bits(traced(fn, (20,)))
+    assert ops_of(fused)["exp"] == 1  # cumsum needs it before the rest can run
+    assert ops_of(fused)["core.tile"] == 1
+
+
+def test_the_order_of_effects_stays() -> None:
+    v = ps.Variable(np.float32(1.0))
+
+    def fn(x: Any) -> Any:
+        before = v.value * 2 + 1
+        v.assign(before * x)
+        return before + v.value * 3
+
+    f = ps.function(fn)
+    assert float(f(ps.asarray(2.0))) == 3 + 6 * 3
+    assert float(f(ps.asarray(2.0))) == 13 + 26 * 3
+
+
+def test_nodes_that_others_wait_for_stay() -> None:
+    def fn(x: Any) -> Any:
+        with ps.control_dependencies([ps.exp(x * 2)]):
+            return ps.tanh(x)
+
+    fused = fuse(traced(fn, (2,)))
+    assert fused.find_node("tanh").control_inputs == [fused.find_node("exp")]
+
+
+def test_integers_strings_and_mixtures_stay() -> None:
+    assert "core.tile" not in ops_of(fuse(traced(lambda x: x * 2 + 1, (3,), dtype="int32")))
+    assert "core.tile" not in ops_of(fuse(traced(lambda x: x * 2 + 1, (3,), dtype="bfloat16")))
+    g = traced(lambda x: ps.cast(ps.exp(x) * 2, "float64") * 3 + 1, (3,))
+    assert ops_of(same_bits(g)) == {"core.tile": 2, "cast": 1}
+
+
+def test_long_chains_keep_within_the_limits() -> None:
+    def fn(x: Any, *others: Any) -> Any:
+        for i in range(100):
+            x = ps.maximum(x * others[i % 20], others[(i + 7) % 20] - 0.5 * i)
+        return x
+
+    fused = same_bits(traced(fn, *[(30,)] * 21))
+    assert ops_of(fused)["core.tile"] >= 2
+    for node in fused.nodes:
+        if node.op == "core.tile":
+            program = TileProgram.parse(node.attrs["program"], node.attrs["constants"])
+            assert program.inputs <= 12
+            assert len(program.instructions) <= 32
+
+
+def test_symbols_that_a_guard_calls_equal_are_one_size() -> None:
+    f = ps.function(lambda x, y: ps.mean(ps.square((x + y) - x)))
+    for n in (3, 50):
+        x, y = RNG.standard_normal((2, n, 8)).astype("float32")
+        np.testing.assert_allclose(f(x, y).numpy(), np.mean(y**2), rtol=1e-5)
+    assert len(f.traces) == 1
+    assert ops_of(f.traces[0].optimized) == {"core.tile": 1}
+
+
+def test_a_session_fuses_and_its_fetches_survive() -> None:
+    g = ps.Graph()
+    with g.as_default():
+        x = ps.placeholder("float32", (None,), name="x")
+        y = ps.exp(x)
+        z = ps.tanh(y * 2)
+    with ps.Session(g) as sess:
+        got = sess.run([z, y], {x: [0.0, 1.0]})
+        assert "core.tile" in ops_of(next(iter(sess._plans.values())).graph)
+        np.testing.assert_allclose(got[1], np.exp([0.0, 1.0]), rtol=1e-6)
+        np.testing.assert_allclose(got[0], np.tanh(2 * got[1]), rtol=1e-6)
+        np.testing.assert_allclose(sess.run(z, {y: [0.5]}), np.tanh([1.0]), rtol=1e-6)
+
+
+def test_an_error_inside_names_the_first_line_of_the_chain() -> None:
+    f = ps.function(lambda x: ps.max(ps.exp(x) * 2, axis=0))
+    f(ps.ones((3,)))
+    g = ps.Graph()
+    with g.as_default():
+        x = ps.placeholder("float32", (None,), name="x")
+        y = ps.max(ps.exp(x) * 2, axis=0)
+    with ps.Session(g) as sess, pytest.raises(ValueError, match=r"no elements(.|\n)*test_fuse.py"):
+        sess.run(y, {x: np.zeros(0, "float32")})
+
+
+def test_debug_nans_still_names_the_op() -> None:
+    with (
+        ps.debug_nans(),
+        pytest.raises(ps.errors.NumericError if hasattr(ps, "errors") else Exception, match="log"),
+    ):
+        ps.function(lambda x: ps.exp(ps.log(x) * 2))(ps.asarray([-1.0]))
+
+
+def test_the_switch(monkeypatch: pytest.MonkeyPatch) -> None:
+    g = traced(lambda x: ps.exp(x) * 2, (3,))
+    off = config.Settings.from_environment({"PENSTOCK_FUSION": "off"})
+    monkeypatch.setattr(fuse_module, "settings", lambda: off)
+    assert ops_of(fuse(g)) == {"exp": 1, "multiply": 1}
+    with pytest.raises(config.ConfigError, match=r"PENSTOCK_FUSION='maybe'.*on .*or off"):
+        config.Settings.from_environment({"PENSTOCK_FUSION": "maybe"})
+
+
+def test_explain_shows_the_members() -> None:
+    f = ps.function(lambda x: ps.exp(x) * 2)
+    f(ps.ones((3,)))
+    assert ": exp, multiply in one pass" in ps.explain_placement(f)
+
+
+def test_the_reference_runs_the_same_programs() -> None:
+    code = """
+import numpy as np, penstock as ps
+f = ps.function(lambda x, r: (ps.mean(ps.square(ps.tanh(x * r) - 1.5), axis=-1), ps.relu(x) + r))
+x, r = np.random.default_rng(0).standard_normal((2, 60, 60)).astype("float32")
+got = f(x, r[0])
+assert any(n.op == "core.tile" for n in f.traces[0].optimized.nodes)
+eager = f.__wrapped__(ps.asarray(x), ps.asarray(r[0]))
+assert [a.numpy().tobytes() for a in got] == [a.numpy().tobytes() for a in eager]
+print("same")
+"""
+    env = os.environ | {"PENSTOCK_PLUGINS": "none"}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "same\n", done.stderr
+
+
+UNARY = [ps.exp, ps.tanh, ps.abs, ps.square, ps.sign, ps.relu, ps.negative, ps.floor]
+BINARY = [ps.add, ps.subtract, ps.multiply, ps.maximum, ps.minimum, ps.divide]
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_random_graphs_keep_every_bit(data: st.DataObject) -> None:
+    shapes = data.draw(
+        st.sampled_from([[(6, 5), (5,), (6, 1), ()], [(2, 3, 40), (40,), (3, 1), (1,)]])
+    )
+
+    def fn(*inputs: Any) -> Any:
+        values = list(inputs)
+        for _ in range(data.draw(st.integers(2, 25))):
+            pick = st.integers(0, len(values) - 1)
+            kind = data.draw(st.integers(0, 9))
+            x, y = values[data.draw(pick)], values[data.draw(pick)]
+            if kind < 3:
+                values.append(data.draw(st.sampled_from(UNARY))(x))
+            elif kind < 7:
+                values.append(data.draw(st.sampled_from(BINARY))(x, y))
+            elif kind == 7:
+                values.append(ps.where(x < y, y, x * 0.5))
+            elif kind == 8:
+                values.append(ps.mean(x, axis=-1, keepdims=True) if x.ndim else x)
+            else:
+                values.append(ps.cumsum(x, axis=0) if x.ndim else x)
+        chosen = data.draw(
+            st.lists(st.integers(len(inputs), len(values) - 1), min_size=1, max_size=4)
+        )
+        return tuple(values[i] for i in chosen)
+
+    same_bits(traced(fn, *shapes))
