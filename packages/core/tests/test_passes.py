@@ -203,6 +203,21 @@ def test_algebra_minds_broadcasting_and_promotion() -> None:
     assert run(g, np.array([1, 2], "int32"))[0].dtype == np.float32
 
 
+@pytest.mark.parametrize("strides", [2, 1])
+def test_algebra_masks_before_it_unpools(strides: int) -> None:
+    def gradient(x: ps.Tensor) -> ps.Tensor:
+        return ps.grad(lambda v: ps.sum(ps.square(ps.max_pool2d(ps.relu(v), 2, strides))))(x)
+
+    x = np.random.default_rng(0).normal(size=(2, 6, 6, 3)).astype("float32")
+    x[0, 0, 0] = [np.nan, -0.0, np.inf]
+    x[1, :2, :2] = -1.0  # a window that relu closes
+    g = traced(gradient, x.shape)
+    simple = simplify_algebra(g)
+    assert run(g, x)[0].tobytes() == run(simple, x)[0].tobytes()
+    sizes = {node.op: node.outputs[0].shape for node in simple.nodes}
+    assert sizes["relu_grad"] == sizes["max_pool2d"] != sizes["max_pool2d_grad"]
+
+
 # The pipeline
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from penstock import ops
+from penstock import _native, ops
 from penstock._native import Graph, Node, Tensor
 from penstock.passes._rewrite import rewrite
 
@@ -45,6 +45,8 @@ def _simpler(node: Node, inputs: list[Tensor]) -> Tensor | None:
         return ops.square(x)
     if node.op in _NEUTRAL:
         return _without_neutral(node.op, inputs)
+    if node.op == "relu_grad":
+        return _mask_before_unpooling(node, inputs)
     if node.op == "custom_gradient":
         return None
     producer = x.node
@@ -57,6 +59,20 @@ def _simpler(node: Node, inputs: list[Tensor]) -> Tensor | None:
     if node.op == "transpose":
         return _join_transposes(producer, node)
     return None
+
+
+def _mask_before_unpooling(node: Node, inputs: list[Tensor]) -> Tensor | None:
+    """Mask what flows into a max-pool instead of what flows out of it: a window's maximum has the sign of its result.
+
+    That is a quarter of the work for windows of 2 x 2.
+    """
+    y, dy = inputs
+    unpool = dy.node
+    if unpool.op != "max_pool2d_grad" or unpool.inputs[0].value_index != y.value_index:
+        return None
+    x, pooled, dpooled = unpool.inputs
+    (made,) = _native.call_op(unpool.op, [x, pooled, ops.relu_grad(pooled, dpooled)], unpool.attrs)
+    return made
 
 
 def _without_neutral(op: str, inputs: list[Tensor]) -> Tensor | None:
