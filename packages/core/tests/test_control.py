@@ -499,6 +499,12 @@ GRID = np.random.default_rng(3).normal(size=(4, 3, 5))
         (lambda i: ps.take(TABLE, i, axis=1), np.array([[0, 1], [1, 1]])),
         (lambda i: ps.one_hot(i, 4), np.array([[0, 1], [3, 2]])),
         (lambda x: ps.max_pool2d(ps.conv2d(x, FILTER), 2), IMAGES),
+        (lambda x: ps.conv2d_transpose(x, FILTER[:, :, :, :2], 2), IMAGES),
+        (lambda x: ps.depthwise_conv2d(x, FILTER), IMAGES),
+        (lambda x: ps.group_norm(x, TABLE[1], TABLE[2], groups=1), IMAGES),
+        (lambda r: ps.layer_norm(r, GRID[0, 0], GRID[0, 1]), GRID),
+        (lambda r: ps.rms_norm(r, GRID[0]), GRID),
+        (lambda r: ps.scaled_dot_product_attention(r, r, GRID[0], causal=True), GRID),
         (lambda r: TABLE, GRID),
     ],
 )

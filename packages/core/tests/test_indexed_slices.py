@@ -171,6 +171,16 @@ def test_updates(method: str, sign: float, dtype: str) -> None:
         np.testing.assert_allclose(variable.numpy(), want, rtol=1e-6)
 
 
+def test_rows_are_replaced() -> None:
+    want = TABLE.copy()
+    want[[1, 5, 1]] = TABLE[:3]
+    rows = ps.IndexedSlices(TABLE[:3], [1, -1, 1], (6, 3))
+    for wrap in (lambda run: run, ps.function):
+        variable = ps.Variable(TABLE)
+        wrap(lambda v=variable: v.scatter_update(rows))()
+        np.testing.assert_array_equal(variable.numpy(), want)
+
+
 def test_updates_leave_values_that_somebody_holds() -> None:
     variable = ps.Variable(TABLE)
     before = variable.value

@@ -404,6 +404,24 @@ int Conv2dInputGrad(penstock_call* call) {
   return InputGradient(call, conv, Data<float>(dy), Data<float>(filter), Data<float>(dx));
 }
 
+// The gradient of the convolution that leads from y to x; attribute 4 says how many rows and columns were added.
+int Conv2dTranspose(penstock_call* call) {
+  const penstock_tensor *x = call->inputs[0], *filter = call->inputs[1], *y = call->outputs[0];
+  if (Count(y) == 0) return PENSTOCK_OK;
+  if (Count(x) == 0) {
+    memset(Data<float>(y), 0, static_cast<size_t>(Count(y)) * sizeof(float));
+    return PENSTOCK_OK;
+  }
+  Axis h = MakeAxis(call, 0, 0, y->shape[1], filter->shape[0], x->shape[1]);
+  Axis w = MakeAxis(call, 0, 1, y->shape[2], filter->shape[1], x->shape[2]);
+  if (!IsNone(call, 4) && StrAttrIs(call, 1, "same")) {
+    h.before = (h.Reach() + 1) / 2;
+    w.before = (w.Reach() + 1) / 2;
+  }
+  const Conv conv = {h, w, y->shape[0], y->shape[3], x->shape[3], 1};
+  return InputGradient(call, conv, Data<float>(x), Data<float>(filter), Data<float>(y));
+}
+
 int Conv2dFilterGrad(penstock_call* call) {
   const penstock_tensor *x = call->inputs[0], *dy = call->inputs[1], *out = call->outputs[0];
   const Conv conv = MakeConv(call, 1, x->shape, out->shape, dy->shape);

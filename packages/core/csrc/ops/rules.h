@@ -68,10 +68,28 @@ void rule_tile(InferContext&);
 void rule_conv2d(InferContext&);
 void rule_conv2d_input_grad(InferContext&);
 void rule_conv2d_filter_grad(InferContext&);
+void rule_depthwise_conv2d(InferContext&);
+void rule_depthwise_conv2d_input_grad(InferContext&);
+void rule_depthwise_conv2d_filter_grad(InferContext&);
+void rule_conv2d_transpose(InferContext&);
 void rule_pool2d_real(InferContext&);
 void rule_pool2d_float(InferContext&);
 void rule_max_pool2d_grad(InferContext&);
 void rule_avg_pool2d_grad(InferContext&);
+
+// rules_norm.cpp
+void rule_layer_norm(InferContext&);
+void rule_layer_norm_grad(InferContext&);
+void rule_rms_norm(InferContext&);
+void rule_rms_norm_grad(InferContext&);
+void rule_group_norm(InferContext&);
+void rule_group_norm_grad(InferContext&);
+
+// rules_attention.cpp
+void rule_attention(InferContext&);
+void rule_attention_biased(InferContext&);
+void rule_attention_grad(InferContext&);
+void rule_attention_biased_grad(InferContext&);
 
 // rules_embedding.cpp
 void rule_embedding(InferContext&);

@@ -10,6 +10,8 @@ namespace {
 
 constexpr const char* kImage = "[batch, height, width, channels]";
 constexpr const char* kFilter = "[height, width, channels in / groups, channels out]";
+constexpr const char* kDepthwise = "[height, width, channels, multiplier]";
+constexpr const char* kTransposed = "[height, width, channels out, channels in]";
 constexpr const char* kSide[2] = {"height", "width"};
 
 // One number stands for both sides.
@@ -73,7 +75,8 @@ void read_explicit_padding(InferContext& ctx, int attr, bool is_explicit, Conv* 
   conv->side[1].padded = pad[2] + pad[3];
 }
 
-Conv read_conv(InferContext& ctx, int first, const Shape& filter) {
+// strides, padding, explicit_padding, dilations.
+Conv read_windows(InferContext& ctx, int first, const Shape& filter) {
   Conv conv;
   const std::vector<int64_t>& strides = positive_pair(ctx, first, "strides");
   const std::vector<int64_t>& dilations = positive_pair(ctx, first + 3, "dilations");
@@ -83,6 +86,11 @@ Conv read_conv(InferContext& ctx, int first, const Shape& filter) {
     conv.side[i] = {filter[i], strides[k], dilations[k], 0, kind == "same"};
   }
   read_explicit_padding(ctx, first + 2, kind == "explicit", &conv);
+  return conv;
+}
+
+Conv read_conv(InferContext& ctx, int first, const Shape& filter) {
+  Conv conv = read_windows(ctx, first, filter);
   conv.groups = ctx.get_int(first + 4);
   if (conv.groups < 1) ctx.fail(ErrorKind::kValue, "got groups=", conv.groups, "; use 1 or more");
   return conv;
@@ -104,6 +112,37 @@ Shape conv_shape(InferContext& ctx, int first, const Shape& x, const Shape& filt
   need_channels(ctx, x, filter, conv.groups);
   return {x[0], out_size(ctx, 0, x[1], conv.side[0]), out_size(ctx, 1, x[2], conv.side[1]),
           filter[3]};
+}
+
+Shape depthwise_shape(InferContext& ctx, int first, const Shape& x, const Shape& filter) {
+  Conv conv = read_windows(ctx, first, filter);
+  if (!ctx.equal(x[3], filter[2]))
+    ctx.fail(ErrorKind::kShape, "x has shape ", ctx.dims(x), " and filter ", ctx.dims(filter),
+             ": the channels of x (", dim_text(x[3]), ") must equal the third axis of filter (",
+             dim_text(filter[2]), "); images are ", kImage, ", filters ", kDepthwise);
+  return {x[0], out_size(ctx, 0, x[1], conv.side[0]), out_size(ctx, 1, x[2], conv.side[1]),
+          dim_mul(filter[2], filter[3])};
+}
+
+// A side of the image whose convolution has `in` rows: Keras' rule, or with output_padding the exact one.
+Dim transposed_size(InferContext& ctx, int side, Dim in, const Window& w,
+                    const int64_t* output_padding) {
+  Dim reach = dim_add(dim_mul(dim_sub(w.kernel, 1), w.dilation), 1);
+  Dim steps = dim_mul(dim_sub(in, 1), w.stride);
+  if (!output_padding && w.same) return dim_mul(in, w.stride);
+  if (!output_padding) {
+    Dim rest = dim_sub(reach, w.stride);
+    return dim_add(dim_mul(in, w.stride), at_most(ctx, 0, rest) ? rest : 0);
+  }
+  if (*output_padding < 0 || *output_padding >= w.stride)
+    ctx.fail(ErrorKind::kValue, "got output_padding ", *output_padding, " for the ", kSide[side],
+             " with a stride of ", w.stride, "; use a number from 0 to stride - 1");
+  Dim cut = w.same ? dim_mul(dim_floordiv(reach, 2), 2) : w.padded;
+  Dim out = dim_sub(dim_add(dim_add(steps, reach), *output_padding), cut);
+  if (!at_most(ctx, 1, out))
+    ctx.fail(ErrorKind::kShape, "the padding leaves a ", kSide[side], " of ", dim_text(out),
+             "; use less of it");
+  return out;
 }
 
 // input_shape or filter_shape of a gradient.
@@ -155,6 +194,61 @@ void rule_conv2d_filter_grad(InferContext& ctx) {
   need_shape(ctx, 1, conv_shape(ctx, 1, ctx.shape(0), filter),
              "the shape of the convolution's result");
   ctx.output(type, filter);
+}
+
+void rule_depthwise_conv2d(InferContext& ctx) {
+  DType type = common_dtype(ctx, kRealFloat, 0, 2);
+  need_rank(ctx, 0, 4, kImage);
+  need_rank(ctx, 1, 4, kDepthwise);
+  ctx.output(type, depthwise_shape(ctx, 0, ctx.shape(0), ctx.shape(1)));
+}
+
+void rule_depthwise_conv2d_input_grad(InferContext& ctx) {
+  DType type = common_dtype(ctx, kRealFloat, 0, 2);
+  need_rank(ctx, 1, 4, kDepthwise);
+  Shape x = four_axes(ctx, 0, kImage);
+  need_shape(ctx, 0, depthwise_shape(ctx, 1, x, ctx.shape(1)),
+             "the shape of the convolution's result");
+  ctx.output(type, x);
+}
+
+void rule_depthwise_conv2d_filter_grad(InferContext& ctx) {
+  DType type = common_dtype(ctx, kRealFloat, 0, 2);
+  need_rank(ctx, 0, 4, kImage);
+  Shape filter = four_axes(ctx, 0, kDepthwise);
+  need_shape(ctx, 1, depthwise_shape(ctx, 1, ctx.shape(0), filter),
+             "the shape of the convolution's result");
+  ctx.output(type, filter);
+}
+
+// strides, padding, explicit_padding, dilations, output_padding.
+void rule_conv2d_transpose(InferContext& ctx) {
+  DType type = common_dtype(ctx, kRealFloat, 0, 2);
+  need_rank(ctx, 0, 4, kImage);
+  need_rank(ctx, 1, 4, kTransposed);
+  const Shape &x = ctx.shape(0), &filter = ctx.shape(1);
+  if (!ctx.equal(x[3], filter[3]))
+    ctx.fail(ErrorKind::kShape, "x has shape ", ctx.dims(x), " and filter ", ctx.dims(filter),
+             ": the channels of x (", dim_text(x[3]), ") must equal the last axis of filter (",
+             dim_text(filter[3]), "); images are ", kImage, ", filters ", kTransposed);
+  Conv conv = read_windows(ctx, 0, filter);
+  const int64_t* extra = nullptr;
+  if (!ctx.is_none(4)) {
+    std::vector<int64_t>& v = ctx.get_ints(4);
+    if (v.size() == 1) v.push_back(v[0]);
+    if (v.size() != 2)
+      ctx.fail(ErrorKind::kValue, "got output_padding ", attr_text(ctx.attrs[4], {}),
+               "; expected one or two numbers, for height and width");
+    extra = v.data();
+  }
+  bool is_explicit = !ctx.is_none(2);
+  Shape out{x[0], 0, 0, filter[2]};
+  for (int i = 0; i < 2; ++i) {
+    static constexpr int64_t kNone = 0;
+    const int64_t* more = extra ? extra + i : (is_explicit ? &kNone : nullptr);
+    out[1 + i] = transposed_size(ctx, i, x[1 + i], conv.side[i], more);
+  }
+  ctx.output(type, out);
 }
 
 void rule_pool2d_real(InferContext& ctx) { pool(ctx, kReal); }

@@ -171,6 +171,25 @@ class Variable:
         rows = self._rows_of(slices, "scatter_sub")
         return update_rows(ops.scatter_add, [self], [slices.indices, -rows])
 
+    def scatter_update(self, slices: IndexedSlices) -> Tensor:
+        """Put rows in place of some rows of the value, and return the new value.
+
+        Args:
+            slices: The rows and their indices; of an index that occurs several times the last counts.
+
+        Raises:
+            InvalidTypeError: `slices` are no IndexedSlices.
+            ShapeError: They belong to another shape.
+            IndexError: An index is out of range.
+
+        >>> import penstock as ps
+        >>> v = ps.Variable([[1.0], [2.0], [3.0]])
+        >>> v.scatter_update(ps.IndexedSlices([[10.0]], [1], v.shape))[:, 0]
+        Tensor([ 1., 10.,  3.], shape=(3,), dtype=float32)
+        """
+        rows = self._rows_of(slices, "scatter_update")
+        return update_rows(ops.scatter, [self], [slices.indices, rows])
+
     def scatter_adam(
         self,
         slices: IndexedSlices,

@@ -161,3 +161,91 @@ def test_reductions_and_elementwise(close: Callable[..., None]) -> None:
         )
     compare(close, lambda x: ps.max(x, 1), lambda x: x.amax(1), x)
     compare(close, lambda x: ps.var(x, 1), lambda x: x.var(1, unbiased=False), x)
+
+
+@pytest.mark.parametrize("padding", ["valid", "same", "causal"])
+@pytest.mark.parametrize(("dilation", "groups"), [(1, 1), (2, 1), (1, 2)])
+def test_conv1d(close: Callable[..., None], padding: str, dilation: int, groups: int) -> None:
+    reach = 2 * dilation
+    front = {"valid": (0, 0), "same": (reach // 2, reach // 2), "causal": (reach, 0)}[padding]
+
+    def theirs(x: Any, w: Any) -> Any:
+        x = F.pad(x.permute(0, 2, 1), front)
+        out = F.conv1d(x, w.permute(2, 1, 0), None, 1, 0, dilation, groups)
+        return out.permute(0, 2, 1)
+
+    def ours(x: Any, w: Any) -> Any:
+        return ps.nn.conv1d(x, w, 1, padding, dilation, groups)
+
+    compare(close, ours, theirs, draw(2, 9, 4), draw(3, 4 // groups, 6))
+
+
+def test_causal_positions_see_nothing_later() -> None:
+    x = draw(1, 12, 2)
+    later = x.copy()
+    later[:, 7:] += 1
+    a, b = (ps.nn.conv1d(v, draw(3, 2, 4), padding="causal").numpy() for v in (x, later))
+    np.testing.assert_array_equal(a[:, :7], b[:, :7])
+    assert not np.allclose(a[:, 7:], b[:, 7:])
+
+
+@pytest.mark.parametrize(("size", "stride"), [(2, None), (3, 2), (2, 3)])
+def test_pools_of_sequences(close: Callable[..., None], size: int, stride: int | None) -> None:
+    x = draw(2, 9, 3)
+    for ours, theirs in ((ps.nn.max_pool1d, F.max_pool1d), (ps.nn.avg_pool1d, F.avg_pool1d)):
+        compare(
+            close,
+            lambda x, ours=ours: ours(x, size, stride),
+            lambda x, theirs=theirs: theirs(x.permute(0, 2, 1), size, stride).permute(0, 2, 1),
+            x,
+        )
+
+
+def test_global_pools(close: Callable[..., None]) -> None:
+    x = draw(2, 3, 4, 5)
+    compare(close, ps.nn.global_max_pool, lambda x: x.amax((1, 2)), x)
+    compare(close, ps.nn.global_avg_pool, lambda x: x.mean((1, 2)), x)
+    compare(
+        close,
+        lambda x: ps.nn.global_avg_pool(x, keepdims=True),
+        lambda x: x.mean((1, 2), keepdim=True),
+        x,
+    )
+
+
+def test_separable_conv2d(close: Callable[..., None]) -> None:
+    def theirs(x: Any, d: Any, p: Any) -> Any:
+        d = d.reshape(3, 2, 1, 8).permute(3, 2, 0, 1)
+        out = F.conv2d(F.conv2d(nchw(x), d, None, 2, 0, 1, 4), p.permute(3, 2, 0, 1))
+        return nhwc(out)
+
+    compare(
+        close,
+        lambda x, d, p: ps.nn.separable_conv2d(x, d, p, 2),
+        theirs,
+        *(draw(2, 7, 8, 4), draw(3, 2, 4, 2), draw(1, 1, 8, 5)),
+    )
+
+
+WRONG = [
+    (lambda: ps.nn.conv1d(np.ones((3, 4)), np.ones((2, 4, 1))), r"\[batch, length, channels\]"),
+    (lambda: ps.nn.conv1d(np.ones((1, 3, 4)), np.ones((4, 1))), r"\[width, channels / groups"),
+    (
+        lambda: ps.nn.conv1d(np.ones((1, 3, 4)), np.ones((2, 4, 1)), padding="full"),
+        "use 'valid', 'same' or 'causal'",
+    ),
+    (lambda: ps.nn.max_pool1d(np.ones((3, 4)), 2), r"\[max_pool1d\].*expected 3 axes"),
+    (lambda: ps.nn.avg_pool1d(np.ones((3, 4)), 2), r"\[avg_pool1d\].*expected 3 axes"),
+    (lambda: ps.nn.global_max_pool(np.ones((3, 4))), r"\[batch, ..., channels\]"),
+    (lambda: ps.nn.global_avg_pool(np.ones((3, 4))), r"\[batch, ..., channels\]"),
+    (
+        lambda: ps.nn.separable_conv2d(*(np.ones((1, 4, 4, 2)), np.ones((2, 2, 2, 1))), np.ones(3)),
+        "channels . multiplier, filters",
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), WRONG)
+def test_wrong_sequences_and_images(call: Callable[[], Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()

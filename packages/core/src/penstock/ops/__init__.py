@@ -17,6 +17,13 @@ from penstock.ops.activation import (
     softmax_cross_entropy,
     softmax_cross_entropy_grad,
 )
+from penstock.ops.attention import (
+    attention,
+    attention_biased,
+    attention_biased_grad,
+    attention_grad,
+    scaled_dot_product_attention,
+)
 from penstock.ops.basic import (
     assign_variable,
     cast,
@@ -40,8 +47,17 @@ from penstock.ops.composite import (
     triu,
     var,
 )
+from penstock.ops.composite_nn import (
+    avg_pool1d,
+    conv1d,
+    global_avg_pool,
+    global_max_pool,
+    max_pool1d,
+    separable_conv2d,
+)
 from penstock.ops.control import call_, cond_, scan_, while_
 from penstock.ops.conv import conv2d, conv2d_filter_grad, conv2d_input_grad
+from penstock.ops.conv_transpose import conv2d_transpose
 from penstock.ops.conversion import asarray, from_dlpack
 from penstock.ops.creation import (
     arange,
@@ -58,6 +74,11 @@ from penstock.ops.creation import (
     zeros_like,
 )
 from penstock.ops.cumulative import cummax, cummin, cumprod, cumsum
+from penstock.ops.depthwise import (
+    depthwise_conv2d,
+    depthwise_conv2d_filter_grad,
+    depthwise_conv2d_input_grad,
+)
 from penstock.ops.elementwise_binary import (
     add,
     divide,
@@ -88,8 +109,10 @@ from penstock.ops.elementwise_unary import (
 )
 from penstock.ops.embedding import embedding
 from penstock.ops.gather import gather_nd, take_along_axis
+from penstock.ops.group_norm import group_norm, group_norm_grad, instance_norm
 from penstock.ops.indexed_slices import IndexedSlices
 from penstock.ops.indexing import one_hot, scatter_add, slice, slice_update, take
+from penstock.ops.layer_norm import layer_norm, layer_norm_grad, rms_norm, rms_norm_grad
 from penstock.ops.linalg import matmul, matmul_
 from penstock.ops.logic import (
     equal,
@@ -146,6 +169,7 @@ __all__ = [
     "argmin",
     "asarray",
     "astype",
+    "avg_pool1d",
     "avg_pool2d",
     "batch_norm",
     "batch_norm_inference",
@@ -155,12 +179,15 @@ __all__ = [
     "ceil",
     "clip",
     "concat",
+    "conv1d",
     "conv2d",
+    "conv2d_transpose",
     "cos",
     "cummax",
     "cummin",
     "cumprod",
     "cumsum",
+    "depthwise_conv2d",
     "divide",
     "dropout",
     "embedding",
@@ -176,11 +203,16 @@ __all__ = [
     "full",
     "full_like",
     "gather_nd",
+    "global_avg_pool",
+    "global_max_pool",
     "greater",
     "greater_equal",
+    "group_norm",
     "identity",
+    "instance_norm",
     "isfinite",
     "isnan",
+    "layer_norm",
     "less",
     "less_equal",
     "linspace",
@@ -193,6 +225,7 @@ __all__ = [
     "matmul",
     "matrix_transpose",
     "max",
+    "max_pool1d",
     "max_pool2d",
     "maximum",
     "mean",
@@ -214,7 +247,9 @@ __all__ = [
     "relu",
     "remainder",
     "reshape",
+    "rms_norm",
     "rsqrt",
+    "scaled_dot_product_attention",
     "scatter",
     "scatter_add",
     "scatter_max",
@@ -224,6 +259,7 @@ __all__ = [
     "scatter_nd_max",
     "scatter_nd_min",
     "scatter_nd_update",
+    "separable_conv2d",
     "sigmoid",
     "sign",
     "sin",

@@ -89,6 +89,16 @@ def merged(node: Any, inputs: Sequence[Tensor], batched: Sequence[bool], size: A
 merged.only_first = True  # type: ignore[attr-defined]
 
 
+def leading(
+    node: Any, inputs: Sequence[Tensor], batched: Sequence[bool], size: Any
+) -> list[Tensor]:
+    """Call the op as it is: its first input may have any leading axes, the others are the same for all rows."""
+    return _native.call_op(node.op, inputs, node.attrs)
+
+
+leading.only_first = True  # type: ignore[attr-defined]
+
+
 def _for_all(t: Tensor, batched: bool, size: Any) -> Tensor:
     return t if batched else ops.broadcast_to(t, (size, *t.shape))
 

@@ -1,0 +1,466 @@
+"""Scaled dot-product attention, which never writes the matrix of scores down."""
+# mypy: disable-error-code="empty-body"
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from penstock import ops
+from penstock.ops import _batch
+from penstock.ops._declare import Gradients, Node, Reject, Sample, op
+from penstock.ops._gradients import count, sum_to
+from penstock.ops._samples import FLOATS, array
+from penstock.ops.conversion import asarray
+from penstock.ops.reduce import wider
+
+if TYPE_CHECKING:
+    from penstock._native import Tensor
+    from penstock.annotations import TensorLike
+
+# The shapes of query, key and value, attributes, and what they show.
+_CASES: tuple[tuple[str, tuple[tuple[int, ...], ...], dict[str, Any]], ...] = (
+    ("one head", ((3, 2), (4, 2), (4, 3)), {}),
+    ("heads", ((2, 1, 3, 2), (2, 1, 3, 2), (2, 1, 3, 1)), {"scale": 0.3}),
+    ("causal", ((1, 4, 2), (1, 4, 2), (1, 4, 2)), {"causal": True}),
+    ("causal, fewer keys", ((4, 2), (2, 2), (2, 2)), {"causal": True}),
+    ("causal, more keys", ((2, 2), (4, 2), (4, 2)), {"causal": True}),
+    ("no queries", ((0, 2), (3, 2), (3, 2)), {}),
+    ("no keys", ((2, 2), (0, 2), (0, 3)), {}),
+    ("no heads", ((0, 3, 2), (0, 4, 2), (0, 4, 2)), {}),
+)
+_LARGE = ((2, 150, 33), (2, 300, 33), (2, 300, 20))
+_BIASES = ((3, 4), (4,), (2, 1, 3, 1), (4, 4), (4, 1), (2, 4), (1, 3), (2, 1), (3, 4))
+
+
+# ---- the meaning
+
+
+def _scores(query: Any, key: Any, bias: Any, causal: bool, scale: float | None) -> Any:
+    scale = 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else scale
+    scores = (query @ np.swapaxes(key, -1, -2)) * query.dtype.type(scale) + bias
+    if causal:
+        scores = np.where(np.tri(*scores.shape[-2:]) > 0, scores, -np.inf)
+    return scores
+
+
+@np.errstate(divide="ignore", invalid="ignore")  # of queries that see no key
+def _forward(query: Any, key: Any, value: Any, bias: Any, causal: bool, scale: Any) -> Any:
+    query, key, value = map(wider, (query, key, value))
+    scores = _scores(query, key, bias, causal, scale)
+    top = scores.max(-1, keepdims=True, initial=-np.inf)
+    top = np.where(np.isinf(top) & (top < 0), query.dtype.type(0), top)
+    weights = np.exp(scores - top)
+    total = weights.sum(-1, keepdims=True)
+    y = np.where(total == 0, query.dtype.type(0), (weights / total) @ value)
+    return y, (top + np.log(total))[..., 0]
+
+
+def _backward(
+    query: Any, key: Any, value: Any, bias: Any, y: Any, lse: Any, dy: Any, causal: bool, scale: Any
+) -> Any:
+    query, key, value, y, dy = map(wider, (query, key, value, y, dy))
+    lse = np.where(np.isinf(lse), query.dtype.type(np.inf), lse)  # sees nothing: no weights
+    weights = np.exp(_scores(query, key, bias, causal, scale) - lse[..., np.newaxis])
+    slopes = dy @ np.swapaxes(value, -1, -2)
+    slopes = weights * (slopes - (y * dy).sum(-1, keepdims=True))
+    slopes *= 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else scale
+    transposed = np.swapaxes(slopes, -1, -2), np.swapaxes(weights, -1, -2)
+    return slopes @ key, transposed[0] @ query, transposed[1] @ dy
+
+
+# ---- gradients in terms of other ops
+
+
+def _attend(node: Node, bias: Any) -> tuple[Tensor, Any]:
+    """Write the weights down: the matrix that the op itself does without. Returns them and the scale."""
+    query, key = node.inputs[:2]
+    scale = node.attrs["scale"]
+    if scale is None:
+        depth = count(query.shape[-1:], query.dtype)
+        scale = 1 / math.sqrt(max(depth, 1)) if isinstance(depth, float) else ops.rsqrt(depth)
+    scores = ops.matmul(query, key, transpose_y=True) * scale
+    scores = scores if bias is None else scores + bias
+    if node.attrs["causal"]:
+        rows, columns = (ops.arange(n) for n in scores.shape[-2:])
+        scores = ops.where(ops.expand_dims(rows, 1) >= columns, scores, -math.inf)
+    return ops.softmax(scores), scale
+
+
+def _row_sum(t: Tensor) -> Tensor:
+    return ops.sum(t, -1, keepdims=True)
+
+
+def _bias_gradient(node: Node, bias: Tensor, y: Tensor, dy: Tensor) -> Tensor:
+    weights, _ = _attend(node, bias)
+    slopes = ops.matmul(dy, node.inputs[2], transpose_y=True)
+    return sum_to(weights * (slopes - _row_sum(y * dy)), bias)
+
+
+def _second(node: Node, bias: Any, dy: Tensor, grads: tuple[Any, ...]) -> tuple[Tensor, ...]:
+    """Differentiate dquery = s·dS·key, dkey = s·dSᵀ·query and dvalue = Pᵀ·dy, where dS = P∘(dP - Σ P∘dP).
+
+    y and logsumexp are taken for what forward made them, so this is the whole derivative by query, key, value,
+    bias and dy.
+    """
+    query, key, value = node.inputs[:3]
+    inputs = (query, key, value)
+    gq, gk, gv = (ops.zeros_like(t) if g is None else g for g, t in zip(grads, inputs, strict=True))
+    weights, scale = _attend(node, bias)
+    dp = ops.matmul(dy, value, transpose_y=True)
+    average = _row_sum(weights * dp)
+    ds = weights * (dp - average)
+    g = (ops.matmul(gq, key, transpose_y=True) + ops.matmul(query, gk, transpose_y=True)) * scale
+    g_average = _row_sum(g * weights)
+    through_dp = weights * (g - g_average)
+    through_p = g * (dp - average) - dp * g_average + ops.matmul(dy, gv, transpose_y=True)
+    gs = weights * (through_p - _row_sum(weights * through_p))
+    return (
+        (ops.matmul(gs, key) + ops.matmul(ds, gk)) * scale,
+        (ops.matmul(gs, query, transpose_x=True) + ops.matmul(ds, gq, transpose_x=True)) * scale,
+        ops.matmul(through_dp, dy, transpose_x=True),
+        gs,
+        ops.matmul(through_dp, value) + ops.matmul(weights, gv),
+    )
+
+
+# ---- the ops: with a bias and without, as an op has all its inputs
+
+
+@op(infer="attention", outputs=2, public=1)
+def attention(
+    query: TensorLike,
+    key: TensorLike,
+    value: TensorLike,
+    causal: bool = False,
+    scale: float | None = None,
+) -> Tensor:
+    """Attend without a mask; `penstock.nn.scaled_dot_product_attention` calls this.
+
+    Args:
+        query: [..., queries, depth], any real dtype.
+        key: [..., keys, depth], the same leading axes.
+        value: [..., keys, width], the same leading axes.
+        causal: Query i sees the keys 0 ... i only.
+        scale: What the scores are multiplied by; None stands for 1 / √depth.
+
+    Returns:
+        [..., queries, width], of the promoted dtype.
+
+    Raises:
+        ValueError: The shapes do not fit together.
+        TypeError: A tensor is complex or a string tensor.
+
+    Example:
+        >>> penstock.ops.attention([[1.0]], [[0.0], [0.0]], [[2.0], [4.0]])
+        Tensor([[3.]], shape=(1, 1), dtype=float32)
+    """
+
+
+attention.batch(_batch.same)
+
+
+@attention.reference
+def _(query: Any, key: Any, value: Any, causal: bool, scale: float | None) -> Any:
+    return _forward(query, key, value, query.dtype.type(0), causal, scale)
+
+
+def _flow(node: Node, dy: Any) -> Tensor:
+    """Refuse a gradient of logsumexp, which only this file sees."""
+    assert dy is not None
+    return dy  # type: ignore[no-any-return]
+
+
+@attention.vjp
+def _(node: Node, dy: Any, _: Any = None) -> Gradients:
+    given: Any = (*node.inputs, *node.outputs, _flow(node, dy))
+    return ops.attention_grad(*given, **node.attrs)
+
+
+def _drawn(rng: np.random.Generator) -> Iterator[tuple[str, tuple[Any, ...], dict[str, Any]]]:
+    for dtype in FLOATS:
+        yield dtype, tuple(array(rng, s, dtype) for s in ((3, 2), (4, 2), (4, 3))), {}
+    for label, shapes, attrs in _CASES:
+        yield label, tuple(array(rng, s) for s in shapes), attrs
+    large = tuple(array(rng, s, "float32", -1, 1) for s in _LARGE)
+    yield "large", large, {}
+    yield "large, causal", large, {"causal": True}
+
+
+@attention.samples
+def _(rng: np.random.Generator) -> Iterator[Sample]:
+    for label, args, attrs in _drawn(rng):
+        yield Sample(args, attrs, label=label)
+    yield Sample(tuple(array(rng, (3, 4)).T for _ in range(3)), label="strided")
+
+
+@attention.rejects
+def _() -> Iterator[Reject]:
+    q, k, v = np.ones((2, 3, 4)), np.ones((2, 5, 4)), np.ones((2, 5, 6))
+    yield Reject((q, k[..., :3], v), match=r"\[keys, depth\] with query's depth")
+    yield Reject((q, k[:1], v), match="query's leading axes")
+    yield Reject((q, k, v[:, :4]), match="with the keys of key")
+    yield Reject((q[0, 0], k, v), match="expected at least 2 axes")
+    yield Reject((q.astype("complex64"), k, v), error=TypeError, match="real")
+
+
+@op(infer="attention_grad", outputs=3)
+def attention_grad(
+    query: TensorLike,
+    key: TensorLike,
+    value: TensorLike,
+    y: TensorLike,
+    logsumexp: TensorLike,
+    dy: TensorLike,
+    causal: bool = False,
+    scale: float | None = None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Take the gradients of attention.
+
+    Args:
+        query: [..., queries, depth].
+        key: [..., keys, depth].
+        value: [..., keys, width].
+        y: [..., queries, width], what attention returned.
+        logsumexp: [..., queries], the logarithm of each query's sum, as attention computed it.
+        dy: [..., queries, width], the gradient of y.
+        causal: As given to attention.
+        scale: As given to attention.
+
+    Returns:
+        dquery, dkey and dvalue, of the promoted dtype.
+
+    Raises:
+        ValueError: The shapes do not fit together.
+
+    Example:
+        >>> one = penstock.ones((1, 1))
+        >>> penstock.ops.attention_grad(one, one, one, one, [1.0], 3 * one)[2]
+        Tensor([[3.]], shape=(1, 1), dtype=float32)
+    """
+
+
+@attention_grad.reference
+def _(query: Any, key: Any, value: Any, y: Any, lse: Any, dy: Any, causal: bool, scale: Any) -> Any:
+    return _backward(query, key, value, query.dtype.type(0), y, lse, dy, causal, scale)
+
+
+@attention_grad.vjp
+def _(node: Node, *grads: Any) -> Gradients:
+    dq, dk, dv, _, ddy = _second(node, None, node.inputs[5], grads)
+    return dq, dk, dv, None, None, ddy
+
+
+def _results(rng: Any, args: Any, attrs: Any) -> tuple[Any, ...]:
+    """What the gradient gets besides forward's inputs: y, logsumexp and dy."""
+    query, key, value, bias = args
+    causal, scale = attrs.get("causal", False), attrs.get("scale")
+    y, lse = _forward(query, key, value, bias, causal, scale)
+    dtype = query.dtype
+    return y.astype(dtype), lse.astype(dtype), array(rng, y.shape, dtype.name)
+
+
+@attention_grad.samples
+def _(rng: np.random.Generator) -> Iterator[Sample]:
+    # y and logsumexp hang on the other inputs: the second gradient of attention is the test of this one's.
+    for label, args, attrs in _drawn(rng):
+        results = _results(rng, (*args, args[0].dtype.type(0)), attrs)
+        yield Sample((*args, *results), attrs, label=label, differentiable=False)
+
+
+@attention_grad.rejects
+def _() -> Iterator[Reject]:
+    x = np.ones((3, 3))
+    yield Reject((x, x, x, x, np.ones(2), x), match="what attention returned")
+    yield Reject((x, x, x, x, np.ones(3), x[:2]), match="the shape of attention's result")
+
+
+@op(infer="attention_biased", outputs=2, public=1)
+def attention_biased(
+    query: TensorLike,
+    key: TensorLike,
+    value: TensorLike,
+    bias: TensorLike,
+    causal: bool = False,
+    scale: float | None = None,
+) -> Tensor:
+    """Attend with something added to the scores; `penstock.nn.scaled_dot_product_attention` calls this.
+
+    Args:
+        query: [..., queries, depth], any real dtype.
+        key: [..., keys, depth], the same leading axes.
+        value: [..., keys, width], the same leading axes.
+        bias: What broadcasts to the scores, [..., queries, keys]; -inf hides a key.
+        causal: Query i sees the keys 0 ... i only.
+        scale: What the scores are multiplied by; None stands for 1 / √depth.
+
+    Returns:
+        [..., queries, width], of the promoted dtype.
+
+    Raises:
+        ValueError: The shapes do not fit together.
+        TypeError: A tensor is complex or a string tensor.
+
+    Example:
+        >>> penstock.ops.attention_biased([[1.0]], [[0.0], [0.0]], [[2.0], [4.0]], [0.0, -float("inf")])
+        Tensor([[2.]], shape=(1, 1), dtype=float32)
+    """
+
+
+@attention_biased.reference
+def _(query: Any, key: Any, value: Any, bias: Any, causal: bool, scale: float | None) -> Any:
+    return _forward(query, key, value, wider(bias), causal, scale)
+
+
+@attention_biased.vjp
+def _(node: Node, dy: Any, _: Any = None) -> Gradients:
+    dy, bias = _flow(node, dy), node.inputs[3]
+    given: Any = (*node.inputs, *node.outputs, dy)
+    dq, dk, dv = ops.attention_biased_grad(*given, **node.attrs)
+    dbias = _bias_gradient(node, bias, node.outputs[0], dy) if node.needs(3) else None
+    return dq, dk, dv, dbias
+
+
+def _drawn_with_bias(rng: np.random.Generator) -> Iterator[tuple[str, tuple[Any, ...], Any]]:
+    shapes = iter(_BIASES)
+    for label, args, attrs in _drawn(rng):
+        dtype = args[0].dtype.name
+        if dtype != "float64":
+            shape: tuple[int, ...] = (args[0].shape[-2], args[1].shape[-2])
+        else:
+            shape = next(shapes)
+        yield label, (*args, array(rng, shape, dtype)), attrs
+
+
+@attention_biased.samples
+def _(rng: np.random.Generator) -> Iterator[Sample]:
+    for label, args, attrs in _drawn_with_bias(rng):
+        yield Sample(args, attrs, label=label)
+    hidden = np.where(rng.random((3, 4)) < 0.3, -np.inf, 0.0)
+    hidden[1] = -np.inf  # sees nothing
+    q, k, v = (array(rng, s) for s in ((3, 2), (4, 2), (4, 3)))
+    yield Sample((q, k, v, hidden), label="hidden keys", differentiable=False)
+
+
+@attention_biased.rejects
+def _() -> Iterator[Reject]:
+    x = np.ones((2, 3, 3))
+    yield Reject((x, x, x, np.ones((2, 4))), match="broadcast")
+    yield Reject((x, x, x, np.ones((5, 2, 3, 3))), match="broadcasts to the scores")
+
+
+@op(infer="attention_biased_grad", outputs=3)
+def attention_biased_grad(
+    query: TensorLike,
+    key: TensorLike,
+    value: TensorLike,
+    bias: TensorLike,
+    y: TensorLike,
+    logsumexp: TensorLike,
+    dy: TensorLike,
+    causal: bool = False,
+    scale: float | None = None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Take the gradients of attention_biased, but for the bias.
+
+    Args:
+        query: [..., queries, depth].
+        key: [..., keys, depth].
+        value: [..., keys, width].
+        bias: What was added to the scores.
+        y: [..., queries, width], what attention_biased returned.
+        logsumexp: [..., queries], the logarithm of each query's sum, as attention_biased computed it.
+        dy: [..., queries, width], the gradient of y.
+        causal: As given to attention_biased.
+        scale: As given to attention_biased.
+
+    Returns:
+        dquery, dkey and dvalue, of the promoted dtype.
+
+    Raises:
+        ValueError: The shapes do not fit together.
+
+    Example:
+        >>> one = penstock.ones((1, 1))
+        >>> penstock.ops.attention_biased_grad(one, one, one, one, one, [2.0], 3 * one)[2]
+        Tensor([[3.]], shape=(1, 1), dtype=float32)
+    """
+
+
+@attention_biased_grad.reference
+def _(
+    query: Any, key: Any, value: Any, bias: Any, y: Any, lse: Any, dy: Any, causal: bool, scale: Any
+) -> Any:
+    return _backward(query, key, value, wider(bias), y, lse, dy, causal, scale)
+
+
+@attention_biased_grad.vjp
+def _(node: Node, *grads: Any) -> Gradients:
+    bias, dy = node.inputs[3], node.inputs[6]
+    dq, dk, dv, ds, ddy = _second(node, bias, dy, grads)
+    return dq, dk, dv, sum_to(ds, bias), None, None, ddy
+
+
+@attention_biased_grad.samples
+def _(rng: np.random.Generator) -> Iterator[Sample]:
+    for label, args, attrs in _drawn_with_bias(rng):
+        yield Sample((*args, *_results(rng, args, attrs)), attrs, label=label, differentiable=False)
+
+
+@attention_biased_grad.rejects
+def _() -> Iterator[Reject]:
+    x = np.ones((3, 3))
+    yield Reject((x, x, x, x, x, np.ones(2), x), match="what attention returned")
+
+
+def scaled_dot_product_attention(
+    query: TensorLike,
+    key: TensorLike,
+    value: TensorLike,
+    mask: TensorLike | None = None,
+    *,
+    causal: bool = False,
+    scale: float | None = None,
+) -> Tensor:
+    """Average values, weighted by how well their keys fit a query: softmax(scale · query · keyᵀ + mask) · value.
+
+    The scores are never written down, neither here nor for the gradient, so memory grows with the number of keys
+    and not with its product with that of queries; only a mask's own gradient needs them. A query that may see no key
+    gets zeros.
+
+    Args:
+        query: [..., queries, depth], any real dtype; batch and heads are leading axes, as many as you like.
+        key: [..., keys, depth], the same leading axes.
+        value: [..., keys, width], the same leading axes.
+        mask: What broadcasts to [..., queries, keys]: booleans, true where a query may see a key, or numbers that
+            are added to the scores.
+        causal: Query i sees the keys 0 ... i only.
+        scale: What the scores are multiplied by; None stands for 1 / √depth.
+
+    Returns:
+        [..., queries, width], of the promoted dtype.
+
+    Raises:
+        ValueError: The shapes do not fit together.
+        TypeError: A tensor is complex or a string tensor.
+
+    Example:
+        >>> query, key, value = [[1.0]], [[0.0], [0.0], [9.0]], [[2.0], [4.0], [7.0]]
+        >>> penstock.nn.scaled_dot_product_attention(query, key, value, mask=[True, True, False])
+        Tensor([[3.]], shape=(1, 1), dtype=float32)
+
+    Source:
+        Vaswani et al., 2017, "Attention is all you need", https://arxiv.org/abs/1706.03762; the order of the
+        computation is that of Dao et al., 2022, "FlashAttention", https://arxiv.org/abs/2205.14135.
+    """
+    if mask is None:
+        return ops.attention(query, key, value, causal, scale)
+    mask = asarray(mask)
+    if mask.dtype == "bool":
+        query = asarray(query)
+        dtype = query.dtype if query.dtype.kind == "float" else "float32"
+        mask = ops.where(mask, ops.full((), 0, dtype), -math.inf)
+    return ops.attention_biased(query, key, value, mask, causal, scale)

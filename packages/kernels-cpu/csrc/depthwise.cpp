@@ -1,0 +1,355 @@
+// Depthwise convolution and its gradients: every channel by itself, so channels are the vectors and memory is the limit.
+//
+// Result and input gradient are one loop: each pixel of the target is a sum over (source pixel, filter tap) pairs,
+// listed per row and per column in advance. With a multiplier above 1 every channel is first repeated so often; then
+// all is as if the multiplier were 1.
+#include "rows.h"
+#include "vec.h"
+
+namespace penstock::cpu::PENSTOCK_ISA {
+namespace {
+
+struct Axis {
+  int64_t in, kernel, out, stride, dilation, before;
+};
+
+Axis MakeAxis(const penstock_call* call, int first_attr, int axis, int64_t in, int64_t kernel,
+              int64_t out) {
+  Axis a = {in, kernel, out, IntsAttr(call, first_attr)[axis], IntsAttr(call, first_attr + 3)[axis],
+            0};
+  if (StrAttrIs(call, first_attr + 1, "same")) {
+    a.before = MaxOf<int64_t>((out - 1) * a.stride + (kernel - 1) * a.dilation + 1 - in, 0) / 2;
+  } else if (StrAttrIs(call, first_attr + 1, "explicit")) {
+    a.before = IntsAttr(call, first_attr + 2)[2 * axis];
+  }
+  return a;
+}
+
+struct Depthwise {
+  Axis h, w;
+  int64_t batch, channels, multiplier;
+  int64_t Wide() const { return channels * multiplier; }
+  int64_t FilterSize() const { return h.kernel * w.kernel * Wide(); }
+};
+
+Depthwise MakeDepthwise(const penstock_call* call, int first_attr, const int64_t* x,
+                        const int64_t* filter, const int64_t* y) {
+  return {MakeAxis(call, first_attr, 0, x[1], filter[0], y[1]),
+          MakeAxis(call, first_attr, 1, x[2], filter[1], y[2]), x[0], x[3], filter[3]};
+}
+
+// ---- which source positions and taps meet at each target position of one side ----
+
+struct Meetings {
+  int64_t count = 0;  // of target positions
+  int64_t kernel = 0;
+  int64_t *size, *source, *tap;  // [count], [count, kernel], [count, kernel]
+  int64_t period = 1;            // targets so far apart meet the same taps, as a rule
+  bool* repeats;  // [count]: position + period meets the same taps, `step` sources on
+  int64_t step = 1;
+};
+
+bool Repeats(const Meetings& m, int64_t at) {
+  const int64_t next = at + m.period;
+  if (next >= m.count || m.size[at] != m.size[next]) return false;
+  const int64_t a = at * m.kernel, b = next * m.kernel;
+  return m.size[at] == 0 || (m.tap[a] == m.tap[b] && m.source[a] + m.step == m.source[b]);
+}
+
+// add(at, add_pair) lists the pairs of target position `at`.
+template <class List>
+bool Fill(penstock_call* call, Meetings* m, const List& list) {
+  m->size = Scratch<int64_t>(call, m->count * (2 * m->kernel + 1));
+  m->repeats = Scratch<bool>(call, m->count);
+  if (m->size == nullptr || m->repeats == nullptr) return false;
+  m->source = m->size + m->count;
+  m->tap = m->source + m->count * m->kernel;
+  for (int64_t at = 0; at < m->count; ++at) {
+    int64_t n = 0;
+    list(at, [&](int64_t source, int64_t tap) {
+      m->source[at * m->kernel + n] = source;
+      m->tap[at * m->kernel + n++] = tap;
+    });
+    m->size[at] = n;
+  }
+  for (int64_t at = 0; at < m->count; ++at) m->repeats[at] = Repeats(*m, at);
+  return true;
+}
+
+// Targets are output positions, sources input positions.
+bool ForwardMeetings(penstock_call* call, const Axis& a, Meetings* m) {
+  m->count = a.out, m->kernel = a.kernel, m->period = 1, m->step = a.stride;
+  return Fill(call, m, [&](int64_t at, const auto& add) {
+    for (int64_t k = 0; k < a.kernel; ++k) {
+      const int64_t i = at * a.stride - a.before + k * a.dilation;
+      if (i >= 0 && i < a.in) add(i, k);
+    }
+  });
+}
+
+// Targets are input positions, sources output positions.
+bool BackwardMeetings(penstock_call* call, const Axis& a, Meetings* m) {
+  m->count = a.in, m->kernel = a.kernel, m->period = a.stride, m->step = 1;
+  return Fill(call, m, [&](int64_t at, const auto& add) {
+    for (int64_t k = 0; k < a.kernel; ++k) {
+      const int64_t i = at + a.before - k * a.dilation;
+      if (i >= 0 && i % a.stride == 0 && i / a.stride < a.out) add(i / a.stride, k);
+    }
+  });
+}
+
+// ---- the sum over the pairs ----
+
+struct Sum {
+  const Meetings &rows, &cols;
+  const float* source;  // of this image
+  int64_t source_width, channels;
+  const float* filter;
+  int64_t filter_width;
+};
+
+// kPixels targets, a period apart, in a block of at most kVectors vectors of channels from c on.
+template <int kPixels, int kVectors, class LoadAt, class StoreAt>
+void SumBlock(const Sum& s, int64_t row, int64_t col, int64_t c, float* out, const LoadAt& load,
+              const StoreAt& store) {
+  Vf acc[kPixels][kVectors] = {};
+  const int64_t step = s.cols.step * s.channels;
+  for (int64_t r = 0; r < s.rows.size[row]; ++r) {
+    const int64_t at = row * s.rows.kernel + r;
+    const float* line = s.source + s.rows.source[at] * s.source_width * s.channels + c;
+    const float* taps = s.filter + s.rows.tap[at] * s.filter_width * s.channels + c;
+    for (int64_t k = 0; k < s.cols.size[col]; ++k) {
+      const int64_t pair = col * s.cols.kernel + k;
+      const float* x = line + s.cols.source[pair] * s.channels;
+      const float* f = taps + s.cols.tap[pair] * s.channels;
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) {
+        const Vf weight = load(f + v * kLanes);
+#pragma GCC unroll 4
+        for (int p = 0; p < kPixels; ++p) acc[p][v] += weight * load(x + p * step + v * kLanes);
+      }
+    }
+  }
+#pragma GCC unroll 4
+  for (int p = 0; p < kPixels; ++p) {
+    float* to = out + (col + p * s.cols.period) * s.channels + c;
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) store(to + v * kLanes, acc[p][v]);
+  }
+}
+
+template <int kPixels>
+void SumPixels(const Sum& s, int64_t row, int64_t col, float* out) {
+  const auto load = [](const float* p) { return Load(p); };
+  const auto store = [](float* p, Vf v) { Store(p, v); };
+  int64_t c = 0;
+  for (; c + 2 * kLanes <= s.channels; c += 2 * kLanes) {
+    SumBlock<kPixels, 2>(s, row, col, c, out, load, store);
+  }
+  for (; c + kLanes <= s.channels; c += kLanes) {
+    SumBlock<kPixels, 1>(s, row, col, c, out, load, store);
+  }
+  if (const int64_t n = s.channels - c; n > 0) {
+    SumBlock<kPixels, 1>(
+        s, row, col, c, out, [n](const float* p) { return LoadPartial(p, n); },
+        [n](float* p, Vf v) { StorePartial(p, v, n); });
+  }
+}
+
+constexpr int kPixelsAtOnce = 4;
+
+void SumRow(const Sum& s, int64_t row, float* out) {
+  const Meetings& m = s.cols;
+  for (int64_t phase = 0; phase < MinOf(m.period, m.count); ++phase) {
+    for (int64_t col = phase; col < m.count;) {
+      bool block = true;
+      for (int p = 0; block && p + 1 < kPixelsAtOnce; ++p) {
+        block = col + p * m.period < m.count && m.repeats[col + p * m.period];
+      }
+      if (block) {
+        SumPixels<kPixelsAtOnce>(s, row, col, out);
+      } else {
+        SumPixels<1>(s, row, col, out);
+      }
+      col += (block ? kPixelsAtOnce : 1) * m.period;
+    }
+  }
+}
+
+int SumAll(penstock_call* call, const Meetings& rows, const Meetings& cols, const Depthwise& d,
+           const float* source, int64_t source_height, int64_t source_width, const float* filter,
+           float* out) {
+  const int64_t channels = d.Wide(), line = cols.count * channels;
+  const int64_t cost = line * d.h.kernel * d.w.kernel;
+  return ParallelFor(
+      call, d.batch * rows.count, Grain(cost, 8 * kChunk), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          const float* image = source + i / rows.count * source_height * source_width * channels;
+          const Sum sum = {rows, cols, image, source_width, channels, filter, d.w.kernel};
+          SumRow(sum, i % rows.count, out + i * line);
+        }
+      });
+}
+
+// ---- multipliers ----
+
+// x [pixels, channels] with every channel repeated.
+const float* Repeat(penstock_call* call, const float* x, int64_t pixels, const Depthwise& d,
+                    int* status) {
+  *status = PENSTOCK_OK;
+  if (d.multiplier == 1) return x;
+  float* out = Scratch<float>(call, pixels * d.Wide());
+  *status = PENSTOCK_NO_MEMORY;
+  if (out == nullptr) return nullptr;
+  *status = ParallelFor(call, pixels, Grain(d.Wide()), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin * d.channels; i < end * d.channels; ++i) {
+      for (int64_t m = 0; m < d.multiplier; ++m) out[i * d.multiplier + m] = x[i];
+    }
+  });
+  return out;
+}
+
+// The sums over the copies of each channel.
+int AddCopies(penstock_call* call, const float* wide, int64_t pixels, const Depthwise& d,
+              float* out) {
+  return ParallelFor(call, pixels, Grain(d.Wide()), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin * d.channels; i < end * d.channels; ++i) {
+      float sum = 0.0f;
+      for (int64_t m = 0; m < d.multiplier; ++m) sum += wide[i * d.multiplier + m];
+      out[i] = sum;
+    }
+  });
+}
+
+// ---- filter gradient ----
+
+// dfilter[tap, c] = sum over pixels of x * dy. The rows of output pixels are summed in a fixed number of shares, so
+// that the sum never depends on the threads.
+constexpr int64_t kShares = 16;
+constexpr int kTapsAtOnce = 4;
+
+// Taps [k, k + n) of one filter row: the sums over one row of output pixels are added to `out`.
+template <class LoadAt, class StoreAt>
+void RowProducts(const Depthwise& d, const float* x, const float* dy, int64_t k, int n, float* out,
+                 const LoadAt& load, const StoreAt& store) {
+  const int64_t channels = d.Wide();
+  Vf acc[kTapsAtOnce] = {};
+  for (int64_t j = 0; j < d.w.out; ++j) {
+    const Vf g = load(dy + j * channels);
+    const int64_t first = j * d.w.stride - d.w.before + k * d.w.dilation;
+    for (int t = 0; t < n; ++t) {
+      const int64_t i = first + t * d.w.dilation;
+      if (i >= 0 && i < d.w.in) acc[t] += g * load(x + i * channels);
+    }
+  }
+  for (int t = 0; t < n; ++t) {
+    float* to = out + (k + t) * channels;
+    store(to, load(to) + acc[t]);
+  }
+}
+
+void AddRow(const Depthwise& d, const float* x, const float* dy, float* out) {
+  for (int64_t k = 0; k < d.w.kernel; k += kTapsAtOnce) {
+    const int n = static_cast<int>(MinOf<int64_t>(kTapsAtOnce, d.w.kernel - k));
+    ForVectors(
+        d.Wide(),
+        [&](int64_t c) {
+          RowProducts(
+              d, x + c, dy + c, k, n, out + c, [](const float* p) { return Load(p); },
+              [](float* p, Vf v) { Store(p, v); });
+        },
+        [&](int64_t c, int64_t rest) {
+          RowProducts(
+              d, x + c, dy + c, k, n, out + c,
+              [rest](const float* p) { return LoadPartial(p, rest); },
+              [rest](float* p, Vf v) { StorePartial(p, v, rest); });
+        });
+  }
+}
+
+// Rows [begin, end) of all output pixels, into `out`.
+void AddRows(const Depthwise& d, const float* x, const float* dy, int64_t begin, int64_t end,
+             float* out) {
+  const int64_t channels = d.Wide();
+  memset(out, 0, static_cast<size_t>(d.FilterSize()) * sizeof(float));
+  for (int64_t row = begin; row < end; ++row) {
+    const float* image = x + row / d.h.out * d.h.in * d.w.in * channels;
+    for (int64_t k = 0; k < d.h.kernel; ++k) {
+      const int64_t i = row % d.h.out * d.h.stride - d.h.before + k * d.h.dilation;
+      if (i < 0 || i >= d.h.in) continue;
+      AddRow(d, image + i * d.w.in * channels, dy + row * d.w.out * channels,
+             out + k * d.w.kernel * channels);
+    }
+  }
+}
+
+int FilterGradient(penstock_call* call, const Depthwise& d, const float* x, const float* dy,
+                   float* dfilter) {
+  const int64_t rows = d.batch * d.h.out, size = d.FilterSize();
+  const int64_t shares = MaxOf<int64_t>(1, MinOf(kShares, rows)), per_share = CeilDiv(rows, shares);
+  float* partial = Scratch<float>(call, (shares - 1) * size);
+  if (partial == nullptr) return PENSTOCK_NO_MEMORY;
+  const auto share_of = [&](int64_t s) { return s == 0 ? dfilter : partial + (s - 1) * size; };
+  const int64_t cost = per_share * d.w.out * size;
+  const int status =
+      ParallelFor(call, shares, Grain(cost, 8 * kChunk), [&](int64_t begin, int64_t end) {
+        for (int64_t s = begin; s < end; ++s) {
+          AddRows(d, x, dy, MinOf(rows, s * per_share), MinOf(rows, (s + 1) * per_share),
+                  share_of(s));
+        }
+      });
+  if (status != PENSTOCK_OK) return status;
+  return ParallelFor(call, size, kChunk / shares, [&](int64_t begin, int64_t end) {
+    for (int64_t s = 1; s < shares; ++s) {
+      const float* from = share_of(s);
+      for (int64_t i = begin; i < end; ++i) dfilter[i] += from[i];
+    }
+  });
+}
+
+}  // namespace
+
+int DepthwiseConv2d(penstock_call* call) {
+  const penstock_tensor *x = call->inputs[0], *filter = call->inputs[1], *y = call->outputs[0];
+  if (Count(y) == 0) return PENSTOCK_OK;
+  const Depthwise d = MakeDepthwise(call, 0, x->shape, filter->shape, y->shape);
+  int status;
+  const float* wide = Repeat(call, Data<const float>(x), d.batch * d.h.in * d.w.in, d, &status);
+  if (status != PENSTOCK_OK) return status;
+  Meetings rows, cols;
+  if (!ForwardMeetings(call, d.h, &rows) || !ForwardMeetings(call, d.w, &cols)) {
+    return PENSTOCK_NO_MEMORY;
+  }
+  return SumAll(call, rows, cols, d, wide, d.h.in, d.w.in, Data<const float>(filter),
+                Data<float>(y));
+}
+
+int DepthwiseConv2dInputGrad(penstock_call* call) {
+  const penstock_tensor *dy = call->inputs[0], *filter = call->inputs[1], *dx = call->outputs[0];
+  if (Count(dx) == 0) return PENSTOCK_OK;
+  const Depthwise d = MakeDepthwise(call, 1, dx->shape, filter->shape, dy->shape);
+  const int64_t pixels = d.batch * d.h.in * d.w.in;
+  float* wide = Data<float>(dx);
+  if (d.multiplier != 1) wide = Scratch<float>(call, pixels * d.Wide());
+  Meetings rows, cols;
+  if (wide == nullptr || !BackwardMeetings(call, d.h, &rows) ||
+      !BackwardMeetings(call, d.w, &cols)) {
+    return PENSTOCK_NO_MEMORY;
+  }
+  const int status = SumAll(call, rows, cols, d, Data<const float>(dy), d.h.out, d.w.out,
+                            Data<const float>(filter), wide);
+  if (status != PENSTOCK_OK || d.multiplier == 1) return status;
+  return AddCopies(call, wide, pixels, d, Data<float>(dx));
+}
+
+int DepthwiseConv2dFilterGrad(penstock_call* call) {
+  const penstock_tensor *x = call->inputs[0], *dy = call->inputs[1], *out = call->outputs[0];
+  if (Count(out) == 0) return PENSTOCK_OK;
+  const Depthwise d = MakeDepthwise(call, 1, x->shape, out->shape, dy->shape);
+  int status;
+  const float* wide = Repeat(call, Data<const float>(x), d.batch * d.h.in * d.w.in, d, &status);
+  if (status != PENSTOCK_OK) return status;
+  return FilterGradient(call, d, wide, Data<const float>(dy), Data<float>(out));
+}
+
+}  // namespace penstock::cpu::PENSTOCK_ISA
