@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import nox
@@ -36,6 +37,7 @@ from noxtools import (
     install_prefix,
     installed_folder,
     keep_own_sources,
+    plugin_environment,
     pytest_command,
     python_blocks,
     run_sanitized,
@@ -140,6 +142,29 @@ def docs(session: nox.Session) -> None:
                 session.run("python", "-W", "error", str(script), env=environment)
         reference = [str(ROOT / "docs" / "reference.py"), str(fresh(BUILD / "reference"))]
         session.run("python", *reference, env=environment)
+
+
+@nox.session
+def templates(session: nox.Session) -> None:
+    """Start a plugin from each template, build its wheel, install it beside ours, and test it."""
+    install_packages(session, *group("test"), *group("build"), *group("quickstart"), extras=True)
+    environment = plugin_environment(session)
+    names = [path.parent.name for path in ROOT.glob("templates/*/pyproject.toml")]
+    with tempfile.TemporaryDirectory() as place:
+        plugins = {name: Path(place, f"try-{name}") for name in sorted(names)}
+        for name, plugin in plugins.items():
+            session.run("python", "templates/new.py", name, plugin.name, f"--into={place}")
+            arguments = ["--wheel", f"--outdir={place}", str(plugin)]
+            session.run("python", "-m", "build", *arguments, env=environment)
+        session.install("--no-deps", "--force-reinstall", *map(str, Path(place).glob("*.whl")))
+        session.run("python", "-m", "penstock", "doctor", env=clean_environment())
+        for plugin in plugins.values():
+            with session.chdir(plugin):
+                # Every op on a device takes minutes at the normal level.
+                level = "smoke" if "device" in plugin.name else "normal"
+                arguments = ["tests", f"--penstock-level={level}"]
+                session.run(*pytest_command(), *arguments, env=clean_environment())
+    session.run("python", "templates/train.py", "try_op_kernel.scale_add", env=clean_environment())
 
 
 @nox.session

@@ -42,14 +42,7 @@ def build_wheel(session: nox.Session, package: Path, *settings: str) -> Path:
     settings = settings if (package / "CMakeLists.txt").exists() else ()
     folder = BUILD / "wheels" / f"{package.name}-{source_key(package, settings)}"
     if not folder.exists():
-        environment: dict[str, str | None] = clean_environment()
-        if package != CORE:
-            # A plugin's build asks for penstock, and must get this tree's and never one from an index.
-            core = build_wheel(session, CORE)
-            constraints = Path(session.create_tmp()).resolve() / "constraints.txt"
-            constraints.write_text(f"penstock @ {core.as_uri()}\n", "utf-8")
-            environment["PIP_CONSTRAINT"] = str(constraints)
-            environment["PIP_BUILD_CONSTRAINT"] = str(constraints)
+        environment = clean_environment() if package == CORE else plugin_environment(session)
         session.install(*group("build"))
         # Renamed at the end, so that a build that was broken off is never taken for a finished one.
         unfinished = fresh(folder.with_name(folder.name + ".part"))
@@ -58,6 +51,18 @@ def build_wheel(session: nox.Session, package: Path, *settings: str) -> Path:
         session.run("python", "-m", "build", *arguments, env=environment)
         unfinished.rename(folder)
     return next(folder.glob("*.whl"))
+
+
+def plugin_environment(session: nox.Session) -> dict[str, str | None]:
+    """Return variables for the build of a plugin: it asks for penstock, and must get this tree's, never an index's."""
+    core = build_wheel(session, CORE)
+    constraints = Path(session.create_tmp()).resolve() / "constraints.txt"
+    constraints.write_text(f"penstock @ {core.as_uri()}\n", "utf-8")
+    return {
+        **clean_environment(),
+        "PIP_CONSTRAINT": str(constraints),
+        "PIP_BUILD_CONSTRAINT": str(constraints),
+    }
 
 
 def install_packages(

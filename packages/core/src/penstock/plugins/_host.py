@@ -67,6 +67,11 @@ def register_device(device: Any) -> Undo:
     return partial(_native().remove_python_device, device.type)
 
 
+def device_types() -> set[str]:
+    """List the device types that are there now, whether they came from Python or from a library."""
+    return {name.split(":")[0] for name in _native().device_names()}
+
+
 def register_pass(name: str, fn: Callable[..., Any], stage: str) -> Undo:
     """Add a graph pass; returns what takes it back."""
     module = import_module("penstock.passes")

@@ -215,8 +215,7 @@ def _plugin(record: Record) -> PluginReport:
         traceback=record.traceback,
     )
     if record.staging is not None:
-        absent = set(record.staging.promised_devices()) - set(record.staging.devices.staged)
-        for kind in sorted(absent):
+        for kind in sorted(set(record.staging.promised_devices()) - _host.device_types()):
             report.add("device", f"{kind} is not present on this machine")
         if record.staging.kernels.staged or record.staging.libraries:
             report.add("kernels", f"for {len(_host.kernels_of(record.name))} ops")

@@ -1,0 +1,1 @@
+"""A native device for Penstock, with a kernel."""
