@@ -276,6 +276,20 @@ def test_an_exception_in_the_device_is_the_cause() -> None:
     assert isinstance(caught.value.__cause__, OSError)
 
 
+def test_memory_is_given_back_while_an_exception_passes() -> None:
+    full = np.zeros((1 << 18) - 1, "float32")  # nearly all that the toy has
+    before = len(TOY.memory)
+
+    def fill() -> None:
+        kept = [ps.to_device(np.zeros(size, "float32"), "toy") for size in (8, 8, 1 << 19)]
+        raise AssertionError(kept)
+
+    with pytest.raises(errors.OutOfMemoryError, match="toy:0"):
+        fill()
+    assert len(TOY.memory) == before
+    assert ps.to_device(full, "toy").shape == full.shape
+
+
 def test_placement_says_what_is_slow() -> None:
     f = ps.function(lambda x: ps.reshape(ps.exp(x), (2, 1)))
     with pytest.raises(

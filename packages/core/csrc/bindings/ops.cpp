@@ -351,8 +351,18 @@ void infer_in_python(InferContext& ctx) {
       result = one;
     }
     for (nb::handle item : nb::iter(result)) {
-      auto [shape, dtype] = nb::cast<std::pair<nb::object, nb::object>>(item);
-      ctx.output(dtype_from_object(dtype), shape_from_object(shape));
+      // By hand, because a cast that fails would say nothing of the op.
+      if (!nb::isinstance<nb::tuple>(item) || nb::len(item) != 2 ||
+          !PySequence_Check(nb::object(item[0]).ptr()) || nb::isinstance<nb::str>(item[0]))
+        ctx.fail(ErrorKind::kType, "its shape rule returned ",
+                 nb::cast<std::string>(nb::repr(item)),
+                 "; expected (shape, dtype), or a list with one for each output");
+      try {
+        ctx.output(dtype_from_object(item[1]), shape_from_object(item[0]));
+      } catch (const Error& e) {
+        ctx.fail(e.kind, "its shape rule returned ", nb::cast<std::string>(nb::repr(item)), ": ",
+                 e.what());
+      }
     }
     int wanted = ctx.op.schema.num_outputs;
     if (wanted >= 0 && ctx.num_outputs != wanted)

@@ -38,6 +38,7 @@ void* allocate(void* context, int32_t index, size_t bytes, void*) {
 void release(void* context, int32_t index, void* memory, size_t, void*) {
   if (!Py_IsInitialized()) return;
   guarded([&] {
+    nb::error_scope kept;  // an exception may be on its way, and tensors die while it passes
     nb::object owned = nb::steal(static_cast<PyObject*>(memory));
     object_of(context).attr("free")(index, owned);
   });

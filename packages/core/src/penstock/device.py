@@ -50,7 +50,7 @@ def register_device(device: Device) -> None:
         device: An object with the methods of `Device`.
 
     Raises:
-        PluginError: A method is missing, or the type's name is taken.
+        PluginError: A method is missing, its properties make no sense, or the type's name is taken.
     """
     missing = [name for name in _REQUIRED if not callable(getattr(device, name, None))]
     kind = getattr(device, "type", None)
@@ -59,11 +59,21 @@ def register_device(device: Device) -> None:
             f"{device!r} is no device: it needs a `type` such as 'npu' and the methods {', '.join(_REQUIRED)}"
             + (f"; missing: {', '.join(missing)}" if missing else "")
         )
-    facts = dict(device.properties())
-    _facts[kind] = facts
+    facts = _checked(kind, device.properties())
     _native.register_python_device(
-        device, kind, int(facts.get("count", 1)), int(facts.get("dlpack_type", 12))
+        device, kind, facts.get("count", 1), facts.get("dlpack_type", 12)
     )
+    _facts[kind] = facts
+
+
+def _checked(kind: str, facts: object) -> dict[str, Any]:
+    given = dict(facts) if isinstance(facts, Mapping) else {"count": None}
+    if not all(isinstance(given.get(name, 1), int) for name in ("count", "dlpack_type")):
+        raise PluginError(
+            f"properties() of {kind!r} returned {facts!r}: expected a mapping, with whole numbers where it has "
+            '"count" and "dlpack_type", for example {"count": 1}'
+        )
+    return given
 
 
 def properties(name: str) -> Mapping[str, Any]:

@@ -19,16 +19,16 @@ def scale_add(x: TensorLike, y: TensorLike, /, alpha: float = 1.0) -> Tensor:
     """Add a multiple, element by element: z = x + alpha · y.
 
     Args:
-        x: [...], floating point.
-        y: [...], floating point; the shapes must broadcast.
+        x: [...], a number; integers become float32.
+        y: [...], a number; the shapes must broadcast.
         alpha: What y is multiplied by.
 
     Returns:
-        [...], the broadcast shape, of the promoted dtype.
+        [...], the broadcast shape, of the promoted floating point dtype.
 
     Raises:
         ValueError: The shapes do not broadcast.
-        TypeError: An input is not floating point.
+        TypeError: An input is a string.
 
     Example:
         >>> from acme_demo import scale_add
@@ -64,4 +64,4 @@ def _(rng: np.random.Generator) -> Iterator[Sample]:
 @scale_add.rejects
 def _() -> Iterator[Reject]:
     yield Reject((np.ones(2), np.ones(3)), match="do not broadcast")
-    yield Reject((np.ones(2, int), np.ones(2, int)), error=TypeError, match="float")
+    yield Reject((np.array([b"a"], object), 1.0), error=TypeError, match="no common dtype")

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 @op(infer="elementwise:float", name="acme_demo.mish")
 def mish(x: TensorLike, /) -> Tensor:
-    """Take x · tanh(log(1 + e^x)), element by element; x is floating point.
+    """Take x · tanh(log(1 + e^x)), element by element; x is real; integers become float32.
 
     Raises:
-        TypeError: x is not floating point.
+        TypeError: x is boolean, complex or a string.
 
     Example:
         >>> from acme_demo import mish
@@ -45,4 +45,4 @@ def _(rng: np.random.Generator) -> Iterator[Sample]:
 
 @mish.rejects
 def _() -> Iterator[Reject]:
-    yield Reject((np.ones(2, int),), error=TypeError, match="float")
+    yield Reject((np.array([b"a"], object),), error=TypeError, match="got string")

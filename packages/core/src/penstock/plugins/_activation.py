@@ -133,6 +133,10 @@ def _libraries(plugin: Installed, manager: pluggy.PluginManager | None) -> list[
     rows = plugin.manifest.provides.kernels
     paths = [plugin.locate(row.library) for row in rows if row.library]
     for libraries in _call(manager, "penstock_native_libraries"):
+        if not isinstance(libraries, (list, tuple)):
+            raise PluginError(
+                f"penstock_native_libraries returned {libraries!r}: expected a list of NativeLibrary objects"
+            )
         for library in libraries:
             if not isinstance(library, NativeLibrary):
                 raise PluginError(
