@@ -217,8 +217,10 @@ PENSTOCK_PLUGIN_ENTRY(t)(penstock_registry* r) {
         ('return r->fail(r, "no licence; write to acme");', "no licence; write to acme"),
         ('return add_row(r, "add", "acme", 0) + 7;', "its init function failed without a reason"),
         (
-            "penstock_device_def d; memset(&d, 0, sizeof d); d.head.struct_size = sizeof d; "
-            'd.type = "acme"; d.count = 1; return r->add_device(r, &d);',
+            (
+                "penstock_device_def d; memset(&d, 0, sizeof d); d.head.struct_size = sizeof d; "
+                'd.type = "acme"; d.count = 1; return r->add_device(r, &d);'
+            ),
             "must define allocate, free, copy_in, copy_out and synchronize",
         ),
     ],
