@@ -239,7 +239,7 @@ def tidy(session: nox.Session) -> None:
 
 @nox.session
 def sanitize(session: nox.Session) -> None:
-    """Run core's tests with the address and undefined-behaviour sanitizers; arguments go to pytest."""
+    """Run tests with the address and undefined-behaviour sanitizers; arguments go to pytest."""
     environment = {
         "LD_PRELOAD": runtime_libraries("libasan.so", "libstdc++.so"),
         # Python itself leaves memory behind at exit. Nothing else is forgiven.
@@ -251,7 +251,7 @@ def sanitize(session: nox.Session) -> None:
 
 @nox.session
 def tsan(session: nox.Session) -> None:
-    """Run core's tests with the thread sanitizer; arguments go to pytest."""
+    """Run tests with the thread sanitizer; arguments go to pytest."""
     suppressions = Path(session.create_tmp()).resolve() / "tsan.supp"
     # numpy's BLAS has threads of its own, which the sanitizer cannot see into.
     suppressions.write_text("called_from_lib:openblas\nrace:openblas\n", "utf-8")
@@ -271,7 +271,8 @@ def minimums(session: nox.Session) -> None:
         for requirement in dependencies(PACKAGES, extras=True)
     ]
     install_packages(session, *group("test"), *lowest, extras=True)
-    run_tests(session, PACKAGES)
+    # An old typer uses what a new click, which it asks for, warns of.
+    run_tests(session, PACKAGES, "-W", "ignore::DeprecationWarning:typer")
 
 
 @nox.session
