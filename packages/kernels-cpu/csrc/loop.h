@@ -6,14 +6,17 @@
 
 namespace penstock::cpu::PENSTOCK_ISA {
 
+// A tile has two dimensions for each of the tensor's.
+constexpr int kMaxLoopDims = 2 * kMaxDims;
+
 // The common shape of kOperands tensors, without dimensions of size 1 and with neighbours merged where every operand
 // allows it. Two dense tensors of any rank become one dimension; [N, H, W, C] + [C] becomes two.
 template <int kOperands>
 struct Loop {
   int ndim = 0;
   int64_t count = 1;
-  int64_t shape[kMaxDims];
-  int64_t stride[kOperands][kMaxDims];
+  int64_t shape[kMaxLoopDims];
+  int64_t stride[kOperands][kMaxLoopDims];
 
   // Appends an inner dimension.
   void Add(int64_t size, const int64_t (&strides)[kOperands]) {
@@ -80,7 +83,7 @@ class RowCursor {
 
  private:
   const Loop<kOperands>& loop_;
-  int64_t index_[kMaxDims];
+  int64_t index_[kMaxLoopDims];
   int64_t offset_[kOperands];
 };
 

@@ -53,6 +53,19 @@ void rule_scatter_nd_any(InferContext&);
 void rule_scatter_nd_numeric(InferContext&);
 void rule_scatter_nd_real(InferContext&);
 
+// rules_sorting.cpp
+void rule_sort(InferContext&);
+void rule_argsort(InferContext&);
+void rule_top_k(InferContext&);
+void rule_searchsorted(InferContext&);
+
+// rules_repeating.cpp
+void rule_repeat(InferContext&);
+void rule_tile_copies(InferContext&);
+void rule_roll(InferContext&);
+void rule_diagonal(InferContext&);
+void rule_diagonal_scatter(InferContext&);
+
 // rules_nn.cpp
 void rule_matmul(InferContext&);
 void rule_softmax(InferContext&);

@@ -79,6 +79,7 @@ from penstock.ops.depthwise import (
     depthwise_conv2d_filter_grad,
     depthwise_conv2d_input_grad,
 )
+from penstock.ops.diagonals import diag, diagonal, diagonal_scatter, trace
 from penstock.ops.elementwise_binary import (
     add,
     divide,
@@ -133,6 +134,7 @@ from penstock.ops.norm import batch_norm, batch_norm_grad, batch_norm_inference
 from penstock.ops.pool import avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad
 from penstock.ops.random import random_normal, random_uniform
 from penstock.ops.reduce import all, any, argmax, argmin, max, mean, min, prod, sum
+from penstock.ops.repeating import repeat, roll, tile
 from penstock.ops.scattering import put_along_axis, scatter, scatter_max, scatter_min
 from penstock.ops.scattering_nd import (
     scatter_nd,
@@ -154,6 +156,7 @@ from penstock.ops.shaping import (
     stack,
     swapaxes,
 )
+from penstock.ops.sorting import argsort, searchsorted, sort, top_k
 from penstock.ops.tile import tile_program
 from penstock.ops.training import adam_update, adam_update_rows
 
@@ -167,6 +170,7 @@ __all__ = [
     "arange",
     "argmax",
     "argmin",
+    "argsort",
     "asarray",
     "astype",
     "avg_pool1d",
@@ -188,6 +192,9 @@ __all__ = [
     "cumprod",
     "cumsum",
     "depthwise_conv2d",
+    "diag",
+    "diagonal",
+    "diagonal_scatter",
     "divide",
     "dropout",
     "embedding",
@@ -246,8 +253,10 @@ __all__ = [
     "put_along_axis",
     "relu",
     "remainder",
+    "repeat",
     "reshape",
     "rms_norm",
+    "roll",
     "rsqrt",
     "scaled_dot_product_attention",
     "scatter",
@@ -260,6 +269,7 @@ __all__ = [
     "scatter_nd_min",
     "scatter_nd_update",
     "separable_conv2d",
+    "searchsorted",
     "sigmoid",
     "sign",
     "sin",
@@ -267,6 +277,7 @@ __all__ = [
     "slice_update",
     "softmax",
     "softmax_cross_entropy",
+    "sort",
     "split",
     "sqrt",
     "square",
@@ -281,6 +292,9 @@ __all__ = [
     "take_along_axis",
     "tanh",
     "tensordot",
+    "tile",
+    "top_k",
+    "trace",
     "transpose",
     "tril",
     "triu",

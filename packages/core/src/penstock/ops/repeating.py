@@ -1,0 +1,202 @@
+"""Elements repeated, whole tensors repeated, and elements moved round."""
+# mypy: disable-error-code="empty-body"
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from penstock import ops
+from penstock.ops._declare import Gradients, Node, Reject, Sample, op
+from penstock.ops._samples import NUMERIC, array
+
+if TYPE_CHECKING:
+    from penstock._native import Tensor
+    from penstock.annotations import Axis, Ints, TensorLike
+
+
+@op(infer="repeat")
+def repeat(x: TensorLike, repeats: Ints, axis: int | None = None) -> Tensor:
+    """Repeat each element some times in a row.
+
+    Args:
+        x: [...], any dtype.
+        repeats: How often; one number for all, or one for each element along the axis.
+        axis: The axis to repeat along; None takes the flattened tensor.
+
+    Returns:
+        x's shape, flattened if `axis` is None, with the axis that much longer.
+
+    Raises:
+        IndexError: x has no such axis.
+        ValueError: A number is negative, or there are not as many as elements.
+
+    Example:
+        >>> penstock.repeat([1, 2], 2)
+        Tensor([1, 1, 2, 2], shape=(4,), dtype=int64)
+        >>> penstock.repeat([1, 2], (3, 1))
+        Tensor([1, 1, 1, 2], shape=(4,), dtype=int64)
+    """
+
+
+@repeat.reference
+def _(x: Any, repeats: Any, axis: int | None) -> Any:
+    return np.repeat(x, repeats, axis)
+
+
+@repeat.vjp
+def _(node: Node, dy: Tensor) -> Gradients:
+    (x,) = node.inputs
+    repeats, axis = node.attrs["repeats"], node.attrs["axis"]
+    line = ops.reshape(x, (-1,)) if axis is None else x
+    at = axis or 0
+    if len(repeats) == 1:
+        shape = [*line.shape[: at + 1], repeats[0], *line.shape[at + 1 :]]
+        dx = ops.sum(ops.reshape(dy, shape), at + 1)
+    else:
+        owner = np.repeat(np.arange(len(repeats)), repeats)
+        dx = ops.scatter_add(ops.full(line.shape, 0, dy.dtype), owner, dy, at)
+    return (ops.reshape(dx, x.shape),)
+
+
+@repeat.samples
+def _(rng: np.random.Generator) -> Iterator[Sample]:
+    for dtype in (*NUMERIC, "bool"):
+        yield Sample((array(rng, (3, 4), dtype), 2), label=dtype)
+    for axis in (0, 1, -1):
+        yield Sample((array(rng, (2, 3)), 3, axis), label=f"axis {axis}")
+    yield Sample((array(rng, (2, 3)), (2, 0, 1), 1), label="each its own")
+    yield Sample((array(rng, (2, 2)), (1, 2, 0, 3)), label="each its own, flattened")
+    yield Sample((array(rng, (2, 3)), 0, 1), label="never")
+    yield Sample((array(rng, ()), 3), label="0-d")
+    yield Sample((array(rng, (0, 3)), 2, 0), label="empty")
+    yield Sample((array(rng, (3, 2)).T, 2, 0), label="strided")
+    yield Sample((array(rng, (37, 4099), "float32"), 2, 1), label="large")
+
+
+@repeat.rejects
+def _() -> Iterator[Reject]:
+    yield Reject((np.ones(3), -1), match="must not be negative")
+    yield Reject(
+        (np.ones(3), (1, 2)), match="2 repeats for an axis of size 3.*a single one for all"
+    )
+    yield Reject((np.ones(3), 2, 1), error=IndexError, match="use -1 to 0")
+
+
+@op(infer="tile_copies")
+def tile(x: TensorLike, repetitions: Ints) -> Tensor:
+    """Lay copies of a tensor side by side.
+
+    Args:
+        x: [...], any dtype.
+        repetitions: How often along each axis. Fewer numbers than axes mean the last axes; for more, x gets axes of
+            size 1 in front.
+
+    Returns:
+        Each size times its number of copies, of x's dtype.
+
+    Raises:
+        ValueError: A number is negative.
+
+    Example:
+        >>> penstock.tile([1, 2], 2)
+        Tensor([1, 2, 1, 2], shape=(4,), dtype=int64)
+        >>> penstock.tile([1, 2], (2, 1))
+        Tensor([[1, 2],
+                [1, 2]], shape=(2, 2), dtype=int64)
+    """
+
+
+@tile.reference
+def _(x: Any, repetitions: Any) -> Any:
+    return np.tile(x, repetitions)
+
+
+@tile.vjp
+def _(node: Node, dy: Tensor) -> Gradients:
+    (x,) = node.inputs
+    counts = (1,) * (dy.ndim - len(node.attrs["repetitions"])) + tuple(node.attrs["repetitions"])
+    sizes = (1,) * (dy.ndim - x.ndim) + tuple(x.shape)
+    shape: list[Any] = []
+    copies: list[int] = []
+    for n, size in zip(counts, sizes, strict=True):
+        if n != 1:
+            copies.append(len(shape))
+            shape.append(n)
+        shape.append(size)
+    return (ops.reshape(ops.sum(ops.reshape(dy, shape), copies), x.shape),)
+
+
+@tile.samples
+def _(rng: np.random.Generator) -> Iterator[Sample]:
+    for dtype in (*NUMERIC, "bool"):
+        yield Sample((array(rng, (3, 4), dtype), (2, 3)), label=dtype)
+    yield Sample((array(rng, (2, 3)), 2), label="last axis")
+    yield Sample((array(rng, (3,)), (2, 1, 2)), label="new axes")
+    yield Sample((array(rng, (2, 3)), ()), label="as it is")
+    yield Sample((array(rng, (2, 3)), (2, 0)), label="never")
+    yield Sample((array(rng, ()), 3), label="0-d")
+    yield Sample((array(rng, (0, 3)), 2), label="empty")
+    yield Sample((array(rng, (3, 2)).T, (2, 1)), label="strided")
+    yield Sample((array(rng, (37, 4099), "float32"), (2, 2)), label="large")
+
+
+@tile.rejects
+def _() -> Iterator[Reject]:
+    yield Reject((np.ones(3), (2, -1)), match="must not be negative")
+
+
+@op(infer="roll")
+def roll(x: TensorLike, shift: Ints, axis: Axis = None) -> Tensor:
+    """Move elements along axes; what leaves at one end comes in at the other.
+
+    Args:
+        x: [...], any dtype.
+        shift: How far, forwards; one number for all axes, or one for each. It may exceed the size.
+        axis: Which axes; None rolls the flattened tensor and gives it its shape back.
+
+    Returns:
+        x's shape and dtype.
+
+    Raises:
+        IndexError: x has no such axis.
+        ValueError: There are not as many shifts as axes.
+
+    Example:
+        >>> penstock.roll([1, 2, 3, 4], 1)
+        Tensor([4, 1, 2, 3], shape=(4,), dtype=int64)
+    """
+
+
+@roll.reference
+def _(x: Any, shift: Any, axis: Any) -> Any:
+    return np.roll(x, shift, axis)
+
+
+@roll.vjp
+def _(node: Node, dy: Tensor) -> Gradients:
+    return (roll(dy, [-shift for shift in node.attrs["shift"]], node.attrs["axis"]),)
+
+
+@roll.samples
+def _(rng: np.random.Generator) -> Iterator[Sample]:
+    for dtype in (*NUMERIC, "bool"):
+        yield Sample((array(rng, (3, 4), dtype), 2, 1), label=dtype)
+    yield Sample((array(rng, (3, 4)), -5), label="flattened")
+    yield Sample((array(rng, (3, 4)), (1, -9), (0, -1)), label="two axes")
+    yield Sample((array(rng, (2, 3, 4)), 1, (0, 1, 2)), label="all axes")
+    yield Sample((array(rng, (3, 4)), (1, 1), (1, 1)), label="one axis twice")
+    yield Sample((array(rng, (3, 4)), 4, 1), label="all the way round")
+    yield Sample((array(rng, ()), 3), label="0-d")
+    yield Sample((array(rng, (0, 3)), 2, 0), label="empty")
+    yield Sample((array(rng, (4, 3)).T, 1, 0), label="strided")
+    yield Sample((array(rng, (37, 4099), "float32"), (5, 1000), (0, 1)), label="large")
+
+
+@roll.rejects
+def _() -> Iterator[Reject]:
+    yield Reject((np.ones((2, 3)), (1, 2, 3), (0, 1)), match="3 shifts for 2 axes.*a single one")
+    yield Reject((np.ones((2, 3)), (1, 2)), match="2 shifts for 1 axis")
+    yield Reject((np.ones(3), 2, 1), error=IndexError, match="use -1 to 0")

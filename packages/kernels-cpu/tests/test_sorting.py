@@ -1,0 +1,107 @@
+"""Sorting against NumPy: every size at which the method changes, ties, NaN and signed zeros, bit by bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import penstock as ps
+
+Array = np.ndarray[Any, Any]
+DTYPES = ["float32", "float64", "int32", "int64"]
+ONE_NAN = {"allow_nan": True, "allow_infinity": True, "allow_subnormal": True}
+
+
+def order(x: Array, descending: bool) -> Array:
+    """Sort positions along the last axis; equal elements keep their order."""
+    if not descending:
+        return np.argsort(x, -1, kind="stable")
+    return x.shape[-1] - 1 - np.argsort(x[..., ::-1], -1, kind="stable")[..., ::-1]
+
+
+def same(got: Any, want: Array) -> None:
+    """Require the same numbers, with the same signs of zeros."""
+    np.testing.assert_array_equal(got.numpy(), want)
+    if want.dtype.kind == "f":
+        real = ~np.isnan(want)
+        np.testing.assert_array_equal(np.signbit(got.numpy()[real]), np.signbit(want[real]))
+
+
+def check(x: Array) -> None:
+    for descending in (False, True):
+        positions = order(x, descending)
+        values = np.take_along_axis(x, positions, -1)
+        same(ps.argsort(x, descending=descending), positions)
+        same(ps.sort(x, descending=descending), values)
+        for k in {0, 1, x.shape[-1] // 8, x.shape[-1]}:
+            if k <= x.shape[-1]:
+                got = ps.top_k(x, k, largest=descending)
+                same(got[0], values[..., :k])
+                same(got[1], positions[..., :k])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n", [0, 1, 2, 63, 64, 65, 300, 5000])
+def test_every_size(n: int, dtype: str, rng: np.random.Generator) -> None:
+    for spread in (3, 1000, 2**30):
+        check(rng.integers(-spread, spread, (7, n)).astype(dtype))
+    check((rng.standard_normal((2, n)) * 1e6).astype(dtype))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@given(data=st.data())
+@settings(max_examples=100, deadline=None)
+def test_every_float(data: Any, dtype: str) -> None:
+    few = st.sampled_from([0.0, -0.0, np.nan, np.inf, -np.inf, 1.0])
+    width = 32 if dtype == "float32" else 64
+    elements = few | st.floats(width=width, **ONE_NAN)
+    check(data.draw(hnp.arrays(dtype, st.integers(0, 90), elements=elements)))
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_the_ends_of_the_integers(dtype: str) -> None:
+    limits = np.iinfo(dtype)
+    check(np.array([0, limits.max, -1, limits.min, 1, limits.max, limits.min], dtype))
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_every_axis(axis: int, draw: Any) -> None:
+    x = draw(4, 70, 9)
+    np.testing.assert_array_equal(ps.sort(x, axis).numpy(), np.sort(x, axis))
+    np.testing.assert_array_equal(ps.argsort(x, axis).numpy(), np.argsort(x, axis, kind="stable"))
+    values, positions = ps.top_k(x, 3, axis)
+    np.testing.assert_array_equal(values.numpy(), np.take(-np.sort(-x, axis), np.arange(3), axis))
+    np.testing.assert_array_equal(np.take_along_axis(x, positions.numpy(), axis), values.numpy())
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_places_in_a_sequence(side: str, dtype: str, rng: np.random.Generator) -> None:
+    for n in (0, 1, 2, 100, 1001):
+        sequence = np.sort(rng.integers(-50, 50, n).astype(dtype))
+        values = rng.integers(-55, 55, (20, 30)).astype(dtype)
+        got = ps.searchsorted(sequence, values, side=side).numpy()
+        np.testing.assert_array_equal(got, np.searchsorted(sequence, values, side))
+    rows = np.sort(rng.integers(-9, 9, (3, 4, 20)).astype(dtype))
+    values = rng.integers(-9, 9, (3, 4, 7)).astype(dtype)
+    got = ps.searchsorted(rows, values, side=side).numpy()
+    for row in np.ndindex(3, 4):
+        np.testing.assert_array_equal(got[row], np.searchsorted(rows[row], values[row], side))
+
+
+def test_the_number_of_threads_changes_nothing(python: Callable[..., str]) -> None:
+    code = """
+        import hashlib
+        import numpy as np
+        import penstock as ps
+        x = np.random.default_rng(0).integers(0, 50, (300, 2000)).astype("f4")
+        parts = [ps.argsort(x), ps.argsort(x, 0), ps.sort(x), *ps.top_k(x, 9), *ps.top_k(x, 999)]
+        print(hashlib.sha256(b"".join(p.numpy().tobytes() for p in parts)).hexdigest())
+    """
+    assert len({python(code, PENSTOCK_NUM_THREADS=str(n)) for n in (1, 2, 5)}) == 1
