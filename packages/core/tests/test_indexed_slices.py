@@ -94,6 +94,25 @@ def test_rows_and_a_tensor_are_a_tensor(rows_first: bool) -> None:
     np.testing.assert_array_equal(gradient[:, 0], [3, 5, 3, 3, 3, 3])
 
 
+def test_in_a_branch_or_a_loop_they_become_a_tensor() -> None:
+    def branch(table: Any) -> Any:
+        some = ps.sum(table) < 1e9
+        return ps.cond(some, lambda: loss_of(table), lambda: ps.sum(table))
+
+    def loop(table: Any) -> Any:
+        def body(total: Any, ids: Any) -> Any:
+            row = ps.nn.embedding(table, ids)
+            return total + ps.sum(ps.square(row) * 0.5), row
+
+        return ps.scan(body, ps.asarray(0.0), ps.asarray(IDS))[0]
+
+    gradient = ps.function(ps.grad(branch))(TABLE)
+    np.testing.assert_allclose(gradient, expected(), rtol=1e-6)
+    want = np.zeros_like(TABLE)
+    np.add.at(want, IDS, TABLE[IDS])
+    np.testing.assert_allclose(ps.function(ps.grad(loop))(TABLE), want, rtol=1e-6)
+
+
 def test_another_op_before_the_table_gets_a_tensor() -> None:
     gradient = ps.grad(lambda w: loss_of(w * 2.0))(TABLE)
     assert isinstance(gradient, ps.Tensor)

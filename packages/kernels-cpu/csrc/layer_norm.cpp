@@ -50,6 +50,9 @@ Vf KeepFirst(Vf v, int64_t n) {
   return LoadPartial(lane, n);
 }
 
+// A gradient cuts its rows into at least so many parallel chunks, if there are so many rows.
+constexpr int64_t kFewestChunks = 16;
+
 // What a gradient needs of each row: 1 / deviation, and for layer_norm the mean.
 struct Statistics {
   const float *mean, *inverse;  // mean is NULL for rms_norm
@@ -76,27 +79,35 @@ void RowGradient(const float* x, const float* scale, const float* dy, float mean
   });
 }
 
-// dscale and, if wanted, doffset, next to each other in `sums`: one number for each column.
+// dx, and in `sums` dscale and, if wanted, doffset: one number for each column. A chunk of rows is still in the cache
+// when its second half of the work begins; the chunks' sums are added up in their order.
 template <int kSums>
-int ColumnGradients(penstock_call* call, const float* x, const float* dy, const Statistics& s,
-                    int64_t rows, int64_t size, float* sums) {
+int Gradients(penstock_call* call, const float* x, const float* scale, const float* dy,
+              const Statistics& s, int64_t rows, int64_t size, float* dx, float* sums) {
+  const int64_t per_chunk = MinOf(RowsPerChunk(size), MaxOf<int64_t>(1, rows / kFewestChunks));
+  const int64_t chunks = CeilDiv(rows, per_chunk), width = kSums * size;
+  float* partial = Scratch<float>(call, chunks * width);
+  if (partial == nullptr) return PENSTOCK_NO_MEMORY;
   const auto terms = [&](int64_t row, int64_t c, int64_t n, Vf* term) {
     const int64_t i = row * size + c;
     const Vf g = LoadUpTo(dy + i, n);
     term[0] = g * ((LoadUpTo(x + i, n) - s.MeanOf(row)) * s.inverse[row]);
     if (kSums > 1) term[kSums - 1] = g;
   };
-  return SumColumns<kSums>(call, rows, size, terms, sums);
-}
-
-int RowGradients(penstock_call* call, const float* x, const float* scale, const float* dy,
-                 const Statistics& s, int64_t rows, int64_t size, float* dx) {
-  return ParallelFor(call, rows, Grain(2 * size), [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
+  const auto chunk = [&](int64_t i) {
+    const int64_t first = i * per_chunk, last = MinOf(rows, first + per_chunk);
+    SumChunk<kSums>(first, last, 0, size, terms, size, partial + i * width);
+    for (int64_t row = first; row < last; ++row) {
       RowGradient(x + row * size, scale, dy + row * size, s.MeanOf(row), s.inverse[row],
                   s.mean != nullptr, size, dx + row * size);
     }
-  });
+  };
+  const int status =
+      ParallelFor(call, chunks, Grain(4 * per_chunk * size), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) chunk(i);
+      });
+  if (status != PENSTOCK_OK) return status;
+  return SumColumns<1>(call, chunks, width, MatrixRows{partial, width}, sums);
 }
 
 float MeanOfSquares(const float* x, float mean, int64_t size) {
@@ -156,24 +167,22 @@ int RmsNorm(penstock_call* call) {
 
 int LayerNormGrad(penstock_call* call) {
   const int64_t size = Count(call->inputs[1]), rows = Count(call->inputs[2]);
-  const float *x = Input<float>(call, 0), *dy = Input<float>(call, 4);
   const Statistics s = {Input<float>(call, 2), Input<float>(call, 3)};
   float* sums = Scratch<float>(call, 2 * size);
   if (sums == nullptr) return PENSTOCK_NO_MEMORY;
-  const int status = ColumnGradients<2>(call, x, dy, s, rows, size, sums);
-  if (status != PENSTOCK_OK) return status;
+  const int status =
+      Gradients<2>(call, Input<float>(call, 0), Input<float>(call, 1), Input<float>(call, 4), s,
+                   rows, size, Output<float>(call, 0), sums);
   memcpy(Output<float>(call, 1), sums, static_cast<size_t>(size) * sizeof(float));
   memcpy(Output<float>(call, 2), sums + size, static_cast<size_t>(size) * sizeof(float));
-  return RowGradients(call, x, Input<float>(call, 1), dy, s, rows, size, Output<float>(call, 0));
+  return status;
 }
 
 int RmsNormGrad(penstock_call* call) {
   const int64_t size = Count(call->inputs[1]), rows = Count(call->inputs[2]);
-  const float *x = Input<float>(call, 0), *dy = Input<float>(call, 3);
   const Statistics s = {nullptr, Input<float>(call, 2)};
-  const int status = ColumnGradients<1>(call, x, dy, s, rows, size, Output<float>(call, 1));
-  if (status != PENSTOCK_OK) return status;
-  return RowGradients(call, x, Input<float>(call, 1), dy, s, rows, size, Output<float>(call, 0));
+  return Gradients<1>(call, Input<float>(call, 0), Input<float>(call, 1), Input<float>(call, 3), s,
+                      rows, size, Output<float>(call, 0), Output<float>(call, 1));
 }
 
 }  // namespace penstock::cpu::PENSTOCK_ISA

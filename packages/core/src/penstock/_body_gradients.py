@@ -18,6 +18,7 @@ from penstock._native import Graph, Tensor
 from penstock.control import call_node, cond_node, scan_node
 from penstock.errors import GraphError
 from penstock.ops._declare import Gradients, Node
+from penstock.ops.indexed_slices import dense
 
 
 @dataclass(frozen=True)
@@ -93,10 +94,8 @@ def _pull(
         _Step("identity", ops.identity, [outputs[i]], [t], {})
         for i, t in zip(flows, targets, strict=True)
     ]
-    result: list[Tensor | None] = gradient_of(
-        steps, targets, [inputs[i] for i in wanted], list(flows.values())
-    )
-    return result
+    result = gradient_of(steps, targets, [inputs[i] for i in wanted], list(flows.values()))
+    return [dense(g) for g in result]  # a body returns tensors
 
 
 def _flows(grads: Sequence[Tensor | None], outputs: Sequence[Tensor]) -> dict[int, Tensor]:
