@@ -115,10 +115,26 @@ def tests(session: nox.Session, plugins: bool) -> None:
     """Run the tests on built wheels: core with no plugin, then everything; arguments go to pytest."""
     if plugins:
         install_packages(session, *group("test"), extras=True)
-        run_tests(session, PACKAGES)
+        run_tests(session, PACKAGES, "--penstock-level=smoke")
     else:
         install_packages(session, *group("test"), packages=[CORE])
         run_tests(session, [CORE])
+
+
+@nox.session
+@nox.parametrize("device", [nox.param(name, id=name) for name in ("cpu", "null", "awkward")])
+def conformance(session: nox.Session, device: str) -> None:
+    """Run the conformance kit over all ops on a device; arguments such as --penstock-level=normal go to pytest."""
+    install_packages(session, *group("test"))
+    arguments = session.posargs or ["--penstock-level=smoke"]
+    for path in sorted(ROOT.glob("packages/*/tests/conformance.toml")):
+        arguments = [f"--penstock-conformance={path}", *arguments]
+    with session.chdir(session.create_tmp()):
+        session.run(
+            *(*pytest_command(), "--pyargs", "penstock_testkit", f"--penstock-device={device}"),
+            *arguments,
+            env=clean_environment(),
+        )
 
 
 @nox.session

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+import time
 import warnings
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -15,6 +18,7 @@ import pytest
 import penstock as ps
 from penstock import _native, errors
 from penstock.device import copy_counters
+from penstock.reference import Destination, DeviceArray
 
 
 class Toy:
@@ -24,6 +28,7 @@ class Toy:
 
     def __init__(self) -> None:
         self.memory: dict[int, bytearray] = {}
+        self.lock = threading.Lock()
         self.next = 1
 
     def properties(self) -> Mapping[str, Any]:
@@ -37,7 +42,8 @@ class Toy:
         return self.next
 
     def free(self, index: int, memory: Any) -> None:
-        del self.memory[memory]
+        with self.lock:
+            del self.memory[memory]
 
     def copy_in(self, index: int, memory: Any, source: memoryview) -> None:
         self.memory[memory][: len(source)] = source
@@ -113,6 +119,15 @@ class TestQuietly:
             "bytes": 2048,
             "fallbacks": 1,
         }
+
+    def test_memory_goes_back_while_an_exception_is_on_its_way(self) -> None:
+        before = len(TOY.memory)
+        chunk = ps.ones((1 << 17,))
+        with pytest.raises(errors.OutOfMemoryError):
+            [ps.to_device(ps.concat([chunk] * i), "toy") for i in (1, 1, 1, 4)]
+        assert len(TOY.memory) == before
+        assert TOY.lock.acquire(blocking=False)
+        TOY.lock.release()
 
     def test_memory_goes_back(self) -> None:
         before = len(TOY.memory)
@@ -300,3 +315,60 @@ def test_placement_says_what_is_slow() -> None:
     exp, reshape = ps.explain_placement(f).splitlines()
     assert "reference (numpy, slow)" in exp or "kernels-cpu (" in exp
     assert "no work: another view of its input" in reshape
+
+
+class TestKernelsInPython:
+    """Python kernels of a device get its own memory, and may end later, in another thread."""
+
+    @pytest.fixture(autouse=True)
+    def _rows(self) -> Iterator[None]:
+        def write(x: DeviceArray, out: DeviceArray) -> None:
+            values = np.frombuffer(TOY.memory[x.memory], x.dtype.name)
+            TOY.memory[out.memory][:] = (-values).tobytes()
+
+        def now(ctx: Any, x: DeviceArray, out: DeviceArray) -> None:
+            write(x, out)
+
+        def later(ctx: Any, x: DeviceArray, out: DeviceArray) -> Any:
+            return self.pool.submit(lambda: (time.sleep(0.01), write(x, out)))
+
+        self.pool = ThreadPoolExecutor(2)
+        for dtype, fn in (("f32", now), ("f64", later), ("i32", lambda ctx, x, out: 3)):
+            _native.register_python_kernel("negative", "toy", dtype, Destination(fn), 0, "test")
+        yield
+        _native.remove_kernels("test")
+        self.pool.shutdown()
+
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    def test_they_run_eagerly_and_in_graphs(self, dtype: str) -> None:
+        x = ps.to_device(ps.asarray([1.0, -2.0], dtype=dtype), "toy:1")
+        before = copy_counters()["fallbacks"]
+        assert ps.negative(x).tolist() == [-1, 2]
+
+        @ps.function
+        def twice(x: Any) -> Any:
+            with ps.device("toy:1"):
+                return ps.negative(ps.negative(x) + 0)
+
+        with ps.check_passes(False):
+            _native.set_fallback("silent")
+            assert twice(x).tolist() == [1, -2]
+            _native.set_fallback("warn")
+        assert copy_counters()["fallbacks"] - before <= 1  # the addition at most
+
+    def test_an_array_says_where_and_how_it_lies(self) -> None:
+        seen: list[DeviceArray] = []
+        kernel = Destination(lambda ctx, x, y, out: seen.extend((x, y, out)))
+        _native.register_python_kernel("add", "toy", "f32", kernel, 0, "test")
+        x = ps.to_device(ps.ones((2, 3)), "toy:1")
+        ps.add(x, ps.to_device(ps.ones((3,)), "toy:1"))
+        assert [a.shape for a in seen] == [(2, 3)] * 3
+        assert [a.strides for a in seen] == [(3, 1), (0, 1), (3, 1)]
+        assert {(a.index, a.dtype) for a in seen} == {(1, ps.float32)}
+
+    def test_other_results_are_refused(self) -> None:
+        x = ps.to_device(ps.asarray([1], dtype="int32"), "toy")
+        with pytest.raises(
+            errors.InvalidValueError, match="returned int; a device's kernel writes into `out`"
+        ):
+            ps.negative(x)

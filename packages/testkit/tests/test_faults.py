@@ -153,3 +153,103 @@ def test_messages_say_where_and_what(outcome: dict[str, Any]) -> None:
         "result 0 is the memory of input 0",
     ):
         assert text in outcome["output"], text
+
+
+EXCEPTIONS = """
+[[expect]]
+op = "faulty.wrong_gradient"
+check = "gradient"
+reason = "known"
+fails = true
+
+[[expect]]
+op = "faulty.right"
+check = "values"
+dtype = "float32"
+reason = "was wrong once"
+fails = true
+
+[[expect]]
+op = "faulty.wrong_value"
+check = "values"
+dtype = "float32"
+reason = "a coarse table"
+tolerance = 0.01
+"""
+
+
+def test_exceptions_excuse_what_they_name(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "conformance.toml").write_text(EXCEPTIONS, "utf-8")
+    (tmp_path / "test_faulty.py").write_text("from penstock_testkit.conformance import *\n")
+    ops = "--penstock-ops=faulty.right,faulty.wrong_gradient,faulty.wrong_value"
+    checks = "--penstock-checks=values,gradient"
+    outcome = run_kit(installed, tmp_path, "test_faulty.py", ops, checks)
+    found = {name: (o["failing"], o["expected"]) for name, o in outcome["ops"].items()}
+    gradients = [f"gradient-{dtype}" for dtype in ("float32", "float64", "bfloat16")]
+    assert found["faulty.wrong_gradient"] == ([], gradients)
+    assert found["faulty.right"] == (["values-float32"], [])
+    assert "values-float32" not in found["faulty.wrong_value"][0]
+    assert "unexpected pass: conformance.toml says 'was wrong once'" in outcome["output"]
+
+
+@pytest.mark.parametrize(
+    ("files", "arguments", "message"),
+    [
+        ({}, ["--penstock-device=nowhere"], "there is no device 'nowhere'; there are: cpu:0"),
+        ({}, ["--penstock-checks=valuse"], "--penstock-checks names 'valuse'; there are block,"),
+        ({"conformance.toml": "[[expect]]\nop = 'a'"}, [], "entry 1 needs a check"),
+        (
+            {"conformance.toml": EXCEPTIONS.replace("faulty.right", "faulty.rihgt")},
+            ["--penstock-ops=none"],
+            "'faulty.rihgt', and no op has that name: remove the entry",
+        ),
+    ],
+)
+def test_mistakes_of_the_author_are_explained(
+    installed: Path, tmp_path: Path, files: dict[str, str], arguments: list[str], message: str
+) -> None:
+    (tmp_path / "test_it.py").write_text("from penstock_testkit.conformance import *\n")
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, "utf-8")
+    path = os.pathsep.join([str(installed), *filter(None, sys.path)])
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py", *arguments],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert message in done.stdout + done.stderr
+
+
+def test_nothing_happens_unasked(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "--pyargs",
+            "penstock_testkit",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 5, done.stdout  # no tests
+    (tmp_path / "test_plain.py").write_text(
+        "import sys\ndef test_plain():\n    assert 'penstock' not in sys.modules\n"
+    )
+    plain = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_plain.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert plain.returncode == 0, plain.stdout

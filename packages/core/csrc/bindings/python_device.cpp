@@ -1,9 +1,17 @@
 // A device written in Python, behind penstock_device_def. Its memory is a Python object; the runtime holds it by address.
+#include <set>
+
 #include "bindings/common.h"
+#include "bindings/python_kernels.h"
 #include "device/device.h"
 
 namespace penstock::python {
 namespace {
+
+std::set<std::string>& types() {
+  static auto* t = new std::set<std::string>;
+  return *t;
+}
 
 struct PythonDevice {
   PyObject* object;  // strong, for the life of the process
@@ -79,14 +87,20 @@ void add(nb::object device, const std::string& type, int count, int dlpack_type)
   def.copy_out = copy_out;
   def.synchronize = synchronize;
   register_device(def, kProvider + type);
+  types().insert(type);
 }
 
 }  // namespace
 
+bool is_python_device(const std::string& type) { return types().count(type) != 0; }
+
 void bind_python_device(nb::module_& m) {
   m.def("register_python_device", add, nb::arg("device"), nb::arg("type"), nb::arg("count"),
         nb::arg("dlpack_type"));
-  m.def("remove_python_device", [](const std::string& type) { remove_devices(kProvider + type); });
+  m.def("remove_python_device", [](const std::string& type) {
+    remove_devices(kProvider + type);
+    types().erase(type);
+  });
 }
 
 }  // namespace penstock::python

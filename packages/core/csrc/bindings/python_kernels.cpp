@@ -90,22 +90,57 @@ nb::object attr_value(const penstock_attr& a) {
   }
 }
 
-nb::list views(const penstock_tensor* const* tensors, int32_t n, bool writable) {
+// A tensor on a device: nobody here can look at its memory, so the kernel gets that as the device gave it.
+nb::object array_on_device(const penstock_tensor& t, const std::string& device) {
+  DType dtype;
+  dtype_from_abi(t.dtype, &dtype);
+  nb::list shape, strides;
+  for (int d = 0; d < t.ndim; ++d) {
+    shape.append(t.shape[d]);
+    strides.append(t.strides[d]);
+  }
+  nb::object memory = is_python_device(device) ? nb::borrow(static_cast<PyObject*>(t.data))
+                                               : nb::int_(reinterpret_cast<uintptr_t>(t.data));
+  return nb::module_::import_("penstock.reference")
+      .attr("DeviceArray")(memory, t.device.device_id, nb::tuple(shape), nb::tuple(strides),
+                           dtype_object(dtype));
+}
+
+nb::list views(const penstock_tensor* const* tensors, int32_t n, const std::string& device,
+               bool writable) {
   nb::list out;
   for (int32_t i = 0; i < n; ++i) {
     DType dtype;
     dtype_from_abi(tensors[i]->dtype, &dtype);
-    out.append(nb::make_tuple(view_of(*tensors[i], writable), nb::str(dtype_code(dtype))));
+    nb::object view =
+        device == "cpu" ? view_of(*tensors[i], writable) : array_on_device(*tensors[i], device);
+    out.append(nb::make_tuple(view, nb::str(dtype_code(dtype))));
   }
   return out;
+}
+
+// Ends the call when the kernel's future does, from whatever thread that is. The frame is gone after `done`.
+void finish(penstock_call* call, nb::handle future) {
+  int status = PENSTOCK_OK;
+  try {
+    nb::object error = future.attr("exception")();
+    if (!error.is_none()) {
+      status = PyErr_GivenExceptionMatches(error.ptr(), PyExc_MemoryError) ? PENSTOCK_NO_MEMORY
+                                                                           : PENSTOCK_ERROR;
+      call->host->fail(call, nb::cast<std::string>(nb::str(error)).c_str());
+    }
+  } catch (nb::python_error&) {  // exception() of a future that was cancelled
+    status = PENSTOCK_CANCELLED;
+  }
+  call->host->done(call, status);
 }
 
 int call_python(penstock_call* call) {
   const auto& kernel = *static_cast<const PythonKernel*>(call->kernel_data);
   try {
-    nb::list inputs = views(call->inputs, call->num_inputs, false);
-    nb::list outputs =
-        views(const_cast<const penstock_tensor* const*>(call->outputs), call->num_outputs, true);
+    nb::list inputs = views(call->inputs, call->num_inputs, kernel.device, false);
+    nb::list outputs = views(const_cast<const penstock_tensor* const*>(call->outputs),
+                             call->num_outputs, kernel.device, true);
     nb::dict attrs;
     for (int32_t i = 0; i < call->num_attrs; ++i)
       attrs[call->attrs[i].name] = attr_value(call->attrs[i]);
@@ -114,6 +149,11 @@ int call_python(penstock_call* call) {
     nb::object strings = nb::module_::import_("penstock.reference")
                              .attr("run")(nb::handle(kernel.function), inputs, outputs, attrs, rng);
     if (strings.is_none()) return PENSTOCK_OK;
+    if (kernel.device != "cpu") {  // a future: the kernel is still at work
+      strings.attr("add_done_callback")(
+          nb::cpp_function([call](nb::handle future) { finish(call, future); }));
+      return PENSTOCK_PENDING;
+    }
     int64_t i = 0;  // a string output: its bytes, in order
     for (nb::handle item : nb::iter(strings)) {
       char* data;
@@ -159,6 +199,7 @@ void add(const std::string& op, const std::string& device, const std::string& dt
   def.dtypes = k.dtypes.c_str();
   def.isa = "python";
   def.run = run;
+  if (k.device != "cpu") def.caps = PENSTOCK_CAP_ASYNC;
   def.inplace = k.inplace;
   def.priority = priority;
   def.data = &k;

@@ -7,4 +7,7 @@ namespace penstock::python {
 
 void bind_python_kernels(nb::module_& m);
 
+// Whether a device type is written in Python: the address of its memory is then that of a Python object.
+bool is_python_device(const std::string& type);
+
 }  // namespace penstock::python

@@ -14,7 +14,26 @@ import numpy as np
 from penstock._native import DType
 
 Array = np.ndarray[Any, Any]
-View = tuple[Array, str]  # the memory and its dtype's code
+View = tuple[Any, str]  # the memory, an array or a DeviceArray, and its dtype's code
+
+
+@dataclass(frozen=True)
+class DeviceArray:
+    """A tensor on a device, as a Python kernel of that device gets it: only the device can read its memory.
+
+    Args:
+        memory: What the device's `allocate` returned; the address, for a device that is not written in Python.
+        index: The number of the device.
+        shape: The tensor's sizes.
+        strides: In elements; 0 along a dimension that is broadcast.
+        dtype: The tensor's dtype.
+    """
+
+    memory: Any
+    index: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    dtype: DType
 
 
 @dataclass(frozen=True)
@@ -37,8 +56,17 @@ class Destination:
         outputs: Sequence[View],
         attrs: dict[str, Any],
         rng: tuple[int, int] | None,
-    ) -> None:
-        """Call the kernel; bfloat16 outputs go through float32."""
+    ) -> Any:
+        """Call the kernel; on the host, bfloat16 outputs go through float32.
+
+        Returns:
+            A future, if a device's kernel is still at work: the call ends when that does.
+
+        Raises:
+            TypeError: A device's kernel returned something else than None or a future.
+        """
+        if any(isinstance(memory, DeviceArray) for memory, _ in outputs):
+            return self._run_on_device(inputs, outputs, attrs, rng)
         targets = [
             np.empty(out.shape, np.float32) if code == "bf16" else out for out, code in outputs
         ]
@@ -51,6 +79,28 @@ class Destination:
         for target, (out, code) in zip(targets, outputs, strict=True):
             if code == "bf16":
                 out[...] = _narrow(target)
+        return None
+
+    def _run_on_device(
+        self,
+        inputs: Sequence[View],
+        outputs: Sequence[View],
+        attrs: dict[str, Any],
+        rng: tuple[int, int] | None,
+    ) -> Any:
+        targets = tuple(memory for memory, _ in outputs)
+        result = self.fn(
+            KernelContext(*(rng or ())),
+            *(memory for memory, _ in inputs),
+            out=targets[0] if len(targets) == 1 else targets,
+            **{k: _numpy_dtype(v) if isinstance(v, DType) else v for k, v in attrs.items()},
+        )
+        if result is not None and not hasattr(result, "add_done_callback"):
+            raise TypeError(
+                f"the kernel returned {type(result).__name__}; a device's kernel writes into `out` and returns "
+                "None, or a concurrent.futures.Future while it is at work"
+            )
+        return result
 
 
 def run(
@@ -59,7 +109,7 @@ def run(
     outputs: Sequence[View],
     attrs: dict[str, Any],
     rng: tuple[int, int] | None,
-) -> list[bytes] | None:
+) -> Any:
     """Call a Python kernel and store what it returns.
 
     Args:
@@ -70,14 +120,14 @@ def run(
         rng: Key and counter of a random op.
 
     Returns:
-        The elements of a string output, which the runtime stores; else None.
+        The elements of a string output, which the runtime stores; the future of a device's kernel that is still at
+        work; else None.
 
     Raises:
         ValueError: The kernel returned another number of arrays, or a shape that does not fit.
     """
     if isinstance(fn, Destination):
-        fn.run(inputs, outputs, attrs, rng)
-        return None
+        return fn.run(inputs, outputs, attrs, rng)
     arrays = [_widen(array) if code == "bf16" else array for array, code in inputs]
     kwargs = {name: _numpy_dtype(v) if isinstance(v, DType) else v for name, v in attrs.items()}
     result = fn(*(rng or ()), *arrays, **kwargs)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from penstock.plugins import DeviceRegistrar, PluginInfo, hookimpl
+from penstock.plugins import DeviceRegistrar, KernelRegistrar, PluginInfo, hookimpl
+from penstock_testkit.devices import awkward
 from penstock_testkit.devices.null import NullDevice
 
 
@@ -18,3 +19,11 @@ def penstock_plugin_info() -> PluginInfo:
 def penstock_register_devices(devices: DeviceRegistrar) -> None:
     """Add the devices."""
     devices.add(NullDevice())
+    devices.add(awkward.DEVICE)
+
+
+@hookimpl
+def penstock_register_kernels(kernels: KernelRegistrar) -> None:
+    """Add the awkward device's kernels."""
+    for op in awkward.KERNELS:
+        kernels.add(op, "awkward", "f32", awkward.DEVICE.kernel(op))

@@ -121,6 +121,8 @@ def penstock_register_kernels(kernels: KernelRegistrar) -> None:
 
     Args:
         kernels: `kernels.add(op, device, dtypes, fn)`; `fn(ctx, *inputs, out, **attrs)` writes its result into `out`.
+            On the host these are NumPy arrays. On another device they are `penstock.reference.DeviceArray`s, which
+            name the device's memory, and `fn` may return a `concurrent.futures.Future` and be done when that is.
             A row of `[[provides.kernels]]` in the manifest covers each op and device.
 
     Raises:

@@ -16,7 +16,7 @@ class NullDevice:
     def __init__(self) -> None:
         self._memory: dict[int, bytearray] = {}
         self._numbers = itertools.count(1)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a collection inside may free tensors
 
     def properties(self) -> Mapping[str, Any]:
         """Two devices, so that copies between neighbours are tested too."""
