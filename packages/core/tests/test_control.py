@@ -497,6 +497,8 @@ GRID = np.random.default_rng(3).normal(size=(4, 3, 5))
         (lambda r: ps.take(r, ps.asarray([2, 0]), axis=0), GRID),
         (lambda i: ps.take(TABLE, i, axis=0), np.array([[0, 1], [5, 2]])),
         (lambda i: ps.take(TABLE, i, axis=1), np.array([[0, 1], [1, 1]])),
+        (lambda i: ps.embedding(TABLE, i), np.array([[0, 1], [5, 2]])),
+        (lambda t: ps.embedding(t, ps.asarray([2, 0])), GRID),
         (lambda i: ps.one_hot(i, 4), np.array([[0, 1], [3, 2]])),
         (lambda x: ps.max_pool2d(ps.conv2d(x, FILTER), 2), IMAGES),
         (lambda x: ps.conv2d_transpose(x, FILTER[:, :, :, :2], 2), IMAGES),

@@ -22,6 +22,7 @@ from penstock.ops.attention import (
     attention_biased,
     attention_biased_grad,
     attention_grad,
+    rotary_embedding,
     scaled_dot_product_attention,
 )
 from penstock.ops.basic import (
@@ -257,6 +258,7 @@ __all__ = [
     "reshape",
     "rms_norm",
     "roll",
+    "rotary_embedding",
     "rsqrt",
     "scaled_dot_product_attention",
     "scatter",

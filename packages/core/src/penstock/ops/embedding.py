@@ -60,6 +60,16 @@ def _(node: Node, dy: Tensor) -> Gradients:
     return rows, None
 
 
+def _rows(node: Node, inputs: Any, batched: Any, size: Any) -> list[Tensor]:
+    """Look many lists of ids up in one table, or one list in many tables."""
+    table, ids = inputs
+    return [ops.take(table, ids, axis=1) if batched[0] else ops.embedding(table, ids)]
+
+
+_rows.one_only = True  # type: ignore[attr-defined]
+embedding.batch(_rows)
+
+
 @embedding.samples
 def _(rng: np.random.Generator) -> Iterator[Sample]:
     for dtype in (*FLOATS, "complex64"):
