@@ -341,10 +341,16 @@ void infer_in_python(InferContext& ctx) {
   with_gil([&] {
     nb::handle block(static_cast<OpObject*>(ctx.op.python)->block);
     auto* graph = dynamic_cast<Graph*>(ctx.oracle());
-    nb::list args;
-    for (int i = 0; i < ctx.num_inputs(); ++i)
-      args.append(nb::make_tuple(shape_object(ctx.shape(i), graph), dtype_object(ctx.dtype(i))));
-    nb::object result = block.attr("infer_fn")(*args, **attrs_dict(ctx.op, ctx.attrs, graph));
+    nb::tuple args = nb::steal<nb::tuple>(PyTuple_New(ctx.num_inputs()));
+    for (int i = 0; i < ctx.num_inputs(); ++i) {
+      nb::tuple aval =
+          nb::make_tuple(shape_object(ctx.shape(i), graph), dtype_object(ctx.dtype(i)));
+      PyTuple_SetItem(args.ptr(), i, aval.release().ptr());
+    }
+    nb::dict attrs = attrs_dict(ctx.op, ctx.attrs, graph);
+    nb::object rule = block.attr("infer_fn");
+    nb::object result = nb::steal(PyObject_Call(rule.ptr(), args.ptr(), attrs.ptr()));
+    if (!result.is_valid()) throw nb::python_error();
     if (!nb::isinstance<nb::list>(result)) {
       nb::list one;
       one.append(result);

@@ -1,6 +1,10 @@
 #include "bindings/python_kernels.h"
 
+#include <algorithm>
 #include <deque>
+#include <vector>
+
+#include "bindings/numpy_views.h"
 
 namespace penstock::python {
 namespace {
@@ -9,6 +13,9 @@ struct PythonKernel {
   std::string op, device, dtypes;
   PyObject* function;  // strong, for the life of the process
   bool random;
+  // Of a plugin's kernel, `fn(ctx, *inputs, out, **attrs)`: the bare function, and the names of its keywords.
+  PyObject* destination = nullptr;
+  PyObject* keywords = nullptr;
   int8_t inplace[17];
 };
 
@@ -34,33 +41,27 @@ nb::list string_items(const penstock_tensor& t) {
   return items;
 }
 
-// A numpy array over a tensor's memory, or an object array of bytes for strings. bfloat16 arrives as its uint16 bits.
-nb::object view_of(const penstock_tensor& t, bool writable) {
+// An array over a tensor's memory, or an object array of bytes for strings.
+nb::object view_of(const penstock_tensor& t, DType dtype, bool writable) {
+  if (dtype != DType::kString) return array_over(t, dtype, writable);
+  nb::list shape;
+  for (int d = 0; d < t.ndim; ++d) shape.append(t.shape[d]);
+  nb::list items = string_items(t);
+  nb::object flat = nb::module_::import_("numpy").attr("empty")(nb::len(items), "O");
+  for (size_t i = 0; i < nb::len(items); ++i) flat[i] = items[i];
+  return flat.attr("reshape")(nb::tuple(shape));
+}
+
+DType dtype_of(const penstock_tensor& t) {
   DType dtype;
   dtype_from_abi(t.dtype, &dtype);
-  nb::object numpy = nb::module_::import_("numpy");
-  nb::list shape, strides;
-  int64_t span = 1;
-  for (int d = 0; d < t.ndim; ++d) {
-    shape.append(t.shape[d]);
-    strides.append(t.strides[d] * dtype_size(dtype));
-    span += t.shape[d] > 0 ? (t.shape[d] - 1) * t.strides[d] : 0;
-  }
-  bool empty = false;
-  for (int d = 0; d < t.ndim; ++d) empty |= t.shape[d] == 0;
-  nb::tuple dims(shape);
-  if (dtype == DType::kString) {
-    nb::list items = string_items(t);
-    nb::object flat = numpy.attr("empty")(nb::len(items), "O");
-    for (size_t i = 0; i < nb::len(items); ++i) flat[i] = items[i];
-    return flat.attr("reshape")(dims);
-  }
-  std::string name = dtype == DType::kBF16 ? "uint16" : dtype_name(dtype);
-  if (empty) return numpy.attr("empty")(dims, name);
-  nb::object memory = nb::steal(PyMemoryView_FromMemory(
-      static_cast<char*>(t.data) + t.byte_offset, static_cast<Py_ssize_t>(span * dtype_size(dtype)),
-      writable ? PyBUF_WRITE : PyBUF_READ));
-  return numpy.attr("ndarray")(dims, name, memory, 0, nb::tuple(strides));
+  return dtype;
+}
+
+DType dtype_in(const penstock_attr& attr) {
+  DType dtype;
+  dtype_from_abi(attr.v.dtype, &dtype);
+  return dtype;
 }
 
 nb::object attr_value(const penstock_attr& a) {
@@ -74,11 +75,8 @@ nb::object attr_value(const penstock_attr& a) {
       return nb::float_(a.v.f);
     case PENSTOCK_ATTR_STR:
       return nb::str(a.v.s, a.count);
-    case PENSTOCK_ATTR_DTYPE: {
-      DType dtype;
-      dtype_from_abi(a.v.dtype, &dtype);
-      return dtype_object(dtype);
-    }
+    case PENSTOCK_ATTR_DTYPE:
+      return dtype_object(dtype_in(a));
     case PENSTOCK_ATTR_INTS:
       for (uint32_t i = 0; i < a.count; ++i) items.append(a.v.is[i]);
       return nb::tuple(items);
@@ -110,10 +108,9 @@ nb::list views(const penstock_tensor* const* tensors, int32_t n, const std::stri
                bool writable) {
   nb::list out;
   for (int32_t i = 0; i < n; ++i) {
-    DType dtype;
-    dtype_from_abi(tensors[i]->dtype, &dtype);
-    nb::object view =
-        device == "cpu" ? view_of(*tensors[i], writable) : array_on_device(*tensors[i], device);
+    DType dtype = dtype_of(*tensors[i]);
+    nb::object view = device == "cpu" ? view_of(*tensors[i], dtype, writable)
+                                      : array_on_device(*tensors[i], device);
     out.append(nb::make_tuple(view, nb::str(dtype_code(dtype))));
   }
   return out;
@@ -135,9 +132,63 @@ void finish(penstock_call* call, nb::handle future) {
   call->host->done(call, status);
 }
 
+// True when a plugin's kernel can be given the arrays as they are: neither bfloat16 nor strings.
+bool is_direct(const penstock_call* call) {
+  auto plain = [](const penstock_tensor* t) {
+    return t->dtype.code != PENSTOCK_CODE_BFLOAT && t->dtype.code != PENSTOCK_CODE_STRING;
+  };
+  return std::all_of(call->inputs, call->inputs + call->num_inputs, plain) &&
+         std::all_of(call->outputs, call->outputs + call->num_outputs, plain);
+}
+
+nb::object context_of(const PythonKernel& kernel, const penstock_call* call) {
+  static PyObject* plain = nullptr;  // ops that are not random all get the same one
+  if (!kernel.random && plain) return nb::borrow(plain);
+  nb::object type = nb::module_::import_("penstock.reference").attr("KernelContext");
+  if (kernel.random) return type(call->rng_key[0], call->rng_counter);
+  nb::object made = type();
+  plain = made.inc_ref().ptr();
+  return made;
+}
+
+// Calls fn(ctx, *inputs, out=..., **attrs) with nothing in between: what a plugin's kernel costs is its own time.
+void call_directly(const PythonKernel& kernel, const penstock_call* call) {
+  std::vector<nb::object> arguments;
+  arguments.reserve(static_cast<size_t>(call->num_inputs + call->num_attrs + 2));
+  arguments.push_back(context_of(kernel, call));
+  for (int32_t i = 0; i < call->num_inputs; ++i)
+    arguments.push_back(array_over(*call->inputs[i], dtype_of(*call->inputs[i]), false));
+  size_t positional = arguments.size();
+  auto out = [&](int32_t i) {
+    return array_over(*call->outputs[i], dtype_of(*call->outputs[i]), true);
+  };
+  if (call->num_outputs == 1) {
+    arguments.push_back(out(0));
+  } else {
+    nb::list outs;
+    for (int32_t i = 0; i < call->num_outputs; ++i) outs.append(out(i));
+    arguments.push_back(nb::tuple(outs));
+  }
+  for (int32_t i = 0; i < call->num_attrs; ++i) {
+    const penstock_attr& attr = call->attrs[i];
+    arguments.push_back(attr.kind == PENSTOCK_ATTR_DTYPE ? numpy_dtype(dtype_in(attr))
+                                                         : attr_value(attr));
+  }
+  static_assert(sizeof(nb::object) == sizeof(PyObject*));
+  PyObject* result =
+      PyObject_Vectorcall(kernel.destination, reinterpret_cast<PyObject* const*>(arguments.data()),
+                          positional, kernel.keywords);
+  if (!result) throw nb::python_error();
+  Py_DECREF(result);
+}
+
 int call_python(penstock_call* call) {
   const auto& kernel = *static_cast<const PythonKernel*>(call->kernel_data);
   try {
+    if (kernel.destination && kernel.device == "cpu" && is_direct(call)) {
+      call_directly(kernel, call);
+      return PENSTOCK_OK;
+    }
     nb::list inputs = views(call->inputs, call->num_inputs, kernel.device, false);
     nb::list outputs = views(const_cast<const penstock_tensor* const*>(call->outputs),
                              call->num_outputs, kernel.device, true);
@@ -186,6 +237,16 @@ void add(const std::string& op, const std::string& device, const std::string& dt
   k.op = op;
   k.device = device;
   k.dtypes = dtypes;
+  if (nb::isinstance(function, nb::module_::import_("penstock.reference").attr("Destination"))) {
+    nb::list words;
+    auto add_word = [&](const char* word) {
+      words.append(nb::steal(PyUnicode_InternFromString(word)));
+    };
+    add_word("out");
+    for (const AttrSpec& attr : get_op(op).schema.attrs) add_word(attr.name.c_str());
+    k.destination = nb::object(function.attr("fn")).release().ptr();
+    k.keywords = nb::tuple(words).release().ptr();
+  }
   k.function = function.release().ptr();
   k.random = get_op(op).schema.effects == Effects::kRandom;
   size_t n = 0;

@@ -236,7 +236,7 @@ nb::object dim_object(Dim d, Graph* graph) {
 
 Dim dim_from_object(nb::handle o) {
   PyDim* dim;
-  if (nb::try_cast<PyDim*>(o, dim)) return dim->dim;
+  if (!PyLong_CheckExact(o.ptr()) && nb::try_cast<PyDim*>(o, dim)) return dim->dim;
   if (PyIndex_Check(o.ptr())) {
     int64_t value = to_int(o);
     if (is_symbolic(value)) fail(ErrorKind::kValue, "a dimension of ", value, " is out of range");
@@ -247,9 +247,10 @@ Dim dim_from_object(nb::handle o) {
 }
 
 nb::tuple shape_object(const Shape& shape, Graph* graph) {
-  nb::list dims;
-  for (int i = 0; i < shape.ndim; ++i) dims.append(dim_object(shape[i], graph));
-  return nb::tuple(dims);
+  nb::tuple dims = nb::steal<nb::tuple>(PyTuple_New(shape.ndim));
+  for (int i = 0; i < shape.ndim; ++i)
+    PyTuple_SetItem(dims.ptr(), i, dim_object(shape[i], graph).release().ptr());
+  return dims;
 }
 
 Shape shape_from_object(nb::handle o, Graph* graph) {
