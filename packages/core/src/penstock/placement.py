@@ -75,9 +75,10 @@ def _short(node: Node) -> str:
 
 def _why(node: Node, wish: str | None) -> str:
     kernel = _kernel(node)
-    if wish in (None, _short(node)):
+    if wish is None or wish == _short(node):
         return kernel
-    return f"{kernel}; {wish} has no kernel for this op and these dtypes"
+    missing = f"{kernel}; {wish} has no kernel for this op and these dtypes"
+    return _with_hint(missing, node, wish.split(":")[0])
 
 
 def _kernel(node: Node) -> str:
@@ -89,11 +90,17 @@ def _kernel(node: Node) -> str:
     provider, isa, priority = kernel
     if priority > REFERENCE_PRIORITY:
         return f"{provider} ({isa}){_members(node)}"
+    slow = "reference (numpy, slow): no plugin in use has a native kernel for these dtypes"
+    return _with_hint(slow, node, "cpu")
+
+
+def _with_hint(text: str, node: Node, device: str) -> str:
+    """Add what an installed plugin could do about it, one that has kernels for these very dtypes."""
     from penstock.plugins import loader
 
-    hint = loader.missing_hint(node.op, "cpu")
-    slow = "reference (numpy, slow): no plugin in use has a native kernel for these dtypes"
-    return f"{slow}; {hint}" if hint else slow
+    dtypes = [t.dtype.code for t in (*node.inputs, *node.outputs)]
+    hint = loader.missing_hint(node.op, device, dtypes)
+    return f"{text}; {hint.rstrip('.')}" if hint else text
 
 
 def _members(node: Node) -> str:

@@ -88,6 +88,22 @@ def test_penstock_register_ops(plugins: PluginFolder) -> None:
     assert seen["state"] == "active", seen["reason"]
 
 
+def test_placement_names_a_plugin_only_where_it_would_help(plugins: PluginFolder) -> None:
+    provides = '[[provides.kernels]]\ndevice = "cpu"\nops = ["erfc_*", "floor"]\ndtypes = ["f32"]'
+    plugins.add("acme", "", provides)
+    out, _ = plugins.run(
+        """
+        import penstock as ps
+        for op, dtype in ((ps.floor, "float32"), (ps.floor, "float64"), (ps.ceil, "float32")):
+            f = ps.function(op)
+            f(ps.ones((3,), dtype=dtype))
+            print("acme" in ps.explain_placement(f))
+        """,
+        PENSTOCK_PLUGINS="none",
+    )
+    assert out.split() == ["True", "False", "False"]
+
+
 def test_penstock_register_devices(plugins: PluginFolder) -> None:
     module = (
         DEVICE

@@ -135,25 +135,28 @@ def unknown_names(choice: PluginChoice, records: Sequence[Record]) -> str:
     )
 
 
-def missing_hint_for(records: Sequence[Record], op: str, device: str) -> str:
+def missing_hint_for(
+    records: Sequence[Record], op: str, device: str, dtypes: Sequence[str] = ()
+) -> str:
     """Say which installed plugins would help where a kernel is missing.
 
     Args:
         records: The installed plugins.
         op: The op's name.
         device: The device type.
+        dtypes: Codes of the dtypes at hand; plugins that promise none of them would not help.
 
     Returns:
         Sentences for the end of an error; "" when no plugin would help.
     """
-    lines = [_hint(record, op, device) for record in records]
+    lines = [_hint(record, op, device, dtypes) for record in records]
     return " ".join(line for line in lines if line)
 
 
-def _hint(record: Record, op: str, device: str) -> str:
+def _hint(record: Record, op: str, device: str, dtypes: Sequence[str]) -> str:
     if record.manifest is None and record.state == "refused":
         return f"Plugin {record.name!r} was refused and may have it; run `penstock doctor`."
-    if not _would_help(record.manifest, op, device):
+    if not _would_help(record.manifest, op, device, dtypes):
         return ""
     what = f"Plugin {record.name!r} has kernels for {op!r} on {device!r}"
     if record.state == "disabled":
@@ -165,5 +168,6 @@ def _hint(record: Record, op: str, device: str) -> str:
     return ""
 
 
-def _would_help(manifest: Manifest | None, op: str, device: str) -> bool:
-    return manifest is not None and any(row.covers(op, device) for row in manifest.provides.kernels)
+def _would_help(manifest: Manifest | None, op: str, device: str, dtypes: Sequence[str]) -> bool:
+    rows = manifest.provides.kernels if manifest is not None else ()
+    return any(row.covers(op, device) and row.takes_some(dtypes) for row in rows)

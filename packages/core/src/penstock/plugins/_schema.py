@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import re
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Annotated, Any
 
@@ -57,6 +59,11 @@ class KernelsRow(_Table):
     def covers(self, op: str, device: str) -> bool:
         """Say whether the row promises a kernel for `op` on `device`."""
         return self.device == device and any(fnmatchcase(op, glob) for glob in self.ops)
+
+    def takes_some(self, dtypes: Sequence[str]) -> bool:
+        """Say whether a kernel of the row may take one of these dtypes, given as codes; with none given, it may."""
+        own = {word for text in self.dtypes for word in re.split(r"[,\s]+|->", text)}
+        return not dtypes or "*" in own or not own.isdisjoint(dtypes)
 
 
 class OpRow(_Table):

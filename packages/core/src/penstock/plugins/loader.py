@@ -157,12 +157,13 @@ class Loader:
                 return record
         return None
 
-    def missing_hint(self, op: str, device: str) -> str:
+    def missing_hint(self, op: str, device: str, dtypes: Sequence[str] = ()) -> str:
         """Say which installed plugins would help where a kernel is missing.
 
         Args:
             op: The op's name.
             device: The device type.
+            dtypes: Codes of the dtypes at hand, such as "f32"; by default any.
 
         Returns:
             Sentences for the end of an error; "" when no plugin would help.
@@ -170,7 +171,7 @@ class Loader:
         Raises:
             ConfigError: PENSTOCK_PLUGINS is not understood.
         """
-        return missing_hint_for(self.records(), op, device)
+        return missing_hint_for(self.records(), op, device, dtypes)
 
     def _activate_each(self, key: tuple[str, ...], gives: Callable[[Manifest], bool]) -> None:
         wanted = [r for r in self.records() if r.manifest is not None and gives(r.manifest)]
