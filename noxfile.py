@@ -164,6 +164,7 @@ def docs(session: nox.Session) -> None:
 def templates(session: nox.Session) -> None:
     """Start a plugin from each template, build its wheel, install it beside ours, and test it."""
     install_packages(session, *group("test"), *group("build"), *group("quickstart"), extras=True)
+    session.run(*pytest_command(), "templates/test_new.py", env=clean_environment())
     environment = plugin_environment(session)
     names = [path.parent.name for path in ROOT.glob("templates/*/pyproject.toml")]
     with tempfile.TemporaryDirectory() as place:
