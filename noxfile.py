@@ -122,8 +122,16 @@ def tests(session: nox.Session, plugins: bool) -> None:
 
 
 @nox.session
-@nox.parametrize("device", [nox.param(name, id=name) for name in ("cpu", "null", "awkward")])
-def conformance(session: nox.Session, device: str) -> None:
+@nox.parametrize(
+    ("device", "plugins"),
+    [
+        nox.param("cpu", "all", id="cpu"),
+        nox.param("cpu", "only:testkit", id="reference"),
+        nox.param("null", "all", id="null"),
+        nox.param("awkward", "all", id="awkward"),
+    ],
+)
+def conformance(session: nox.Session, device: str, plugins: str) -> None:
     """Run the conformance kit over all ops on a device; arguments such as --penstock-level=normal go to pytest."""
     install_packages(session, *group("test"))
     arguments = session.posargs or ["--penstock-level=smoke"]
@@ -133,7 +141,7 @@ def conformance(session: nox.Session, device: str) -> None:
         session.run(
             *(*pytest_command(), "--pyargs", "penstock_testkit", f"--penstock-device={device}"),
             *arguments,
-            env=clean_environment(),
+            env={**clean_environment(), "PENSTOCK_PLUGINS": plugins},
         )
 
 
