@@ -281,3 +281,16 @@ def test_random_graphs_keep_every_bit(data: st.DataObject) -> None:
         return tuple(values[i] for i in chosen)
 
     same_bits(traced(fn, *shapes))
+
+
+def test_masks_that_are_compared_or_chosen_stay_outside() -> None:
+    def f(x: Any, y: Any) -> Any:
+        p, q = ps.logical_or(x, y), ps.logical_and(x, y)
+        return ps.equal(p, q), ps.where(p, q, x), ps.less(q, p)
+
+    x, y = RNG.random((2, 64, 5)) < 0.5
+    p, q = x | y, x & y
+    for actual, expected in zip(
+        ps.function(f)(x, y), (p == q, np.where(p, q, x), q < p), strict=True
+    ):
+        np.testing.assert_array_equal(actual.numpy(), expected)

@@ -183,7 +183,10 @@ def opcode_of(node: Node) -> Opcode | None:
         kinds = (node.inputs[0].dtype.kind, node.outputs[0].dtype.kind)
         name = {("bool", "float"): "NUMBER", ("float", "bool"): "MASK"}.get(kinds)
         return opcodes()[name] if name else None
+    letters = "".join("M" if t.dtype.kind == "bool" else "N" for t in node.inputs)
     for opcode in found:
+        if opcode.operands.replace("R", "N") != letters:
+            continue  # masks compare and choose too, but not in a program
         if opcode.reduces or op_of(opcode.name)[1] == dict(node.attrs):
             return opcode
     return None
