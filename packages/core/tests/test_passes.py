@@ -167,6 +167,7 @@ def test_cse_shares_reads_between_writes() -> None:
         (lambda x: x - 0, {}),
         (lambda x: x**1, {}),
         (lambda x: x**2, {"square": 1}),
+        (lambda x: ps.clip(x, -1.0, 1.0), {"maximum": 1, "minimum": 1}),
         (lambda x: ps.negative(-x), {"negative": 1}),
         (lambda x: ps.identity(ps.stop_gradient(x)), {}),
         (lambda x: x.astype("float32"), {}),

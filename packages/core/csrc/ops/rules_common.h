@@ -33,6 +33,8 @@ constexpr Accepts kReal{kIntegerBits | kFloatBits, false, "an integer or float d
 constexpr Accepts kFloat{kFloatBits | kComplexBits, true, "a number", "float32"};
 constexpr Accepts kRealFloat{kFloatBits, true, "a real number", "float32"};
 constexpr Accepts kBoolOnly{dtype_range(DType::kBool, DType::kBool), false, "bool", "bool"};
+constexpr Accepts kBits{kIntegerBits | dtype_range(DType::kBool, DType::kBool), false,
+                        "an integer dtype or bool", "int32"};
 constexpr Accepts kIntegerOnly{kIntegerBits, false, "an integer dtype", "int32"};
 
 // `t`, or the default float if the set lifts it, or an error that names the cast.

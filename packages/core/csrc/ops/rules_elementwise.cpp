@@ -35,6 +35,8 @@ void rule_elementwise_any(InferContext& ctx) { elementwise(ctx, kAny); }
 void rule_elementwise_numeric(InferContext& ctx) { elementwise(ctx, kNumeric); }
 void rule_elementwise_real(InferContext& ctx) { elementwise(ctx, kReal); }
 void rule_elementwise_float(InferContext& ctx) { elementwise(ctx, kFloat); }
+void rule_elementwise_real_float(InferContext& ctx) { elementwise(ctx, kRealFloat); }
+void rule_elementwise_bits(InferContext& ctx) { elementwise(ctx, kBits); }
 void rule_elementwise_bool(InferContext& ctx) { elementwise(ctx, kBoolOnly); }
 void rule_elementwise_integer(InferContext& ctx) { elementwise(ctx, kIntegerOnly); }
 

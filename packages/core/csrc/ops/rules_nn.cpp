@@ -57,6 +57,14 @@ void rule_softmax(InferContext& ctx) {
   ctx.output(type, ctx.shape(0));
 }
 
+// Two tensors of one shape, whose rows are reduced.
+void rule_rows(InferContext& ctx) {
+  DType type = common_dtype(ctx, kRealFloat, 0, 2);
+  need_rank_at_least(ctx, 0, 1);
+  need_shape(ctx, 1, ctx.shape(0), "the shape of the other tensor");
+  ctx.output(type, without_last(ctx.shape(0)));
+}
+
 void rule_softmax_cross_entropy(InferContext& ctx) {
   DType type = common_dtype(ctx, kRealFloat, 0, 1);
   need_labels(ctx, 1);

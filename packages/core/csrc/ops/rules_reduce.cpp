@@ -76,6 +76,9 @@ void cumulate(InferContext& ctx, DType type) {
 void rule_reduce_same(InferContext& ctx) { reduce(ctx, accept(ctx, ctx.dtype(0), kNotString)); }
 void rule_reduce_numeric(InferContext& ctx) { reduce(ctx, accept(ctx, ctx.dtype(0), kNumeric)); }
 void rule_reduce_float(InferContext& ctx) { reduce(ctx, accept(ctx, ctx.dtype(0), kFloat)); }
+void rule_reduce_real_float(InferContext& ctx) {
+  reduce(ctx, accept(ctx, ctx.dtype(0), kRealFloat));
+}
 void rule_reduce_sum(InferContext& ctx) {
   reduce(ctx, sum_dtype(accept(ctx, ctx.dtype(0), kNotString)));
 }

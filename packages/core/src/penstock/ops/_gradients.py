@@ -56,6 +56,7 @@ def no_flow(node: Node, *grads: Tensor | None) -> Gradients:
     return (None,) * len(node.inputs)
 
 
+WHOLE = "its result is a whole number, which changes in steps"
 BOOLEAN = "its result is boolean"
 INDICES = "its result is an index, which changes in steps"
 NO_INPUTS = "it has no tensors as inputs"

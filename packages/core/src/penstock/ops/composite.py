@@ -54,8 +54,11 @@ def clip(x: TensorLike, /, min: Any = None, max: Any = None) -> Tensor:
         >>> penstock.clip([-1.0, 0.5, 2.0], 0.0, 1.0)
         Tensor([0. , 0.5, 1. ], shape=(3,), dtype=float32)
     """
-    y = asarray(x) if min is None else ops.maximum(x, min)
-    return y if max is None else ops.minimum(y, max)
+    if min is not None and max is not None:
+        return ops.clip_(x, min, max)
+    if min is None:
+        return asarray(x) if max is None else ops.minimum(x, max)
+    return ops.maximum(x, min)
 
 
 def var(

@@ -246,6 +246,33 @@ logical_or.rejects(_not_boolean)
 
 
 @op(infer="elementwise:bool", broadcasts=True)
+def logical_xor(x: TensorLike, y: TensorLike, /) -> Tensor:
+    """Say where just one of two truth values is true.
+
+    Args:
+        x: [...], bool.
+        y: [...], bool; the shapes must broadcast.
+
+    Returns:
+        [...], bool.
+
+    Raises:
+        ValueError: The shapes do not broadcast.
+        TypeError: One of them is not boolean; compare it first, as in `x != 0`.
+
+    Example:
+        >>> penstock.logical_xor([True, False], True)
+        Tensor([False,  True], shape=(2,), dtype=bool)
+    """
+
+
+logical_xor.reference(np.logical_xor)
+logical_xor.not_differentiable(BOOLEAN)
+logical_xor.samples(binary(("bool",)))
+logical_xor.rejects(_not_boolean)
+
+
+@op(infer="elementwise:bool", broadcasts=True)
 def logical_not(x: TensorLike, /) -> Tensor:
     """Negate each truth value; also written ~x.
 
@@ -298,6 +325,36 @@ isnan.not_differentiable(BOOLEAN)
 
 
 @isnan.samples
+def _(rng: np.random.Generator) -> Iterator[Sample]:
+    yield from unary(NUMERIC)(rng)
+    for dtype in FLOATS:
+        yield Sample((np.array([0, np.nan, np.inf, -np.inf], dtype),), label=f"special {dtype}")
+
+
+@op(infer="predicate", broadcasts=True)
+def isinf(x: TensorLike, /) -> Tensor:
+    """Say which elements are infinite, of either sign.
+
+    Args:
+        x: [...], any numeric dtype.
+
+    Returns:
+        [...], bool.
+
+    Raises:
+        TypeError: x is boolean or a string tensor.
+
+    Example:
+        >>> penstock.isinf([1.0, -float("inf")])
+        Tensor([False,  True], shape=(2,), dtype=bool)
+    """
+
+
+isinf.reference(np.isinf)
+isinf.not_differentiable(BOOLEAN)
+
+
+@isinf.samples
 def _(rng: np.random.Generator) -> Iterator[Sample]:
     yield from unary(NUMERIC)(rng)
     for dtype in FLOATS:

@@ -264,6 +264,58 @@ def _(rng: np.random.Generator) -> Iterator[Sample]:
     yield Sample((zeros, 1), label="zeros")
 
 
+@op(infer="reduce:real_float")
+def logsumexp(x: TensorLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+    """Take the logarithm of the sum of exponentials along axes, without overflow: y = log Σ eˣ.
+
+    Args:
+        x: [...], any real dtype; integers and booleans are taken as float32.
+        axis: What to sum over; None for everything.
+        keepdims: Keep the reduced axes, with size 1.
+
+    Returns:
+        x's shape without the reduced axes, of x's dtype or float32. For nothing it is -infinity.
+
+    Raises:
+        IndexError: x has no such axis.
+        ValueError: An axis is given twice.
+        TypeError: x is complex or a string tensor.
+
+    Example:
+        >>> penstock.logsumexp([1000.0, 0.0])
+        Tensor(1000., shape=(), dtype=float32)
+    """
+
+
+logsumexp.rejects(bad_axis)
+logsumexp.batch(_batch.one_axis)
+
+
+@logsumexp.reference
+def _(x: Any, axis: Any, keepdims: bool) -> Any:
+    x = wider(x)
+    axes = None if axis is None else tuple(axis)
+    largest = np.max(x, axes, keepdims=True, initial=-np.inf)
+    largest = np.where(np.isfinite(largest), largest, 0)
+    y = np.log(np.sum(np.exp(x - largest), axes, keepdims=True)) + largest
+    return y if keepdims else np.squeeze(y, tuple(range(x.ndim)) if axes is None else axes)
+
+
+@logsumexp.vjp
+def _(node: Node, dy: Tensor) -> Gradients:
+    (x,) = node.inputs
+    y = like_input(node.outputs[0], node)
+    shifted = x - ops.where(ops.isfinite(y), y, 0.0)  # of -infinity alone the weights are 0
+    return (like_input(dy, node) * ops.exp(shifted),)
+
+
+@logsumexp.samples
+def _(rng: np.random.Generator) -> Iterator[Sample]:
+    yield from reduction((*REALS, "bool"))(rng)
+    far = np.array([[1e4, 1e4, -1e4], [-np.inf, 0.0, 1.0], [-np.inf, -np.inf, -np.inf]])
+    yield Sample((far, 1), label="far out", differentiable=False)
+
+
 @op(infer="reduce:bool")
 def any(x: TensorLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     """Say whether at least one element along axes is true (other dtypes: not zero).

@@ -41,6 +41,8 @@ def _simpler(node: Node, inputs: list[Tensor]) -> Tensor | None:
         return x
     if node.op in ("reshape", "broadcast_to") and str(x.shape) == str(node.outputs[0].shape):
         return x
+    if node.op == "clip" and x.dtype == "float32":  # these two can join a chain
+        return ops.minimum(ops.maximum(x, inputs[1]), inputs[2])
     if node.op == "power" and x.dtype.kind != "complex" and _is_constant(inputs[1], 2):
         return ops.square(x)
     if node.op in _NEUTRAL:
