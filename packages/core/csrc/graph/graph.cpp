@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/thread_mode.h"
+#include "graph/bodies.h"
 #include "graph/variable.h"
 #include "ops/rules.h"
 
@@ -81,9 +82,11 @@ void Graph::changed() {
 }
 
 void Graph::forget_objects() {
-  for (Node& node : nodes)
+  for (Node& node : nodes) {
+    for (const Ref<Graph>& body : bodies_of(node)) body->forget_objects();
     for (size_t i = 0; i < node.attrs.size(); ++i)
       if (node.op->schema.attrs[i].kind == AttrKind::kObject) node.attrs[i] = std::monostate{};
+  }
 }
 
 int32_t Graph::add_raw(Node node, const std::vector<Aval>& out) {
@@ -149,7 +152,7 @@ Dim Graph::new_symbol(const std::string& wanted, int64_t hint) {
 }
 
 void Graph::adopt(Graph* parent) {
-  parent_ = parent;
+  parent_ = Ref<Graph>(parent);
   shares_symbols = true;
   symbol_names = parent->symbol_names;
   hints = parent->hints;
@@ -165,13 +168,13 @@ void Graph::close() {
   if (!parent_) return;
   symbol_names = parent_->symbol_names;  // it may have got more since
   hints = parent_->hints;
-  parent_ = nullptr;
+  parent_ = {};
   captured_.clear();
   captures_.clear();
 }
 
 bool Graph::inside(const Graph* other) const {
-  for (const Graph* g = parent_; g; g = g->parent_)
+  for (const Graph* g = parent_.get(); g; g = g->parent_.get())
     if (g == other) return true;
   return false;
 }

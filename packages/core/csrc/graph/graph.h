@@ -104,7 +104,7 @@ class PENSTOCK_API Graph final : public RefCounted, public DimOracle {
  private:
   uint64_t version_ = 0;
   bool frozen_ = false;
-  Graph* parent_ = nullptr;  // alive while the body is built: the building code holds it
+  Ref<Graph> parent_;  // until the body is built
   std::vector<Tensor> captured_;
   std::vector<int32_t> captures_;  // the inputs that stand for them
   std::unordered_map<std::string, int> name_counts_;

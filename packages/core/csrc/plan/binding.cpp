@@ -100,6 +100,13 @@ void Binding::bind_symbols(const Plan& plan, std::vector<int64_t>* symbols) cons
   }
 }
 
+int64_t Binding::total_bytes(int64_t Binding::* what) const {
+  int64_t total = this->*what;
+  for (const auto& inner : bodies)
+    for (const auto& body : inner) total += body->total_bytes(what);
+  return total;
+}
+
 int64_t Binding::scan_length(const Node& node) const {
   return dim_eval(std::get<std::vector<int64_t>>(node.attrs[ScanAttrs::kLength])[0], symbols_);
 }

@@ -28,6 +28,7 @@ class Binding {
   int32_t num_views = 0;
   PreparedStates prepared;
 
+  int64_t total_bytes(int64_t Binding::* what) const;  // with the bodies' own
   int64_t scan_length(const Node& node) const;
 
   // States are kept for the next run. Returned to the list even when a run fails.
@@ -61,8 +62,9 @@ class RunState {
   std::vector<PreparedStates::State>
       prepared;  // per step, while running; empty when no kernel prepares
 
-  bool gives_inputs = false;  // the caller overwrites its inputs with the outputs
-  void clear();               // lets go of everything that the run held
+  int32_t given_inputs =
+      0;         // so many first inputs are the run's to overwrite, where it alone has them
+  void clear();  // lets go of everything that the run held
 
   void point(const Binding& binding, int32_t root, void* data) {
     for (int32_t view : binding.views_of_root[static_cast<size_t>(root)])
@@ -73,9 +75,9 @@ class RunState {
 // Runs one body many times with the same frames.
 class BodyRun {
  public:
-  // A loop's body may overwrite what it is given, where nobody else has it.
+  // A loop's body may overwrite the first inputs, which it carries, where nobody else has them.
   BodyRun(Plan& plan, std::shared_ptr<Binding> binding, const RunOptions& options,
-          bool gives_inputs);
+          int64_t given_inputs);
   ~BodyRun();
   BodyRun(const BodyRun&) = delete;
   BodyRun& operator=(const BodyRun&) = delete;

@@ -52,20 +52,28 @@ Tensor row_of(const Tensor& t, int64_t i) {
   return row;
 }
 
+int64_t num_carried(const Node& node) {
+  if (node.op->builtin == Builtin::kWhile)
+    return std::get<int64_t>(node.attrs[WhileAttrs::kNumCarried]);
+  if (node.op->builtin == Builtin::kScan)
+    return std::get<int64_t>(node.attrs[ScanAttrs::kNumCarried]);
+  return 0;
+}
+
 }  // namespace
 
 BodyRun::BodyRun(Plan& plan, std::shared_ptr<Binding> binding, const RunOptions& options,
-                 bool gives_inputs)
+                 int64_t given_inputs)
     : plan_(plan),
       binding_(std::move(binding)),
       state_(binding_->take_state(plan)),
       options_(options) {
-  state_->gives_inputs = gives_inputs;
+  state_->given_inputs = static_cast<int32_t>(given_inputs);
 }
 
 BodyRun::~BodyRun() {
   state_->clear();
-  state_->gives_inputs = false;
+  state_->given_inputs = 0;
   binding_->give_state(std::move(state_));
 }
 
@@ -83,14 +91,10 @@ void Binding::bind_bodies(const Plan& plan, size_t step, const std::vector<int64
   const Node& node = g.nodes[static_cast<size_t>(s.node)];
   std::vector<Shape> given;
   for (int32_t v : node.inputs) given.push_back(shapes[static_cast<size_t>(v)]);
-  int64_t carried = 0, length = 1;
+  int64_t carried = num_carried(node), length = 1;
   if (node.op->builtin == Builtin::kCond) given.erase(given.begin());
-  if (node.op->builtin == Builtin::kWhile) {
-    carried = std::get<int64_t>(node.attrs[WhileAttrs::kNumCarried]);
-    length = kUnknown;
-  }
+  if (node.op->builtin == Builtin::kWhile) length = kUnknown;
   if (node.op->builtin == Builtin::kScan) {
-    carried = std::get<int64_t>(node.attrs[ScanAttrs::kNumCarried]);
     int64_t scanned = std::get<int64_t>(node.attrs[ScanAttrs::kNumScanned]);
     length = dim_eval(std::get<std::vector<int64_t>>(node.attrs[ScanAttrs::kLength])[0], symbols);
     for (int64_t i = carried; i < carried + scanned; ++i) {
@@ -136,10 +140,9 @@ void Plan::run_bodies(RunState& state, Binding& binding, size_t index, const Run
   CallContext& context = state.contexts[index];
   context.options = &options;
   std::vector<std::unique_ptr<BodyRun>> runs;
-  bool loops = node.op->builtin == Builtin::kWhile || node.op->builtin == Builtin::kScan;
   for (size_t b = 0; b < step.bodies.size(); ++b)
     runs.push_back(std::make_unique<BodyRun>(*step.bodies[b], binding.bodies[index][b], options,
-                                             loops && b + 1 == step.bodies.size()));
+                                             b + 1 == step.bodies.size() ? num_carried(node) : 0));
   std::vector<Tensor> outputs(node.outputs.size());
   switch (node.op->builtin) {
     case Builtin::kCall:
@@ -165,7 +168,7 @@ void Plan::run_bodies(RunState& state, Binding& binding, size_t index, const Run
 void Plan::run_while(const Node& node, std::vector<std::unique_ptr<BodyRun>>& runs,
                      CallContext& context, std::vector<Tensor> inputs, Tensor* outputs) const {
   const Graph& body = *runs[1]->graph();
-  size_t carried = static_cast<size_t>(std::get<int64_t>(node.attrs[WhileAttrs::kNumCarried]));
+  size_t carried = static_cast<size_t>(num_carried(node));
   const auto* most = std::get_if<int64_t>(&node.attrs[WhileAttrs::kMaxIterations]);
   std::vector<Stack> stacks;
   for (size_t o = carried; o < body.outputs.size(); ++o)
@@ -191,7 +194,7 @@ void Plan::run_while(const Node& node, std::vector<std::unique_ptr<BodyRun>>& ru
 void Plan::run_scan(const Node& node, const Binding& binding, BodyRun& run, CallContext& context,
                     std::vector<Tensor> inputs, Tensor* outputs) const {
   const Graph& body = *run.graph();
-  size_t carried = static_cast<size_t>(std::get<int64_t>(node.attrs[ScanAttrs::kNumCarried]));
+  size_t carried = static_cast<size_t>(num_carried(node));
   size_t scanned = static_cast<size_t>(std::get<int64_t>(node.attrs[ScanAttrs::kNumScanned]));
   bool reverse = std::get<bool>(node.attrs[ScanAttrs::kReverse]);
   std::vector<Tensor> rows(inputs.begin() + static_cast<std::ptrdiff_t>(carried),

@@ -255,7 +255,7 @@ void Plan::find_reuses() {
         });
         if (in.place == Place::kInput && in.last_step == static_cast<int32_t>(s) && once &&
             !taken && !is_output(in_root) && step.row->may_alias(output, static_cast<int>(i)))
-          step.reuses.push_back({output, in_root, output_root});
+          step.reuses.push_back({output, in.source, in_root, output_root});
       }
   }
 }
@@ -349,7 +349,8 @@ bool Plan::accepts(const Tensor* inputs, int n) const {
 MemoryReport Plan::memory(const std::vector<Shape>& input_shapes) {
   std::shared_ptr<Binding> bound = binding_for(input_shapes);
   Binding& binding = *bound;
-  MemoryReport report{binding.arena_bytes, 0, 0, binding.unplanned_bytes};
+  MemoryReport report{binding.total_bytes(&Binding::arena_bytes), 0, 0,
+                      binding.total_bytes(&Binding::unplanned_bytes)};
   for (const Root& root : roots_) {
     size_t v = static_cast<size_t>(root.value);
     int64_t bytes = binding.shapes[v].size() * dtype_size(graph_->values[v].aval.dtype);
@@ -464,11 +465,15 @@ Tensor Plan::value_of(const RunState& state, const Binding& binding, int32_t v) 
     const Node& constant = graph_->nodes[static_cast<size_t>(roots_[root].source)];
     value = *std::get<std::shared_ptr<const Tensor>>(constant.attrs[0]);
   }
-  // A stack of a loop's values is longer than its binding knows.
-  const Node& maker =
-      graph_->nodes[static_cast<size_t>(graph_->values[static_cast<size_t>(v)].node)];
-  if (!has_bodies(maker.op->builtin)) value.shape = binding.shapes[static_cast<size_t>(v)];
+  if (is_reshaped(v)) value.shape = binding.shapes[static_cast<size_t>(v)];
   return value;
+}
+
+// Whether a value has another shape than its root. Otherwise the root's tensor knows the shape, and better than a
+// binding: a stack of a loop's values has more rows than that could foresee.
+bool Plan::is_reshaped(int32_t v) const {
+  auto shape = [&](int32_t value) { return graph_->values[static_cast<size_t>(value)].aval.shape; };
+  return shape(v) != shape(roots_[static_cast<size_t>(root_of(v))].value);
 }
 
 void Plan::run_kernel_step(RunState& state, Binding& binding, size_t index,
@@ -510,10 +515,14 @@ void Plan::run_kernel_step(RunState& state, Binding& binding, size_t index,
     }
   }
   std::vector<int32_t> reused;
-  if (state.gives_inputs)
+  if (state.given_inputs > 0)
     for (const Step::Reuse& reuse : step.reuses) {
       const Tensor& held = state.roots[static_cast<size_t>(reuse.input_root)];
       size_t v = static_cast<size_t>(node.outputs[static_cast<size_t>(reuse.output)]);
+      bool updates = std::any_of(in_place.begin(), in_place.end(), [&](const auto* u) {
+        return u->output_root == reuse.output_root;  // it is in the variable's memory
+      });
+      if (updates || reuse.input >= state.given_inputs) continue;
       // Two owners: the loop, which gives it away, and this run.
       if (held.storage->use_count() != 2 || !held.storage->writable() ||
           held.dtype != graph_->values[v].aval.dtype || held.shape != binding.shapes[v] ||
@@ -585,8 +594,7 @@ void Plan::collect_outputs(RunState& state, Binding& binding, Tensor* outputs) {
     } else {
       outputs[i] = state.roots[static_cast<size_t>(root_of(g.outputs[i]))];
     }
-    const Node& maker = g.nodes[static_cast<size_t>(g.values[v].node)];
-    if (!has_bodies(maker.op->builtin)) outputs[i].shape = binding.shapes[v];
+    if (is_reshaped(g.outputs[i])) outputs[i].shape = binding.shapes[v];
     outputs[i].dtype = g.values[v].aval.dtype;
     outputs[i].weak = g.values[v].aval.weak;
     outputs[i].id = 0;

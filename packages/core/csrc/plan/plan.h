@@ -53,7 +53,7 @@ struct Step {
   std::vector<Update> updates;
   // Outputs that this kernel may write into an input's memory, if the caller gives the input away.
   struct Reuse {
-    int32_t output, input_root, output_root;
+    int32_t output, input, input_root, output_root;  // `input` is the graph's, by number
   };
   std::vector<Reuse> reuses;
   std::vector<Ref<Plan>> bodies;                   // of call, cond, while and scan
@@ -69,7 +69,7 @@ struct Step {
 
 struct MemoryReport {
   int64_t arena_bytes, output_bytes, constant_bytes,
-      unplanned_bytes;  // unplanned: the sum without any reuse
+      unplanned_bytes;  // unplanned: the sum without any reuse; both with what is inside of control flow
 };
 
 class PENSTOCK_API Plan final : public RefCounted {
@@ -115,6 +115,7 @@ class PENSTOCK_API Plan final : public RefCounted {
                 std::vector<Tensor> inputs, Tensor* outputs) const;
   // A value that a step takes as a tensor.
   Tensor value_of(const RunState& state, const Binding& binding, int32_t value) const;
+  bool is_reshaped(int32_t value) const;
   void prepare_step(RunState& state, Binding& binding, size_t index, const RunOptions& options);
   void check_step(RunState& state, Binding& binding, size_t index);
   void collect_outputs(RunState& state, Binding& binding, Tensor* outputs);

@@ -190,12 +190,11 @@ class Function(FunctionBase):
         graph, outputs = trace(self.__name__, self.__wrapped__, bound, inputs)
         types = (f"{t.dtype.code}[{', '.join(map(str, t.shape))}]" for t in graph.inputs)
         reason = self._reason(key)
-        plan = Plan(passes.optimize(graph))
-        if hasattr(
-            graph, "forget_objects"
-        ):  # Python functions that gradients needed, and what those hold
-            graph.forget_objects()
-        return Trace(f"({', '.join(types)})", key, graph, plan, outputs, reason)
+        optimized = passes.optimize(graph)
+        # Python functions that gradients needed may refer to this one.
+        graph.forget_objects()
+        optimized.forget_objects()
+        return Trace(f"({', '.join(types)})", key, graph, Plan(optimized), outputs, reason)
 
     def _reason(self, key: Key) -> str:
         """Say what keeps a call from sharing one of the traces there are."""
