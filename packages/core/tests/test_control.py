@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -221,6 +223,110 @@ def test_a_carried_value_is_overwritten_and_what_others_hold_is_not():
         assert kept.numpy().tolist() == [1.0] * 4
 
 
+def test_code_after_a_body_reads_what_the_body_assigned():
+    v = ps.Variable(1.0)
+
+    def run(x):
+        before = v * 1
+        ps.cond(x > 0, lambda: v.assign(v + 10), lambda: v.assign(v - 10))
+        between = v * 1
+        ps.scan(lambda c, _: (c, v.assign(v * 2)), 0, length=3)
+        return before, between, v * 1
+
+    for fn in both(run):
+        v.assign(1.0)
+        assert [float(t) for t in fn(ps.asarray(1.0))] == [1.0, 11.0, 88.0]
+
+
+def test_a_variable_assigned_from_a_carried_value_keeps_its_own_memory():
+    total = ps.Variable(np.zeros(4, "float32"))
+
+    @ps.function
+    def run(n):
+        def body(i, x):
+            total.assign(total + x)
+            return i + 1, ps.ones((4,)) * ps.cast(i, "float32")
+
+        return ps.while_loop(lambda i, x: i < n, body, (0, ps.ones((4,))))
+
+    run(4)
+    assert total.numpy().tolist() == [4.0] * 4
+
+
+def test_numbers_take_the_dtype_of_their_place():
+    def run(x):
+        return (
+            ps.cond(x > 0, lambda: x, lambda: 0),
+            ps.cond(x < 0, lambda: x, lambda: 1),
+            ps.while_loop(lambda y: y > 0, lambda y: 0, x),
+            ps.scan(lambda c, _: (0, c), x, length=2)[1],
+        )
+
+    for dtype in ("float64", "bfloat16", "int32"):
+        x = ps.asarray(2, dtype)
+        for fn in both(run):
+            a, b, c, d = fn(x)
+            assert (float(a), float(b), float(c), d.tolist()) == (2.0, 1.0, 0.0, [2, 0])
+        assert {t.dtype for t in ps.function(run)(x)} == {x.dtype}
+    chosen = ps.function(lambda p: ps.cond(p, lambda: 1, lambda: 2.5))(ps.asarray(True))
+    assert (float(chosen), chosen.dtype) == (1.0, ps.float32)
+
+
+def test_a_fraction_is_not_cut_to_fit():
+    fn = ps.function(lambda x: ps.scan(lambda c, _: (0.5, c), x, length=2))
+    with pytest.raises(DTypeError, match="or start with float32"):
+        fn(ps.asarray(1))
+
+
+@pytest.mark.parametrize("length", [-1, 2.5])
+def test_scan_refuses_what_is_no_length(length):
+    for fn in both(lambda x: ps.scan(lambda c, _: (c, c), x, length=length)):
+        with pytest.raises(InvalidValueError, match="must be a whole number, zero or more"):
+            fn(ps.asarray(1.0))
+
+
+def test_memory_counts_what_is_inside_of_bodies():
+    fn = ps.function(lambda x: ps.scan(lambda c, _: (ps.sum(x @ x, 0), None), x[0], length=3)[0])
+    assert fn.memory(ps.ones((64, 64)))["arena_bytes"] >= 64 * 64 * 4
+
+
+def test_a_tensor_of_a_body_that_failed_may_outlive_the_graph_around_it():
+    kept = []
+
+    def fail(x):
+        kept.append(x * 2)
+        raise ValueError("on purpose")
+
+    with pytest.raises(ValueError, match="on purpose"):
+        ps.function(lambda x: ps.cond(ps.sum(x) > 0, lambda: fail(x), lambda: x))(ps.ones((3,)))
+    gc.collect()
+    assert kept[0].shape[0] == 3
+
+
+def test_a_function_with_a_custom_gradient_in_a_body_is_freed():
+    class Held:
+        pass
+
+    held = Held()
+    gone = weakref.ref(held)
+
+    def make(held):
+        @ps.function
+        def fn(x):
+            @ps.custom_gradient
+            def square(y):
+                return y * y, lambda g: g * 2 if (held, fn) else g
+
+            return ps.cond(x > 0, lambda: square(x), lambda: x)
+
+        fn(ps.asarray(1.0))
+
+    make(held)
+    del held
+    gc.collect()
+    assert gone() is None
+
+
 def test_strings_are_carried():
     words = ps.asarray([b"a", b"b"])
     fn = ps.function(
@@ -264,6 +370,26 @@ def test_while_gradient():
 
     check_gradient(grow, np.array([0.8, 1.1]))
     check_gradient(lambda x: ps.sum(ps.grad(grow)(x) * x), np.array([0.8, 1.1]))
+
+
+def test_while_third_gradient():
+    def grow(x):
+        return ps.while_loop(lambda i, y: i < 3, lambda i, y: (i + 1, ps.sin(y) * x), (0, x))[1]
+
+    check_gradient(lambda x: ps.sum(ps.grad(ps.grad(grow))(x[0]) * x), np.array([1.3]))
+
+
+def test_a_gradient_of_a_loop_may_be_taken_in_a_body():
+    @ps.function
+    def grad(x, wanted):
+        with ps.GradientTape() as tape:
+            tape.watch(x)
+            y = ps.while_loop(lambda y: ps.sum(y) < 100.0, lambda y: y * x, x)
+        return ps.cond(wanted, lambda: tape.gradient(y, x), lambda: x)
+
+    x = np.array([3.0, 2.0])  # the sums are 5, 13, 35, 97, 275
+    np.testing.assert_allclose(grad(ps.asarray(x), ps.asarray(True)).numpy(), 5 * x**4)
+    assert grad(ps.asarray(x), ps.asarray(False)).tolist() == x.tolist()
 
 
 def test_while_gradient_without_iterations():
@@ -551,7 +677,7 @@ X = ps.asarray([1.0, 2.0, 3.0])
             "return the same structure from both",
         ),
         (
-            lambda x: ps.cond(ps.sum(x) > 0, lambda: x, lambda: 1),
+            lambda x: ps.cond(ps.sum(x) > 0, lambda: x, lambda: ps.asarray(1)),
             DTypeError,
             r"float32 in true_fn and int64 in false_fn; convert one: x\.astype\('float32'\)",
         ),

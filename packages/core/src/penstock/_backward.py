@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from penstock import _native, ops
+from penstock._inner_graphs import is_history
 from penstock._native import Tensor
 from penstock.errors import GraphError, InvalidTypeError, InvalidValueError, ShapeError
 from penstock.ops.indexed_slices import add_slices, dense
@@ -152,8 +153,20 @@ def _backward(
                 continue
             t = call.inputs[i]
             known = grads.get(t._id)
-            grads[t._id] = g if known is None else add_slices(known, g)
+            grads[t._id] = g if known is None else _sum(known, g)
     return grads
+
+
+def _sum(a: Any, b: Any) -> Any:
+    """Add two gradients of one tensor.
+
+    The rows of a `while` are counted only when it has run, and then only loops ask: a loop adds them.
+    """
+    if isinstance(a, Tensor) and isinstance(b, Tensor) and is_history(b):
+        from penstock.control import add_rows
+
+        return add_rows(a, b)
+    return add_slices(a, b)
 
 
 def _reachable(entries: Sequence[Entry], wanted: set[int]) -> set[int]:

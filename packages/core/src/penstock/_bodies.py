@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from penstock import _native, ops
+from penstock._inner_graphs import assigned_by
 from penstock._native import Graph, Tensor, TreeSpec
 from penstock._trace import is_traced
+from penstock.dtypes import float32
 from penstock.errors import InvalidTypeError
 from penstock.passes._rewrite import rewrite
 
@@ -66,8 +68,8 @@ def tensors_of(what: str, value: Any) -> tuple[list[Tensor], TreeSpec]:
     return [as_tensor(what, leaf) for leaf in leaves], structure
 
 
-def as_tensor(what: str, leaf: Any) -> Tensor:
-    """Make a tensor with a dtype of its own, symbolic or not.
+def as_tensor(what: str, leaf: Any, keep_weak: bool = False) -> Tensor:
+    """Make a tensor, symbolic or not, with a dtype of its own unless `keep_weak`.
 
     Raises:
         InvalidTypeError: The leaf is nothing that a tensor can be made of.
@@ -78,16 +80,49 @@ def as_tensor(what: str, leaf: Any) -> Tensor:
         raise InvalidTypeError(
             f"{what} is {leaf!r} ({type(leaf).__name__}); it must be a tensor, an array or a number"
         )
-    t = ops.asarray(leaf)
-    if t.weak:
-        return ops.cast(t, "float32" if t.dtype.kind == "float" else t.dtype)
-    return t
+    t = _number_or_tensor(leaf)
+    return t if keep_weak else settle(t)
+
+
+def _number_or_tensor(leaf: Any) -> Tensor:
+    """Make a tensor; a Python number is weak, as in arithmetic."""
+    number = type(leaf) in (int, float, complex)
+    return _native.scalar_tensor(leaf, weak=True) if number else ops.asarray(leaf)
+
+
+def settle(t: Tensor) -> Tensor:
+    """Give a number the dtype that numbers have when nothing else says; leave anything else alone."""
+    return ops.cast(t, _number_dtype(t)) if t.weak else t
+
+
+_KINDS = {"signed": 1, "unsigned": 1, "float": 2, "complex": 3}
+
+
+def _number_dtype(t: Tensor) -> Any:
+    return float32 if t.dtype.kind == "float" else t.dtype
+
+
+def common_dtype(a: Tensor, b: Tensor) -> Any:
+    """Find the dtype of a place where both stand: numbers give way."""
+    if a.weak and b.weak:
+        return _number_dtype(max(a, b, key=lambda t: _KINDS[t.dtype.kind]))
+    return b.dtype if a.weak else a.dtype
+
+
+def adopt(leaf: Any, dtype: Any) -> Any:
+    """Give a number the dtype of the place where it goes, if that holds its kind; leave anything else alone."""
+    if not isinstance(leaf, (int, float, complex, Tensor)):
+        return leaf
+    t = _number_or_tensor(leaf)
+    fits = t.weak and _KINDS[t.dtype.kind] <= _KINDS.get(dtype.kind, 0)
+    return ops.cast(t, dtype) if fits else leaf
 
 
 def build(
     name: str,
     formals: Sequence[tuple[Any, Sequence[Any]]],
     fn: Callable[[list[Tensor]], Any],
+    keep_weak: bool = False,
 ) -> Body:
     """Make a graph from a function of tensors.
 
@@ -97,6 +132,7 @@ def build(
         name: The graph's name.
         formals: The dtype and shape of each of the function's arguments.
         fn: Gets the graph's inputs; returns a structure of tensors, numbers and None.
+        keep_weak: Whether numbers that it returns may still take any dtype.
 
     Returns:
         The body; its graph shares the symbols of the current graph.
@@ -112,7 +148,9 @@ def build(
         leaves, structure = _native.tree_flatten(fn(inputs))
         what = f"[{name}] what the function returns"
         made = [
-            None if leaf is None else graph.capture(_in_graph(graph, as_tensor(what, leaf)))
+            None
+            if leaf is None
+            else graph.capture(_in_graph(graph, as_tensor(what, leaf, keep_weak)))
             for leaf in leaves
         ]
         graph.outputs = [t for t in made if t is not None]
@@ -129,7 +167,7 @@ def finish(bodies: Sequence[Body], num_formals: int) -> list[Tensor]:
 
     Reads of variables that no body assigns are moved outside, where gradients find them.
     """
-    assigned = {v for body in bodies for v in _assigned(body.graph)}
+    assigned = {v for body in bodies for node in body.graph.nodes for v in assigned_by(node)}
     reads: dict[Any, Tensor] = {}
     for body in bodies:
         body.graph.close()
@@ -146,24 +184,6 @@ def finish(bodies: Sequence[Body], num_formals: int) -> list[Tensor]:
         body.graph.inputs = inputs[:num_formals] + [{**known, **missing}[v] for v in order]
         body.captured = list(order.values())
     return list(order.values())
-
-
-def _assigned(graph: Graph) -> set[Any]:
-    """Every variable that a graph, or a body inside it, assigns."""
-    found: set[Any] = set()
-    for node in graph.nodes:
-        if node.op == "assign_variable":
-            found.add(node.attrs["variable"])
-        for inner in inner_graphs(node):
-            found |= _assigned(inner)
-    return found
-
-
-def inner_graphs(node: Any) -> Iterable[Graph]:
-    """Return the graphs among a node's attributes."""
-    if node.op not in ("call", "cond", "while", "scan"):
-        return []
-    return [value for value in node.attrs.values() if isinstance(value, Graph)]
 
 
 def _lift_reads(body: Body, assigned: set[Any], reads: dict[Any, Tensor]) -> None:

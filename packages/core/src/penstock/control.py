@@ -6,6 +6,7 @@ graphs of their own; tensors and variables around them may be used inside.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,15 +14,19 @@ from penstock import _native, ops
 from penstock._batching import call_batched, can_batch, expand
 from penstock._bodies import (
     Body,
+    adopt,
     as_tensor,
     build,
+    building,
+    common_dtype,
     finish,
     is_building,
     residuals,
+    settle,
     tensors_of,
     within,
 )
-from penstock._native import Tensor, TreeSpec
+from penstock._native import Dim, Tensor, TreeSpec
 from penstock.errors import DTypeError, GraphError, InvalidValueError, ShapeError
 
 __all__ = ["call", "cond", "map", "scan", "switch", "while_loop"]
@@ -59,8 +64,8 @@ def cond(
         return (true_fn if bool(_one_bool("cond", pred)) else false_fn)(*operands)
     with within(pred, operands):
         test = _one_bool("cond", pred)
-        yes = build("true_fn", [], lambda _: true_fn(*operands))
-        no = build("false_fn", [], lambda _: false_fn(*operands))
+        yes = build("true_fn", [], lambda _: true_fn(*operands), keep_weak=True)
+        no = build("false_fn", [], lambda _: false_fn(*operands), keep_weak=True)
         _check_branches(yes, no)
         return _native.tree_unflatten(yes.structure, cond_node(test, yes, no))
 
@@ -161,7 +166,7 @@ def while_loop(
         carried, structure = tensors_of("[while_loop] a loop variable", loop_vars)
         formals = [(t.dtype, t.shape) for t in carried]
         condition = build("cond", formals, lambda ts: _one_bool("while_loop", test(ts)))
-        loop = build("body", formals, advance)
+        loop = build("body", formals, lambda ts: _adopted(advance(ts), carried, structure))
         _check_carried("while_loop", carried, structure, loop)
         results = while_node(carried, condition, loop, maximum_iterations)
         return _native.tree_unflatten(structure, results)
@@ -249,7 +254,8 @@ def scan(
             carry = _native.tree_unflatten(init_structure, tensors[:num_carried])
             x = _native.tree_unflatten(xs_structure, tensors[num_carried:])
             pair = _pair(f(carry, x))
-            next_carry, structure = tensors_of("[scan] the carried value", pair[0])
+            made = _adopted(pair[0], carried, init_structure)
+            next_carry, structure = tensors_of("[scan] the carried value", made)
             _check_structure("scan", init_structure, structure, carried, next_carry)
             return next_carry, pair[1]
 
@@ -267,6 +273,12 @@ def scan_node(
     """Append the node for a finished body; returns the last carried values and the stacks."""
     captured = finish((body,), len(carried) + len(rows))
     return _scan_finished(carried, rows, body, captured, length, reverse)
+
+
+def add_rows(a: Tensor, b: Tensor) -> Tensor:
+    """Add two stacks row by row, whatever their number turns out to be."""
+    body = build("add_rows", [(t.dtype, t.shape[1:]) for t in (a, b)], lambda ts: ops.add(*ts))
+    return scan_node([], [a, b], body, a.shape[0], reverse=False)[0]
 
 
 def _scan_finished(
@@ -423,6 +435,7 @@ def _check_branches(yes: Body, no: Body) -> None:
         raise GraphError(
             f"[cond] true_fn returns {_shown(yes)} and false_fn {_shown(no)}; return the same structure from both"
         )
+    _settle_branches(yes, no)
     for i, (a, b) in enumerate(zip(yes.graph.outputs, no.graph.outputs, strict=True)):
         if a.dtype != b.dtype:
             raise DTypeError(
@@ -434,6 +447,17 @@ def _check_branches(yes: Body, no: Body) -> None:
                 f"[cond] result {i} has shape {a.shape} in true_fn and {b.shape} in false_fn; return the same shape "
                 "from both"
             )
+
+
+def _settle_branches(yes: Body, no: Body) -> None:
+    """Give numbers that one branch returns the dtype of what the other returns in their place."""
+    pairs = zip(yes.graph.outputs, no.graph.outputs, strict=True)
+    dtypes = [common_dtype(a, b) for a, b in pairs]
+    for graph in (yes.graph, no.graph):
+        with building(graph):
+            graph.outputs = [
+                settle(adopt(t, dtype)) for t, dtype in zip(graph.outputs, dtypes, strict=True)
+            ]
 
 
 def _shown(body: Body) -> str:
@@ -487,8 +511,18 @@ def _check_alike(what: str, old: Sequence[Tensor], new: Sequence[Tensor]) -> Non
             )
 
 
+def _adopted(new: Any, old: Sequence[Tensor], structure: TreeSpec) -> Any:
+    """Give numbers among new carried values the dtypes of the old ones."""
+    leaves, got = _native.tree_flatten(new)
+    if got != structure:
+        return new
+    return _native.tree_unflatten(
+        got, [adopt(n, t.dtype) for n, t in zip(leaves, old, strict=True)]
+    )
+
+
 def _like(what: str, old: list[Tensor], structure: TreeSpec, new: Any) -> list[Tensor]:
-    tensors, got = tensors_of(f"[{what}] the carried value", new)
+    tensors, got = tensors_of(f"[{what}] the carried value", _adopted(new, old, structure))
     _check_structure(what, structure, got, old, tensors)
     _check_alike(what, old, tensors)
     return tensors
@@ -518,7 +552,7 @@ def _rows(what: str, xs: Any) -> tuple[list[Tensor], TreeSpec]:
 def _length(what: str, rows: Sequence[Tensor], length: Any) -> Any:
     sizes = [t.shape[0] for t in rows]
     if length is not None:
-        sizes.insert(0, length)
+        sizes.insert(0, _size(what, length))
     if not sizes:
         raise InvalidValueError(f"[{what}] has neither xs nor length; give one of them")
     for size in sizes[1:]:
@@ -527,3 +561,17 @@ def _length(what: str, rows: Sequence[Tensor], length: Any) -> Any:
                 f"[{what}] the lengths are {', '.join(str(s) for s in sizes)}; they must be equal"
             )
     return sizes[0]
+
+
+def _size(what: str, length: Any) -> Any:
+    if isinstance(length, Dim):
+        return length
+    try:
+        size = operator.index(length)
+    except TypeError:
+        size = -1
+    if size < 0:
+        raise InvalidValueError(
+            f"[{what}] length is {length!r}; it must be a whole number, zero or more"
+        )
+    return size

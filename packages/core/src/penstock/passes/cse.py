@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from typing import Any
 
 from penstock import _native
+from penstock._inner_graphs import assigned_by
 from penstock._native import Graph, Node, Tensor
 from penstock.passes._rewrite import rewrite
 
@@ -23,8 +24,7 @@ def share_common(graph: Graph) -> Graph:
     writes: dict[Any, int] = {}
 
     def share(node: Node, inputs: list[Tensor]) -> list[Tensor] | None:
-        if node.op == "assign_variable":
-            variable = node.attrs["variable"]
+        for variable in assigned_by(node):
             writes[variable] = writes.get(variable, 0) + 1
         if node.effects not in ("none", "read") or node.op in _ALONE:
             return None
