@@ -20,6 +20,7 @@
 #define TAKEN EACH(TAKEN_ONE)
 #define ADAM_ROWS \
   "f32,f32,f32,i32,f32,f32,f32->f32,f32,f32 f32,f32,f32,i64,f32,f32,f32->f32,f32,f32"
+#define SEGMENTED TAKEN_ONE("f32") TAKEN_ONE("f64") TAKEN_ONE("i32") TAKEN_ONE("i64")
 #define SCATTERED_ONE(t) t ",i32," t "->" t " " t ",i64," t "->" t " "
 #define SCATTERED EACH(SCATTERED_ONE)
 #define COMBINED SCATTERED_ONE("f32") SCATTERED_ONE("f64") SCATTERED_ONE("i32") SCATTERED_ONE("i64")
@@ -28,11 +29,11 @@
   CASTS_OF("f32") CASTS_OF("f64") CASTS_OF("i32") CASTS_OF("i64") CASTS_OF("u8") CASTS_OF("bool")
 // Numbers before masks, among the inputs and among the outputs.
 #define TILES_OF(inputs) inputs "->f32 " inputs "->bool " inputs "->f32,bool "
-#define TILES                                                                \
-  TILES_OF("f32")                                                            \
-  TILES_OF("bool")                                                           \
-  TILES_OF("f32,bool") TILES_OF("f32,f32,bool") TILES_OF("f32,f32,f32,bool") \
-      TILES_OF("f32,f32,f32,f32,bool")
+#define TILES          \
+  TILES_OF("f32")      \
+  TILES_OF("bool")     \
+  TILES_OF("f32,bool") \
+  TILES_OF("f32,f32,bool") TILES_OF("f32,f32,f32,bool") TILES_OF("f32,f32,f32,f32,bool")
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {

@@ -1,24 +1,11 @@
 // sort, argsort, top_k: by rows, each on one thread, so the number of threads changes nothing. searchsorted.
+#include "combine.h"
 #include "copy.h"
 #include "rows.h"
 #include "sort_keys.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {
-
-template <class F>
-int WithSortable(const penstock_tensor* tensor, F&& f) {
-  switch (TypeKey(tensor)) {
-    case kF64:
-      return f(static_cast<double*>(nullptr));
-    case kI32:
-      return f(static_cast<int32_t*>(nullptr));
-    case kI64:
-      return f(static_cast<int64_t*>(nullptr));
-    default:
-      return f(static_cast<float*>(nullptr));
-  }
-}
 
 // A row of a tensor along an axis: element i lies at first[i * step].
 template <class T>
@@ -110,7 +97,7 @@ int64_t CountBelow(const T* sorted, int64_t n, T value, bool and_equal) {
 
 int Sort(penstock_call* call) {
   const AxisView view(call->inputs[0], IntAttr(call, 0));
-  return WithSortable(call->inputs[0], [&](auto* element) {
+  return WithNumber(call->inputs[0], [&](auto* element) {
     using T = decltype(Pointee(element));
     using K = typename SortKey<T>::Key;
     const K turn = BoolAttr(call, 1) ? ~K{0} : K{0};
@@ -123,7 +110,7 @@ int Sort(penstock_call* call) {
 
 int ArgSort(penstock_call* call) {
   const AxisView view(call->inputs[0], IntAttr(call, 0));
-  return WithSortable(call->inputs[0], [&](auto* element) {
+  return WithNumber(call->inputs[0], [&](auto* element) {
     using T = decltype(Pointee(element));
     using K = typename SortKey<T>::Key;
     const K turn = BoolAttr(call, 1) ? ~K{0} : K{0};
@@ -142,7 +129,7 @@ int TopK(penstock_call* call) {
   const AxisView best(view.outer, k, view.inner);
   const bool few = k <= 64 && k < view.size / 4;
   if (k == 0) return PENSTOCK_OK;
-  return WithSortable(call->inputs[0], [&](auto* element) {
+  return WithNumber(call->inputs[0], [&](auto* element) {
     using T = decltype(Pointee(element));
     using K = typename SortKey<T>::Key;
     const K turn = BoolAttr(call, 2) ? ~K{0} : K{0};
@@ -167,7 +154,7 @@ int SearchSorted(penstock_call* call) {
   // One sequence for all values, or one for each row of them.
   const int64_t row = sorted->ndim == 1 ? 0 : values->shape[values->ndim - 1];
   int64_t* out = Output<int64_t>(call, 0);
-  return WithSortable(sorted, [&](auto* element) {
+  return WithNumber(sorted, [&](auto* element) {
     using T = decltype(Pointee(element));
     return ParallelFor(call, count, Grain(64), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {

@@ -10,7 +10,7 @@ import pytest
 import penstock as ps
 from penstock import _native
 from penstock.ops._tile_program import Instruction, TileProgram, op_of, opcodes
-from penstock.ops.tile import tile_program
+from penstock.ops.tiles import tile_program
 
 SHAPES = [
     [(), (), ()],

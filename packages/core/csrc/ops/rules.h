@@ -69,6 +69,24 @@ void rule_roll(InferContext&);
 void rule_diagonal(InferContext&);
 void rule_diagonal_scatter(InferContext&);
 
+// rules_selecting.cpp
+void rule_segment_numeric(InferContext&);
+void rule_segment_real(InferContext&);
+void rule_segment_float(InferContext&);
+void rule_nonzero(InferContext&);
+void rule_unique(InferContext&);
+
+// rules_einsum.cpp
+void rule_einsum(InferContext&);
+
+// rules_strings.cpp
+void rule_string_to_string(InferContext&);
+void rule_string_to_bool(InferContext&);
+void rule_string_to_int(InferContext&);
+void rule_string_to_bucket(InferContext&);
+void rule_string_to_number(InferContext&);
+void rule_number_to_string(InferContext&);
+
 // rules_nn.cpp
 void rule_matmul(InferContext&);
 void rule_softmax(InferContext&);

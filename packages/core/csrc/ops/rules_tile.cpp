@@ -7,7 +7,7 @@
 namespace penstock {
 namespace {
 
-constexpr const char* kRemedy = "; programs are made by the fuse pass, see penstock.ops.tile";
+constexpr const char* kRemedy = "; programs are made by the fuse pass, see penstock.ops.tiles";
 
 // Walks a program once: the kind of every value, and what is reduced.
 class Checker {

@@ -84,3 +84,58 @@ def test_what_strings_cannot_do(call: Any, match: str) -> None:
 def test_ragged_lists() -> None:
     with pytest.raises(ValueError, match=r"no regular shape.*pad the shorter ones"):
         ps.asarray([["a"], ["b", "c"]])
+
+
+# ---- ops of strings
+
+
+def test_text_is_unicode_and_other_bytes_stay() -> None:
+    x = ps.asarray(["ÄÖ ß", b"\xffAb\0 "])
+    assert ps.string_lower(x).tolist() == ["äö ß".encode(), b"\xffab\0 "]
+    assert ps.string_upper(x).tolist() == ["ÄÖ SS".encode(), b"\xffAB\0 "]
+    assert ps.string_strip(["  a\tb\n", ""]).tolist() == [b"a\tb", b""]
+    assert ps.string_length(x).tolist() == [7, 5]
+    assert ps.string_length(x, unit="chars").tolist() == [4, 5]
+    assert ps.string_substr(["äöü", "x"], -2, 1, unit="chars").tolist() == ["ö".encode(), b"x"]
+
+
+def test_numbers_and_back() -> None:
+    values = np.array([0.1, -1e-30, 3.4028235e38, 16777216.0], "float32")
+    back = ps.string_to_number(ps.as_string(values))
+    np.testing.assert_array_equal(back.numpy(), values)
+    limits = np.array([2**63 - 1, -(2**63)])
+    np.testing.assert_array_equal(
+        ps.string_to_number(ps.as_string(limits), "int64").numpy(), limits
+    )
+    assert ps.as_string([True, False]).tolist() == [b"true", b"false"]
+
+
+def test_the_hash_is_fnv1a() -> None:
+    # From the authors' own list of test vectors.
+    known = {"": 0xCBF29CE484222325, "a": 0xAF63DC4C8601EC8C, "foobar": 0x85944171F73967E8}
+    for buckets in (1, 7, 2**40, 2**63 - 1):
+        got = ps.string_to_hash_bucket(list(known), buckets).tolist()
+        assert got == [value % buckets for value in known.values()]
+
+
+def test_string_ops_of_a_graph() -> None:
+    @ps.function
+    def f(x: Any) -> Any:
+        clean = ps.regex_replace(ps.string_lower(ps.string_strip(x)), "[^a-z]+", "")
+        known = ps.regex_full_match(clean, "(cat|dog)s?")
+        named = ps.string_join([ps.where(known, clean, "?"), "!"])
+        return named, ps.string_to_hash_bucket(clean, 100), ps.string_length(named)
+
+    named, bucket, length = f(ps.asarray([" Cats!", "d-o-g", "bird"]))
+    assert named.tolist() == [b"cats!", b"dog!", b"?!"]
+    assert length.tolist() == [5, 4, 2]
+    assert bucket.tolist() == ps.string_to_hash_bucket(["cats", "dog", "bird"], 100).tolist()
+
+
+def test_an_error_of_a_graph_names_the_text() -> None:
+    f = ps.function(lambda x: ps.string_to_number(x, "int32"))
+    assert f(ps.asarray(["12"])).tolist() == [12]
+    with pytest.raises(
+        ValueError, match=r"\[string_to_number\] 'twelve' is no number of dtype int32"
+    ):
+        f(ps.asarray(["twelve"]))

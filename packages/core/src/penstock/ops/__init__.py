@@ -80,6 +80,7 @@ from penstock.ops.composite_nn import (
     max_pool1d,
     separable_conv2d,
 )
+from penstock.ops.contraction import einsum, einsum_
 from penstock.ops.control import call_, cond_, scan_, while_
 from penstock.ops.conv import conv2d, conv2d_filter_grad, conv2d_input_grad
 from penstock.ops.conv_transpose import conv2d_transpose
@@ -198,6 +199,8 @@ from penstock.ops.rounding import (
     squared_difference,
     trunc,
 )
+from penstock.ops.reduce import all, any, argmax, argmin, max, mean, min, prod, sum
+from penstock.ops.repeating import meshgrid, repeat, roll, tile
 from penstock.ops.scattering import put_along_axis, scatter, scatter_max, scatter_min
 from penstock.ops.scattering_nd import (
     scatter_nd,
@@ -206,6 +209,8 @@ from penstock.ops.scattering_nd import (
     scatter_nd_min,
     scatter_nd_update,
 )
+from penstock.ops.segments import bincount, segment_max, segment_mean, segment_min, segment_sum
+from penstock.ops.selecting import argwhere, boolean_mask, nonzero, nonzero_, unique, unique_
 from penstock.ops.shaping import (
     expand_dims,
     flatten,
@@ -220,7 +225,20 @@ from penstock.ops.shaping import (
     swapaxes,
 )
 from penstock.ops.sorting import argsort, searchsorted, sort, top_k
-from penstock.ops.tile import tile_program
+from penstock.ops.strings import (
+    as_string,
+    regex_full_match,
+    regex_replace,
+    string_join,
+    string_length,
+    string_lower,
+    string_strip,
+    string_substr,
+    string_to_hash_bucket,
+    string_to_number,
+    string_upper,
+)
+from penstock.ops.tiles import tile_program
 from penstock.ops.training import adam_update, adam_update_rows
 from penstock.ops.trigonometric import (
     acos,
@@ -249,6 +267,8 @@ __all__ = [
     "argmax",
     "argmin",
     "argsort",
+    "argwhere",
+    "as_string",
     "asarray",
     "asin",
     "asinh",
@@ -268,6 +288,8 @@ __all__ = [
     "bitwise_or",
     "bitwise_right_shift",
     "bitwise_xor",
+    "bincount",
+    "boolean_mask",
     "broadcast_to",
     "cast",
     "ceil",
@@ -292,6 +314,7 @@ __all__ = [
     "divide",
     "dropout",
     "elu",
+    "einsum",
     "embedding",
     "equal",
     "erf",
@@ -353,6 +376,7 @@ __all__ = [
     "mean",
     "mean_absolute_error",
     "mean_squared_error",
+    "meshgrid",
     "min",
     "minimum",
     "mish",
@@ -360,6 +384,7 @@ __all__ = [
     "multiply",
     "negative",
     "nll_loss",
+    "nonzero",
     "not_equal",
     "one_hot",
     "ones",
@@ -371,6 +396,8 @@ __all__ = [
     "prod",
     "put_along_axis",
     "reciprocal",
+    "regex_full_match",
+    "regex_replace",
     "relu",
     "relu6",
     "remainder",
@@ -393,6 +420,10 @@ __all__ = [
     "scatter_nd_update",
     "searchsorted",
     "selu",
+    "segment_max",
+    "segment_mean",
+    "segment_min",
+    "segment_sum",
     "separable_conv2d",
     "sigmoid",
     "sigmoid_cross_entropy",
@@ -417,6 +448,14 @@ __all__ = [
     "stack",
     "std",
     "stop_gradient",
+    "string_join",
+    "string_length",
+    "string_lower",
+    "string_strip",
+    "string_substr",
+    "string_to_hash_bucket",
+    "string_to_number",
+    "string_upper",
     "subtract",
     "sum",
     "swapaxes",
@@ -432,6 +471,7 @@ __all__ = [
     "tril",
     "triu",
     "trunc",
+    "unique",
     "var",
     "where",
     "zeros",

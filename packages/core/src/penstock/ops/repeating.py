@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
+from penstock.errors import InvalidValueError, ShapeError
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._samples import NUMERIC, array
+from penstock.ops.conversion import asarray
 
 if TYPE_CHECKING:
     from penstock._native import Tensor
@@ -200,3 +202,41 @@ def _() -> Iterator[Reject]:
     yield Reject((np.ones((2, 3)), (1, 2, 3), (0, 1)), match="3 shifts for 2 axes.*a single one")
     yield Reject((np.ones((2, 3)), (1, 2)), match="2 shifts for 1 axis")
     yield Reject((np.ones(3), 2, 1), error=IndexError, match="use -1 to 0")
+
+
+def meshgrid(*xs: TensorLike, indexing: str = "xy") -> list[Tensor]:
+    """Make the coordinates of a grid from those along its axes.
+
+    Args:
+        xs: [n] or [] each, any dtype: the coordinates along one axis.
+        indexing: "xy" has the first tensor run along the columns, the second along the rows; "ij" has each run along
+            the axis of its number.
+
+    Returns:
+        For each of `xs` a tensor of the grid's shape, of its dtype.
+
+    Raises:
+        ValueError: A tensor has more than one axis, or the indexing is neither of these.
+
+    Example:
+        >>> x, y = penstock.meshgrid([1, 2, 3], [10, 20])
+        >>> print(x.tolist(), y.tolist())
+        [[1, 2, 3], [1, 2, 3]] [[10, 10, 10], [20, 20, 20]]
+    """
+    if indexing not in ("xy", "ij"):
+        raise InvalidValueError(f'[meshgrid] got indexing="{indexing}"; use "xy" or "ij"')
+    tensors = [asarray(x) for x in xs]
+    for x in tensors:
+        if x.ndim > 1:
+            raise ShapeError(
+                f"[meshgrid] got shape {x.shape}; expected the coordinates along one axis; flatten it"
+            )
+    sizes = [x.shape[0] if x.ndim else 1 for x in tensors]
+    axes = list(range(len(tensors)))
+    if indexing == "xy" and len(tensors) > 1:
+        axes[:2] = [1, 0]
+    shape = [sizes[a] for a in axes]  # "xy" swaps the first two, both ways
+    return [
+        ops.broadcast_to(ops.reshape(x, [n if a == axis else 1 for a in range(len(shape))]), shape)
+        for x, n, axis in zip(tensors, sizes, axes, strict=True)
+    ]
