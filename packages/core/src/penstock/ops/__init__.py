@@ -190,7 +190,7 @@ from penstock.ops.norm import batch_norm, batch_norm_grad, batch_norm_inference
 from penstock.ops.pool import avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad
 from penstock.ops.random import random_normal, random_uniform
 from penstock.ops.reduce import all, any, argmax, argmin, logsumexp, max, mean, min, prod, sum
-from penstock.ops.repeating import repeat, roll, tile
+from penstock.ops.repeating import meshgrid, repeat, roll, tile
 from penstock.ops.rounding import (
     clip_,
     copysign,
@@ -199,8 +199,6 @@ from penstock.ops.rounding import (
     squared_difference,
     trunc,
 )
-from penstock.ops.reduce import all, any, argmax, argmin, max, mean, min, prod, sum
-from penstock.ops.repeating import meshgrid, repeat, roll, tile
 from penstock.ops.scattering import put_along_axis, scatter, scatter_max, scatter_min
 from penstock.ops.scattering_nd import (
     scatter_nd,
@@ -282,13 +280,13 @@ __all__ = [
     "batch_norm_inference",
     "bias_add",
     "binary_cross_entropy",
+    "bincount",
     "bitwise_and",
     "bitwise_invert",
     "bitwise_left_shift",
     "bitwise_or",
     "bitwise_right_shift",
     "bitwise_xor",
-    "bincount",
     "boolean_mask",
     "broadcast_to",
     "cast",
@@ -313,8 +311,8 @@ __all__ = [
     "diagonal_scatter",
     "divide",
     "dropout",
-    "elu",
     "einsum",
+    "elu",
     "embedding",
     "equal",
     "erf",
@@ -419,11 +417,11 @@ __all__ = [
     "scatter_nd_min",
     "scatter_nd_update",
     "searchsorted",
-    "selu",
     "segment_max",
     "segment_mean",
     "segment_min",
     "segment_sum",
+    "selu",
     "separable_conv2d",
     "sigmoid",
     "sigmoid_cross_entropy",
