@@ -80,7 +80,7 @@ def main() -> None:
         folder = create(given.template, given.name, given.into)
     except (ValueError, OSError) as error:
         parser.exit(1, f"{error}\n")
-    print(f"made {folder}; next:\n    cd {folder}\n    python -m pip install .")
+    print(f"made {folder}; what to type next is in {folder / 'README.md'}")
 
 
 if __name__ == "__main__":
