@@ -249,3 +249,18 @@ WRONG = [
 def test_wrong_sequences_and_images(call: Callable[[], Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_learned_mask_may_hide_all_keys() -> None:
+    q, k, v, bias = draw(3, 2), draw(4, 2), draw(4, 3), draw(3, 4)
+    bias[1] = -np.inf
+
+    def loss(bias: Any) -> Any:
+        return ps.sum(ps.square(ps.nn.scaled_dot_product_attention(q, k, v, bias)))
+
+    first = ps.grad(loss)(bias).numpy()
+    second = ps.grad(lambda b: ps.sum(ps.grad(loss)(b) * first))(bias).numpy()
+    for gradient in (first, second):
+        assert np.isfinite(gradient).all()
+        assert not gradient[1].any()
+        assert gradient[[0, 2]].all()

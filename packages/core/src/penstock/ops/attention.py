@@ -12,8 +12,9 @@ import numpy as np
 from penstock import ops
 from penstock.errors import DTypeError, ShapeError
 from penstock.ops import _batch
+from penstock.ops._attention_gradients import bias_gradient, numbers, second
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
-from penstock.ops._gradients import count, sum_to
+from penstock.ops._gradients import sum_to
 from penstock.ops._samples import FLOATS, array
 from penstock.ops.conversion import asarray
 from penstock.ops.reduce import wider
@@ -71,66 +72,6 @@ def _backward(
     slopes *= 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else scale
     transposed = np.swapaxes(slopes, -1, -2), np.swapaxes(weights, -1, -2)
     return slopes @ key, transposed[0] @ query, transposed[1] @ dy
-
-
-# ---- gradients in terms of other ops
-
-
-def _attend(node: Node, bias: Any) -> tuple[Tensor, Any]:
-    """Write the weights down: the matrix that the op itself does without. Returns them and the scale."""
-    query, key = node.inputs[:2]
-    scale = node.attrs["scale"]
-    if scale is None:
-        depth = count(query.shape[-1:], query.dtype)
-        scale = 1 / math.sqrt(max(depth, 1)) if isinstance(depth, float) else ops.rsqrt(depth)
-    scores = ops.matmul(query, key, transpose_y=True) * scale
-    scores = scores if bias is None else scores + bias
-    if node.attrs["causal"]:
-        rows, columns = (_numbers(n) for n in scores.shape[-2:])
-        scores = ops.where(ops.expand_dims(rows, 1) >= columns, scores, -math.inf)
-    return ops.softmax(scores), scale
-
-
-def _numbers(n: Any) -> Tensor:
-    """0, 1, ..., n - 1, also while n is only a symbol: no size is assumed."""
-    return ops.cumsum(ops.full((n,), 1, "int64"), 0) - 1
-
-
-def _row_sum(t: Tensor) -> Tensor:
-    return ops.sum(t, -1, keepdims=True)
-
-
-def _bias_gradient(node: Node, bias: Tensor, y: Tensor, dy: Tensor) -> Tensor:
-    weights, _ = _attend(node, bias)
-    slopes = ops.matmul(dy, node.inputs[2], transpose_y=True)
-    return sum_to(weights * (slopes - _row_sum(y * dy)), bias)
-
-
-def _second(node: Node, bias: Any, dy: Tensor, grads: tuple[Any, ...]) -> tuple[Tensor, ...]:
-    """Differentiate dquery = s·dS·key, dkey = s·dSᵀ·query and dvalue = Pᵀ·dy, where dS = P∘(dP - Σ P∘dP).
-
-    y and logsumexp are taken for what forward made them, so this is the whole derivative by query, key, value,
-    bias and dy.
-    """
-    query, key, value = node.inputs[:3]
-    inputs = (query, key, value)
-    gq, gk, gv = (ops.zeros_like(t) if g is None else g for g, t in zip(grads, inputs, strict=True))
-    weights, scale = _attend(node, bias)
-    dp = ops.matmul(dy, value, transpose_y=True)
-    average = _row_sum(weights * dp)
-    ds = weights * (dp - average)
-    g = (ops.matmul(gq, key, transpose_y=True) + ops.matmul(query, gk, transpose_y=True)) * scale
-    g_average = _row_sum(g * weights)
-    through_dp = weights * (g - g_average)
-    through_p = g * (dp - average) - dp * g_average + ops.matmul(dy, gv, transpose_y=True)
-    gs = weights * (through_p - _row_sum(weights * through_p))
-    return (
-        (ops.matmul(gs, key) + ops.matmul(ds, gk)) * scale,
-        (ops.matmul(gs, query, transpose_x=True) + ops.matmul(ds, gq, transpose_x=True)) * scale,
-        ops.matmul(through_dp, dy, transpose_x=True),
-        gs,
-        ops.matmul(through_dp, value) + ops.matmul(weights, gv),
-    )
 
 
 # ---- the ops: with a bias and without, as an op has all its inputs
@@ -256,7 +197,7 @@ def _(query: Any, key: Any, value: Any, y: Any, lse: Any, dy: Any, causal: bool,
 
 @attention_grad.vjp
 def _(node: Node, *grads: Any) -> Gradients:
-    dq, dk, dv, _, ddy = _second(node, None, node.inputs[5], grads)
+    dq, dk, dv, _, ddy = second(node, None, node.inputs[5], grads)
     return dq, dk, dv, None, None, ddy
 
 
@@ -326,7 +267,7 @@ def _(node: Node, dy: Any, _: Any = None) -> Gradients:
     dy, bias = _flow(node, dy), node.inputs[3]
     given: Any = (*node.inputs, *node.outputs, dy)
     dq, dk, dv = ops.attention_biased_grad(*given, **node.attrs)
-    dbias = _bias_gradient(node, bias, node.outputs[0], dy) if node.needs(3) else None
+    dbias = bias_gradient(node, bias, node.outputs[0], dy) if node.needs(3) else None
     return dq, dk, dv, dbias
 
 
@@ -406,7 +347,7 @@ def _(
 @attention_biased_grad.vjp
 def _(node: Node, *grads: Any) -> Gradients:
     bias, dy = node.inputs[3], node.inputs[6]
-    dq, dk, dv, ds, ddy = _second(node, bias, dy, grads)
+    dq, dk, dv, ds, ddy = second(node, bias, dy, grads)
     return dq, dk, dv, sum_to(ds, bias), None, None, ddy
 
 
@@ -461,7 +402,7 @@ def rotary_embedding(
             f"[rotary_embedding] x is {x.dtype.name}; expected a float dtype; convert it: x.astype(penstock.float32)"
         )
     half = int(x.shape[-1]) // 2
-    where = _numbers(x.shape[-2]) if positions is None else asarray(positions)
+    where = numbers(x.shape[-2]) if positions is None else asarray(positions)
     turns = asarray([base ** (-i / half) for i in range(half)], dtype="float64")
     angles = (
         ops.expand_dims(ops.cast(where, "float64"), -1) * turns

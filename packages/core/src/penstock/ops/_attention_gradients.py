@@ -1,0 +1,73 @@
+"""The gradients of attention in terms of other ops: by a bias, and of the gradients themselves."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from penstock import ops
+from penstock.ops._gradients import count, sum_to
+
+if TYPE_CHECKING:
+    from penstock._native import Tensor
+    from penstock.ops._declare import Node
+
+
+def attend(node: Node, bias: Any) -> tuple[Tensor, Any]:
+    """Write the weights down: the matrix that the op itself does without. Returns them and the scale."""
+    query, key = node.inputs[:2]
+    scale = node.attrs["scale"]
+    if scale is None:
+        depth = count(query.shape[-1:], query.dtype)
+        scale = 1 / math.sqrt(max(depth, 1)) if isinstance(depth, float) else ops.rsqrt(depth)
+    scores = ops.matmul(query, key, transpose_y=True) * scale
+    scores = scores if bias is None else scores + bias
+    if node.attrs["causal"]:
+        rows, columns = (numbers(n) for n in scores.shape[-2:])
+        scores = ops.where(ops.expand_dims(rows, 1) >= columns, scores, -math.inf)
+    if bias is None:
+        return ops.softmax(scores), scale
+    seen = ops.any(scores > -math.inf, -1, keepdims=True)  # a query that sees no key has no weights
+    return ops.where(seen, ops.softmax(ops.where(seen, scores, 0.0)), 0.0), scale
+
+
+def numbers(n: Any) -> Tensor:
+    """0, 1, ..., n - 1, also while n is only a symbol: no size is assumed."""
+    return ops.cumsum(ops.full((n,), 1, "int64"), 0) - 1
+
+
+def _row_sum(t: Tensor) -> Tensor:
+    return ops.sum(t, -1, keepdims=True)
+
+
+def bias_gradient(node: Node, bias: Tensor, y: Tensor, dy: Tensor) -> Tensor:
+    weights, _ = attend(node, bias)
+    slopes = ops.matmul(dy, node.inputs[2], transpose_y=True)
+    return sum_to(weights * (slopes - _row_sum(y * dy)), bias)
+
+
+def second(node: Node, bias: Any, dy: Tensor, grads: tuple[Any, ...]) -> tuple[Tensor, ...]:
+    """Differentiate dquery = s·dS·key, dkey = s·dSᵀ·query and dvalue = Pᵀ·dy, where dS = P∘(dP - Σ P∘dP).
+
+    y and logsumexp are taken for what forward made them, so this is the whole derivative by query, key, value,
+    bias and dy.
+    """
+    query, key, value = node.inputs[:3]
+    inputs = (query, key, value)
+    gq, gk, gv = (ops.zeros_like(t) if g is None else g for g, t in zip(grads, inputs, strict=True))
+    weights, scale = attend(node, bias)
+    dp = ops.matmul(dy, value, transpose_y=True)
+    average = _row_sum(weights * dp)
+    ds = weights * (dp - average)
+    g = (ops.matmul(gq, key, transpose_y=True) + ops.matmul(query, gk, transpose_y=True)) * scale
+    g_average = _row_sum(g * weights)
+    through_dp = weights * (g - g_average)
+    through_p = g * (dp - average) - dp * g_average + ops.matmul(dy, gv, transpose_y=True)
+    gs = weights * (through_p - _row_sum(weights * through_p))
+    return (
+        (ops.matmul(gs, key) + ops.matmul(ds, gk)) * scale,
+        (ops.matmul(gs, query, transpose_x=True) + ops.matmul(ds, gq, transpose_x=True)) * scale,
+        ops.matmul(through_dp, dy, transpose_x=True),
+        gs,
+        ops.matmul(through_dp, value) + ops.matmul(weights, gv),
+    )
