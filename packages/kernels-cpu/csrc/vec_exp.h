@@ -47,8 +47,8 @@ inline Vf MinusLn2(Vf x, Vf n) {
 
 // e^r - 1 for |r| < 0.35.
 inline Vf Expm1Reduced(Vf r) {
-  const Vf p = Polynomial(r, 1.3822437e-3f, 8.36885627e-3f, 4.16682512e-2f, 1.66665196e-1f,
-                          4.9999994e-1f);
+  const Vf p =
+      Polynomial(r, 1.3822437e-3f, 8.36885627e-3f, 4.16682512e-2f, 1.66665196e-1f, 4.9999994e-1f);
   return p * (r * r) + r;
 }
 

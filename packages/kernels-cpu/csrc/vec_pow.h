@@ -31,9 +31,9 @@ Vf ByHalves(F f, Vectors... x) {
 // 2^(y * (e + log2 m)) for m in [sqrt(1/2), sqrt(2)).
 inline Vd PowReduced(Vd e, Vd m, Vd y) {
   const Vd s = (m - 1.0) / (m + 1.0);
-  const Vd log2_m = s * Polynomial(s * s, 0.28296037606870733, 0.31990163027871399,
-                                   0.41220934753884053, 0.57707794146781055, 0.9617966941162478,
-                                   2.8853900817778486);
+  const Vd log2_m =
+      s * Polynomial(s * s, 0.28296037606870733, 0.31990163027871399, 0.41220934753884053,
+                     0.57707794146781055, 0.9617966941162478, 2.8853900817778486);
   Vd t = y * (e + log2_m);
   t = t < -160.0 ? -160.0 - Vd{} : t;  // underflows and overflows when it becomes f32
   t = t > 140.0 ? 140.0 - Vd{} : t;

@@ -7,9 +7,7 @@
 namespace penstock::cpu::PENSTOCK_ISA {
 
 // From 2^23 on every float is whole.
-inline Vf UnlessWhole(Vf rounded, Vf x) {
-  return Abs(x) < 8388608.0f ? CopySign(rounded, x) : x;
-}
+inline Vf UnlessWhole(Vf rounded, Vf x) { return Abs(x) < 8388608.0f ? CopySign(rounded, x) : x; }
 
 inline Vf Trunc(Vf x) {
   return UnlessWhole(__builtin_convertvector(__builtin_convertvector(x, Vi), Vf), x);

@@ -19,9 +19,10 @@ inline Vf MinusQuarters(Vf x, Vf n) {
 // sin(r + quarters * pi / 2) for |r| < 0.79: of two polynomials one is chosen, so that cos 0 is 1.
 inline Vf SinQuarters(Vf r, Vi quarters) {
   const Vf z = r * r;
-  const Vf sin = Polynomial(z, -1.9515295891e-4f, 8.3321608736e-3f, -1.6666654611e-1f) * (z * r) + r;
-  const Vf cos = Polynomial(z, 2.443315711809948e-5f, -1.388731625493765e-3f,
-                            4.166664568298827e-2f, -0.5f, 1.0f);
+  const Vf sin =
+      Polynomial(z, -1.9515295891e-4f, 8.3321608736e-3f, -1.6666654611e-1f) * (z * r) + r;
+  const Vf cos = Polynomial(z, 2.443315711809948e-5f, -1.388731625493765e-3f, 4.166664568298827e-2f,
+                            -0.5f, 1.0f);
   const Vf y = (quarters & 1) != 0 ? cos : sin;
   return FromBits(Bits(y) ^ ((quarters & 2) << 30));
 }
@@ -55,9 +56,9 @@ constexpr float kHalfPi = 1.57079637f, kHalfPiRest = -4.37113883e-8f;
 // For 0 <= x <= 1.
 inline Vf AtanReduced(Vf x) {
   const Vf z = x * x;
-  const Vf p = Polynomial(z, -1.79122353e-3f, 1.09034106e-2f, -3.11559234e-2f, 5.7934247e-2f,
-                          -8.40198547e-2f, 1.09516382e-1f, -1.42641246e-1f, 1.99985355e-1f,
-                          -3.33332986e-1f);
+  const Vf p =
+      Polynomial(z, -1.79122353e-3f, 1.09034106e-2f, -3.11559234e-2f, 5.7934247e-2f,
+                 -8.40198547e-2f, 1.09516382e-1f, -1.42641246e-1f, 1.99985355e-1f, -3.33332986e-1f);
   return p * (z * x) + x;
 }
 
@@ -81,8 +82,8 @@ inline Vf Atan2(Vf y, Vf x) {
 
 // asin of the sine whose square is z <= 1/4.
 inline Vf AsinReduced(Vf sine, Vf z) {
-  const Vf p = Polynomial(z, 4.21571024e-2f, 2.41854656e-2f, 4.54690233e-2f, 7.49531016e-2f,
-                          1.66667521e-1f);
+  const Vf p =
+      Polynomial(z, 4.21571024e-2f, 2.41854656e-2f, 4.54690233e-2f, 7.49531016e-2f, 1.66667521e-1f);
   return p * (z * sine) + sine;
 }
 
