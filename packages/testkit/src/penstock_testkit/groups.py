@@ -12,6 +12,7 @@ from penstock import errors
 from penstock.registry import OpBlock, kernel_of, op_blocks
 from penstock_testkit.cases import HOST, Case, samples_of
 
+_PLAIN = ("float32", "float64", "bfloat16", "int64", "bool", "complex64", "string")
 _NARROWED = {"float32", "int32", "int64", "bool"}
 
 
@@ -26,6 +27,7 @@ class Level:
         elements: The largest input that central differences are taken of.
         repeats: Calls whose bits must agree.
         workers: Threads that call an op at once.
+        dtypes: Only these, of ops that have any of them; empty means all.
     """
 
     name: str
@@ -34,12 +36,13 @@ class Level:
     elements: int
     repeats: int
     workers: int
+    dtypes: tuple[str, ...] = ()
 
 
 LEVELS = {
     level.name: level
     for level in (
-        Level("smoke", samples=3, examples=3, elements=16, repeats=2, workers=2),
+        Level("smoke", 3, examples=3, elements=16, repeats=2, workers=2, dtypes=_PLAIN),
         Level("normal", samples=16, examples=15, elements=60, repeats=3, workers=4),
         Level("full", samples=1000, examples=100, elements=300, repeats=10, workers=8),
     )
@@ -117,7 +120,8 @@ def all_groups(pattern: str, device: str, level: Level) -> Iterator[Group]:
     """List the groups of all ops whose name fits, those of installed plugins too."""
     for name, block in op_blocks(pattern).items():
         if block.samples_fn is not None:
-            for dtype in cases_by_dtype(name, device):
+            found = list(cases_by_dtype(name, device))
+            for dtype in [d for d in found if d in level.dtypes] or found:
                 yield Group(name, dtype, device, level)
 
 
