@@ -223,8 +223,8 @@ from penstock.ops.shaping import (
     swapaxes,
 )
 from penstock.ops.sorting import argsort, searchsorted, sort, top_k
+from penstock.ops.string_numbers import as_string, string_to_hash_bucket, string_to_number
 from penstock.ops.strings import (
-    as_string,
     regex_full_match,
     regex_replace,
     string_join,
@@ -232,8 +232,6 @@ from penstock.ops.strings import (
     string_lower,
     string_strip,
     string_substr,
-    string_to_hash_bucket,
-    string_to_number,
     string_upper,
 )
 from penstock.ops.tiles import tile_program

@@ -43,7 +43,7 @@ def tile_program(
         TypeError: An input has another dtype.
 
     Example:
-        >>> from penstock.ops.tiles import Instruction, TileProgram
+        >>> from penstock.ops.tiles import Instruction, TileProgram, tile_program
         >>> twice_plus_one = TileProgram(
         ...     1, (2.0, 1.0), (Instruction("MULTIPLY", (0, 1)), Instruction("ADD", (3, 2))), (4,)
         ... )
