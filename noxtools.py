@@ -292,6 +292,7 @@ def install_prefix(package: Path) -> Path:
 def cpp_sources() -> list[Path]:
     """Return every C and C++ file that we wrote."""
     folders = [*ROOT.glob("packages/*/csrc"), *ROOT.glob("packages/*/include"), ROOT / "examples"]
+    folders += ROOT.glob("templates/*/csrc")
     files = (path for folder in folders for path in folder.rglob("*"))
     return sorted(path for path in files if path.suffix in CPP_SUFFIXES)
 
