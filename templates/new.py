@@ -1,8 +1,8 @@
 """Start a plugin from a template.
 
-    python templates/new.py op-kernel acme-scale --into ~/work
+    python templates/new.py op-kernel acme-scale --into ~/plugins
 
-makes ~/work/acme-scale, a package that builds, installs and passes its tests as it is. Templates:
+makes ~/plugins/acme-scale, a package that builds, installs and passes its tests as it is. Templates:
 
     op              an op made of other ops, in ten lines of Python
     op-kernel       an op with its gradient, and a native kernel for it
