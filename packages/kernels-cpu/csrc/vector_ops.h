@@ -42,12 +42,38 @@ struct Strided {
   }
 };
 
+// Ops of one instruction or two: the loop around them is what costs.
+template <class Op>
+constexpr bool kCheap = false;
+template <>
+inline constexpr bool kCheap<struct NegativeOp> = true;
+template <>
+inline constexpr bool kCheap<struct SquareOp> = true;
+template <>
+inline constexpr bool kCheap<struct AddOp> = true;
+template <>
+inline constexpr bool kCheap<struct SubtractOp> = true;
+template <>
+inline constexpr bool kCheap<struct MultiplyOp> = true;
+template <>
+inline constexpr bool kCheap<struct MaximumOp> = true;
+template <>
+inline constexpr bool kCheap<struct MinimumOp> = true;
+template <>
+inline constexpr bool kCheap<struct ReluOp> = true;
+
 // Never inlined: every caller runs the same machine code, so that a fused chain and its single ops
 // round alike.
 template <class T, class R, class Op, class... Operands>
 __attribute__((noinline)) void Row(Op op, R* out, int64_t n, Operands... in) {
   constexpr int kStep = Lane<T>::kCount;
   int64_t i = 0;
+  if constexpr (kStep > 1 && kCheap<Op>) {
+    for (; i + 4 * kStep <= n; i += 4 * kStep) {
+#pragma GCC unroll 4
+      for (int j = 0; j < 4; ++j) Store(out + i + j * kStep, op(in.At(i + j * kStep)...));
+    }
+  }
   for (; i + kStep <= n; i += kStep) Store(out + i, op(in.At(i)...));
   if constexpr (kStep > 1) {
     if (i < n) StorePartial(out + i, op(in.Partial(i, n - i)...), n - i);

@@ -59,6 +59,9 @@ void bind_plan(nb::module_& m) {
              out["output_bytes"] = r.output_bytes;
              out["constant_bytes"] = r.constant_bytes;
              out["unplanned_bytes"] = r.unplanned_bytes;
+             out["scratch_bytes"] = r.scratch_bytes;
+             out["peak_bytes"] = r.peak_bytes;
+             out["unknown_steps"] = r.unknown_steps;
              return out;
            })
       .def_prop_ro("graph", [](const Ref<Plan>& plan) { return plan->graph(); })

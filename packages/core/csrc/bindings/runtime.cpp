@@ -105,6 +105,7 @@ void bind_memory(nb::module_& m) {
     out["limit"] = s.limit;
     return out;
   });
+  m.def("reset_memory_peak", reset_host_memory_peak);
   m.def("release_cached_memory", release_cached_memory);
   m.def("set_memory_limit", set_host_memory_limit);
 }

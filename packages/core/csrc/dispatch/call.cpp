@@ -1,5 +1,6 @@
 #include "dispatch/call.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 
@@ -140,7 +141,10 @@ const penstock_host& host_table() {
 
 void* Scratch::take(int64_t bytes) {
   void* memory = host_allocate(bytes);
-  if (memory) blocks_.push_back({memory, bytes});
+  if (!memory) return nullptr;
+  blocks_.push_back({memory, bytes});
+  held_ += host_block_bytes(bytes);
+  most_ = std::max(most_, held_);
   return memory;
 }
 
@@ -148,6 +152,7 @@ void Scratch::clear() {
   if (blocks_.empty()) return;
   for (auto& [memory, bytes] : blocks_) host_free(memory, bytes);
   blocks_.clear();
+  held_ = 0;
 }
 
 void TensorView::set(DType dtype, const Shape& s, const Device& device, void* data) {

@@ -31,8 +31,11 @@ class PENSTOCK_API Scratch {
   ~Scratch() { clear(); }
   void* take(int64_t bytes);
   void clear();
+  // The most that was held at a time, as the allocator counts it.
+  int64_t most() const { return most_; }
 
  private:
+  int64_t held_ = 0, most_ = 0;
   std::vector<std::pair<void*, int64_t>> blocks_;
 };
 

@@ -173,6 +173,10 @@ void host_free(void* memory, int64_t bytes) {
   shared_cache().give(memory, c);
 }
 
+int64_t host_block_bytes(int64_t bytes) { return class_bytes(size_class(bytes)); }
+
+void reset_host_memory_peak() { g_peak = g_live.load(); }
+
 MemoryStats host_memory_stats() { return {g_live, g_cached, g_peak, g_count, g_limit}; }
 void release_cached_memory() { shared_cache().clear(); }
 void set_host_memory_limit(int64_t bytes) { g_limit = bytes; }

@@ -48,6 +48,12 @@ Ref<Storage> Storage::allocate_strings(int64_t count) {
   return Ref<Storage>(new Storage(data, bytes, host_device(), Owner::kStrings));
 }
 
+int64_t Storage::counted_bytes(int64_t bytes) { return host_block_bytes(bytes + kHeader); }
+
+int64_t Storage::counted_string_bytes(int64_t count) {
+  return host_block_bytes(dim_mul(count, static_cast<int64_t>(sizeof(penstock_string))));
+}
+
 Ref<Storage> Storage::wrap(void* data, int64_t bytes, const Device& device,
                            std::function<void()> on_destroy, bool writable) {
   Ref<Storage> storage(new Storage(data, bytes, device, Owner::kForeign));

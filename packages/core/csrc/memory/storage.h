@@ -22,6 +22,10 @@ class PENSTOCK_API Storage final : public RefCounted {
   static Ref<Storage> wrap(void* data, int64_t bytes, const Device& device,
                            std::function<void()> on_destroy, bool writable);
 
+  // What the statistics count for allocate(bytes) and allocate_strings(count) on the host.
+  static int64_t counted_bytes(int64_t bytes);
+  static int64_t counted_string_bytes(int64_t count);
+
   void* data() const { return data_; }
   int64_t bytes() const { return bytes_; }
   const Device& device() const { return *device_; }
@@ -48,6 +52,8 @@ struct MemoryStats {
   int64_t live_bytes, cached_bytes, peak_bytes, num_allocations, limit;
 };
 PENSTOCK_API MemoryStats host_memory_stats();
+// Forgets earlier peaks: the peak is what is in use now.
+PENSTOCK_API void reset_host_memory_peak();
 // Gives cached, unused host memory back to the system.
 PENSTOCK_API void release_cached_memory();
 // Allocations beyond this many live bytes fail; 0 means no limit. From PENSTOCK_MEMORY_LIMIT at start.
@@ -55,6 +61,8 @@ PENSTOCK_API void set_host_memory_limit(int64_t bytes);
 
 // The caching host allocator, 64-byte aligned. nullptr when the system has no more.
 PENSTOCK_API void* host_allocate(int64_t bytes);
+// What the statistics count for a block of that size: sizes are rounded up to classes.
+PENSTOCK_API int64_t host_block_bytes(int64_t bytes);
 PENSTOCK_API void host_free(void* memory, int64_t bytes);
 
 }  // namespace penstock

@@ -346,20 +346,6 @@ bool Plan::accepts(const Tensor* inputs, int n) const {
   return true;
 }
 
-MemoryReport Plan::memory(const std::vector<Shape>& input_shapes) {
-  std::shared_ptr<Binding> bound = binding_for(input_shapes);
-  Binding& binding = *bound;
-  MemoryReport report{binding.total_bytes(&Binding::arena_bytes), 0, 0,
-                      binding.total_bytes(&Binding::unplanned_bytes)};
-  for (const Root& root : roots_) {
-    size_t v = static_cast<size_t>(root.value);
-    int64_t bytes = binding.shapes[v].size() * dtype_size(graph_->values[v].aval.dtype);
-    if (root.place == Place::kOwned) report.output_bytes += bytes;
-    if (root.place == Place::kConstant) report.constant_bytes += bytes;
-  }
-  return report;
-}
-
 void Plan::run(const Tensor* inputs, int n, Tensor* outputs, const RunOptions& options) {
   if (n != num_inputs())
     fail(ErrorKind::kValue, "the graph takes ", num_inputs(), " inputs and got ", n);

@@ -68,8 +68,13 @@ struct Step {
 };
 
 struct MemoryReport {
-  int64_t arena_bytes, output_bytes, constant_bytes,
-      unplanned_bytes;  // unplanned: the sum without any reuse; both with what is inside of control flow
+  int64_t arena_bytes = 0, output_bytes = 0, constant_bytes = 0;
+  // The sum without any reuse; this and the arena with what is inside of control flow.
+  int64_t unplanned_bytes = 0;
+  int64_t scratch_bytes = 0;    // the most that one kernel asks for
+  // What the allocator counts at most for one run, beyond inputs, variables and constants.
+  int64_t peak_bytes = 0;
+  int64_t unknown_steps = 0;  // whose scratch memory is not in these figures
 };
 
 class PENSTOCK_API Plan final : public RefCounted {
@@ -93,6 +98,8 @@ class PENSTOCK_API Plan final : public RefCounted {
   friend class Binding;
   friend class BodyRun;
   friend class RunState;
+  std::vector<int64_t> scratch_of_steps(Binding& binding) const;
+  int64_t counted_bytes(const Binding& binding, int32_t value) const;
   void check_graph() const;
   void check_inputs(const std::vector<Shape>& shapes) const;
   void find_roots();

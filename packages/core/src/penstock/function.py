@@ -83,11 +83,17 @@ class Function(FunctionBase):
         return self._find(args, kwargs)[0]
 
     def memory(self, *args: Any, **kwargs: Any) -> dict[str, int]:
-        """Return what one run with these arguments takes, in bytes, without running it.
+        """Return what one run with these arguments takes, in bytes, before there is one.
+
+        Variables stay as they are. To learn what kernels need besides, each native one runs once on zeros.
 
         Returns:
-            `arena_bytes` (intermediate values, planned), `output_bytes`, `constant_bytes`, and
-            `unplanned_bytes` (intermediate values without reuse, for comparison).
+            `arena_bytes` (intermediate values, planned), `output_bytes`, `constant_bytes`,
+            `unplanned_bytes` (intermediate values without reuse, for comparison), `scratch_bytes` (the most that one
+            kernel asks for), and `peak_bytes`: what the allocator counts at most in one run, beyond inputs, variables
+            and constants, to the byte. Variables count as updated in place, which they are unless somebody holds
+            their old value. `unknown_steps` is how many steps have scratch memory that is in none of these: loops,
+            other devices, strings. What NumPy takes inside of Python kernels is not the allocator's.
         """
         found, inputs = self._find(args, kwargs)[:2]
         return dict(found.plan.memory([t.shape for t in inputs]))

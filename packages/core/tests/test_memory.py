@@ -1,0 +1,80 @@
+"""`function.memory()` against the allocator's own counters: what is said before a run is what the run takes."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+import numpy as np
+import pytest
+
+import penstock as ps
+from penstock import _native
+
+RNG = np.random.default_rng(0)
+
+
+def taken(f: Any, *args: Any) -> int:
+    """Bytes that one run of a function takes at most, by the allocator's counters; its first run at these sizes."""
+    gc.collect()
+    before = _native.memory_stats()["live_bytes"]
+    _native.reset_memory_peak()
+    f(*args)
+    return int(_native.memory_stats()["peak_bytes"]) - before
+
+
+def weights() -> dict[str, ps.Variable]:
+    shapes = {"c": (3, 3, 1, 8), "b": (8,), "d": (13 * 13 * 8, 10), "e": (10,)}
+    drawn = {k: 0.1 * RNG.standard_normal(s, "float32") for k, s in shapes.items()}
+    return {k: ps.Variable(v, name=k) for k, v in drawn.items()}
+
+
+def logits(w: dict[str, ps.Variable], x: Any) -> Any:
+    h = ps.nn.relu(ps.nn.conv2d(x, w["c"].value) + w["b"])
+    h = ps.reshape(ps.nn.max_pool2d(h, 2), (-1, 13 * 13 * 8))
+    return ps.matmul(h, w["d"].value) + w["e"]
+
+
+@pytest.mark.parametrize("batch", [1, 2, 7, 32])
+def test_inference_takes_what_was_said(batch: int) -> None:
+    w = weights()
+    f = ps.function(lambda x: ps.softmax(logits(w, x)))
+    x = ps.asarray(RNG.standard_normal((batch, 28, 28, 1), "float32"))
+    said = f.memory(x)
+    assert said["unknown_steps"] == 0
+    assert taken(f, x) == said["peak_bytes"]
+
+
+@pytest.mark.parametrize("batch", [2, 7, 32])
+def test_a_training_step_takes_what_was_said(batch: int) -> None:
+    w = weights()
+    m = {k: ps.Variable(np.zeros(v.shape, "float32"), trainable=False) for k, v in w.items()}
+    s = {k: ps.Variable(np.zeros(v.shape, "float32"), trainable=False) for k, v in w.items()}
+    count = ps.Variable(np.float32(0), trainable=False)
+
+    @ps.function
+    def step(x: Any, labels: Any) -> Any:
+        with ps.GradientTape() as tape:
+            loss = ps.mean(ps.nn.softmax_cross_entropy(logits(w, x), labels))
+        gradients = tape.gradient(loss, w)
+        t = count.assign_add(1.0)
+        for k, v in w.items():
+            new = ps.ops.adam_update(v, m[k], s[k], gradients[k], 1e-3, t)
+            for variable, value in zip((v, m[k], s[k]), new, strict=True):
+                variable.assign(value)
+        return loss
+
+    x = ps.asarray(RNG.standard_normal((batch, 28, 28, 1), "float32"))
+    labels = ps.asarray(RNG.integers(0, 10, batch))
+    before = [v.numpy().copy() for v in w.values()]
+    said = step.memory(x, labels)
+    for old, v in zip(before, w.values(), strict=True):
+        np.testing.assert_array_equal(v.numpy(), old)  # asking is not running
+    assert said["unknown_steps"] == 0
+    assert taken(step, x, labels) == said["peak_bytes"]
+    assert said["peak_bytes"] > said["arena_bytes"] > 0
+
+
+def test_loops_are_said_to_be_unknown() -> None:
+    f = ps.function(lambda x: ps.scan(lambda c, v: (c + v, c), x[0] * 0, x)[0])
+    assert f.memory(ps.ones((4, 3)))["unknown_steps"] >= 1
