@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import penstock as ps
-from penstock import _native, config, passes
+from penstock import _native, config
+from penstock.errors import NumericError
 from penstock.ops._tile_program import TileProgram
 from penstock.passes import fuse as fuse_module
 from penstock.passes.fuse import fuse
@@ -67,17 +68,13 @@ def test_a_value_that_is_needed_outside_is_another_output() -> None:
         return ps.matmul(y, w), ps.log(y) * 2
 
     fused = same_bits(traced(fn, (5, 6), (6, 3)))
-    assert ops_of(fused) == {"core.tile": 2, "matmul": 1} or ops_of(fused) == {
-        "core.tile": 1,
-        "matmul": 1,
-        "log": 1,
-        "multiply": 1,
-    }
-    fused = same_bits(traced(lambda x: (ps.exp(x), ps.exp(x) * 2), (5, 6)))
-    assert (
-        len(program_of(passes.optimize(traced(lambda x: (y := ps.exp(x), y * 2), (5,)))).outputs)
-        == 2
-    )
+    assert ops_of(fused) == {"core.tile": 2, "matmul": 1}  # the product stands between them
+
+    def both(x: Any) -> Any:
+        y = ps.exp(x)
+        return y, y * 2
+
+    assert len(program_of(same_bits(traced(both, (5,)))).outputs) == 2
 
 
 def test_a_loss_is_one_pass() -> None:
@@ -204,11 +201,9 @@ def test_an_error_inside_names_the_first_line_of_the_chain() -> None:
 
 
 def test_debug_nans_still_names_the_op() -> None:
-    with (
-        ps.debug_nans(),
-        pytest.raises(ps.errors.NumericError if hasattr(ps, "errors") else Exception, match="log"),
-    ):
-        ps.function(lambda x: ps.exp(ps.log(x) * 2))(ps.asarray([-1.0]))
+    f = ps.function(lambda x: ps.exp(ps.log(x) * 2))
+    with ps.debug_nans(), pytest.raises(NumericError, match="log"):
+        f(ps.asarray([-1.0]))
 
 
 def test_the_switch(monkeypatch: pytest.MonkeyPatch) -> None:
