@@ -43,7 +43,8 @@ def program_of(graph: ps.Graph) -> TileProgram:
 
 def run(graph: ps.Graph, *inputs: Any) -> list[bytes]:
     made = _native.Plan(graph).run([ps.asarray(x) for x in inputs])
-    return [t.numpy().tobytes() for t in made]
+    arrays = (t.numpy() for t in made)
+    return [np.where(a != a, np.nan, a).astype(a.dtype).tobytes() for a in arrays]  # one NaN only
 
 
 def same_bits(g: ps.Graph) -> ps.Graph:
