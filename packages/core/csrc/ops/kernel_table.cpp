@@ -28,8 +28,9 @@ bool make_key(const Device& device, const DType* in, int num_in, const DType* ou
   std::memset(key->bytes, 0xff, sizeof(key->bytes));
   key->bytes[0] = static_cast<uint8_t>(device.id);
   key->bytes[1] = static_cast<uint8_t>(num_in);
-  std::memcpy(key->bytes + 2, in, static_cast<size_t>(num_in));
-  std::memcpy(key->bytes + 2 + num_in, out, static_cast<size_t>(num_out));
+  // An empty list may come as a null pointer, which memcpy must not be given.
+  if (num_in) std::memcpy(key->bytes + 2, in, static_cast<size_t>(num_in));
+  if (num_out) std::memcpy(key->bytes + 2 + num_in, out, static_cast<size_t>(num_out));
   return true;
 }
 
