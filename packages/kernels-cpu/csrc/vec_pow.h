@@ -55,12 +55,20 @@ inline Vf PowPositive(Vf x, Vf y) {
   return ByHalves(PowReduced, e, m, y);
 }
 
-// Zero, infinity and NaN go to libm, with their neighbours; of negative x only whole powers are numbers.
+// Zero, infinity and NaN go to libm, their neighbours do not: what an element becomes may not depend on where it lies.
+// Of negative x only whole powers are numbers.
 inline Vf Pow(Vf x, Vf y) {
   const Vf a = Abs(x);
   const Vi odd_ones = (a == 0.0f) | ~(Abs(y) < 1e30f);
   const Vf worst = odd_ones != 0 ? Splat(INFINITY) : a;
-  if (!AllBelow(worst, INFINITY)) return PerLane(x, y, powf);
+  if (!AllBelow(worst, INFINITY)) {
+    const Vi apart = ~(worst < INFINITY);
+    Vf z = Pow(apart != 0 ? Splat(1.0f) : x, apart != 0 ? Splat(1.0f) : y);
+    for (int i = 0; i < kLanes; ++i) {
+      if (apart[i] != 0) z[i] = powf(x[i], y[i]);
+    }
+    return z;
+  }
   const Vf power = PowPositive(a, y);
   if (AllBelow(x < 0.0f ? Splat(1.0f) : Vf{}, 0.5f)) return power;
   const Vf half = y * 0.5f;

@@ -27,21 +27,31 @@ inline Vf SinQuarters(Vf r, Vi quarters) {
   return FromBits(Bits(y) ^ ((quarters & 2) << 30));
 }
 
+// Large angles go to libm, their neighbours do not: what an element becomes may not depend on where it lies.
+template <class Small, class Large>
+Vf LargeApart(Vf x, Small small, Large large) {
+  Vf y = small(Abs(x) < kLargestAngle ? x : Vf{});
+  for (int i = 0; i < kLanes; ++i) {
+    if (!(__builtin_fabsf(x[i]) < kLargestAngle)) y[i] = large(x[i]);
+  }
+  return y;
+}
+
 inline Vf Sin(Vf x) {
-  if (!AllBelow(x, kLargestAngle)) return PerLane(x, sinf);
+  if (!AllBelow(x, kLargestAngle)) return LargeApart(x, [](Vf v) { return Sin(v); }, sinf);
   const Vf a = Abs(x), n = RoundSmall(a * 0.636619772f);
   const Vf y = SinQuarters(MinusQuarters(a, n), __builtin_convertvector(n, Vi));
   return FromBits(Bits(y) ^ (Bits(x) & INT32_MIN));
 }
 
 inline Vf Cos(Vf x) {
-  if (!AllBelow(x, kLargestAngle)) return PerLane(x, cosf);
+  if (!AllBelow(x, kLargestAngle)) return LargeApart(x, [](Vf v) { return Cos(v); }, cosf);
   const Vf n = RoundSmall(x * 0.636619772f);
   return SinQuarters(MinusQuarters(x, n), __builtin_convertvector(n, Vi) + 1);
 }
 
 inline Vf Tan(Vf x) {
-  if (!AllBelow(x, kLargestAngle)) return PerLane(x, tanf);
+  if (!AllBelow(x, kLargestAngle)) return LargeApart(x, [](Vf v) { return Tan(v); }, tanf);
   const Vf a = Abs(x), n = RoundSmall(a * 0.636619772f), r = MinusQuarters(a, n), z = r * r;
   const Vf p = Polynomial(z, 9.38540185543e-3f, 3.11992232697e-3f, 2.44301354525e-2f,
                           5.34112807005e-2f, 1.33387994085e-1f, 3.33331568548e-1f);
