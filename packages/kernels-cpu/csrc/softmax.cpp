@@ -1,4 +1,5 @@
 // Softmax, its logarithm, and the cross-entropy of its result.
+#include "passes.h"
 #include "rows.h"
 #include "vec_math.h"
 
@@ -76,6 +77,45 @@ void Columns(const float* x, int64_t size, int64_t step, int64_t n, float* y) {
   }
 }
 
+// The largest element is taken out of the exponentials, unless it is infinite: then they decide alone.
+float LogSumExpRow(const float* x, int64_t n) {
+  const float max = RowMax(x, n), shift = __builtin_isfinite(max) ? max : 0.0f;
+  return shift + logf(RowExp(x, n, shift, nullptr));
+}
+
+void LogSumExpColumns(const float* x, int64_t size, int64_t step, int64_t n, float* y) {
+  const auto load = [&](const float* p) { return n == kLanes ? Load(p) : LoadPartial(p, n); };
+  Vf max = Splat(-INFINITY), sum = {};
+  for (int64_t i = 0; i < size; ++i) max = Maximum(max, load(x + i * step));
+  const Vf shift = Abs(max) < INFINITY ? max : Vf{};
+  for (int64_t first = 0; first < size; first += kSumBlock) {
+    Vf block = {};
+    const int64_t end = MinOf(size, first + kSumBlock);
+    for (int64_t i = first; i < end; ++i) block += Exp(load(x + i * step) - shift);
+    sum += block;
+  }
+  const Vf result = shift + Log(sum);
+  n == kLanes ? Store(y, result) : StorePartial(y, result, n);
+}
+
+int LogSumExpPass(penstock_call* call, const float* x, int64_t outer, int64_t size, int64_t inner,
+                  float* out) {
+  if (inner == 1) {
+    return ParallelFor(call, outer, Grain(size, kMathChunk), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) out[i] = LogSumExpRow(x + i * size, size);
+    });
+  }
+  const int64_t blocks = CeilDiv(inner, kLanes);
+  return ParallelFor(
+      call, outer * blocks, Grain(size * kLanes, kMathChunk), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          const int64_t col = i % blocks * kLanes, o = i / blocks;
+          LogSumExpColumns(x + o * size * inner + col, size, inner,
+                           MinOf<int64_t>(kLanes, inner - col), out + o * inner + col);
+        }
+      });
+}
+
 template <bool kLog>
 int AlongAxis(penstock_call* call) {
   const AxisView view(call->inputs[0], IntAttr(call, 0));
@@ -111,6 +151,13 @@ int64_t Label(const penstock_tensor* labels, int64_t i) {
 int Softmax(penstock_call* call) { return AlongAxis<false>(call); }
 
 int LogSoftmax(penstock_call* call) { return AlongAxis<true>(call); }
+
+int LogSumExp(penstock_call* call) {
+  return ReduceByPasses<float>(
+      call, [call](const float* x, int64_t outer, int64_t size, int64_t inner, float* out) {
+        return LogSumExpPass(call, x, outer, size, inner, out);
+      });
+}
 
 int SoftmaxCrossEntropy(penstock_call* call) {
   const penstock_tensor* labels = call->inputs[1];
