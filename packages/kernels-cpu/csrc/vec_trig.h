@@ -9,11 +9,12 @@ namespace penstock::cpu::PENSTOCK_ISA {
 // Beyond it the parts of pi below are too short, and libm takes over.
 constexpr float kLargestAngle = 8192.0f;
 
-// x - n * pi / 2 for |n| < 2^13: pi / 2 in three parts, the first two exact times n.
+// x - n * pi / 2 for |n| < 2^13: pi / 2 in four parts, all but the last exact times n.
 inline Vf MinusQuarters(Vf x, Vf n) {
   Vf r = x - n * 1.5703125f;
   r = r - n * 4.837512969970703125e-4f;
-  return r - n * 7.549789954891882e-8f;
+  r = r - n * 7.5495336204767227e-08f;
+  return r - n * 2.56334407e-12f;
 }
 
 // sin(r + quarters * pi / 2) for |r| < 0.79: of two polynomials one is chosen, so that cos 0 is 1.

@@ -69,7 +69,7 @@ TRUTH: dict[str, Callable[..., Any]] = {
     "gelu(approximate=False)": lambda x: np.where(
         x == -np.inf, -0.0, 0.5 * x * special.erfc(-x / np.sqrt(2))
     ),
-    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+    "elu": lambda x: np.where(x > 0, x, np.expm1(np.where(x > 0, 0, x))),
     "power": np.power,
     "hypot": np.hypot,
     "atan2": np.arctan2,

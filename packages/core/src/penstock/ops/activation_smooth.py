@@ -257,7 +257,7 @@ def elu(x: TensorLike, /, alpha: float = 1.0) -> Tensor:
 
 @elu.reference
 def _(x: Any, alpha: float) -> Any:
-    return _positive(x, x, alpha * np.expm1(np.minimum(x, 0)))
+    return _positive(x, x, alpha * np.expm1(np.where(x > 0, 0, x)))
 
 
 elu.samples(_with(alpha=0.3))
@@ -292,7 +292,7 @@ def selu(x: TensorLike, /) -> Tensor:
 
 @selu.reference
 def _(x: Any) -> Any:
-    return _SELU * _positive(x, x, _SELU_ALPHA * np.expm1(np.minimum(x, 0)))
+    return _SELU * _positive(x, x, _SELU_ALPHA * np.expm1(np.where(x > 0, 0, x)))
 
 
 selu.samples(_smooth)
@@ -328,7 +328,7 @@ def celu(x: TensorLike, /, alpha: float = 1.0) -> Tensor:
 
 @celu.reference
 def _(x: Any, alpha: float) -> Any:
-    return _positive(x, x, alpha * np.expm1(np.minimum(x, 0) / alpha))
+    return _positive(x, x, alpha * np.expm1(np.where(x > 0, 0, x) / alpha))
 
 
 celu.samples(_with(alpha=0.5))
