@@ -89,18 +89,19 @@ def every_exponent() -> Array:
     """Numbers of all signs and exponents, denser where functions bend."""
     bits = np.arange(0, 1 << 32, 5003, dtype=np.uint64).astype(np.uint32).view(np.float32)
     near = [np.linspace(-s, s, 100_001, dtype=np.float32) for s in (1.1, 12.0, 110.0, 9000.0)]
-    return np.concatenate([SPECIAL, bits, *near])
+    return np.concatenate([SPECIAL, bits[~np.isnan(bits)], *near])
 
 
 def pairs(name: str) -> tuple[Array, Array]:
     rng = np.random.default_rng(7)
     bits = rng.integers(0, 1 << 32, (2, 100_000), dtype=np.uint64).astype(np.uint32)
-    x = [np.repeat(SPECIAL, len(SPECIAL)), bits[0].view(np.float32)]
-    y = [np.tile(SPECIAL, len(SPECIAL)), bits[1].view(np.float32)]
+    drawn = [np.nan_to_num(b.view(np.float32)) for b in bits]
+    x = [np.repeat(SPECIAL, len(SPECIAL)), drawn[0]]
+    y = [np.tile(SPECIAL, len(SPECIAL)), drawn[1]]
     for low, high, exponent in ((0, 10, 40), (-10, 10, 20), (0.9, 1.1, 900)):
         x.append(rng.uniform(low, high, 100_000).astype(np.float32))
-        drawn = rng.uniform(-exponent, exponent, 100_000)
-        y.append((np.round(drawn) if low < 0 else drawn).astype(np.float32))
+        power = rng.uniform(-exponent, exponent, 100_000)
+        y.append((np.round(power) if low < 0 else power).astype(np.float32))
     return np.concatenate(x), np.concatenate(y)
 
 
@@ -127,7 +128,8 @@ def test_functions_stay_within_the_readme_s_bound(name: str) -> None:
     np.testing.assert_array_equal(got[np.isinf(rounded)], rounded[np.isinf(rounded)])
     finite = np.isfinite(rounded)
     error = np.abs(got[finite] - want[finite])
-    steps = error / np.spacing(np.abs(rounded[finite])).astype(np.float64)
+    with np.errstate(over="ignore"):  # beyond the largest number
+        steps = error / np.spacing(np.abs(rounded[finite])).astype(np.float64)
     ulp, absolute = bounds()[name]
     beyond = steps[error > absolute]
     assert beyond.max(initial=0.0) <= ulp
@@ -148,7 +150,7 @@ def test_rounding_is_exact_and_keeps_the_sign_of_zero(name: str) -> None:
 def test_a_power_that_is_one_number(exponent: float) -> None:
     x = every_exponent()
     with np.errstate(all="ignore"):
-        want = np.power(x.astype(np.float64), exponent).astype(np.float32)
+        want = np.power(x.astype(np.float64), np.full(x.shape, exponent)).astype(np.float32)
     np.testing.assert_allclose(ps.power(x, exponent).numpy(), want, rtol=1.2e-7, atol=1e-45)
 
 
