@@ -13,8 +13,10 @@ from penstock_testkit.tolerance import Tolerance
 Array = np.ndarray[Any, Any]
 
 
-def to_array(value: Tensor | Array) -> Array:
+def to_array(value: Tensor | Array | bytes) -> Array:
     """Copy a tensor's values to NumPy; bfloat16 becomes float32, which holds it."""
+    if isinstance(value, bytes):  # a session's single string; NumPy would cut off zero bytes
+        return np.array(value, object)
     return value.numpy() if isinstance(value, Tensor) else np.asarray(value)
 
 
