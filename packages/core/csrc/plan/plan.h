@@ -71,7 +71,7 @@ struct MemoryReport {
   int64_t arena_bytes = 0, output_bytes = 0, constant_bytes = 0;
   // The sum without any reuse; this and the arena with what is inside of control flow.
   int64_t unplanned_bytes = 0;
-  int64_t scratch_bytes = 0;    // the most that one kernel asks for
+  int64_t scratch_bytes = 0;  // the most that one kernel asks for
   // What the allocator counts at most for one run, beyond inputs, variables and constants.
   int64_t peak_bytes = 0;
   int64_t unknown_steps = 0;  // whose scratch memory is not in these figures
