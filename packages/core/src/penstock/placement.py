@@ -90,7 +90,8 @@ def _kernel(node: Node) -> str:
     provider, isa, priority = kernel
     if priority > REFERENCE_PRIORITY:
         return f"{provider} ({isa}){_members(node)}"
-    slow = "reference (numpy, slow): no plugin in use has a native kernel for these dtypes"
+    why = "no plugin in use has a native kernel for these dtypes"
+    slow = f"reference (numpy, slow){_members(node)}: {why}"
     return _with_hint(slow, node, "cpu")
 
 

@@ -22,7 +22,7 @@ Case = tuple[str, Any]
 # Ops that the runtime itself carries out: they have no kernel, so neither reference nor samples.
 RUNTIME = {
     *("constant", "placeholder", "read_variable", "assign_variable"),
-    *("to_device", "call", "custom_gradient"),
+    *("to_device", "custom_gradient", "call", "cond", "while", "scan"),
 }
 EFFECTS = {
     "read_variable": "read",

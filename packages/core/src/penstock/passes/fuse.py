@@ -43,6 +43,8 @@ def _program_of(group: Group, uses: Uses) -> Fused | None:
     found, held = operands_of(group.members.values())
     inputs = sorted(found.values(), key=_is_mask)
     outputs = sorted(outputs_of(group.members, uses), key=_is_mask)
+    if not outputs:  # nobody uses them
+        return None
     dtype = group.dtype or "float32"
     row = _native.kernel_row(
         "core.tile", group.device, [t.dtype for t in inputs], [t.dtype for t in outputs]
