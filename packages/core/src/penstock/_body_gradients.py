@@ -192,7 +192,9 @@ def _loop_gradient(
     carried = [i for i in range(num_carried) if _is_float(inputs[i])]
     strings = [i for i in range(num_carried) if inputs[i].dtype == "string"]
     if strings:
-        raise GraphError("[while_loop] a loop that carries strings has no gradient")
+        raise GraphError(
+            "[gradient] a loop that carries strings has no gradient; carry numbers, such as indices"
+        )
     results = _flows(grads, node.outputs)
     stacks = [i for i in results if i >= num_carried]
     rows_of = [i for i in range(num_carried, num_carried + num_scanned) if node.needs(i)]

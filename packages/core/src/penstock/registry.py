@@ -50,8 +50,8 @@ def op_blocks(pattern: str = "*") -> dict[str, OpBlock[..., Any]]:
     Raises:
         ConfigError: PENSTOCK_PLUGINS is not understood.
 
-    >>> list(op_blocks("logical_*"))
-    ['logical_and', 'logical_or', 'logical_not']
+    >>> list(op_blocks("string_j*"))
+    ['string_join']
     """
     from penstock.plugins import loader
 
