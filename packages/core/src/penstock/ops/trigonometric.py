@@ -118,8 +118,8 @@ def atan(x: TensorLike, /) -> Tensor:
         TypeError: x is a string tensor.
 
     Example:
-        >>> penstock.atan([0.0, 1.0])
-        Tensor([0.       , 0.7853982], shape=(2,), dtype=float32)
+        >>> penstock.atan([0.0, 0.5])
+        Tensor([0.       , 0.4636476], shape=(2,), dtype=float32)
     """
 
 
