@@ -1,4 +1,6 @@
 // Functions of elements: exponentials, logarithms, angles, rounding, activations and losses of f32.
+#include <cmath>
+
 #include "elementwise.h"
 #include "rows.h"
 
@@ -76,10 +78,10 @@ struct SigmoidCrossEntropyOp {
 };
 
 struct BinaryCrossEntropyOp {
-  float epsilon;
+  float low, high;  // of the logarithms, since 1 - epsilon is rounded
   Vf operator()(Vf t, Vf y) const {
-    const Vf p = Limit(y, epsilon, 1.0f - epsilon);
-    return -(t * Log(p) + (1.0f - t) * Log1p(-p));
+    const Vf p = Limit(y, 0.0f, 1.0f);
+    return -(t * Limit(Log(p), low, high) + (1.0f - t) * Limit(Log1p(-p), low, high));
   }
 };
 
@@ -168,7 +170,8 @@ int HardSwish(penstock_call* call) { return Unary<float, float, HardSwishOp>(cal
 
 int SigmoidCrossEntropy(penstock_call* call) { return MathPair<SigmoidCrossEntropyOp>(call); }
 int BinaryCrossEntropy(penstock_call* call) {
-  return MathPair(call, BinaryCrossEntropyOp{Attribute(call)});
+  const float epsilon = Attribute(call);
+  return MathPair(call, BinaryCrossEntropyOp{std::log(epsilon), std::log1p(-epsilon)});
 }
 int Huber(penstock_call* call) { return MathPair(call, HuberOp{Attribute(call)}); }
 int Hinge(penstock_call* call) { return MathPair<HingeOp>(call); }

@@ -75,7 +75,7 @@ def gelu(x: TensorLike, /, approximate: bool = True) -> Tensor:
 
 @gelu.reference
 def _(x: Any, approximate: bool) -> Any:
-    x = wider(x)
+    x = np.maximum(wider(x), -100)  # zero long before; so -inf is not multiplied by zero
     if not approximate:
         half = np.frompyfunc(math.erfc, 1, 1)(np.asarray(-x / np.sqrt(2), np.float64))
         return np.asarray(half, np.float64) * x / 2

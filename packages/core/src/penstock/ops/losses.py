@@ -102,8 +102,12 @@ def binary_cross_entropy(
 
 @binary_cross_entropy.reference
 def _(y_true: Any, y_pred: Any, epsilon: float) -> Any:
-    t, p = wider(y_true), np.clip(wider(y_pred), epsilon, 1 - epsilon)
-    return -(t * np.log(p) + (1 - t) * np.log1p(-p))
+    # The logarithms are limited, not p: 1 - epsilon is not a number of every dtype.
+    t, p = wider(y_true), np.clip(wider(y_pred), 0, 1)
+    low, high = np.log(epsilon), np.log1p(-epsilon)
+    with np.errstate(divide="ignore"):
+        yes, no = np.clip(np.log(p), low, high), np.clip(np.log1p(-p), low, high)
+    return -(t * yes + (1 - t) * no)
 
 
 binary_cross_entropy.samples(_probabilities)
