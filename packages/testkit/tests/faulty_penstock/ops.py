@@ -54,6 +54,17 @@ PLAIN = {
 wrong_gradient = _named("wrong_gradient")
 wrong_gradient.vjp(lambda node, dy: (dy * 2,))
 
+
+def _samples_of_float32(rng: np.random.Generator) -> Iterator[Sample]:
+    for sample in _samples(rng):
+        if sample.label != "float64":
+            yield sample
+
+
+nearly_right_gradient = _named("nearly_right_gradient")
+nearly_right_gradient.vjp(lambda node, dy: (dy * 1.01,))
+nearly_right_gradient.samples(_samples_of_float32)
+
 gradient_of_other_dtype = _named("gradient_of_other_dtype")
 gradient_of_other_dtype.vjp(lambda node, dy: (ps.cast(dy, "float16"),))
 
@@ -134,7 +145,8 @@ mirrored.vjp(lambda node, dy: (mirrored(dy),))
 mirrored.samples(_samples)
 
 ALL = [
-    *(right, *PLAIN.values(), wrong_gradient, gradient_of_other_dtype, no_gradient),
+    *(right, *PLAIN.values(), wrong_gradient, nearly_right_gradient),
+    *(gradient_of_other_dtype, no_gradient),
     *(accepts_rejects, other_message, other_error, rule_differs, rule_differs_for_symbols),
     *(dtype_differs_for_symbols, composed_of_other_dtype, hands_out_input, mirrored),
 ]
