@@ -108,6 +108,35 @@ def test_while_loop_keeps_structures():
         assert (float(state["a"]), float(state["b"][0]), int(state["b"][1])) == (8.0, 4.0, 3)
 
 
+@pytest.mark.parametrize("start", [[0], (0,)])
+@pytest.mark.parametrize("wrap", [lambda i: i, lambda i: [i], lambda i: (i,)])
+def test_while_loop_takes_what_loops_of_tensorflow_return(start, wrap):
+    for fn in both(lambda n: ps.while_loop(lambda i: i < n, lambda i: wrap(i + 1), start)):
+        last = fn(4)
+        assert type(last) is type(start)
+        assert [int(t) for t in last] == [4]
+
+
+def test_lists_and_tuples_stand_for_each_other_in_what_is_carried():
+    def loop(x):
+        start = [0, (x, {"a": x, "b": x})]
+        return ps.while_loop(
+            lambda i, s: i < 3, lambda i, s: (i + 1, [s[0] * 2, {"b": s[0], "a": s[1]["b"]}]), start
+        )
+
+    def rows(xs):
+        return ps.scan(lambda c, r: [(c[0] + r, c[0]), r], [0.0, 0.0], xs)
+
+    for fn in both(loop):
+        i, (x, named) = fn(ps.asarray(1.0))
+        values = int(i), float(x), float(named["a"]), float(named["b"])
+        assert values == (3, 8.0, 2.0, 4.0)
+    for fn in both(rows):
+        carry, _ = fn(ps.asarray([1.0, 2.0, 4.0]))
+        assert type(carry) is list
+        assert [float(c) for c in carry] == [7.0, 3.0]
+
+
 @pytest.mark.parametrize("reverse", [False, True])
 def test_scan_is_a_cumulative_sum(reverse):
     def run(xs):

@@ -6,7 +6,6 @@ graphs of their own; tensors and variables around them may be used inside.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,20 +13,28 @@ from penstock import _native, ops
 from penstock._batching import call_batched, can_batch, expand
 from penstock._bodies import (
     Body,
-    adopt,
     as_tensor,
     build,
-    building,
-    common_dtype,
     finish,
     is_building,
     residuals,
-    settle,
     tensors_of,
     within,
 )
-from penstock._native import Dim, Tensor, TreeSpec
-from penstock.errors import DTypeError, GraphError, InvalidValueError, ShapeError
+from penstock._control_checks import (
+    adopted,
+    check_alike,
+    check_branches,
+    check_carried,
+    check_structure,
+    length_of,
+    next_carried,
+    one_bool,
+    pair_of,
+    rows_of,
+)
+from penstock._native import Tensor, TreeSpec
+from penstock.errors import InvalidValueError
 
 __all__ = ["call", "cond", "map", "scan", "switch", "while_loop"]
 
@@ -61,12 +68,12 @@ def cond(
         Tensor(0., shape=(), dtype=float32)
     """
     if isinstance(pred, bool) or not is_building(pred, operands):
-        return (true_fn if bool(_one_bool("cond", pred)) else false_fn)(*operands)
+        return (true_fn if bool(one_bool("cond", pred)) else false_fn)(*operands)
     with within(pred, operands):
-        test = _one_bool("cond", pred)
+        test = one_bool("cond", pred)
         yes = build("true_fn", [], lambda _: true_fn(*operands), keep_weak=True)
         no = build("false_fn", [], lambda _: false_fn(*operands), keep_weak=True)
-        _check_branches(yes, no)
+        check_branches(yes, no)
         return _native.tree_unflatten(yes.structure, cond_node(test, yes, no))
 
 
@@ -129,7 +136,8 @@ def while_loop(
 
     Args:
         cond: Gets the loop variables; returns one bool.
-        body: Gets them; returns the next ones, of the same structure, dtypes and shapes.
+        body: Gets them; returns the next ones, of the same structure, dtypes and shapes. A list may stand for a
+            tuple, and of a single loop variable the value alone will do.
         loop_vars: A tuple or list, each of whose items is one argument; or one argument. Items may be structures.
         maximum_iterations: Stop after so many.
 
@@ -151,23 +159,28 @@ def while_loop(
         )
     spread = isinstance(loop_vars, (tuple, list))
 
-    def calling(fn: Callable[..., Any]) -> Callable[[list[Tensor]], Any]:
+    def calling(fn: Callable[..., Any]) -> Callable[[Sequence[Tensor]], Any]:
         def run(tensors: Sequence[Tensor]) -> Any:
             given = _native.tree_unflatten(structure, list(tensors))
             return fn(*given) if spread else fn(given)
 
         return run
 
-    test, advance = calling(cond), calling(body)
+    def advance(tensors: Sequence[Tensor]) -> Any:
+        made = calling(body)(tensors)
+        alone = spread and len(loop_vars) == 1 and not isinstance(made, (tuple, list))
+        return [made] if alone else made
+
+    test = calling(cond)
     if not is_building(loop_vars):
         carried, structure = tensors_of("[while_loop] a loop variable", loop_vars)
         return _while_now(test, advance, carried, structure, maximum_iterations)
     with within(loop_vars):
         carried, structure = tensors_of("[while_loop] a loop variable", loop_vars)
         formals = [(t.dtype, t.shape) for t in carried]
-        condition = build("cond", formals, lambda ts: _one_bool("while_loop", test(ts)))
-        loop = build("body", formals, lambda ts: _adopted(advance(ts), carried, structure))
-        _check_carried("while_loop", carried, structure, loop)
+        condition = build("cond", formals, lambda ts: one_bool("while_loop", test(ts)))
+        loop = build("body", formals, lambda ts: adopted(advance(ts), carried, structure))
+        check_carried("while_loop", carried, structure, loop)
         results = while_node(carried, condition, loop, maximum_iterations)
         return _native.tree_unflatten(structure, results)
 
@@ -205,8 +218,8 @@ def _while_now(
     most: int | None,
 ) -> Any:
     done = 0
-    while (most is None or done < most) and bool(_one_bool("while_loop", test(carried))):
-        carried = _like("while_loop", carried, structure, advance(carried))
+    while (most is None or done < most) and bool(one_bool("while_loop", test(carried))):
+        carried = next_carried("while_loop", carried, structure, advance(carried))
         done += 1
     return _native.tree_unflatten(structure, carried)
 
@@ -224,7 +237,8 @@ def scan(
 
     Args:
         f: Gets the carried value and a row; returns the next carried value and a result, which may be None.
-        init: The first carried value, a structure of tensors. Structure, dtypes and shapes stay the same.
+        init: The first carried value, a structure of tensors. Structure, dtypes and shapes stay the same, but a list
+            may stand for a tuple.
         xs: A structure of tensors [length, ...], or None.
         length: The number of rows; needed only without `xs`.
         reverse: Start with the last row.
@@ -246,22 +260,22 @@ def scan(
         return _scan_now(f, init, xs, length, reverse)
     with within(init, xs):
         carried, init_structure = tensors_of("[scan] init", init)
-        rows, xs_structure = _rows("scan", xs)
-        size = _length("scan", rows, length)
+        rows, xs_structure = rows_of("scan", xs)
+        size = length_of("scan", rows, length)
         num_carried = len(carried)
 
         def step(tensors: list[Tensor]) -> Any:
             carry = _native.tree_unflatten(init_structure, tensors[:num_carried])
             x = _native.tree_unflatten(xs_structure, tensors[num_carried:])
-            pair = _pair(f(carry, x))
-            made = _adopted(pair[0], carried, init_structure)
+            pair = pair_of(f(carry, x))
+            made = adopted(pair[0], carried, init_structure)
             next_carry, structure = tensors_of("[scan] the carried value", made)
-            _check_structure("scan", init_structure, structure, carried, next_carry)
+            check_structure("scan", init_structure, structure, carried, next_carry)
             return next_carry, pair[1]
 
         formals = [(t.dtype, t.shape) for t in carried] + [(t.dtype, t.shape[1:]) for t in rows]
         body = build("scan_body", formals, step)
-        _check_alike("scan", carried, body.graph.outputs[:num_carried])
+        check_alike("scan", carried, body.graph.outputs[:num_carried])
         results = scan_node(carried, rows, body, size, reverse)
         _, ys = _native.tree_unflatten(body.structure, results)
         return _native.tree_unflatten(init_structure, results[:num_carried]), ys
@@ -312,15 +326,15 @@ def _scan_now(
     f: Callable[[Any, Any], Any], init: Any, xs: Any, length: Any, reverse: bool
 ) -> tuple[Any, Any]:
     carried, structure = tensors_of("[scan] init", init)
-    rows, xs_structure = _rows("scan", xs)
-    size = int(_length("scan", rows, length))
+    rows, xs_structure = rows_of("scan", xs)
+    size = int(length_of("scan", rows, length))
     if size == 0:
         return _scan_nothing(f, init, xs, length)
     results: list[Any] = [None] * size
     for i in reversed(range(size)) if reverse else range(size):
         x = _native.tree_unflatten(xs_structure, [t[i] for t in rows])
-        pair = _pair(f(_native.tree_unflatten(structure, carried), x))
-        carried = _like("scan", carried, structure, pair[0])
+        pair = pair_of(f(_native.tree_unflatten(structure, carried), x))
+        carried = next_carried("scan", carried, structure, pair[0])
         results[i] = pair[1]
     return _native.tree_unflatten(structure, carried), _stack(results)
 
@@ -367,8 +381,8 @@ def map(f: Callable[[Any], Any], xs: Any) -> Any:
     if not is_building(xs):
         return _scan_now(lambda carry, x: (carry, f(x)), (), xs, None, False)[1]
     with within(xs):
-        rows, structure = _rows("map", xs)
-        size = _length("map", rows, None)
+        rows, structure = rows_of("map", xs)
+        size = length_of("map", rows, None)
         formals = [(t.dtype, t.shape[1:]) for t in rows]
         body = build("map_body", formals, lambda ts: f(_native.tree_unflatten(structure, ts)))
         return _native.tree_unflatten(body.structure, _map_node(rows, body, size))
@@ -415,163 +429,3 @@ def call_node(body: Body) -> list[Tensor]:
     num_public = len(body.graph.outputs)
     body.graph.outputs = [*body.graph.outputs, *residuals(body.graph, stacked=False)]
     return list(ops.call_(captured, body.graph, num_public)[:num_public])
-
-
-# ---- checks
-
-
-def _one_bool(what: str, pred: Any) -> Tensor:
-    t = ops.asarray(pred)
-    if t.dtype != "bool" or t.ndim != 0:
-        raise DTypeError(
-            f"[{what}] the condition is {t.dtype.name} of shape {t.shape}; it must be one bool: compare something, "
-            "or reduce it with penstock.all(x) or penstock.any(x)"
-        )
-    return t
-
-
-def _check_branches(yes: Body, no: Body) -> None:
-    if yes.structure != no.structure:
-        raise GraphError(
-            f"[cond] true_fn returns {_shown(yes)} and false_fn {_shown(no)}; return the same structure from both"
-        )
-    _settle_branches(yes, no)
-    for i, (a, b) in enumerate(zip(yes.graph.outputs, no.graph.outputs, strict=True)):
-        if a.dtype != b.dtype:
-            raise DTypeError(
-                f"[cond] result {i} is {a.dtype.name} in true_fn and {b.dtype.name} in false_fn; convert one: "
-                f"x.astype({a.dtype.name!r})"
-            )
-        if not same_shape(a, b):
-            raise ShapeError(
-                f"[cond] result {i} has shape {a.shape} in true_fn and {b.shape} in false_fn; return the same shape "
-                "from both"
-            )
-
-
-def _settle_branches(yes: Body, no: Body) -> None:
-    """Give numbers that one branch returns the dtype of what the other returns in their place."""
-    pairs = zip(yes.graph.outputs, no.graph.outputs, strict=True)
-    dtypes = [common_dtype(a, b) for a, b in pairs]
-    for graph in (yes.graph, no.graph):
-        with building(graph):
-            graph.outputs = [
-                settle(adopt(t, dtype)) for t, dtype in zip(graph.outputs, dtypes, strict=True)
-            ]
-
-
-def _shown(body: Body) -> str:
-    made = [f"{t.dtype.code}{t.shape}" for t in body.graph.outputs]
-    return repr(_native.tree_unflatten(body.structure, made)).replace("'", "")
-
-
-def same_shape(a: Tensor, b: Tensor) -> bool:
-    """Compare two shapes; sizes that are symbols may be assumed equal, which is remembered."""
-    return a.ndim == b.ndim and all(x == y for x, y in zip(a.shape, b.shape, strict=True))
-
-
-def _check_carried(what: str, carried: list[Tensor], structure: TreeSpec, body: Body) -> None:
-    """Check what a loop's body returns against what it gets."""
-    if body.structure != structure:
-        _bad_structure(what, carried, structure, body.graph.outputs, body.structure)
-    _check_alike(what, carried, body.graph.outputs)
-
-
-def _check_structure(
-    what: str, before: TreeSpec, after: TreeSpec, old: list[Tensor], new: list[Tensor]
-) -> None:
-    if before != after:
-        _bad_structure(what, old, before, new, after)
-
-
-def _bad_structure(
-    what: str, old: Sequence[Tensor], before: TreeSpec, new: Sequence[Tensor], after: TreeSpec
-) -> None:
-    def text(tensors: Sequence[Tensor], structure: TreeSpec) -> str:
-        made = [f"{t.dtype.code}{t.shape}" for t in tensors]
-        return repr(_native.tree_unflatten(structure, made)).replace("'", "")
-
-    raise GraphError(
-        f"[{what}] the carried value is {text(old, before)} and the body returns {text(new, after)}; return the same "
-        "structure"
-    )
-
-
-def _check_alike(what: str, old: Sequence[Tensor], new: Sequence[Tensor]) -> None:
-    for i, (a, b) in enumerate(zip(old, new, strict=True)):
-        if a.dtype != b.dtype:
-            raise DTypeError(
-                f"[{what}] carried value {i} is {a.dtype.name} and becomes {b.dtype.name}; convert it: "
-                f"x.astype({a.dtype.name!r}), or start with {b.dtype.name}"
-            )
-        if not same_shape(a, b):
-            raise ShapeError(
-                f"[{what}] carried value {i} has shape {a.shape} and becomes {b.shape}; it must keep its shape: start "
-                "with the final one, or collect results with penstock.scan"
-            )
-
-
-def _adopted(new: Any, old: Sequence[Tensor], structure: TreeSpec) -> Any:
-    """Give numbers among new carried values the dtypes of the old ones."""
-    leaves, got = _native.tree_flatten(new)
-    if got != structure:
-        return new
-    return _native.tree_unflatten(
-        got, [adopt(n, t.dtype) for n, t in zip(leaves, old, strict=True)]
-    )
-
-
-def _like(what: str, old: list[Tensor], structure: TreeSpec, new: Any) -> list[Tensor]:
-    tensors, got = tensors_of(f"[{what}] the carried value", _adopted(new, old, structure))
-    _check_structure(what, structure, got, old, tensors)
-    _check_alike(what, old, tensors)
-    return tensors
-
-
-def _pair(result: Any) -> tuple[Any, Any]:
-    if not (isinstance(result, tuple) and len(result) == 2):
-        raise GraphError(
-            f"[scan] the function returned {type(result).__name__}; it must return a pair: carry, result"
-        )
-    return result
-
-
-def _rows(what: str, xs: Any) -> tuple[list[Tensor], TreeSpec]:
-    """Take scanned values apart; None stays None."""
-    if xs is None:
-        return [], _native.tree_fix(_native.tree_flatten(None)[1], [None], [True])
-    rows, structure = tensors_of(f"[{what}] xs", xs)
-    for t in rows:
-        if t.ndim == 0:
-            raise InvalidValueError(
-                f"[{what}] xs holds a tensor without axes; every tensor needs a first axis to go along"
-            )
-    return rows, structure
-
-
-def _length(what: str, rows: Sequence[Tensor], length: Any) -> Any:
-    sizes = [t.shape[0] for t in rows]
-    if length is not None:
-        sizes.insert(0, _size(what, length))
-    if not sizes:
-        raise InvalidValueError(f"[{what}] has neither xs nor length; give one of them")
-    for size in sizes[1:]:
-        if size != sizes[0]:
-            raise InvalidValueError(
-                f"[{what}] the lengths are {', '.join(str(s) for s in sizes)}; they must be equal"
-            )
-    return sizes[0]
-
-
-def _size(what: str, length: Any) -> Any:
-    if isinstance(length, Dim):
-        return length
-    try:
-        size = operator.index(length)
-    except TypeError:
-        size = -1
-    if size < 0:
-        raise InvalidValueError(
-            f"[{what}] length is {length!r}; it must be a whole number, zero or more"
-        )
-    return size
