@@ -110,7 +110,7 @@ int32_t Graph::constant(const Tensor& given, const NodeOptions& options) {
   // Constants lie on the host, whatever device the graph runs on; the placement pass copies them from there.
   Tensor t = given.device().is_host() ? given : given.to(host_device());
   t.id = given.id;
-  ConstantKey key{t.data(), t.dtype, t.weak, t.shape.vec()};
+  ConstantKey key{t.data(), t.dtype, t.weak, t.id, t.shape.vec()};
   if (auto it = constants_.find(key); it != constants_.end()) return it->second;
   Node node;
   node.op = &get_op("constant");

@@ -113,9 +113,11 @@ class PENSTOCK_API Graph final : public RefCounted, public DimOracle {
     const void* data;
     DType dtype;
     bool weak;
+    uint64_t id;  // tensors that share memory are not one another to a tape
     std::vector<int64_t> shape;
     bool operator<(const ConstantKey& o) const {
-      return std::tie(data, dtype, weak, shape) < std::tie(o.data, o.dtype, o.weak, o.shape);
+      return std::tie(data, dtype, weak, id, shape) <
+             std::tie(o.data, o.dtype, o.weak, o.id, o.shape);
     }
   };
   std::map<ConstantKey, int32_t> constants_;

@@ -31,6 +31,7 @@ from penstock.plugins import aliases as _aliases
 from penstock.session import Session
 from penstock.state import Variable
 from penstock.tensor import Tensor
+from penstock.vectorize import vmap
 
 __all__ = [
     "Function",
@@ -69,6 +70,7 @@ __all__ = [
     "switch",
     "to_device",
     "value_and_grad",
+    "vmap",
     "while_loop",
 ]
 __all__ += dtypes.__all__

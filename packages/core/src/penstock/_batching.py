@@ -1,14 +1,48 @@
-"""One call for many rows: a body's ops, called once on all of them."""
+"""One call for many rows: a body's ops, called once on all of them.
+
+An op with a batch rule is called once. One without is made of others that have rules, or else called row by row. So
+every body can be batched, but one that writes or that has a loop whose history a gradient reads.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from penstock import _native, ops
+from penstock._bodies import Body, build
 from penstock._native import Graph, Tensor
 from penstock.ops import _batch
 from penstock.passes._rewrite import rewrite
+
+
+class CannotBatchError(Exception):
+    """A body has to be called row by row; says why."""
+
+
+# Rules of the ops whose attributes are graphs or functions: (node, inputs, batched, size, values of the body so far).
+# They return the outputs and which of them are rows.
+Whole = Callable[
+    [Any, list[Tensor], list[bool], Any, "Values"], tuple[Sequence[Tensor], Sequence[bool]]
+]
+WHOLE_RULES: dict[str, Whole] = {}
+
+
+class Values:
+    """What stands for a body's tensors: all rows of it, or one tensor for all rows."""
+
+    def __init__(self) -> None:
+        self._tensors: dict[int, tuple[Tensor, bool]] = {}
+
+    def of(self, tensors: Sequence[Tensor]) -> tuple[list[Tensor], list[bool]]:
+        """What stands for tensors, and which of them are rows."""
+        pairs = [self._tensors[t.value_index] for t in tensors]
+        return [t for t, _ in pairs], [b for _, b in pairs]
+
+    def put(self, tensors: Iterable[Tensor], made: Iterable[Tensor], rows: Iterable[bool]) -> None:
+        """Say what stands for tensors."""
+        for old, new, b in zip(tensors, made, rows, strict=True):
+            self._tensors[old.value_index] = (new, b)
 
 
 def expand(body: Graph) -> Graph:
@@ -25,14 +59,16 @@ def expand(body: Graph) -> Graph:
 
 
 def _rule(node: Any) -> Any:
-    if node.effects != "none":
-        return None
     rule = getattr(node.op_function, "batch_fn", None)
     return _batch.aligned if rule is None and node.broadcasts else rule
 
 
+def _fits(rule: Any, which: Sequence[bool]) -> bool:
+    return rule is not None and not (getattr(rule, "only_first", False) and any(which[1:]))
+
+
 def can_batch(body: Graph, batched: Sequence[bool]) -> bool:
-    """Whether every op that depends on the rows has a rule for them.
+    """Whether every op that depends on the rows has a rule for them, and nothing happens besides.
 
     Args:
         body: What computes one row.
@@ -45,10 +81,7 @@ def can_batch(body: Graph, batched: Sequence[bool]) -> bool:
         which = [t.value_index in rows for t in node.inputs]
         if not any(which):
             continue
-        rule = _rule(node)
-        if rule is None or (getattr(rule, "only_first", False) and any(which[1:])):
-            return False
-        if getattr(rule, "one_only", False) and all(which):
+        if not _fits(_rule(node), which):
             return False
         rows.update(t.value_index for t in node.outputs)
     return True
@@ -57,33 +90,130 @@ def can_batch(body: Graph, batched: Sequence[bool]) -> bool:
 def call_batched(
     body: Graph, inputs: Sequence[Tensor], batched: Sequence[bool], size: Any
 ) -> list[Tensor]:
-    """Call a body's ops once for all rows.
+    """Call a body once for all rows.
 
     Args:
-        body: What computes one row; `can_batch` holds for it.
+        body: What computes one row.
         inputs: What stands for its inputs.
         batched: Which of them have a leading axis of `size` rows.
         size: The number of rows.
 
     Returns:
         The outputs, stacked.
+
+    Raises:
+        CannotBatchError: The body has to be called row by row.
     """
-    values = dict(zip((t.value_index for t in body.inputs), inputs, strict=True))
-    rows = {t.value_index for t, b in zip(body.inputs, batched, strict=True) if b}
+    made, rows = evaluate(body, inputs, batched, size)
+    return [_batch.for_all(t, b, size) for t, b in zip(made, rows, strict=True)]
+
+
+def evaluate(
+    body: Graph, inputs: Sequence[Tensor], batched: Sequence[bool], size: Any
+) -> tuple[list[Tensor], list[bool]]:
+    """Call a body once for all rows; what no row changes is computed once.
+
+    Returns:
+        The outputs, and which of them have the leading axis.
+
+    Raises:
+        CannotBatchError: The body has to be called row by row.
+    """
+    values = Values()
+    values.put(body.inputs, inputs, batched)
+    needed = _needed(body)
     for node in body.nodes:
-        if node.op == "placeholder":
+        if node.op == "placeholder" or node.index not in needed:
             continue
-        given = [values[t.value_index] for t in node.inputs]
-        which = [t.value_index in rows for t in node.inputs]
-        if any(which):
-            made = _rule(node)(node, given, which, size)
-            rows.update(t.value_index for t in node.outputs)
-        else:
-            made = _native.call_op(node.op, given, node.attrs)
-        values.update((old.value_index, t) for old, t in zip(node.outputs, made, strict=True))
-    return [
-        values[t.value_index]
-        if t.value_index in rows
-        else ops.broadcast_to(values[t.value_index], (size, *t.shape))
-        for t in body.outputs
-    ]
+        _step(node, values, size)
+    return values.of(body.outputs)
+
+
+def _needed(body: Graph) -> set[int]:
+    """Find the nodes to evaluate: those that outputs need, and those that do something besides.
+
+    What a function with a batch rule of its own is made of is not needed. What a gradient function of the body's
+    refers to cannot be known, so then all others are.
+    """
+    nodes = list(body.nodes)
+    wanted = {t.value_index for t in body.outputs}
+    opaque = any(node.op == "custom_gradient" and _own_batch(node) is None for node in nodes)
+    needed = set()
+    for node in reversed(nodes):
+        mine = any(t.value_index in wanted for t in node.outputs)
+        if not (mine or opaque or (node.effects != "none" and node.op != "placeholder")):
+            continue
+        needed.add(node.index)
+        inputs = node.inputs
+        if _own_batch(node) is not None:
+            inputs = inputs[: node.attrs["num_inputs"]]
+        wanted.update(t.value_index for t in inputs)
+    return needed
+
+
+def _own_batch(node: Any) -> Any:
+    if node.op != "custom_gradient":
+        return None
+    return getattr(node.attrs["function"], "batch_fn", None)
+
+
+def _step(node: Any, values: Values, size: Any) -> None:
+    outputs = node.outputs
+    if node.op == "constant":  # the value itself, which a tape may watch
+        values.put(outputs, [node.attrs["value"]], [False])
+        return
+    if node.effects in ("write", "io"):
+        raise CannotBatchError(f"[{node.op}] at {node.source} does something for each row")
+    whole = WHOLE_RULES.get(node.op)
+    if whole is not None:
+        uncomputed = _own_batch(node) is not None
+        known = node.inputs[: node.attrs["num_inputs"]] if uncomputed else node.inputs
+        given, which = values.of(known)
+        made, rows = whole(node, given, which, size, values)
+        values.put(outputs, made, rows)
+        return
+    given, which = values.of(node.inputs)
+    if not any(which) and node.effects != "random":
+        values.put(outputs, _native.call_op(node.op, given, node.attrs), [False] * len(outputs))
+        return
+    values.put(outputs, _rows_of(node, given, which, size), [True] * len(outputs))
+
+
+def _rows_of(node: Any, given: list[Tensor], which: list[bool], size: Any) -> Sequence[Tensor]:
+    """Call one op for all rows: by its rule, by its parts, or row by row."""
+    rule = _rule(node)
+    made = rule(node, given, which, size) if _fits(rule, which) else None
+    if made is not None:
+        return list(made)
+    if rule is None and getattr(node.op_function, "compose_fn", None) is not None:
+        body = inner_body(node, lambda ts: node.op_function.compose_fn(*ts, **node.attrs))
+        return call_batched(body.graph, given, which, size)
+    return _row_by_row(node, given, which, size)
+
+
+def inner_body(node: Any, fn: Callable[[list[Tensor]], Any]) -> Body:
+    """Make a graph of a function of one row's inputs of a node."""
+    graph = node.graph
+    graph.push()
+    try:
+        return build(node.op.replace(".", "_"), [(t.dtype, t.shape) for t in node.inputs], fn)
+    finally:
+        graph.pop()
+
+
+def _row_by_row(node: Any, given: list[Tensor], which: list[bool], size: Any) -> list[Tensor]:
+    """Call an op once for each row."""
+    from penstock import control
+
+    def call(row: Sequence[Tensor]) -> list[Tensor]:
+        rest = iter(row)
+        mine = [next(rest) if b else t for t, b in zip(given, which, strict=True)]
+        return _native.call_op(node.op, mine, node.attrs)
+
+    rows = [t for t, b in zip(given, which, strict=True) if b]
+    if not rows:  # it draws random numbers
+        rows = [ops.full((size,), 0, "int8")]
+        made = control.map(lambda row: _native.call_op(node.op, given, node.attrs), rows)
+    else:
+        made = control.map(call, rows)
+    return list(made)

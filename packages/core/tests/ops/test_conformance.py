@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import inspect
+import itertools
 import sys
 import zlib
 from collections.abc import Callable, Iterator
@@ -285,6 +286,54 @@ def test_wrong_arguments_are_refused(name: str, reject: Any) -> None:
     traced = ps.function(lambda: op(*reject.args, **reject.kwargs))
     with pytest.raises(reject.error, match=reject.match):
         traced()
+
+
+# ---- many rows
+
+SMALL = 2000
+SAMPLES = 5
+
+
+def _small_cases() -> Iterator[Any]:
+    """A few samples of every op: small, and each of other shapes or attributes."""
+    for name, block in BLOCKS_OF_CORE.items():
+        if block.samples_fn is None or name in EFFECTS:
+            continue
+        seen: set[str] = set()
+        for i, sample in enumerate(block.samples_fn(rng_of(name))):
+            call = Call((name, sample))
+            what = repr(
+                [leaf.shape if isinstance(leaf, np.ndarray) else leaf for leaf in call.leaves]
+            )
+            if not call.arrays or what in seen or sum(a.size for a in call.arrays) > SMALL:
+                continue
+            seen.add(what)
+            yield pytest.param((name, sample), id=f"{name}-{i}-{sample.label}")
+            if len(seen) == SAMPLES:
+                break
+
+
+def rows_of(a: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Three rows, the middle one another."""
+    return np.stack([a, a[::-1] if a.ndim else a, a]).reshape(3, *a.shape)
+
+
+@pytest.mark.parametrize("case", list(_small_cases()))
+def test_vmap_equals_a_loop(case: Any, close: Any) -> None:
+    call = Call(case)
+    count = len(call.arrays)
+    one = [tuple(i == j for j in range(count)) for i in range(count)]
+    choices = {tuple([True] * count), *one} if count < 4 else {tuple([True] * count), *one[:2]}
+    for flags in choices:
+        given = [rows_of(a) if b else a for a, b in zip(call.arrays, flags, strict=True)]
+        axes = tuple(0 if b else None for b in flags)
+        made = ps.vmap(call, in_axes=axes)(*map(ps.asarray, given))
+        for i in range(3):
+            row = [g[i] if b else g for g, b in zip(given, flags, strict=True)]
+            expected = call(*map(ps.asarray, row))
+            for actual, wanted in itertools.zip_longest(made, expected):
+                assert actual.dtype == wanted.dtype
+                close(actual[i], wanted)
 
 
 # ---- what a block must have

@@ -1,7 +1,8 @@
 """How families of ops compute many rows in one call: the rules that `.batch` attaches.
 
 A rule is `fn(node, inputs, batched, size)`: the call for one row, the tensors for all rows, which of them have a
-leading axis of `size` rows, and that size. It returns the outputs, all with that leading axis.
+leading axis of `size` rows, and that size. It returns the outputs, all with that leading axis; or None, when this case
+has no single call, and the op is called row by row. Index ops have theirs in `_batch_indexing.py`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from penstock._native import Tensor
 
 def same(node: Any, inputs: Sequence[Tensor], batched: Sequence[bool], size: Any) -> list[Tensor]:
     """Call the op as it is: more leading axes mean more rows, and all inputs have them."""
-    rows = [_for_all(t, b, size) for t, b in zip(inputs, batched, strict=True)]
+    rows = [for_all(t, b, size) for t, b in zip(inputs, batched, strict=True)]
     return _native.call_op(node.op, rows, node.attrs)
 
 
@@ -49,7 +50,7 @@ def one_axis(
     attrs = dict(node.attrs)
     rank = node.inputs[0].ndim
     attrs["axis"] = _shifted(attrs["axis"], rank)
-    rows = [_for_all(t, b, size) for t, b in zip(inputs, batched, strict=True)]
+    rows = [for_all(t, b, size) for t, b in zip(inputs, batched, strict=True)]
     return _native.call_op(node.op, rows, attrs)
 
 
@@ -99,7 +100,8 @@ def leading(
 leading.only_first = True  # type: ignore[attr-defined]
 
 
-def _for_all(t: Tensor, batched: bool, size: Any) -> Tensor:
+def for_all(t: Tensor, batched: bool, size: Any) -> Tensor:
+    """Repeat a tensor for all rows unless it has rows."""
     return t if batched else ops.broadcast_to(t, (size, *t.shape))
 
 
@@ -140,13 +142,54 @@ def padded(node: Any, inputs: Sequence[Tensor], batched: Sequence[bool], size: A
     return _native.call_op(node.op, inputs, attrs)
 
 
-def taken(node: Any, inputs: Sequence[Tensor], batched: Sequence[bool], size: Any) -> list[Tensor]:
-    """Take from every row, or every row's indices from one tensor."""
-    axis = node.attrs["axis"]
-    if not batched[1]:
-        return [ops.take(inputs[0], inputs[1], axis=axis + 1)]
-    made = ops.take(inputs[0], inputs[1], axis=axis)
-    return [ops.moveaxis(made, axis, 0)]
+def all_merged(
+    node: Any, inputs: Sequence[Tensor], batched: Sequence[bool], size: Any
+) -> list[Tensor]:
+    """Call an op all of whose inputs have the same batch axis of their own."""
+    rows = [for_all(t, b, size) for t, b in zip(inputs, batched, strict=True)]
+    merged = [ops.reshape(t, (size * t.shape[1], *t.shape[2:])) for t in rows]
+    attrs = dict(node.attrs)
+    if "input_shape" in attrs:
+        attrs["input_shape"] = (size * attrs["input_shape"][0], *attrs["input_shape"][1:])
+    made = _native.call_op(node.op, merged, attrs)
+    count = node.inputs[0].shape[0]
+    return [ops.reshape(t, (size, count, *t.shape[1:])) for t in made]
 
 
-taken.one_only = True  # type: ignore[attr-defined]
+def input_gradient(
+    node: Any, inputs: Sequence[Tensor], batched: Sequence[bool], size: Any
+) -> list[Tensor]:
+    """Call the gradient of a convolution's input, whose filter is the same for all rows."""
+    dy, filter = inputs
+    shape, attrs = node.attrs["input_shape"], dict(node.attrs)
+    attrs["input_shape"] = (size * shape[0], *shape[1:])
+    merged = ops.reshape(dy, (size * dy.shape[1], *dy.shape[2:]))
+    (made,) = _native.call_op(node.op, [merged, filter], attrs)
+    return [ops.reshape(made, (size, *shape))]
+
+
+input_gradient.only_first = True  # type: ignore[attr-defined]
+
+
+def norm_gradient(
+    node: Any, inputs: Sequence[Tensor], batched: Sequence[bool], size: Any
+) -> list[Tensor] | None:
+    """Call the gradient of a normalisation of rows; those of its parameters are summed for each row by itself."""
+    x, scale, *statistics, dy = inputs
+    flags = [batched[0], *batched[2:]]
+    if batched[1]:
+        return None
+    x, *statistics, dy = (
+        for_all(t, b, size) for t, b in zip([x, *statistics, dy], flags, strict=True)
+    )
+    dx, *_ = _native.call_op(node.op, [x, scale, *statistics, dy], node.attrs)
+    centred = x - statistics[0] if len(statistics) == 2 else x
+    axes = tuple(range(1, x.ndim - scale.ndim))
+    sums = [ops.sum(dy * centred * statistics[-1], axes), ops.sum(dy, axes)]
+    return [dx, *sums[: len(node.outputs) - 1]]
+
+
+def drawn(node: Any, inputs: Sequence[Tensor], batched: Sequence[bool], size: Any) -> list[Tensor]:
+    """Draw for all rows: each has a stretch of the counter of its own, so rows differ."""
+    attrs = {**node.attrs, "shape": (size, *node.attrs["shape"])}
+    return _native.call_op(node.op, inputs, attrs)

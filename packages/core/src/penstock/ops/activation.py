@@ -71,6 +71,9 @@ def relu_grad(y: TensorLike, dy: TensorLike, /) -> Tensor:
     """
 
 
+relu_grad.batch(_batch.same)
+
+
 @relu_grad.reference
 def _(y: Any, dy: Any) -> Any:
     return np.where(y > 0, dy, dy.dtype.type(0))

@@ -190,6 +190,9 @@ def attention_grad(
     """
 
 
+attention_grad.batch(_batch.same)
+
+
 @attention_grad.reference
 def _(query: Any, key: Any, value: Any, y: Any, lse: Any, dy: Any, causal: bool, scale: Any) -> Any:
     return _backward(query, key, value, query.dtype.type(0), y, lse, dy, causal, scale)

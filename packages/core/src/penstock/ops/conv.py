@@ -202,6 +202,9 @@ def conv2d_input_grad(
     """
 
 
+conv2d_input_grad.batch(_batch.input_gradient)
+
+
 @conv2d_input_grad.reference
 def _(dy: Any, filter: Any, input_shape: Any, **attrs: Any) -> Any:
     windows = _windows(input_shape, filter.shape, attrs)

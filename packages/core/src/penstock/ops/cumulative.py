@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
+from penstock.ops import _batch_indexing
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._samples import FLOATS, NUMERIC, REALS, array
 from penstock.ops._scatter_gradients import first_counted
@@ -49,6 +50,9 @@ def cumsum(
     """
 
 
+cumsum.batch(_batch_indexing.flattened())
+
+
 @op(infer="cumulative:sum")
 def cumprod(
     x: TensorLike, axis: int | None = None, *, exclusive: bool = False, reverse: bool = False
@@ -76,6 +80,9 @@ def cumprod(
     """
 
 
+cumprod.batch(_batch_indexing.flattened())
+
+
 @op(infer="cumulative:real")
 def cummax(x: TensorLike, axis: int | None = None, *, reverse: bool = False) -> Tensor:
     """Take the largest element so far: yᵢ = max(x₀, ..., xᵢ); NaN from the first one on.
@@ -100,6 +107,9 @@ def cummax(x: TensorLike, axis: int | None = None, *, reverse: bool = False) -> 
     """
 
 
+cummax.batch(_batch_indexing.flattened())
+
+
 @op(infer="cumulative:real")
 def cummin(x: TensorLike, axis: int | None = None, *, reverse: bool = False) -> Tensor:
     """Take the smallest element so far: yᵢ = min(x₀, ..., xᵢ); NaN from the first one on.
@@ -122,6 +132,9 @@ def cummin(x: TensorLike, axis: int | None = None, *, reverse: bool = False) -> 
         >>> penstock.cummin([2.0, 1.0, 3.0])
         Tensor([2., 1., 1.], shape=(3,), dtype=float32)
     """
+
+
+cummin.batch(_batch_indexing.flattened())
 
 
 def _walk(accumulate: Callable[..., Any], x: Any, axis: int | None, reverse: bool) -> Any:

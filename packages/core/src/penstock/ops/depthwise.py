@@ -180,6 +180,9 @@ def depthwise_conv2d_input_grad(
     """
 
 
+depthwise_conv2d_input_grad.batch(_batch.input_gradient)
+
+
 @depthwise_conv2d_input_grad.reference
 def _(dy: Any, filter: Any, input_shape: Any, **attrs: Any) -> Any:
     filter = filter.reshape(_as_groups(filter.shape))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
+from penstock.ops import _batch_indexing
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._samples import NUMERIC, array
 from penstock.ops.conversion import asarray
@@ -42,6 +43,9 @@ def diagonal(x: TensorLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> 
     """
 
 
+diagonal.batch(_batch_indexing.on_diagonal)
+
+
 @op(infer="diagonal_scatter")
 def diagonal_scatter(
     x: TensorLike, values: TensorLike, offset: int = 0, axis1: int = 0, axis2: int = 1
@@ -68,6 +72,9 @@ def diagonal_scatter(
         Tensor([[0, 2],
                 [3, 9]], shape=(2, 2), dtype=int64)
     """
+
+
+diagonal_scatter.batch(_batch_indexing.on_diagonal)
 
 
 @diagonal.reference

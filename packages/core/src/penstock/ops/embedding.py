@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
+from penstock.ops._batch_indexing import taken
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._samples import FLOATS, array
 from penstock.ops.indexed_slices import IndexedSlices
@@ -60,14 +61,7 @@ def _(node: Node, dy: Tensor) -> Gradients:
     return rows, None
 
 
-def _rows(node: Node, inputs: Any, batched: Any, size: Any) -> list[Tensor]:
-    """Look many lists of ids up in one table, or one list in many tables."""
-    table, ids = inputs
-    return [ops.take(table, ids, axis=1) if batched[0] else ops.embedding(table, ids)]
-
-
-_rows.one_only = True  # type: ignore[attr-defined]
-embedding.batch(_rows)
+embedding.batch(taken)
 
 
 @embedding.samples

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
-from penstock.ops import _batch
+from penstock.ops import _batch, _batch_indexing
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._samples import FLOATS, INTEGERS, NUMERIC, array
 from penstock.ops.reduce import wider
@@ -109,6 +109,9 @@ def slice_update(x: TensorLike, update: TensorLike, starts: ShapeLike, steps: In
     """
 
 
+slice_update.batch(_batch_indexing.updated_slice)
+
+
 @slice_update.reference
 def _(x: Any, update: Any, starts: Any, steps: Any) -> Any:
     y = x.copy()
@@ -164,7 +167,7 @@ def take(x: TensorLike, indices: TensorLike, axis: int = 0) -> Tensor:
     """
 
 
-take.batch(_batch.taken)
+take.batch(_batch_indexing.taken)
 
 
 @take.reference
@@ -223,6 +226,9 @@ def scatter_add(x: TensorLike, indices: TensorLike, updates: TensorLike, axis: i
         >>> penstock.scatter_add([0.0, 0.0, 0.0], [2, 0, 2], [1.0, 2.0, 3.0])
         Tensor([2., 0., 4.], shape=(3,), dtype=float32)
     """
+
+
+scatter_add.batch(_batch_indexing.scattered)
 
 
 @scatter_add.reference

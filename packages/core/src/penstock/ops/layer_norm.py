@@ -148,6 +148,9 @@ def layer_norm_grad(
     """
 
 
+layer_norm_grad.batch(_batch.norm_gradient)
+
+
 @layer_norm_grad.reference
 def _(x: Any, scale: Any, mean: Any, inverse: Any, dy: Any) -> Any:
     x, dy, axes = wider(x), wider(dy), _last(x, scale)
@@ -280,6 +283,9 @@ def rms_norm_grad(
         >>> dx, dscale
         (Tensor([[1.5, 1.5]], shape=(1, 2), dtype=float32), Tensor([ 1., -2.], shape=(2,), dtype=float32))
     """
+
+
+rms_norm_grad.batch(_batch.norm_gradient)
 
 
 @rms_norm_grad.reference

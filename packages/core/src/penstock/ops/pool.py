@@ -146,6 +146,9 @@ def max_pool2d_grad(
     """
 
 
+max_pool2d_grad.batch(_batch.all_merged)
+
+
 @max_pool2d_grad.reference
 def _(x: Any, y: Any, dy: Any, **attrs: Any) -> Any:
     windows = _windows(x.shape, attrs)
@@ -287,6 +290,9 @@ def avg_pool2d_grad(
         >>> penstock.ops.avg_pool2d_grad([[[[6.0]]]], (1, 1, 3, 1), (1, 3))[0, 0, :, 0]
         Tensor([2., 2., 2.], shape=(3,), dtype=float32)
     """
+
+
+avg_pool2d_grad.batch(_batch.all_merged)
 
 
 @avg_pool2d_grad.reference

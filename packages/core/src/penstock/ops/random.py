@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from penstock.ops import _batch
 from penstock.ops._declare import Reject, Sample, op
 from penstock.ops._gradients import NO_INPUTS
 
@@ -94,6 +95,9 @@ def random_uniform(
     """
 
 
+random_uniform.batch(_batch.drawn)
+
+
 random_uniform.not_differentiable(NO_INPUTS)
 
 
@@ -163,6 +167,9 @@ def random_normal(
     Source:
         Box and Muller, 1958, "A note on the generation of random normal deviates".
     """
+
+
+random_normal.batch(_batch.drawn)
 
 
 random_normal.not_differentiable(NO_INPUTS)

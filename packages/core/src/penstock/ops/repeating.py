@@ -10,6 +10,7 @@ import numpy as np
 
 from penstock import ops
 from penstock.errors import InvalidValueError, ShapeError
+from penstock.ops import _batch_indexing
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._samples import NUMERIC, array
 from penstock.ops.conversion import asarray
@@ -41,6 +42,9 @@ def repeat(x: TensorLike, repeats: Ints, axis: int | None = None) -> Tensor:
         >>> penstock.repeat([1, 2], (3, 1))
         Tensor([1, 1, 1, 2], shape=(4,), dtype=int64)
     """
+
+
+repeat.batch(_batch_indexing.flattened())
 
 
 @repeat.reference
@@ -111,6 +115,9 @@ def tile(x: TensorLike, repetitions: Ints) -> Tensor:
     """
 
 
+tile.batch(_batch_indexing.tiled)
+
+
 @tile.reference
 def _(x: Any, repetitions: Any) -> Any:
     return np.tile(x, repetitions)
@@ -170,6 +177,9 @@ def roll(x: TensorLike, shift: Ints, axis: Axis = None) -> Tensor:
         >>> penstock.roll([1, 2, 3, 4], 1)
         Tensor([4, 1, 2, 3], shape=(4,), dtype=int64)
     """
+
+
+roll.batch(_batch_indexing.flattened(restores=True))
 
 
 @roll.reference

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
+from penstock.ops import _batch_indexing
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._gradients import sum_to
 from penstock.ops._samples import NUMERIC, REALS, array
@@ -47,6 +48,9 @@ def scatter(x: TensorLike, indices: TensorLike, updates: TensorLike, axis: int =
         >>> penstock.scatter([0.0, 0.0, 0.0], [2, 0, 2], [1.0, 2.0, 3.0])
         Tensor([2., 0., 3.], shape=(3,), dtype=float32)
     """
+
+
+scatter.batch(_batch_indexing.scattered)
 
 
 @scatter.reference
@@ -126,6 +130,9 @@ def scatter_max(x: TensorLike, indices: TensorLike, updates: TensorLike, axis: i
     """
 
 
+scatter_max.batch(_batch_indexing.scattered)
+
+
 @op(infer="scatter:real")
 def scatter_min(x: TensorLike, indices: TensorLike, updates: TensorLike, axis: int = 0) -> Tensor:
     """Take the minimum with slices at positions along an axis; NaN wins. Ties share the gradient equally.
@@ -148,6 +155,9 @@ def scatter_min(x: TensorLike, indices: TensorLike, updates: TensorLike, axis: i
         >>> penstock.scatter_min([0.0, 5.0, 0.0], [0, 1, 0], [1.0, 2.0, -3.0])
         Tensor([-3.,  2.,  0.], shape=(3,), dtype=float32)
     """
+
+
+scatter_min.batch(_batch_indexing.scattered)
 
 
 @scatter_max.reference
@@ -224,6 +234,9 @@ def put_along_axis(
         Tensor([[10, 20, -1],
                 [-1, 50, 60]], shape=(2, 3), dtype=int64)
     """
+
+
+put_along_axis.batch(_batch_indexing.along_axis)
 
 
 @put_along_axis.reference

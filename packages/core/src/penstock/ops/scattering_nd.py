@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
+from penstock.ops import _batch_indexing
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._samples import NUMERIC, REALS, array
 from penstock.ops._scatter_gradients import numbered, shares
@@ -47,6 +48,9 @@ def scatter_nd_update(x: TensorLike, indices: TensorLike, updates: TensorLike) -
     """
 
 
+scatter_nd_update.batch(_batch_indexing.scattered_at_coordinates)
+
+
 @op(infer="scatter_nd:numeric")
 def scatter_nd_add(x: TensorLike, indices: TensorLike, updates: TensorLike) -> Tensor:
     """Add at coordinates; several updates for one place add up. The transpose of `gather_nd`.
@@ -71,6 +75,9 @@ def scatter_nd_add(x: TensorLike, indices: TensorLike, updates: TensorLike) -> T
         Tensor([[  1, 112],
                 [  3,   4]], shape=(2, 2), dtype=int64)
     """
+
+
+scatter_nd_add.batch(_batch_indexing.scattered_at_coordinates)
 
 
 @op(infer="scatter_nd:real")
@@ -99,6 +106,9 @@ def scatter_nd_max(x: TensorLike, indices: TensorLike, updates: TensorLike) -> T
     """
 
 
+scatter_nd_max.batch(_batch_indexing.scattered_at_coordinates)
+
+
 @op(infer="scatter_nd:real")
 def scatter_nd_min(x: TensorLike, indices: TensorLike, updates: TensorLike) -> Tensor:
     """Take the minimum at coordinates; NaN wins. Ties share the gradient equally.
@@ -123,6 +133,9 @@ def scatter_nd_min(x: TensorLike, indices: TensorLike, updates: TensorLike) -> T
         Tensor([[1, 2],
                 [0, 4]], shape=(2, 2), dtype=int64)
     """
+
+
+scatter_nd_min.batch(_batch_indexing.scattered_at_coordinates)
 
 
 @scatter_nd_update.reference

@@ -10,6 +10,7 @@ import numpy as np
 
 from penstock import ops
 from penstock.errors import GraphError, InvalidValueError
+from penstock.ops import _batch_indexing
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._samples import COMPLEX, FLOATS, NUMERIC, REALS, array
 from penstock.ops.conversion import asarray
@@ -44,6 +45,9 @@ def segment_sum(data: TensorLike, segment_ids: TensorLike, num_segments: int) ->
     """
 
 
+segment_sum.batch(_batch_indexing.segmented)
+
+
 @op(infer="segment:float")
 def segment_mean(data: TensorLike, segment_ids: TensorLike, num_segments: int) -> Tensor:
     """Average the rows of each segment; the numbers need not be sorted.
@@ -66,6 +70,9 @@ def segment_mean(data: TensorLike, segment_ids: TensorLike, num_segments: int) -
         >>> penstock.segment_mean([1.0, 2.0, 3.0], [0, 1, 0], 3)
         Tensor([2., 2., 0.], shape=(3,), dtype=float32)
     """
+
+
+segment_mean.batch(_batch_indexing.segmented)
 
 
 @op(infer="segment:real")
@@ -92,6 +99,9 @@ def segment_max(data: TensorLike, segment_ids: TensorLike, num_segments: int) ->
     """
 
 
+segment_max.batch(_batch_indexing.segmented)
+
+
 @op(infer="segment:real")
 def segment_min(data: TensorLike, segment_ids: TensorLike, num_segments: int) -> Tensor:
     """Take the smallest of the rows of each segment; NaN wins. Ties share the gradient equally.
@@ -114,6 +124,9 @@ def segment_min(data: TensorLike, segment_ids: TensorLike, num_segments: int) ->
         >>> penstock.segment_min([1.0, 2.0, 3.0], [0, 1, 0], 3)
         Tensor([ 1.,  2., inf], shape=(3,), dtype=float32)
     """
+
+
+segment_min.batch(_batch_indexing.segmented)
 
 
 def _gathered(combine: Any, start: Any, data: Any, ids: Any, num_segments: int) -> Any:

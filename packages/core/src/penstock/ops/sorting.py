@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
+from penstock.ops import _batch, _batch_indexing
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._gradients import INDICES
 from penstock.ops._samples import REALS, array
@@ -44,6 +45,9 @@ def sort(x: TensorLike, axis: int = -1, *, descending: bool = False, stable: boo
     """
 
 
+sort.batch(_batch.one_axis)
+
+
 @op(infer="argsort")
 def argsort(
     x: TensorLike, axis: int = -1, *, descending: bool = False, stable: bool = True
@@ -67,6 +71,9 @@ def argsort(
         >>> penstock.argsort([3.0, 1.0, 2.0])
         Tensor([1, 2, 0], shape=(3,), dtype=int64)
     """
+
+
+argsort.batch(_batch.one_axis)
 
 
 def _order(x: Any, axis: int, descending: bool) -> Any:
@@ -154,6 +161,9 @@ def top_k(x: TensorLike, k: int, axis: int = -1, *, largest: bool = True) -> tup
     """
 
 
+top_k.batch(_batch.one_axis)
+
+
 @top_k.reference
 def _(x: Any, k: int, axis: int, largest: bool) -> Any:
     order = np.take(_order(x, axis, largest), np.arange(k), axis)
@@ -217,6 +227,9 @@ def searchsorted(
         >>> penstock.searchsorted([1.0, 3.0, 5.0], [0.0, 3.0, 9.0])
         Tensor([0, 1, 3], shape=(3,), dtype=int64)
     """
+
+
+searchsorted.batch(_batch_indexing.searched)
 
 
 searchsorted.not_differentiable(INDICES)

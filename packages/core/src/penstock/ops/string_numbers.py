@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from penstock.ops import _batch
 from penstock.ops._declare import Reject, Sample, op
 from penstock.ops._samples import REALS, array
 from penstock.ops._text import MIXED, NO_GRADIENT, each, numbers_refused, some, strings, text_of
@@ -36,6 +37,9 @@ def string_to_number(x: TensorLike, /, dtype: DTypeLike = "float32") -> Tensor:
         >>> penstock.string_to_number(["1.5", "-20", "inf"])
         Tensor([  1.5, -20. ,   inf], shape=(3,), dtype=float32)
     """
+
+
+string_to_number.batch(_batch.same)
 
 
 string_to_number.not_differentiable(NO_GRADIENT)
@@ -109,6 +113,9 @@ def string_to_hash_bucket(x: TensorLike, /, num_buckets: int) -> Tensor:
     """
 
 
+string_to_hash_bucket.batch(_batch.same)
+
+
 string_to_hash_bucket.not_differentiable(NO_GRADIENT)
 
 
@@ -156,6 +163,9 @@ def as_string(x: TensorLike, /, *, precision: int = -1) -> Tensor:
         >>> penstock.as_string(2.0, precision=2).item()
         b'2.00'
     """
+
+
+as_string.batch(_batch.same)
 
 
 as_string.not_differentiable(NO_GRADIENT)

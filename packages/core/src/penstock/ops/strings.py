@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from penstock.ops import _batch
 from penstock.ops._declare import Reject, Sample, op
 from penstock.ops._text import (
     MIXED,
@@ -48,6 +49,9 @@ def string_lower(x: TensorLike, /) -> Tensor:
     """
 
 
+string_lower.batch(_batch.same)
+
+
 @op(infer="string_to_string", host_only=True)
 def string_upper(x: TensorLike, /) -> Tensor:
     """Make all letters capital.
@@ -67,6 +71,9 @@ def string_upper(x: TensorLike, /) -> Tensor:
     """
 
 
+string_upper.batch(_batch.same)
+
+
 @op(infer="string_to_string", host_only=True)
 def string_strip(x: TensorLike, /) -> Tensor:
     """Remove white space at both ends.
@@ -84,6 +91,9 @@ def string_strip(x: TensorLike, /) -> Tensor:
         >>> penstock.string_strip("  a b ").item()
         b'a b'
     """
+
+
+string_strip.batch(_batch.same)
 
 
 @string_lower.reference
@@ -128,6 +138,9 @@ def string_length(x: TensorLike, /, *, unit: str = "bytes") -> Tensor:
         >>> penstock.string_length(["abc", "ä"], unit="chars")
         Tensor([3, 1], shape=(2,), dtype=int64)
     """
+
+
+string_length.batch(_batch.same)
 
 
 string_length.not_differentiable(NO_GRADIENT)
@@ -178,6 +191,9 @@ def string_substr(x: TensorLike, /, start: int, length: int, *, unit: str = "byt
         >>> penstock.string_substr(["abcdef", "xy"], 1, 3).tolist()
         [b'bcd', b'y']
     """
+
+
+string_substr.batch(_batch.same)
 
 
 string_substr.not_differentiable(NO_GRADIENT)
@@ -232,6 +248,9 @@ def string_join(xs: Sequence[TensorLike], separator: str = "") -> Tensor:
     """
 
 
+string_join.batch(_batch.aligned)
+
+
 string_join.not_differentiable(NO_GRADIENT)
 
 
@@ -282,6 +301,9 @@ def regex_replace(
     """
 
 
+regex_replace.batch(_batch.same)
+
+
 @op(infer="string_to_bool", host_only=True)
 def regex_full_match(x: TensorLike, /, pattern: str) -> Tensor:
     """Say whether a regular expression matches each string as a whole. The expressions are those of Python's `re`.
@@ -301,6 +323,9 @@ def regex_full_match(x: TensorLike, /, pattern: str) -> Tensor:
         >>> penstock.regex_full_match(["a1", "a1b"], "[a-z][0-9]")
         Tensor([ True, False], shape=(2,), dtype=bool)
     """
+
+
+regex_full_match.batch(_batch.same)
 
 
 regex_replace.not_differentiable(NO_GRADIENT)
