@@ -289,6 +289,16 @@ def tsan(session: nox.Session) -> None:
 
 
 @nox.session
+def kills(session: nox.Session) -> None:
+    """Kill a program that saves checkpoints at 200 random moments; another number may be given."""
+    install_packages(session, *group("test"))
+    environment = {**clean_environment(), "PENSTOCK_TEST_KILLS": (session.posargs or ["200"])[0]}
+    test = CORE / "tests" / "test_checkpoint.py"
+    with session.chdir(session.create_tmp()):
+        session.run(*pytest_command(), str(test), "-k", "kill_9", env=environment)
+
+
+@nox.session
 def minimums(session: nox.Session) -> None:
     """Run the tests with the lowest versions that the packages claim to work with."""
     lowest = [

@@ -151,6 +151,10 @@ def public_path(function: Any, name: str) -> str:
 # ---- everything else ------------------------------------------------------------------------------
 
 
+# Modules of functions that are not ops.
+SERVICES = ("safetensors",)
+
+
 def programs_page() -> str:
     """Describe the public names that are neither ops nor dtypes."""
     lines = ["# programs", "", "Graphs, functions, sessions, variables, gradients, devices.", ""]
@@ -160,6 +164,10 @@ def programs_page() -> str:
         if name not in skipped and callable(value):
             lines += describe(f"penstock.{name}", value)
     lines += describe("penstock.random.set_seed", penstock.random.set_seed)
+    for module in SERVICES:
+        place = import_module(f"penstock.{module}")
+        for name in place.__all__:
+            lines += describe(f"penstock.{module}.{name}", getattr(place, name))
     return "\n".join(lines)
 
 

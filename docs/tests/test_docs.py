@@ -7,6 +7,7 @@ import inspect
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -59,8 +60,12 @@ def test_every_public_name_is_described() -> None:
     dtypes = {
         name for name in penstock.dtypes.__all__ if not inspect.isroutine(getattr(penstock, name))
     }
-    modules = {"dtypes", "nn", "ops", "random"}
+    modules = {"dtypes", "nn", "ops", "random", *reference.SERVICES}
     assert set(penstock.__all__) - dtypes - modules <= EVERYTHING
+    for module in map(import_module, (f"penstock.{name}" for name in reference.SERVICES)):
+        assert {
+            f"{module.__name__.removeprefix('penstock.')}.{n}" for n in module.__all__
+        } <= EVERYTHING
     for module in (penstock.nn, penstock.random):
         described = {reference.public_path(getattr(module, n), n) for n in module.__all__}
         assert {path.removeprefix("penstock.") for path in described} <= EVERYTHING

@@ -21,7 +21,7 @@ def run(code: str) -> str:
 
 
 # What is public and a module on purpose.
-PUBLIC_MODULES = {"dtypes", "nn", "ops", "random"}
+PUBLIC_MODULES = {"dtypes", "nn", "ops", "random", "safetensors"}
 
 
 def test_all_is_sorted_out() -> None:

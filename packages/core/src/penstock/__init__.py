@@ -5,7 +5,9 @@ This file only re-exports. Importing it imports no plugin and opens no device.
 
 # The functions `device` and `function` share their names with modules. They win because each module is loaded before
 # the function is imported: keep the imports in the order of their names.
-from penstock import dtypes, nn, ops, random
+from typing import TYPE_CHECKING
+
+from penstock import _later, dtypes, nn, ops, random
 from penstock.autodiff import GradientTape, custom_gradient, grad, gradients, value_and_grad
 from penstock.control import call, cond, map, scan, switch, while_loop
 from penstock.debug import debug_nans
@@ -33,13 +35,20 @@ from penstock.state import Variable
 from penstock.tensor import Tensor
 from penstock.vectorize import vmap
 
+if TYPE_CHECKING:
+    from penstock import safetensors
+    from penstock.checkpoint import Checkpoint, RestoreReport
+del TYPE_CHECKING
+
 __all__ = [
+    "Checkpoint",
     "Function",
     "GradientTape",
     "Graph",
     "IndexedSlices",
     "Node",
     "Operation",
+    "RestoreReport",
     "Session",
     "Tensor",
     "Variable",
@@ -66,6 +75,7 @@ __all__ = [
     "random",
     "register_device",
     "register_pass",
+    "safetensors",
     "scan",
     "switch",
     "to_device",
@@ -87,4 +97,6 @@ def __getattr__(name: str) -> object:
             return metadata.version("penstock")
         except metadata.PackageNotFoundError:  # in the source tree, which is not installed
             return "0+source"
+    if name in _later.HOMES:
+        return _later.lookup(name)
     return _aliases.lookup(name)

@@ -55,6 +55,14 @@ class NumericError(PenstockError, ArithmeticError):
     """NaN or infinity appeared while `debug_nans` was on."""
 
 
+class FormatError(PenstockError, ValueError):
+    """A file is damaged, or of another format than the one expected."""
+
+
+class CheckpointError(PenstockError, RuntimeError):
+    """A checkpoint cannot be written or read, or does not fit the program."""
+
+
 class InternalError(PenstockError, AssertionError):
     """A mistake of ours: please report it with the program that shows it."""
 

@@ -1,0 +1,32 @@
+"""Public names that few programs need: their modules are imported when somebody asks for them."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Final
+
+HOMES: Final = {
+    "Checkpoint": "checkpoint",
+    "RestoreReport": "checkpoint",
+    "safetensors": "",  # a module itself
+}
+
+
+def lookup(name: str) -> object:
+    """Import what `penstock.<name>` is, and keep it there.
+
+    Args:
+        name: One of `HOMES`.
+
+    Returns:
+        The class, function or module.
+
+    Raises:
+        KeyError: There is no such name.
+    """
+    home = HOMES[name]
+    module = import_module(f"penstock.{home or name}")
+    value = getattr(module, name) if home else module
+    setattr(sys.modules["penstock"], name, value)
+    return value
