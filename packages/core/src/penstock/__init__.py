@@ -11,6 +11,7 @@ from penstock import _later, dtypes, nn, ops, random
 from penstock.autodiff import GradientTape, custom_gradient, grad, gradients, value_and_grad
 from penstock.control import call, cond, map, scan, switch, while_loop
 from penstock.debug import debug_nans
+from penstock.derivatives import hessian, hvp, jacfwd, jacobian, jacrev, jvp, vjp
 from penstock.device import devices, register_device
 from penstock.dtypes import *  # noqa: F403
 from penstock.function import Function, function
@@ -67,6 +68,12 @@ __all__ = [
     "grad",
     "gradients",
     "group",
+    "hessian",
+    "hvp",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
+    "jvp",
     "map",
     "name_scope",
     "nn",
@@ -80,6 +87,7 @@ __all__ = [
     "switch",
     "to_device",
     "value_and_grad",
+    "vjp",
     "vmap",
     "while_loop",
 ]

@@ -28,7 +28,7 @@ class Entry(Protocol):
     def attrs(self) -> dict[str, Any]: ...
 
 
-class _Call:
+class Call:
     """A call as its gradient rule sees it: the entry, and which of its inputs lead to a source."""
 
     def __init__(self, entry: Entry, reached: set[int]) -> None:
@@ -144,11 +144,11 @@ def _backward(
     ordered = list(entries)
     reached = _reachable(ordered, wanted)
     for entry in reversed(ordered):
-        call = _Call(entry, reached)
+        call = Call(entry, reached)
         flows = [grads.get(t._id) for t in call.outputs]
         if all(g is None for g in flows) or not any(map(call.needs, range(len(call.inputs)))):
             continue
-        for i, g in enumerate(_input_gradients(call, flows)):
+        for i, g in enumerate(input_gradients(call, flows)):
             if g is None or not call.needs(i):
                 continue
             t = call.inputs[i]
@@ -179,7 +179,7 @@ def _reachable(entries: Sequence[Entry], wanted: set[int]) -> set[int]:
     return reached
 
 
-def _input_gradients(call: _Call, flows: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
+def input_gradients(call: Call, flows: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
     rule = call.op_function.vjp_fn
     if rule is None:
         reason = getattr(call.op_function, "no_gradient", "")
@@ -200,7 +200,7 @@ def _input_gradients(call: _Call, flows: Sequence[Tensor | None]) -> Sequence[Te
     return result
 
 
-def _through_composition(call: _Call, flows: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
+def _through_composition(call: Call, flows: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
     """Differentiate an op without a rule of its own by the ops that it is composed of, which run again for it."""
     tape = _native.Tape(False)
     # Handles of their own: the same tensor may be given twice, and each place has its own gradient.

@@ -20,22 +20,24 @@ class CannotBatchError(Exception):
     """A body has to be called row by row; says why."""
 
 
-# Rules of the ops whose attributes are graphs or functions: (node, inputs, batched, size, values of the body so far).
+# Rules of the ops whose attributes are graphs or functions: (node, inputs, batched, values of the body).
 # They return the outputs and which of them are rows.
-Whole = Callable[
-    [Any, list[Tensor], list[bool], Any, "Values"], tuple[Sequence[Tensor], Sequence[bool]]
-]
+Whole = Callable[[Any, list[Tensor], list[bool], "Values"], tuple[Sequence[Tensor], Sequence[bool]]]
 WHOLE_RULES: dict[str, Whole] = {}
 
 
 class Values:
-    """What stands for a body's tensors: all rows of it, or one tensor for all rows."""
+    """What stands for a body's tensors: all rows of it, or one tensor for all rows. Computed when it is asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: Any) -> None:
+        self.size = size
         self._tensors: dict[int, tuple[Tensor, bool]] = {}
 
     def of(self, tensors: Sequence[Tensor]) -> tuple[list[Tensor], list[bool]]:
         """What stands for tensors, and which of them are rows."""
+        missing = {t.value_index for t in tensors} - self._tensors.keys()
+        if missing:
+            self._compute(tensors[0].graph, missing)
         pairs = [self._tensors[t.value_index] for t in tensors]
         return [t for t, _ in pairs], [b for _, b in pairs]
 
@@ -43,6 +45,16 @@ class Values:
         """Say what stands for tensors."""
         for old, new, b in zip(tensors, made, rows, strict=True):
             self._tensors[old.value_index] = (new, b)
+
+    def _compute(self, body: Any, wanted: set[int]) -> None:
+        steps = []
+        for node in reversed(list(body.nodes)):
+            made = {t.value_index for t in node.outputs}
+            if made & wanted and not made <= self._tensors.keys():
+                steps.append(node)
+                wanted |= {t.value_index for t in _read(node)}
+        for node in reversed(steps):
+            _step(node, self)
 
 
 def expand(body: Graph) -> Graph:
@@ -119,64 +131,39 @@ def evaluate(
     Raises:
         CannotBatchError: The body has to be called row by row.
     """
-    values = Values()
-    values.put(body.inputs, inputs, batched)
-    needed = _needed(body)
     for node in body.nodes:
-        if node.op == "placeholder" or node.index not in needed:
-            continue
-        _step(node, values, size)
+        if node.effects in ("write", "io"):
+            raise CannotBatchError(f"[{node.op}] at {node.source} does something for each row")
+    values = Values(size)
+    values.put(body.inputs, inputs, batched)
     return values.of(body.outputs)
 
 
-def _needed(body: Graph) -> set[int]:
-    """Find the nodes to evaluate: those that outputs need, and those that do something besides.
-
-    What a function with a batch rule of its own is made of is not needed. What a gradient function of the body's
-    refers to cannot be known, so then all others are.
-    """
-    nodes = list(body.nodes)
-    wanted = {t.value_index for t in body.outputs}
-    opaque = any(node.op == "custom_gradient" and _own_batch(node) is None for node in nodes)
-    needed = set()
-    for node in reversed(nodes):
-        mine = any(t.value_index in wanted for t in node.outputs)
-        if not (mine or opaque or (node.effects != "none" and node.op != "placeholder")):
-            continue
-        needed.add(node.index)
-        inputs = node.inputs
-        if _own_batch(node) is not None:
-            inputs = inputs[: node.attrs["num_inputs"]]
-        wanted.update(t.value_index for t in inputs)
-    return needed
+def own_rules(node: Any) -> Any:
+    """Return the rules of a function that says itself what it does with many rows, or None."""
+    rules = node.attrs["function"] if node.op == "custom_gradient" else None
+    return rules if getattr(rules, "batch", None) is not None else None
 
 
-def _own_batch(node: Any) -> Any:
-    if node.op != "custom_gradient":
-        return None
-    return getattr(node.attrs["function"], "batch_fn", None)
+def _read(node: Any) -> Sequence[Tensor]:
+    """Return the inputs that a step needs: of a function with a rule for rows not what it is made of."""
+    inputs: list[Tensor] = node.inputs
+    return inputs if own_rules(node) is None else inputs[: node.attrs["num_inputs"]]
 
 
-def _step(node: Any, values: Values, size: Any) -> None:
+def _step(node: Any, values: Values) -> None:
     outputs = node.outputs
     if node.op == "constant":  # the value itself, which a tape may watch
         values.put(outputs, [node.attrs["value"]], [False])
         return
-    if node.effects in ("write", "io"):
-        raise CannotBatchError(f"[{node.op}] at {node.source} does something for each row")
+    given, which = values.of(_read(node))
     whole = WHOLE_RULES.get(node.op)
     if whole is not None:
-        uncomputed = _own_batch(node) is not None
-        known = node.inputs[: node.attrs["num_inputs"]] if uncomputed else node.inputs
-        given, which = values.of(known)
-        made, rows = whole(node, given, which, size, values)
-        values.put(outputs, made, rows)
-        return
-    given, which = values.of(node.inputs)
-    if not any(which) and node.effects != "random":
+        values.put(outputs, *whole(node, given, which, values))
+    elif any(which) or node.effects == "random":
+        values.put(outputs, _rows_of(node, given, which, values.size), [True] * len(outputs))
+    else:
         values.put(outputs, _native.call_op(node.op, given, node.attrs), [False] * len(outputs))
-        return
-    values.put(outputs, _rows_of(node, given, which, size), [True] * len(outputs))
 
 
 def _rows_of(node: Any, given: list[Tensor], which: list[bool], size: Any) -> Sequence[Tensor]:
@@ -186,17 +173,19 @@ def _rows_of(node: Any, given: list[Tensor], which: list[bool], size: Any) -> Se
     if made is not None:
         return list(made)
     if rule is None and getattr(node.op_function, "compose_fn", None) is not None:
-        body = inner_body(node, lambda ts: node.op_function.compose_fn(*ts, **node.attrs))
+        body = inner_body(
+            node, node.inputs, lambda ts: node.op_function.compose_fn(*ts, **node.attrs)
+        )
         return call_batched(body.graph, given, which, size)
     return _row_by_row(node, given, which, size)
 
 
-def inner_body(node: Any, fn: Callable[[list[Tensor]], Any]) -> Body:
-    """Make a graph of a function of one row's inputs of a node."""
+def inner_body(node: Any, like: Sequence[Tensor], fn: Callable[[list[Tensor]], Any]) -> Body:
+    """Make a graph of a function of tensors like those given, inside of the graph of a node."""
     graph = node.graph
     graph.push()
     try:
-        return build(node.op.replace(".", "_"), [(t.dtype, t.shape) for t in node.inputs], fn)
+        return build(node.op.replace(".", "_"), [(t.dtype, t.shape) for t in like], fn)
     finally:
         graph.pop()
 

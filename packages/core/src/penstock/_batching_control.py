@@ -6,12 +6,19 @@ goes on until all rows have ended, in which rows that have ended stay as they ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from penstock import _native, control, ops
-from penstock._batching import WHOLE_RULES, CannotBatchError, Values, evaluate
-from penstock._bodies import build
+from penstock._batching import (
+    WHOLE_RULES,
+    CannotBatchError,
+    Values,
+    evaluate,
+    inner_body,
+    own_rules,
+)
+from penstock._custom import Rules
 from penstock._inner_graphs import inner_graphs
 from penstock._native import Graph, Tensor
 from penstock.ops._batch import for_all, lift
@@ -20,8 +27,8 @@ from penstock.ops.indexed_slices import dense
 Result = tuple[Sequence[Tensor], Sequence[bool]]
 
 
-def _call(node: Any, given: list[Tensor], which: list[bool], size: Any, _: Values) -> Result:
-    return evaluate(node.attrs["graph"], given, which, size)
+def _call(node: Any, given: list[Tensor], which: list[bool], values: Values) -> Result:
+    return evaluate(node.attrs["graph"], given, which, values.size)
 
 
 def _stacked(graph: Graph, given: Sequence[Tensor], which: Sequence[bool], size: Any) -> Any:
@@ -29,11 +36,10 @@ def _stacked(graph: Graph, given: Sequence[Tensor], which: Sequence[bool], size:
     return [for_all(t, b, size) for t, b in zip(made, rows, strict=True)]
 
 
-def _cond(node: Any, given: list[Tensor], which: list[bool], size: Any, _: Values) -> Result:
+def _cond(node: Any, given: list[Tensor], which: list[bool], values: Values) -> Result:
+    size = values.size
     pred, *operands = given
     yes, no = node.attrs["then_graph"], node.attrs["else_graph"]
-    for graph in (yes, no):
-        _refuse_writes(graph)
     flags = which[1:]
     if not which[0]:
         made = control.cond(
@@ -55,9 +61,9 @@ def _chosen(rows: Tensor, yes: Tensor, no: Tensor, size: Any) -> Tensor:
     return chosen
 
 
-def _scan(node: Any, given: list[Tensor], which: list[bool], size: Any, _: Values) -> Result:
+def _scan(node: Any, given: list[Tensor], which: list[bool], values: Values) -> Result:
+    size = values.size
     attrs, body = node.attrs, node.attrs["body"]
-    _refuse_writes(body)
     first, second = attrs["num_carried"], attrs["num_carried"] + attrs["num_scanned"]
     scanned, others = given[first:second], given[second:]
     carried_rows = _carried_rows(body, which, first, size)
@@ -86,11 +92,10 @@ def _carried_rows(body: Graph, which: Sequence[bool], count: int, size: Any) -> 
     return [True] * count if any(which) or _draws(body) else [False] * count
 
 
-def _while(node: Any, given: list[Tensor], which: list[bool], size: Any, _: Values) -> Result:
+def _while(node: Any, given: list[Tensor], which: list[bool], values: Values) -> Result:
+    size = values.size
     attrs = node.attrs
     condition, body, count = attrs["cond"], attrs["body"], attrs["num_carried"]
-    for graph in (condition, body):
-        _refuse_writes(graph)
     if _history_is_used(node):
         raise CannotBatchError(f"[while] at {node.source}: a gradient goes through it")
     others = given[count:]
@@ -127,59 +132,47 @@ def _draws(graph: Graph) -> bool:
     )
 
 
-def _refuse_writes(graph: Graph) -> None:
-    """A body that writes runs row by row, each row as often as it says."""
-    for node in graph.nodes:
-        if node.op != "placeholder" and node.effects in ("write", "io"):
-            raise CannotBatchError(f"[{node.op}] at {node.source} does something for each row")
-        for inner in inner_graphs(node):
-            _refuse_writes(inner)
-
-
-def _custom(node: Any, given: list[Tensor], which: list[bool], size: Any, values: Values) -> Result:
+def _custom(node: Any, given: list[Tensor], which: list[bool], values: Values) -> Result:
     """A function with a gradient of its own: rows flow back through that gradient too."""
-    count = node.attrs["num_inputs"]
-    function = node.attrs["function"]
-    own = getattr(function, "batch_fn", None)
-    if own is not None:
-        made = [ops.asarray(t) for t in _native.tree_flatten(own(size, which, *given))[0]]
-        return made, [True] * len(made)
-    results, rows = given[count:], which[count:]
-    if not any(which):
-        rows = [False] * len(results)
-    gradient = _batched_gradient(node, function, values, size, which[:count], rows)
-    made = _native.call_op("custom_gradient", given, {"num_inputs": count, "function": gradient})
-    return made, rows
+    count, rules = node.attrs["num_inputs"], node.attrs["function"]
+    inputs, inputs_rows = given[:count], which[:count]
+    if own_rules(node) is not None:
+        results = rules.batched(node, values.size, inputs_rows, inputs)
+        rows = [True] * len(results)
+    else:
+        results, rows = given[count:], which[count:]
+    attrs = {"num_inputs": count, "function": _batched_rules(node, values, inputs_rows, rows)}
+    return _native.call_op("custom_gradient", [*inputs, *results], attrs), rows
 
 
-def _batched_gradient(
-    node: Any,
-    function: Callable[..., Any],
-    values: Values,
-    size: Any,
-    inputs_rows: Sequence[bool],
-    results_rows: Sequence[bool],
-) -> Callable[..., Any]:
-    outputs = node.outputs
+def _batched_rules(
+    node: Any, values: Values, inputs_rows: Sequence[bool], rows: Sequence[bool]
+) -> Rules:
+    rules, size, outputs = node.attrs["function"], values.size, node.outputs
 
     def gradient(*dys: Tensor) -> list[Tensor | None]:
-        graph = node.graph
-        graph.push()
-        try:
-            formals = [(t.dtype, t.shape) for t in outputs]
-            back = build("custom_gradient", formals, lambda ts: _dense_tuple(function(*ts)))
-        finally:
-            graph.pop()
-        captured, rows = values.of(back.captured)
-        made, made_rows = evaluate(back.graph, [*dys, *captured], [*results_rows, *rows], size)
+        body = inner_body(node, outputs, lambda ts: _dense_tuple(rules(*ts)))
+        captured, captured_rows = values.of(body.captured)
+        made, made_rows = evaluate(body.graph, [*dys, *captured], [*rows, *captured_rows], size)
         pairs: list[Any] = list(zip(made, made_rows, strict=True))
-        found = _native.tree_unflatten(back.structure, pairs)
+        found = _native.tree_unflatten(body.structure, pairs)
         return [
             None if pair is None else _to_input(pair[0], pair[1], wanted, size)
             for pair, wanted in zip(found, inputs_rows, strict=True)
         ]
 
-    return gradient
+    def pushed(primals: Sequence[Tensor], tangents: Sequence[Tensor]) -> list[Tensor]:
+        # Inside, the rule sees one row, and its keywords are those of the call.
+        own = node.inputs[: len(primals)]
+        body = inner_body(node, [*own, *own], lambda ts: rules.pushed_at(node, ts))
+        flags = [*inputs_rows, *inputs_rows]
+        captured, captured_rows = values.of(body.captured)
+        made, made_rows = evaluate(
+            body.graph, [*primals, *tangents, *captured], [*flags, *captured_rows], size
+        )
+        return [for_all(t, b, size) for t, b in zip(made, made_rows, strict=True)]
+
+    return Rules(gradient, pushed if getattr(rules, "jvp", None) is not None else None)
 
 
 def _dense_tuple(given: Any) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from penstock import (
     _body_gradients,  # noqa: F401 - attaches the rules of control flow
@@ -17,10 +17,13 @@ from penstock import (
     ops,
 )
 from penstock._backward import gradient_of
+from penstock._custom import Rules
 from penstock._native import Tensor
 from penstock.errors import DTypeError, GraphError, InvalidTypeError, InvalidValueError, ShapeError
 from penstock.ops import asarray
 from penstock.state import Variable
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class GradientTape:
@@ -280,7 +283,7 @@ def gradients(ys: Any, xs: Any, grad_ys: Any = None) -> Any:
         graph.pop()
 
 
-def custom_gradient(fn: Callable[..., Any]) -> Callable[..., Any]:
+def custom_gradient(fn: Callable[..., Any]) -> CustomGradient:
     """Give a function a gradient of your own.
 
     Args:
@@ -288,7 +291,9 @@ def custom_gradient(fn: Callable[..., Any]) -> Callable[..., Any]:
             per tensor that came in.
 
     Returns:
-        A function that returns `outputs`.
+        A function that returns `outputs`. Its decorators `.jvp` and `.batch` attach what `penstock.jvp` and
+        `penstock.vmap` do with it; without them the one differentiates the gradient, and the other calls the ops
+        inside of `fn` once for all examples.
 
     Raises:
         GraphError: When differentiated: `grad_fn` returned another number of gradients.
@@ -299,19 +304,47 @@ def custom_gradient(fn: Callable[..., Any]) -> Callable[..., Any]:
     ...     return x, lambda dy: ps.clip(dy, -1.0, 1.0)
     >>> ps.grad(lambda x: 5 * clipped(x))(ps.asarray(2.0))
     Tensor(1., shape=(), dtype=float32)
+    >>> @clipped.jvp
+    ... def _(primals, tangents):
+    ...     return ps.clip(tangents[0], -1.0, 1.0)
+    >>> ps.jvp(clipped, (ps.asarray(2.0),), (ps.asarray(5.0),))[1]
+    Tensor(1., shape=(), dtype=float32)
     """
+    return CustomGradient(fn)
 
-    @functools.wraps(fn)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
+
+class CustomGradient:
+    """A function with a gradient of its own; make one with `custom_gradient`."""
+
+    def __init__(self, fn: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, fn)
+        self._fn = fn
+        self._jvp: Callable[..., Any] | None = None
+        self._batch: Callable[..., Any] | None = None
+
+    def jvp(self, rule: F) -> F:
+        """Attach the derivative forwards: `rule(primals, tangents)` returns how the outputs move."""
+        self._jvp = rule
+        return rule
+
+    def batch(self, rule: F) -> F:
+        """Attach the function of many examples: `rule(size, batched, *tensors)` returns the outputs, stacked.
+
+        `batched` says which tensors have a leading axis of `size` examples; the others are shared by all.
+        """
+        self._batch = rule
+        return rule
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         inputs = [asarray(a) for a in args]
         paused = _native.pause_tapes()  # what happens inside has no gradient of its own
         try:
-            result = fn(*inputs, **kwargs)
+            result = self._fn(*inputs, **kwargs)
         finally:
             _native.resume_tapes(paused)
         if not (isinstance(result, tuple) and len(result) == 2 and callable(result[1])):
             raise InvalidTypeError(
-                f"[custom_gradient] {getattr(fn, '__name__', 'the function')} returned {type(result).__name__}; it "
+                f"[custom_gradient] {getattr(self, '__name__', 'the function')} returned {type(result).__name__}; it "
                 "must return a pair (outputs, grad_fn)"
             )
         outputs, grad_fn = result
@@ -319,11 +352,9 @@ def custom_gradient(fn: Callable[..., Any]) -> Callable[..., Any]:
         made = _native.call_op(
             "custom_gradient",
             [*inputs, *(asarray(leaf) for leaf in leaves)],
-            {"num_inputs": len(inputs), "function": grad_fn},
+            {"num_inputs": len(inputs), "function": Rules(grad_fn, self._jvp, self._batch, kwargs)},
         )
         return _native.tree_unflatten(structure, made)
-
-    return wrapped
 
 
 __all__ = ["GradientTape", "custom_gradient", "grad", "gradients", "value_and_grad"]

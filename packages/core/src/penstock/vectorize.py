@@ -110,17 +110,19 @@ def _run(fn: Callable[..., Any], given: _Arguments, out_axes: Any) -> Any:
         made, flags = evaluate(body.graph, [*given.rows, *body.captured], flags, given.size)
     except CannotBatchError:
         result = control.map(one, given.rows)
-        made = _native.tree_flatten(result)[0]
-        made, flags = [t for t in made if t is not None], [True] * len(made)
-    whole = _native.tree_flatten(_native.tree_unflatten(body.structure, made))
-    leaves: Sequence[Tensor | None] = whole[0]
-    axes = _axes("out_axes", out_axes, _native.tree_unflatten(whole[1], leaves))
+        found: list[Any] = _native.tree_flatten(result)[0]
+        made = [t for t in found if t is not None]
+        flags = [True] * len(made)
+    whole = _native.tree_unflatten(body.structure, made)
+    leaves: list[Any]
+    leaves, structure = _native.tree_flatten(whole)
+    axes = _axes("out_axes", out_axes, whole)
     flag = iter(flags)
     placed = [
-        None if t is None else _placed(t, next(flag), axis, given.size)
-        for t, axis in zip(leaves, axes, strict=True)
+        leaf if leaf is None else _placed(leaf, next(flag), axis, given.size)
+        for leaf, axis in zip(leaves, axes, strict=True)
     ]
-    return _native.tree_unflatten(whole[1], placed)
+    return _native.tree_unflatten(structure, placed)
 
 
 def _placed(t: Tensor, rows: bool, axis: int | None, size: Any) -> Tensor:

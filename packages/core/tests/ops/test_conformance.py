@@ -288,6 +288,31 @@ def test_wrong_arguments_are_refused(name: str, reject: Any) -> None:
         traced()
 
 
+@pytest.mark.parametrize("case", SMOOTH)
+def test_forwards_is_backwards_turned_round(case: Case, close: Close) -> None:
+    """u · (J t) = (Jᵀ u) · t for any u and t."""
+    call = Call(case)
+    rng = rng_of(call.name)
+    floats = [i for i, a in enumerate(call.arrays) if a.dtype.kind == "f"]
+
+    def fn(*given: Any) -> tuple[Any, ...]:
+        values: list[Any] = list(map(ps.asarray, call.arrays))
+        for i, x in zip(floats, given, strict=True):
+            values[i] = x
+        return call(*values)
+
+    primals = tuple(ps.asarray(call.arrays[i]) for i in floats)
+    tangents = tuple(ps.asarray(rng.normal(size=x.shape)) for x in primals)
+    y, moved = ps.jvp(fn, primals, tangents)
+    flows = tuple(ps.asarray(rng.normal(size=t.shape)) for t in y)
+    back = ps.vjp(fn, *primals)[1](flows)
+
+    def dot(a: Any, b: Any) -> float:
+        return float(sum(np.sum(x.numpy() * z.numpy()) for x, z in zip(a, b, strict=True)))
+
+    np.testing.assert_allclose(dot(flows, moved), dot(back, tangents), rtol=1e-9, atol=1e-9)
+
+
 # ---- many rows
 
 SMALL = 2000

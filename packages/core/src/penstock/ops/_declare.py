@@ -153,7 +153,8 @@ class OpBlock(Generic[P, R]):
         self.vjp_fn: Callable[..., Gradients] | None = None
         self.compose_fn: Callable[P, R] | None = None
         self.infer_fn: Callable[..., Any] | None = None
-        self.batch_fn: Callable[..., Sequence[Tensor]] | None = None
+        self.batch_fn: Callable[..., Sequence[Tensor] | None] | None = None
+        self.jvp_fn: Callable[..., Gradients] | None = None
         self.samples_fn: SampleMaker | None = None
         self.rejects_fn: RejectMaker | None = None
         self.no_gradient = ""
@@ -182,6 +183,14 @@ class OpBlock(Generic[P, R]):
     def vjp(self, fn: F) -> F:
         """Attach the gradient: `fn(node, *grads)` returns one tensor, or None, for every input."""
         self.vjp_fn = fn
+        return fn
+
+    def jvp(self, fn: F) -> F:
+        """Attach the derivative forwards: `fn(node, *tangents)` returns a tangent, or None, for every output.
+
+        Ops need none: what has a gradient has this by differentiating twice. One of its own is cheaper.
+        """
+        self.jvp_fn = fn
         return fn
 
     def not_differentiable(self, reason: str) -> None:

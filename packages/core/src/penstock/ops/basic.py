@@ -13,7 +13,7 @@ import numpy as np
 
 from penstock import ops
 from penstock.errors import GraphError
-from penstock.ops import _batch
+from penstock.ops import _batch, _tangents
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._gradients import NO_INPUTS, no_flow
 from penstock.ops._samples import FLOATS, INTEGERS, array, unary
@@ -120,6 +120,9 @@ def identity(x: TensorLike, /) -> Tensor:
     """
 
 
+identity.jvp(_tangents.linear)
+
+
 identity.batch(_batch.same)
 
 
@@ -192,6 +195,9 @@ def to_device(x: TensorLike, device: str) -> Tensor:
     """
 
 
+to_device.jvp(_tangents.linear)
+
+
 @to_device.vjp
 def _(node: Node, dy: Tensor) -> Gradients:
     return (ops.to_device(dy, node.inputs[0].device),)
@@ -250,6 +256,9 @@ def cast(x: TensorLike, dtype: DTypeLike) -> Tensor:
         >>> penstock.cast([1.9, -1.9, 0.0], "int32")
         Tensor([ 1, -1,  0], shape=(3,), dtype=int32)
     """
+
+
+cast.jvp(_tangents.converted)
 
 
 @cast.reference

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
-from penstock.ops import _batch
+from penstock.ops import _batch, _tangents
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._samples import FLOATS, Array, array
 from penstock.ops._windows import Windows
@@ -123,6 +123,9 @@ def conv2d(
     """
 
 
+conv2d.jvp(_tangents.linear_in_each)
+
+
 conv2d.batch(_batch.merged)
 
 
@@ -202,6 +205,9 @@ def conv2d_input_grad(
     """
 
 
+conv2d_input_grad.jvp(_tangents.linear_in_each)
+
+
 conv2d_input_grad.batch(_batch.input_gradient)
 
 
@@ -274,6 +280,9 @@ def conv2d_filter_grad(
         Tensor([[4., 4.],
                 [4., 4.]], shape=(2, 2), dtype=float32)
     """
+
+
+conv2d_filter_grad.jvp(_tangents.linear_in_each)
 
 
 @conv2d_filter_grad.reference

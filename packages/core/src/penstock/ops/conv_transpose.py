@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
-from penstock.ops import _batch
+from penstock.ops import _batch, _tangents
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._samples import FLOATS, array
 from penstock.ops.conv import conv2d_input_grad
@@ -60,6 +60,9 @@ def conv2d_transpose(
         >>> penstock.nn.conv2d_transpose(x, penstock.ones((1, 3, 1, 1)), strides=2)[0, 0, :, 0]
         Tensor([1., 1., 3., 2., 2.], shape=(5,), dtype=float32)
     """
+
+
+conv2d_transpose.jvp(_tangents.linear_in_each)
 
 
 def _side(attrs: Any, side: int, n: Any, kernel: Any) -> tuple[Any, Any]:

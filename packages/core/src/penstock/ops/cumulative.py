@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
-from penstock.ops import _batch_indexing
+from penstock.ops import _batch_indexing, _tangents
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._samples import FLOATS, NUMERIC, REALS, array
 from penstock.ops._scatter_gradients import first_counted
@@ -48,6 +48,9 @@ def cumsum(
         >>> penstock.cumsum([1, 2, 3], exclusive=True, reverse=True)
         Tensor([5, 3, 0], shape=(3,), dtype=int64)
     """
+
+
+cumsum.jvp(_tangents.linear)
 
 
 cumsum.batch(_batch_indexing.flattened())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
-from penstock.ops import _batch
+from penstock.ops import _batch, _tangents
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._samples import FLOATS, array
 from penstock.ops._windows import Windows
@@ -107,6 +107,9 @@ def depthwise_conv2d(
     """
 
 
+depthwise_conv2d.jvp(_tangents.linear_in_each)
+
+
 depthwise_conv2d.batch(_batch.merged)
 
 
@@ -180,6 +183,9 @@ def depthwise_conv2d_input_grad(
     """
 
 
+depthwise_conv2d_input_grad.jvp(_tangents.linear_in_each)
+
+
 depthwise_conv2d_input_grad.batch(_batch.input_gradient)
 
 
@@ -244,6 +250,9 @@ def depthwise_conv2d_filter_grad(
         Tensor([[4., 4.],
                 [4., 4.]], shape=(2, 2), dtype=float32)
     """
+
+
+depthwise_conv2d_filter_grad.jvp(_tangents.linear_in_each)
 
 
 @depthwise_conv2d_filter_grad.reference

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
-from penstock.ops import _batch_indexing
+from penstock.ops import _batch_indexing, _tangents
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._samples import NUMERIC, array
 from penstock.ops.conversion import asarray
@@ -43,6 +43,9 @@ def diagonal(x: TensorLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> 
     """
 
 
+diagonal.jvp(_tangents.linear)
+
+
 diagonal.batch(_batch_indexing.on_diagonal)
 
 
@@ -72,6 +75,9 @@ def diagonal_scatter(
         Tensor([[0, 2],
                 [3, 9]], shape=(2, 2), dtype=int64)
     """
+
+
+diagonal_scatter.jvp(_tangents.linear)
 
 
 diagonal_scatter.batch(_batch_indexing.on_diagonal)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
+from penstock.ops import _tangents
 from penstock.ops._batch_indexing import taken
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._samples import FLOATS, array
@@ -46,6 +47,9 @@ def embedding(table: TensorLike, ids: TensorLike) -> Tensor:
         >>> tape.gradient(y, table).indices
         Tensor([2, 0], shape=(2,), dtype=int64)
     """
+
+
+embedding.jvp(_tangents.linear)
 
 
 @embedding.reference

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
-from penstock.ops import _batch_indexing
+from penstock.ops import _batch_indexing, _tangents
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._gradients import sum_to
 from penstock.ops._samples import INTEGERS, NUMERIC, array
@@ -44,6 +44,9 @@ def take_along_axis(x: TensorLike, indices: TensorLike, axis: int = -1) -> Tenso
         Tensor([[30],
                 [40]], shape=(2, 1), dtype=int64)
     """
+
+
+take_along_axis.jvp(_tangents.linear)
 
 
 take_along_axis.batch(_batch_indexing.along_axis)
@@ -113,6 +116,9 @@ def gather_nd(x: TensorLike, indices: TensorLike) -> Tensor:
         >>> penstock.gather_nd([[1, 2], [3, 4]], [[1]])
         Tensor([[3, 4]], shape=(1, 2), dtype=int64)
     """
+
+
+gather_nd.jvp(_tangents.linear)
 
 
 gather_nd.batch(_batch_indexing.gathered)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
-from penstock.ops import _batch, _batch_indexing
+from penstock.ops import _batch, _batch_indexing, _tangents
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._samples import FLOATS, INTEGERS, NUMERIC, array
 from penstock.ops.reduce import wider
@@ -51,6 +51,9 @@ def slice(x: TensorLike, starts: ShapeLike, sizes: ShapeLike, steps: Ints) -> Te
         >>> penstock.slice([0, 1, 2, 3, 4], starts=[4], sizes=[2], steps=[-2])
         Tensor([4, 2], shape=(2,), dtype=int64)
     """
+
+
+slice.jvp(_tangents.linear)
 
 
 slice.batch(_batch.sliced)
@@ -109,6 +112,9 @@ def slice_update(x: TensorLike, update: TensorLike, starts: ShapeLike, steps: In
     """
 
 
+slice_update.jvp(_tangents.linear)
+
+
 slice_update.batch(_batch_indexing.updated_slice)
 
 
@@ -165,6 +171,9 @@ def take(x: TensorLike, indices: TensorLike, axis: int = 0) -> Tensor:
         >>> penstock.take([10.0, 20.0, 30.0], [2, 0, -1])
         Tensor([30., 10., 30.], shape=(3,), dtype=float32)
     """
+
+
+take.jvp(_tangents.linear)
 
 
 take.batch(_batch_indexing.taken)
@@ -226,6 +235,9 @@ def scatter_add(x: TensorLike, indices: TensorLike, updates: TensorLike, axis: i
         >>> penstock.scatter_add([0.0, 0.0, 0.0], [2, 0, 2], [1.0, 2.0, 3.0])
         Tensor([2., 0., 4.], shape=(3,), dtype=float32)
     """
+
+
+scatter_add.jvp(_tangents.linear)
 
 
 scatter_add.batch(_batch_indexing.scattered)

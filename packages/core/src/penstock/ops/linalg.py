@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
-from penstock.ops import _batch
+from penstock.ops import _batch, _tangents
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._gradients import sum_to
 from penstock.ops._samples import NUMERIC, array
@@ -43,6 +43,9 @@ def matmul_(
         >>> penstock.matmul([[1.0, 2.0]], [[3.0], [4.0]])
         Tensor([[11.]], shape=(1, 1), dtype=float32)
     """
+
+
+matmul_.jvp(_tangents.linear_in_each)
 
 
 matmul_.batch(_batch.aligned)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
-from penstock.ops import _batch
+from penstock.ops import _batch, _tangents
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._gradients import sum_to
 from penstock.ops._samples import NUMERIC, array
@@ -38,6 +38,9 @@ def reshape(x: TensorLike, shape: ShapeLike) -> Tensor:
         Tensor([[1, 2],
                 [3, 4]], shape=(2, 2), dtype=int64)
     """
+
+
+reshape.jvp(_tangents.linear)
 
 
 reshape.batch(_batch.reshaped)
@@ -93,6 +96,9 @@ def transpose(x: TensorLike, axes: Ints | None = None) -> Tensor:
     """
 
 
+transpose.jvp(_tangents.linear)
+
+
 transpose.batch(_batch.transposed)
 
 
@@ -144,6 +150,9 @@ def broadcast_to(x: TensorLike, shape: ShapeLike) -> Tensor:
     """
 
 
+broadcast_to.jvp(_tangents.linear)
+
+
 broadcast_to.batch(_batch.broadcast)
 
 
@@ -191,6 +200,9 @@ def concat(xs: Sequence[TensorLike], axis: int = 0) -> Tensor:
         >>> penstock.concat([[1, 2], [3]])
         Tensor([1, 2, 3], shape=(3,), dtype=int64)
     """
+
+
+concat.jvp(_tangents.linear)
 
 
 concat.batch(_batch.one_axis)
@@ -247,6 +259,9 @@ def pad_(x: TensorLike, pad_width: Ints, value: float = 0.0) -> Tensor:
         >>> penstock.pad([1, 2], (1, 2))
         Tensor([0, 1, 2, 0, 0], shape=(5,), dtype=int64)
     """
+
+
+pad_.jvp(_tangents.padded)
 
 
 pad_.batch(_batch.padded)

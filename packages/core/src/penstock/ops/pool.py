@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
-from penstock.ops import _batch
+from penstock.ops import _batch, _tangents
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._samples import FLOATS, array
 from penstock.ops._windows import Windows, same_padding
@@ -233,6 +233,9 @@ def avg_pool2d(
     """
 
 
+avg_pool2d.jvp(_tangents.linear)
+
+
 avg_pool2d.samples(_images)
 avg_pool2d.rejects(_rejected_images)
 
@@ -290,6 +293,9 @@ def avg_pool2d_grad(
         >>> penstock.ops.avg_pool2d_grad([[[[6.0]]]], (1, 1, 3, 1), (1, 3))[0, 0, :, 0]
         Tensor([2., 2., 2.], shape=(3,), dtype=float32)
     """
+
+
+avg_pool2d_grad.jvp(_tangents.linear)
 
 
 avg_pool2d_grad.batch(_batch.all_merged)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
-from penstock.ops import _batch
+from penstock.ops import _batch, _tangents
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._gradients import BOOLEAN, INDICES, count, like_input
 from penstock.ops._samples import COMPLEX, FLOATS, NUMERIC, REALS, array, bad_axis, reduction
@@ -49,6 +49,9 @@ def sum(x: TensorLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
         >>> penstock.sum([[1.0, 2.0], [3.0, 4.0]], axis=0)
         Tensor([4., 6.], shape=(2,), dtype=float32)
     """
+
+
+sum.jvp(_tangents.linear)
 
 
 sum.samples(reduction((*NUMERIC, "bool")))
@@ -95,6 +98,9 @@ def mean(x: TensorLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
         >>> penstock.mean([[1.0, 2.0], [3.0, 4.0]], axis=-1)
         Tensor([1.5, 3.5], shape=(2,), dtype=float32)
     """
+
+
+mean.jvp(_tangents.linear)
 
 
 mean.samples(reduction())

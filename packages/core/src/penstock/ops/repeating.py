@@ -10,7 +10,7 @@ import numpy as np
 
 from penstock import ops
 from penstock.errors import InvalidValueError, ShapeError
-from penstock.ops import _batch_indexing
+from penstock.ops import _batch_indexing, _tangents
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._samples import NUMERIC, array
 from penstock.ops.conversion import asarray
@@ -42,6 +42,9 @@ def repeat(x: TensorLike, repeats: Ints, axis: int | None = None) -> Tensor:
         >>> penstock.repeat([1, 2], (3, 1))
         Tensor([1, 1, 1, 2], shape=(4,), dtype=int64)
     """
+
+
+repeat.jvp(_tangents.linear)
 
 
 repeat.batch(_batch_indexing.flattened())
@@ -115,6 +118,9 @@ def tile(x: TensorLike, repetitions: Ints) -> Tensor:
     """
 
 
+tile.jvp(_tangents.linear)
+
+
 tile.batch(_batch_indexing.tiled)
 
 
@@ -177,6 +183,9 @@ def roll(x: TensorLike, shift: Ints, axis: Axis = None) -> Tensor:
         >>> penstock.roll([1, 2, 3, 4], 1)
         Tensor([4, 1, 2, 3], shape=(4,), dtype=int64)
     """
+
+
+roll.jvp(_tangents.linear)
 
 
 roll.batch(_batch_indexing.flattened(restores=True))

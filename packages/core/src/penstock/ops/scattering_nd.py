@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
-from penstock.ops import _batch_indexing
+from penstock.ops import _batch_indexing, _tangents
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._samples import NUMERIC, REALS, array
 from penstock.ops._scatter_gradients import numbered, shares
@@ -75,6 +75,9 @@ def scatter_nd_add(x: TensorLike, indices: TensorLike, updates: TensorLike) -> T
         Tensor([[  1, 112],
                 [  3,   4]], shape=(2, 2), dtype=int64)
     """
+
+
+scatter_nd_add.jvp(_tangents.linear)
 
 
 scatter_nd_add.batch(_batch_indexing.scattered_at_coordinates)

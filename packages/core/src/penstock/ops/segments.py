@@ -10,7 +10,7 @@ import numpy as np
 
 from penstock import ops
 from penstock.errors import GraphError, InvalidValueError
-from penstock.ops import _batch_indexing
+from penstock.ops import _batch_indexing, _tangents
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._samples import COMPLEX, FLOATS, NUMERIC, REALS, array
 from penstock.ops.conversion import asarray
@@ -45,6 +45,9 @@ def segment_sum(data: TensorLike, segment_ids: TensorLike, num_segments: int) ->
     """
 
 
+segment_sum.jvp(_tangents.linear)
+
+
 segment_sum.batch(_batch_indexing.segmented)
 
 
@@ -70,6 +73,9 @@ def segment_mean(data: TensorLike, segment_ids: TensorLike, num_segments: int) -
         >>> penstock.segment_mean([1.0, 2.0, 3.0], [0, 1, 0], 3)
         Tensor([2., 2., 0.], shape=(3,), dtype=float32)
     """
+
+
+segment_mean.jvp(_tangents.linear)
 
 
 segment_mean.batch(_batch_indexing.segmented)
