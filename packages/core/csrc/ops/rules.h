@@ -111,6 +111,22 @@ void rule_pool2d_real(InferContext&);
 void rule_pool2d_float(InferContext&);
 void rule_max_pool2d_grad(InferContext&);
 void rule_avg_pool2d_grad(InferContext&);
+void rule_conv3d(InferContext&);
+void rule_conv3d_input_grad(InferContext&);
+void rule_conv3d_filter_grad(InferContext&);
+void rule_pool3d_real(InferContext&);
+void rule_pool3d_float(InferContext&);
+void rule_max_pool3d_grad(InferContext&);
+void rule_avg_pool3d_grad(InferContext&);
+
+// rules_recurrent.cpp
+void rule_lstm(InferContext&);
+void rule_lstm_grad(InferContext&);
+void rule_gru(InferContext&);
+void rule_gru_grad(InferContext&);
+void rule_simple_rnn(InferContext&);
+void rule_simple_rnn_grad(InferContext&);
+void rule_ctc_loss(InferContext&);
 
 // rules_norm.cpp
 void rule_layer_norm(InferContext&);
@@ -134,6 +150,10 @@ void rule_adam_update_rows(InferContext&);
 void rule_random(InferContext&);
 void rule_random_uniform(InferContext&);
 void rule_random_normal(InferContext&);
+void rule_random_integers(InferContext&);
+void rule_random_counts(InferContext&);
+void rule_random_categorical(InferContext&);
+void rule_random_candidates(InferContext&);
 void rule_arange(InferContext&);
 void rule_full(InferContext&);
 void rule_size_of(InferContext&);

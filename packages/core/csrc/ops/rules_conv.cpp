@@ -1,4 +1,5 @@
-// Convolution and pooling over images [batch, height, width, channels].
+// Convolution and pooling over images [batch, height, width, channels] and volumes [batch, depth, height, width,
+// channels].
 #include <algorithm>
 #include <cctype>
 
@@ -8,20 +9,41 @@
 namespace penstock {
 namespace {
 
-constexpr const char* kImage = "[batch, height, width, channels]";
-constexpr const char* kFilter = "[height, width, channels in / groups, channels out]";
+// What is slid over: the sides of a window.
+struct Space {
+  int sides;
+  const char* names[3];
+  const char *image, *filter, *how_many, *all, *padding;
+};
+
+constexpr Space kPlane{2,
+                       {"height", "width", ""},
+                       "[batch, height, width, channels]",
+                       "[height, width, channels in / groups, channels out]",
+                       "one or two numbers",
+                       "height and width",
+                       "(top, bottom, left, right)"};
+constexpr Space kVolume{3,
+                        {"depth", "height", "width"},
+                        "[batch, depth, height, width, channels]",
+                        "[depth, height, width, channels in / groups, channels out]",
+                        "one or three numbers",
+                        "depth, height and width",
+                        "(front, back, top, bottom, left, right)"};
+constexpr const char* kImage = kPlane.image;
 constexpr const char* kDepthwise = "[height, width, channels, multiplier]";
 constexpr const char* kTransposed = "[height, width, channels out, channels in]";
-constexpr const char* kSide[2] = {"height", "width"};
 
-// One number stands for both sides.
-const std::vector<int64_t>& positive_pair(InferContext& ctx, int attr, const char* name) {
+// One number stands for all sides.
+const std::vector<int64_t>& positive(InferContext& ctx, const Space& space, int attr,
+                                     const char* name) {
   std::vector<int64_t>& v = ctx.get_ints(attr);
-  if (v.size() == 1) v.push_back(v[0]);
-  if (v.size() != 2 || v[0] < 1 || v[1] < 1)
+  const size_t sides = static_cast<size_t>(space.sides);
+  if (v.size() == 1) v.resize(sides, v[0]);
+  if (v.size() != sides || *std::min_element(v.begin(), v.end()) < 1)
     ctx.fail(ErrorKind::kValue, "got ", name, " ",
-             attr_text(ctx.attrs[static_cast<size_t>(attr)], {}),
-             "; expected one or two numbers of at least 1, for height and width");
+             attr_text(ctx.attrs[static_cast<size_t>(attr)], {}), "; expected ", space.how_many,
+             " of at least 1, for ", space.all);
   return v;
 }
 
@@ -42,12 +64,12 @@ struct Window {
   bool same = false;
 };
 
-Dim out_size(InferContext& ctx, int side, Dim in, const Window& w) {
+Dim out_size(InferContext& ctx, const char* side, Dim in, const Window& w) {
   if (w.same) return dim_ceildiv(in, w.stride);
   Dim reach = dim_add(dim_mul(dim_sub(w.kernel, 1), w.dilation), 1);
   Dim room = dim_add(in, w.padded);
   if (!at_most(ctx, reach, room))
-    ctx.fail(ErrorKind::kShape, "the window needs a ", kSide[side], " of ", dim_text(reach),
+    ctx.fail(ErrorKind::kShape, "the window needs a ", side, " of ", dim_text(reach),
              ", but the padded input has ", dim_text(room),
              "; use padding='same', a smaller window, or a larger input");
   return dim_add(dim_floordiv(dim_sub(room, reach), w.stride), 1);
@@ -55,73 +77,84 @@ Dim out_size(InferContext& ctx, int side, Dim in, const Window& w) {
 
 // The attributes that the three convolutions share, normalised, from position `first` on.
 struct Conv {
-  Window side[2];
+  Window side[3];
   int64_t groups = 1;
 };
 
-void read_explicit_padding(InferContext& ctx, int attr, bool is_explicit, Conv* conv) {
+void read_explicit_padding(InferContext& ctx, const Space& space, int attr, bool is_explicit,
+                           Conv* conv) {
   if (ctx.is_none(attr) && !is_explicit) return;
   if (!is_explicit)
     ctx.fail(ErrorKind::kValue, "got explicit_padding with padding='", ctx.get_str(attr - 1),
              "'; it goes with padding='explicit'");
-  bool ok = !ctx.is_none(attr) && ctx.get_ints(attr).size() == 4;
-  for (size_t i = 0; ok && i < 4; ++i) ok = ctx.get_ints(attr)[i] >= 0;
+  const size_t ends = 2 * static_cast<size_t>(space.sides);
+  bool ok = !ctx.is_none(attr) && ctx.get_ints(attr).size() == ends;
+  for (size_t i = 0; ok && i < ends; ++i) ok = ctx.get_ints(attr)[i] >= 0;
   if (!ok)
     ctx.fail(ErrorKind::kValue, "got explicit_padding ",
-             attr_text(ctx.attrs[static_cast<size_t>(attr)], {}),
-             "; padding='explicit' expects (top, bottom, left, right), none of them negative");
+             attr_text(ctx.attrs[static_cast<size_t>(attr)], {}), "; padding='explicit' expects ",
+             space.padding, ", none of them negative");
   const std::vector<int64_t>& pad = ctx.get_ints(attr);
-  conv->side[0].padded = pad[0] + pad[1];
-  conv->side[1].padded = pad[2] + pad[3];
+  for (size_t i = 0; i < ends / 2; ++i) conv->side[i].padded = pad[2 * i] + pad[2 * i + 1];
 }
 
 // strides, padding, explicit_padding, dilations.
-Conv read_windows(InferContext& ctx, int first, const Shape& filter) {
+Conv read_windows(InferContext& ctx, const Space& space, int first, const Shape& filter) {
   Conv conv;
-  const std::vector<int64_t>& strides = positive_pair(ctx, first, "strides");
-  const std::vector<int64_t>& dilations = positive_pair(ctx, first + 3, "dilations");
+  const std::vector<int64_t>& strides = positive(ctx, space, first, "strides");
+  const std::vector<int64_t>& dilations = positive(ctx, space, first + 3, "dilations");
   const std::string& kind = padding(ctx, first + 1, true);
-  for (int i = 0; i < 2; ++i) {
+  for (int i = 0; i < space.sides; ++i) {
     size_t k = static_cast<size_t>(i);
     conv.side[i] = {filter[i], strides[k], dilations[k], 0, kind == "same"};
   }
-  read_explicit_padding(ctx, first + 2, kind == "explicit", &conv);
+  read_explicit_padding(ctx, space, first + 2, kind == "explicit", &conv);
   return conv;
 }
 
-Conv read_conv(InferContext& ctx, int first, const Shape& filter) {
-  Conv conv = read_windows(ctx, first, filter);
+Conv read_conv(InferContext& ctx, const Space& space, int first, const Shape& filter) {
+  Conv conv = read_windows(ctx, space, first, filter);
   conv.groups = ctx.get_int(first + 4);
   if (conv.groups < 1) ctx.fail(ErrorKind::kValue, "got groups=", conv.groups, "; use 1 or more");
   return conv;
 }
 
-void need_channels(InferContext& ctx, const Shape& x, const Shape& filter, int64_t groups) {
-  if (!ctx.equal(x[3], dim_mul(filter[2], groups)))
+void need_channels(InferContext& ctx, const Space& space, const Shape& x, const Shape& filter,
+                   int64_t groups) {
+  const int last = space.sides;  // of the filter's sides; then channels in and out
+  if (!ctx.equal(x[last + 1], dim_mul(filter[last], groups)))
     ctx.fail(ErrorKind::kShape, "x has shape ", ctx.dims(x), " and filter ", ctx.dims(filter),
-             ": the channels of x (", dim_text(x[3]), ") must equal the third axis of filter (",
-             dim_text(filter[2]), ") times groups (", groups, "); images are ", kImage,
-             ", filters ", kFilter);
-  if (!is_symbolic(filter[3]) && filter[3] % groups != 0)
-    ctx.fail(ErrorKind::kShape, "filter has ", filter[3], " output channels, which ", groups,
+             ": the channels of x (", dim_text(x[last + 1]), ") must equal the ",
+             space.sides == 2 ? "third" : "fourth", " axis of filter (", dim_text(filter[last]),
+             ") times groups (", groups, "); images are ", space.image, ", filters ", space.filter);
+  if (!is_symbolic(filter[last + 1]) && filter[last + 1] % groups != 0)
+    ctx.fail(ErrorKind::kShape, "filter has ", filter[last + 1], " output channels, which ", groups,
              " groups do not divide; change groups, or the filter");
 }
 
-Shape conv_shape(InferContext& ctx, int first, const Shape& x, const Shape& filter) {
-  Conv conv = read_conv(ctx, first, filter);
-  need_channels(ctx, x, filter, conv.groups);
-  return {x[0], out_size(ctx, 0, x[1], conv.side[0]), out_size(ctx, 1, x[2], conv.side[1]),
-          filter[3]};
+// [batch, the sides that windows leave, channels].
+Shape windowed(InferContext& ctx, const Space& space, const Shape& x, const Window* sides,
+               Dim channels) {
+  Shape out{x[0]};
+  for (int i = 0; i < space.sides; ++i) out.push(out_size(ctx, space.names[i], x[1 + i], sides[i]));
+  out.push(channels);
+  return out;
+}
+
+Shape conv_shape(InferContext& ctx, const Space& space, int first, const Shape& x,
+                 const Shape& filter) {
+  Conv conv = read_conv(ctx, space, first, filter);
+  need_channels(ctx, space, x, filter, conv.groups);
+  return windowed(ctx, space, x, conv.side, filter[space.sides + 1]);
 }
 
 Shape depthwise_shape(InferContext& ctx, int first, const Shape& x, const Shape& filter) {
-  Conv conv = read_windows(ctx, first, filter);
+  Conv conv = read_windows(ctx, kPlane, first, filter);
   if (!ctx.equal(x[3], filter[2]))
     ctx.fail(ErrorKind::kShape, "x has shape ", ctx.dims(x), " and filter ", ctx.dims(filter),
              ": the channels of x (", dim_text(x[3]), ") must equal the third axis of filter (",
              dim_text(filter[2]), "); images are ", kImage, ", filters ", kDepthwise);
-  return {x[0], out_size(ctx, 0, x[1], conv.side[0]), out_size(ctx, 1, x[2], conv.side[1]),
-          dim_mul(filter[2], filter[3])};
+  return windowed(ctx, kPlane, x, conv.side, dim_mul(filter[2], filter[3]));
 }
 
 // A side of the image whose convolution has `in` rows: Keras' rule, or with output_padding the exact one.
@@ -135,66 +168,99 @@ Dim transposed_size(InferContext& ctx, int side, Dim in, const Window& w,
     return dim_add(dim_mul(in, w.stride), at_most(ctx, 0, rest) ? rest : 0);
   }
   if (*output_padding < 0 || *output_padding >= w.stride)
-    ctx.fail(ErrorKind::kValue, "got output_padding ", *output_padding, " for the ", kSide[side],
-             " with a stride of ", w.stride, "; use a number from 0 to stride - 1");
+    ctx.fail(ErrorKind::kValue, "got output_padding ", *output_padding, " for the ",
+             kPlane.names[side], " with a stride of ", w.stride,
+             "; use a number from 0 to stride - 1");
   Dim cut = w.same ? dim_mul(dim_floordiv(reach, 2), 2) : w.padded;
   Dim out = dim_sub(dim_add(dim_add(steps, reach), *output_padding), cut);
   if (!at_most(ctx, 1, out))
-    ctx.fail(ErrorKind::kShape, "the padding leaves a ", kSide[side], " of ", dim_text(out),
+    ctx.fail(ErrorKind::kShape, "the padding leaves a ", kPlane.names[side], " of ", dim_text(out),
              "; use less of it");
   return out;
 }
 
 // input_shape or filter_shape of a gradient.
-Shape four_axes(InferContext& ctx, int attr, const char* layout) {
+Shape shape_with_axes(InferContext& ctx, int attr, int axes, const char* layout) {
   Shape s = shape_attr(ctx, attr);
-  if (s.ndim != 4)
+  if (s.ndim != axes)
     ctx.fail(ErrorKind::kShape, "got ", ctx.op.schema.attrs[static_cast<size_t>(attr)].name, " ",
-             ctx.dims(s), "; expected 4 axes, ", layout);
+             ctx.dims(s), "; expected ", axes, " axes, ", layout);
   return s;
 }
 
-// Reads pool_size, strides and padding from position `first` on.
-Shape pool_shape(InferContext& ctx, int first, const Shape& x) {
-  const std::vector<int64_t>& size = positive_pair(ctx, first, "pool_size");
-  if (ctx.is_none(first + 1)) ctx.attrs[static_cast<size_t>(first) + 1] = size;
-  const std::vector<int64_t>& strides = positive_pair(ctx, first + 1, "strides");
-  bool same = padding(ctx, first + 2, false) == "same";
-  Window height{size[0], strides[0], 1, 0, same}, width{size[1], strides[1], 1, 0, same};
-  return {x[0], out_size(ctx, 0, x[1], height), out_size(ctx, 1, x[2], width), x[3]};
+Shape four_axes(InferContext& ctx, int attr, const char* layout) {
+  return shape_with_axes(ctx, attr, 4, layout);
 }
 
-void pool(InferContext& ctx, const Accepts& accepts) {
+// Reads pool_size, strides and padding from position `first` on.
+Shape pool_shape(InferContext& ctx, const Space& space, int first, const Shape& x) {
+  const std::vector<int64_t> size = positive(ctx, space, first, "pool_size");
+  if (ctx.is_none(first + 1)) ctx.attrs[static_cast<size_t>(first) + 1] = size;
+  const std::vector<int64_t>& strides = positive(ctx, space, first + 1, "strides");
+  bool same = padding(ctx, first + 2, false) == "same";
+  Window sides[3];
+  for (int i = 0; i < space.sides; ++i) {
+    size_t k = static_cast<size_t>(i);
+    sides[i] = {size[k], strides[k], 1, 0, same};
+  }
+  return windowed(ctx, space, x, sides, x[space.sides + 1]);
+}
+
+void pool(InferContext& ctx, const Space& space, const Accepts& accepts) {
   DType type = common_dtype(ctx, accepts, 0, 1);
-  need_rank(ctx, 0, 4, kImage);
-  ctx.output(type, pool_shape(ctx, 0, ctx.shape(0)));
+  need_rank(ctx, 0, space.sides + 2, space.image);
+  ctx.output(type, pool_shape(ctx, space, 0, ctx.shape(0)));
+}
+
+void max_pool_grad(InferContext& ctx, const Space& space) {
+  DType type = common_dtype(ctx, kReal, 0, 3);
+  need_rank(ctx, 0, space.sides + 2, space.image);
+  Shape y = pool_shape(ctx, space, 0, ctx.shape(0));
+  need_shape(ctx, 1, y, "the shape of the pooling's result");
+  need_shape(ctx, 2, y, "the shape of the pooling's result");
+  ctx.output(type, ctx.shape(0));
+}
+
+void avg_pool_grad(InferContext& ctx, const Space& space) {
+  DType type = common_dtype(ctx, kRealFloat, 0, 1);
+  Shape x = shape_with_axes(ctx, 0, space.sides + 2, space.image);
+  need_shape(ctx, 0, pool_shape(ctx, space, 1, x), "the shape of the pooling's result");
+  ctx.output(type, x);
+}
+
+void conv(InferContext& ctx, const Space& space) {
+  DType type = common_dtype(ctx, kRealFloat, 0, 2);
+  need_rank(ctx, 0, space.sides + 2, space.image);
+  need_rank(ctx, 1, space.sides + 2, space.filter);
+  ctx.output(type, conv_shape(ctx, space, 0, ctx.shape(0), ctx.shape(1)));
+}
+
+void conv_input_grad(InferContext& ctx, const Space& space) {
+  DType type = common_dtype(ctx, kRealFloat, 0, 2);
+  need_rank(ctx, 1, space.sides + 2, space.filter);
+  Shape x = shape_with_axes(ctx, 0, space.sides + 2, space.image);
+  need_shape(ctx, 0, conv_shape(ctx, space, 1, x, ctx.shape(1)),
+             "the shape of the convolution's result");
+  ctx.output(type, x);
+}
+
+void conv_filter_grad(InferContext& ctx, const Space& space) {
+  DType type = common_dtype(ctx, kRealFloat, 0, 2);
+  need_rank(ctx, 0, space.sides + 2, space.image);
+  Shape filter = shape_with_axes(ctx, 0, space.sides + 2, space.filter);
+  need_shape(ctx, 1, conv_shape(ctx, space, 1, ctx.shape(0), filter),
+             "the shape of the convolution's result");
+  ctx.output(type, filter);
 }
 
 }  // namespace
 
-void rule_conv2d(InferContext& ctx) {
-  DType type = common_dtype(ctx, kRealFloat, 0, 2);
-  need_rank(ctx, 0, 4, kImage);
-  need_rank(ctx, 1, 4, kFilter);
-  ctx.output(type, conv_shape(ctx, 0, ctx.shape(0), ctx.shape(1)));
-}
-
-void rule_conv2d_input_grad(InferContext& ctx) {
-  DType type = common_dtype(ctx, kRealFloat, 0, 2);
-  need_rank(ctx, 1, 4, kFilter);
-  Shape x = four_axes(ctx, 0, kImage);
-  need_shape(ctx, 0, conv_shape(ctx, 1, x, ctx.shape(1)), "the shape of the convolution's result");
-  ctx.output(type, x);
-}
-
-void rule_conv2d_filter_grad(InferContext& ctx) {
-  DType type = common_dtype(ctx, kRealFloat, 0, 2);
-  need_rank(ctx, 0, 4, kImage);
-  Shape filter = four_axes(ctx, 0, kFilter);
-  need_shape(ctx, 1, conv_shape(ctx, 1, ctx.shape(0), filter),
-             "the shape of the convolution's result");
-  ctx.output(type, filter);
-}
+void rule_conv2d(InferContext& ctx) { conv(ctx, kPlane); }
+void rule_conv2d_input_grad(InferContext& ctx) { conv_input_grad(ctx, kPlane); }
+void rule_conv2d_filter_grad(InferContext& ctx) { conv_filter_grad(ctx, kPlane); }
+void rule_conv3d(InferContext& ctx) { conv(ctx, kVolume); }
+void rule_conv3d_input_grad(InferContext& ctx) { conv_input_grad(ctx, kVolume); }
+void rule_conv3d_filter_grad(InferContext& ctx) { conv_filter_grad(ctx, kVolume); }
 
 void rule_depthwise_conv2d(InferContext& ctx) {
   DType type = common_dtype(ctx, kRealFloat, 0, 2);
@@ -231,7 +297,7 @@ void rule_conv2d_transpose(InferContext& ctx) {
     ctx.fail(ErrorKind::kShape, "x has shape ", ctx.dims(x), " and filter ", ctx.dims(filter),
              ": the channels of x (", dim_text(x[3]), ") must equal the last axis of filter (",
              dim_text(filter[3]), "); images are ", kImage, ", filters ", kTransposed);
-  Conv conv = read_windows(ctx, 0, filter);
+  Conv conv = read_windows(ctx, kPlane, 0, filter);
   const int64_t* extra = nullptr;
   if (!ctx.is_none(4)) {
     std::vector<int64_t>& v = ctx.get_ints(4);
@@ -251,23 +317,13 @@ void rule_conv2d_transpose(InferContext& ctx) {
   ctx.output(type, out);
 }
 
-void rule_pool2d_real(InferContext& ctx) { pool(ctx, kReal); }
-void rule_pool2d_float(InferContext& ctx) { pool(ctx, kRealFloat); }
-
-void rule_max_pool2d_grad(InferContext& ctx) {
-  DType type = common_dtype(ctx, kReal, 0, 3);
-  need_rank(ctx, 0, 4, kImage);
-  Shape y = pool_shape(ctx, 0, ctx.shape(0));
-  need_shape(ctx, 1, y, "the shape of the pooling's result");
-  need_shape(ctx, 2, y, "the shape of the pooling's result");
-  ctx.output(type, ctx.shape(0));
-}
-
-void rule_avg_pool2d_grad(InferContext& ctx) {
-  DType type = common_dtype(ctx, kRealFloat, 0, 1);
-  Shape x = four_axes(ctx, 0, kImage);
-  need_shape(ctx, 0, pool_shape(ctx, 1, x), "the shape of the pooling's result");
-  ctx.output(type, x);
-}
+void rule_pool2d_real(InferContext& ctx) { pool(ctx, kPlane, kReal); }
+void rule_pool2d_float(InferContext& ctx) { pool(ctx, kPlane, kRealFloat); }
+void rule_max_pool2d_grad(InferContext& ctx) { max_pool_grad(ctx, kPlane); }
+void rule_avg_pool2d_grad(InferContext& ctx) { avg_pool_grad(ctx, kPlane); }
+void rule_pool3d_real(InferContext& ctx) { pool(ctx, kVolume, kReal); }
+void rule_pool3d_float(InferContext& ctx) { pool(ctx, kVolume, kRealFloat); }
+void rule_max_pool3d_grad(InferContext& ctx) { max_pool_grad(ctx, kVolume); }
+void rule_avg_pool3d_grad(InferContext& ctx) { avg_pool_grad(ctx, kVolume); }
 
 }  // namespace penstock

@@ -11,10 +11,43 @@ import operator
 from penstock import _native
 from penstock.errors import InvalidValueError
 from penstock.ops import bernoulli
+from penstock.ops import random_categorical as categorical
+from penstock.ops import random_integers as randint
 from penstock.ops import random_normal as normal
 from penstock.ops import random_uniform as uniform
+from penstock.ops.distributions import (
+    beta,
+    binomial,
+    dirichlet,
+    exponential,
+    gamma,
+    gumbel,
+    laplace,
+    permutation,
+    poisson,
+    shuffle,
+    truncated_normal,
+)
 
-__all__ = ["bernoulli", "normal", "set_seed", "uniform"]
+__all__ = [
+    "bernoulli",
+    "beta",
+    "binomial",
+    "categorical",
+    "dirichlet",
+    "exponential",
+    "gamma",
+    "gumbel",
+    "laplace",
+    "normal",
+    "permutation",
+    "poisson",
+    "randint",
+    "set_seed",
+    "shuffle",
+    "truncated_normal",
+    "uniform",
+]
 
 
 def set_seed(seed: int) -> None:

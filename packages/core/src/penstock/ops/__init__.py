@@ -199,6 +199,14 @@ from penstock.ops.rounding import (
     squared_difference,
     trunc,
 )
+from penstock.ops.sampling import (
+    log_uniform_candidates,
+    random_binomial,
+    random_categorical,
+    random_gamma,
+    random_integers,
+    random_poisson,
+)
 from penstock.ops.scattering import put_along_axis, scatter, scatter_max, scatter_min
 from penstock.ops.scattering_nd import (
     scatter_nd,

@@ -1,7 +1,8 @@
-"""Where a sliding window reads an image: what the references of convolution and pooling share."""
+"""Where a sliding window reads an image or a volume: what the references of convolution and pooling share."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 Pair = tuple[int, int]
+Sizes = tuple[int, ...]
 
 
 def same_padding(size: Any, window: int, stride: int, dilation: int = 1) -> tuple[Any, Any]:
@@ -25,13 +27,13 @@ def same_padding(size: Any, window: int, stride: int, dilation: int = 1) -> tupl
 
 @dataclass(frozen=True)
 class Windows:
-    """All windows over images [batch, height, width, channels], as views: one for each cell of the window."""
+    """All windows over images [batch, *sides, channels], as views: one for each cell of the window."""
 
-    size: Pair
-    strides: Pair
-    dilations: Pair
-    pads: tuple[Pair, Pair]
-    out: Pair
+    size: Sizes
+    strides: Sizes
+    dilations: Sizes
+    pads: tuple[Pair, ...]
+    out: Sizes
 
     @classmethod
     def over(
@@ -41,11 +43,13 @@ class Windows:
         strides: Sequence[int],
         padding: str,
         explicit: Sequence[int] | None = None,
-        dilations: Sequence[int] = (1, 1),
+        dilations: Sequence[int] | None = None,
     ) -> Windows:
-        """Place windows of `size` over images of shape `image`."""
+        """Place windows over images of shape `image`; `size` may go on behind its sides, as a filter's shape does."""
+        sides = len(image) - 2
+        dilations = (1,) * sides if dilations is None else dilations
         pads, out = [], []
-        for side in (0, 1):
+        for side in range(sides):
             n, window, stride, dilation = (
                 image[1 + side],
                 size[side],
@@ -59,13 +63,7 @@ class Windows:
                 before, after = explicit[2 * side], explicit[2 * side + 1]
             pads.append((before, after))
             out.append((n + before + after - (window - 1) * dilation - 1) // stride + 1)
-        return cls(
-            (size[0], size[1]),
-            (strides[0], strides[1]),
-            (dilations[0], dilations[1]),
-            (pads[0], pads[1]),
-            (out[0], out[1]),
-        )
+        return cls(tuple(size[:sides]), tuple(strides), tuple(dilations), tuple(pads), tuple(out))
 
     def pad(self, images: Any, value: Any = 0) -> Any:
         """Add the border that the windows may reach into."""
@@ -73,17 +71,17 @@ class Windows:
 
     def crop(self, padded: Any) -> Any:
         """Take the border away again."""
-        (top, bottom), (left, right) = self.pads
-        return padded[:, top : padded.shape[1] - bottom, left : padded.shape[2] - right]
+        inner = (
+            slice(before, size - after)
+            for (before, after), size in zip(self.pads, padded.shape[1:-1], strict=True)
+        )
+        return padded[(slice(None), *inner)]
 
-    def views(self, padded: Any) -> Iterator[tuple[Pair, Any]]:
+    def views(self, padded: Any) -> Iterator[tuple[Sizes, Any]]:
         """Yield each cell of the window, row by row, with what it sees: [batch, *out, channels]."""
-        for i in range(self.size[0]):
-            for j in range(self.size[1]):
-                rows, columns = (
-                    slice(c * d, c * d + n * s, s)
-                    for c, d, n, s in zip(
-                        (i, j), self.dilations, self.out, self.strides, strict=True
-                    )
-                )
-                yield (i, j), padded[:, rows, columns]
+        for cell in itertools.product(*map(range, self.size)):
+            seen = (
+                slice(c * d, c * d + n * s, s)
+                for c, d, n, s in zip(cell, self.dilations, self.out, self.strides, strict=True)
+            )
+            yield cell, padded[(slice(None), *seen)]

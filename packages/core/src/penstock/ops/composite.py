@@ -11,7 +11,7 @@ from penstock.ops.shaping import normalise_axes
 
 if TYPE_CHECKING:
     from penstock._native import Tensor
-    from penstock.annotations import Axis, DTypeLike, TensorLike
+    from penstock.annotations import Axis, DTypeLike, ShapeLike, TensorLike
 
 
 def astype(x: TensorLike, dtype: DTypeLike, /) -> Tensor:
@@ -254,19 +254,28 @@ def bias_add(x: TensorLike, bias: TensorLike, /) -> Tensor:
     return ops.add(x, bias)
 
 
-def dropout(x: TensorLike, /, rate: float, *, seed: int | None = None) -> Tensor:
+def dropout(
+    x: TensorLike,
+    /,
+    rate: float,
+    *,
+    noise_shape: ShapeLike | None = None,
+    seed: int | None = None,
+) -> Tensor:
     """Set elements to zero at random, and scale the others so that the expected value stays.
 
     Args:
         x: [...], a float dtype.
         rate: The probability of zero, at least 0 and below 1.
+        noise_shape: The shape of what is drawn, which broadcasts to x's: (batch, 1, channels) drops whole channels of
+            a sequence. None stands for x's shape.
         seed: Choose the same elements in every call; None continues the stream that `set_seed` began.
 
     Returns:
         [...], of x's dtype.
 
     Raises:
-        ValueError: `rate` is out of range.
+        ValueError: `rate` is out of range, or `noise_shape` does not broadcast to x's shape.
 
     Example:
         >>> penstock.nn.dropout([1.0, 2.0], rate=0.0)
@@ -280,18 +289,20 @@ def dropout(x: TensorLike, /, rate: float, *, seed: int | None = None) -> Tensor
     x = asarray(x)
     if rate == 0:
         return x
-    keep = ops.random_uniform(x.shape, seed=seed) >= rate
+    keep = ops.random_uniform(x.shape if noise_shape is None else noise_shape, seed=seed) >= rate
+    if noise_shape is not None:
+        keep = ops.broadcast_to(keep, x.shape)
     return ops.where(keep, x * (1 / (1 - rate)), 0.0)
 
 
 def bernoulli(
-    shape: Any, p: float = 0.5, *, dtype: DTypeLike = "bool", seed: int | None = None
+    shape: Any, p: TensorLike = 0.5, *, dtype: DTypeLike = "bool", seed: int | None = None
 ) -> Tensor:
     """Draw true with a given probability.
 
     Args:
         shape: The sizes of the result.
-        p: The probability of true, from 0 to 1.
+        p: The probability of true, from 0 to 1: a number, or a tensor that broadcasts to `shape`.
         dtype: Of the result.
         seed: Draw the same in every call; None continues the stream that `set_seed` began.
 
@@ -305,6 +316,6 @@ def bernoulli(
         >>> penstock.random.bernoulli((3,), p=1.0)
         Tensor([ True,  True,  True], shape=(3,), dtype=bool)
     """
-    if not 0 <= p <= 1:
+    if isinstance(p, (int, float)) and not 0 <= p <= 1:
         raise ValueError(f"[bernoulli] got p={p}; use a probability from 0 to 1")
     return astype(ops.random_uniform(shape, seed=seed) < p, dtype)

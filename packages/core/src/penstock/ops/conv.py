@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def _windows(image: Any, filter: Any, attrs: Any) -> Windows:
     return Windows.over(
         image,
-        filter[:2],
+        filter,
         attrs["strides"],
         attrs["padding"],
         attrs["explicit_padding"],
@@ -130,13 +130,14 @@ conv2d.batch(_batch.merged)
 
 
 @conv2d.reference
-def _(x: Any, filter: Any, **attrs: Any) -> Any:
+def convolved(x: Any, filter: Any, **attrs: Any) -> Any:
+    """Be conv2d and conv3d in NumPy."""
     windows = _windows(x.shape, filter.shape, attrs)
     x, filter, groups = wider(x), wider(filter), attrs["groups"]
-    shape = (x.shape[0], *windows.out, filter.shape[3])
-    y = np.zeros((groups, int(np.prod(shape[:3])), shape[3] // groups), x.dtype)
-    for (i, j), view in windows.views(windows.pad(x)):
-        y += _by_group(view, groups) @ _by_group(filter[i, j], groups)
+    shape = (x.shape[0], *windows.out, filter.shape[-1])
+    y = np.zeros((groups, int(np.prod(shape[:-1])), shape[-1] // groups), x.dtype)
+    for cell, view in windows.views(windows.pad(x)):
+        y += _by_group(view, groups) @ _by_group(filter[cell], groups)
     return y.transpose(1, 0, 2).reshape(shape)
 
 
@@ -212,13 +213,14 @@ conv2d_input_grad.batch(_batch.input_gradient)
 
 
 @conv2d_input_grad.reference
-def _(dy: Any, filter: Any, input_shape: Any, **attrs: Any) -> Any:
+def spread(dy: Any, filter: Any, input_shape: Any, **attrs: Any) -> Any:
+    """Be the gradient of conv2d and conv3d by their images, in NumPy."""
     windows = _windows(input_shape, filter.shape, attrs)
     dy, filter, groups = wider(dy), wider(filter), attrs["groups"]
     padded = windows.pad(np.zeros(input_shape, dy.dtype))
     dy_groups = _by_group(dy, groups)
-    for (i, j), view in windows.views(padded):
-        part = dy_groups @ _by_group(filter[i, j], groups).swapaxes(1, 2)
+    for cell, view in windows.views(padded):
+        part = dy_groups @ _by_group(filter[cell], groups).swapaxes(1, 2)
         view += part.transpose(1, 0, 2).reshape(view.shape)
     return windows.crop(padded)
 
@@ -286,14 +288,15 @@ conv2d_filter_grad.jvp(_tangents.linear_in_each)
 
 
 @conv2d_filter_grad.reference
-def _(x: Any, dy: Any, filter_shape: Any, **attrs: Any) -> Any:
+def correlated(x: Any, dy: Any, filter_shape: Any, **attrs: Any) -> Any:
+    """Be the gradient of conv2d and conv3d by their filters, in NumPy."""
     windows = _windows(x.shape, filter_shape, attrs)
     x, dy, groups = wider(x), wider(dy), attrs["groups"]
     df = np.zeros(filter_shape, x.dtype)
     dy_groups = _by_group(dy, groups)
-    for (i, j), view in windows.views(windows.pad(x)):
+    for cell, view in windows.views(windows.pad(x)):
         part = _by_group(view, groups).swapaxes(1, 2) @ dy_groups
-        df[i, j] = part.transpose(1, 0, 2).reshape(filter_shape[2:])
+        df[cell] = part.transpose(1, 0, 2).reshape(filter_shape[-2:])
     return df
 
 

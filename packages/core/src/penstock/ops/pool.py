@@ -31,14 +31,15 @@ _CASES: tuple[tuple[str, tuple[int, ...], dict[str, Any]], ...] = (
 
 
 def _windows(image: Any, attrs: Any) -> Windows:
-    size = np.broadcast_to(attrs["pool_size"], 2).tolist()
-    strides = np.broadcast_to(attrs.get("strides") or size, 2).tolist()
+    sides = len(image) - 2
+    size = np.broadcast_to(attrs["pool_size"], sides).tolist()
+    strides = np.broadcast_to(attrs.get("strides") or size, sides).tolist()
     return Windows.over(image, size, strides, attrs.get("padding", "valid"))
 
 
 def _inside(windows: Windows, image: Any) -> Any:
     """True on the image and False on its border, for the views of `windows`."""
-    return windows.pad(np.ones((1, *image[1:3], 1), bool), value=False)
+    return windows.pad(np.ones((1, *image[1:-1], 1), bool), value=False)
 
 
 def _images(rng: np.random.Generator) -> Iterator[Sample]:
@@ -89,9 +90,10 @@ max_pool2d.batch(_batch.merged)
 
 
 @max_pool2d.reference
-def _(x: Any, **attrs: Any) -> Any:
+def largest(x: Any, **attrs: Any) -> Any:
+    """Be max_pool2d and max_pool3d in NumPy."""
     windows = _windows(x.shape, attrs)
-    y = np.full((x.shape[0], *windows.out, x.shape[3]), _lowest(x.dtype), x.dtype)
+    y = np.full((x.shape[0], *windows.out, x.shape[-1]), _lowest(x.dtype), x.dtype)
     for _cell, view in windows.views(windows.pad(x, _lowest(x.dtype))):
         np.maximum(y, view, out=y)
     return y
@@ -150,7 +152,8 @@ max_pool2d_grad.batch(_batch.all_merged)
 
 
 @max_pool2d_grad.reference
-def _(x: Any, y: Any, dy: Any, **attrs: Any) -> Any:
+def to_the_largest(x: Any, y: Any, dy: Any, **attrs: Any) -> Any:
+    """Be the gradient of max_pool2d and max_pool3d in NumPy."""
     windows = _windows(x.shape, attrs)
     padded, dx = windows.pad(x), windows.pad(np.zeros(x.shape, wider(dy).dtype))
     found = np.zeros(y.shape, bool)
@@ -168,17 +171,18 @@ def _(x: Any, y: Any, dy: Any, **attrs: Any) -> Any:
 
 
 @max_pool2d_grad.vjp
-def _(node: Node, ddx: Tensor) -> Gradients:
-    """Read ddx where dy was written: at the first maximum of each window."""
+def read_at_the_largest(node: Node, ddx: Tensor) -> Gradients:
+    """Read ddx where dy was written: at the first maximum of each window, in planes and in volumes."""
     x, y, _ = node.inputs
-    (kh, kw), (sh, sw) = node.attrs["pool_size"], node.attrs["strides"]
+    size, strides = node.attrs["pool_size"], node.attrs["strides"]
     if node.attrs["padding"] == "same":
-        pads = (*same_padding(x.shape[1], kh, sh), *same_padding(x.shape[2], kw, sw))
+        sides = zip(x.shape[1:-1], size, strides, strict=True)
+        pads = [end for n, window, stride in sides for end in same_padding(n, window, stride)]
         x = ops.pad(x, (0, 0, *pads, 0, 0), -np.inf)
         ddx = ops.pad(ddx, (0, 0, *pads, 0, 0))
     ddy, found = None, None
-    for cell in np.ndindex(kh, kw):
-        window = (0, *cell, 0), y.shape, (1, sh, sw, 1)
+    for cell in np.ndindex(*size):
+        window = (0, *cell, 0), y.shape, (1, *strides, 1)
         hit = ops.slice(x, *window) == y
         first = hit if found is None else hit & ~found
         found = hit if found is None else hit | found
@@ -241,7 +245,7 @@ avg_pool2d.rejects(_rejected_images)
 
 
 def _counts(windows: Windows, image: Any) -> Any:
-    """How many elements of the image each window sees: [1, rows, columns, 1]."""
+    """How many elements of the image each window sees: [1, *out, 1]."""
     total = np.zeros((1, *windows.out, 1))
     for _cell, view in windows.views(_inside(windows, image)):
         total += view
@@ -252,9 +256,10 @@ avg_pool2d.batch(_batch.merged)
 
 
 @avg_pool2d.reference
-def _(x: Any, **attrs: Any) -> Any:
+def averaged(x: Any, **attrs: Any) -> Any:
+    """Be avg_pool2d and avg_pool3d in NumPy."""
     windows = _windows(x.shape, attrs)
-    y = np.zeros((x.shape[0], *windows.out, x.shape[3]), wider(x).dtype)
+    y = np.zeros((x.shape[0], *windows.out, x.shape[-1]), wider(x).dtype)
     for _cell, view in windows.views(windows.pad(x)):
         y += view
     return y / _counts(windows, x.shape)
@@ -302,7 +307,8 @@ avg_pool2d_grad.batch(_batch.all_merged)
 
 
 @avg_pool2d_grad.reference
-def _(dy: Any, input_shape: Any, **attrs: Any) -> Any:
+def shared(dy: Any, input_shape: Any, **attrs: Any) -> Any:
+    """Be the gradient of avg_pool2d and avg_pool3d in NumPy."""
     windows = _windows(input_shape, attrs)
     dx = windows.pad(np.zeros(input_shape, wider(dy).dtype))
     share = dy / _counts(windows, input_shape)

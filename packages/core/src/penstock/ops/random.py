@@ -10,42 +10,23 @@ import numpy as np
 
 from penstock.ops import _batch
 from penstock.ops._declare import Reject, Sample, op
+from penstock.ops._draws import LOW_WORD, encrypt
 from penstock.ops._gradients import NO_INPUTS
 
 if TYPE_CHECKING:
     from penstock._native import Tensor
     from penstock.annotations import DTypeLike, ShapeLike
 
-_LOW_WORD = np.uint64(0xFFFFFFFF)
-_MULTIPLIERS = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
-_WEYL = np.array([0x9E3779B9, 0xBB67AE85], np.uint64)
-
 
 def philox(key: int, counter: int, blocks: int) -> Any:
-    """Generate blocks of four random 32-bit words with Philox4x32-10.
-
-    Block b encrypts the counter `counter + b` with `key`, both 64 bits wide.
+    """Generate blocks of four random 32-bit words: block b encrypts the 64 bits of `counter + b`.
 
     Returns:
         [blocks, 4], uint64, each below 2³².
-
-    Source:
-        Salmon, Moraes, Dror and Shaw, 2011, "Parallel random numbers: as easy as 1, 2, 3", section 3.3.
     """
     counters = np.uint64(counter % 2**64) + np.arange(blocks, dtype=np.uint64)
     zero = np.zeros(blocks, np.uint64)
-    words = [counters & _LOW_WORD, counters >> np.uint64(32), zero, zero]
-    keys = np.array([key & 0xFFFFFFFF, key >> 32 & 0xFFFFFFFF], np.uint64)
-    for _round in range(10):
-        first, second = words[0] * _MULTIPLIERS[0], words[2] * _MULTIPLIERS[1]
-        words = [
-            (second >> np.uint64(32)) ^ words[1] ^ keys[0],
-            second & _LOW_WORD,
-            (first >> np.uint64(32)) ^ words[3] ^ keys[1],
-            first & _LOW_WORD,
-        ]
-        keys = (keys + _WEYL) & _LOW_WORD
-    return np.stack(words, axis=-1)
+    return encrypt(key, [counters & LOW_WORD, counters >> np.uint64(32), zero, zero])
 
 
 def _uniform(words: Any) -> Any:
