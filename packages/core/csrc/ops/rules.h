@@ -79,6 +79,18 @@ void rule_unique(InferContext&);
 // rules_einsum.cpp
 void rule_einsum(InferContext&);
 
+// rules_image.cpp
+void rule_image_resize(InferContext&);
+void rule_image_resize_grad(InferContext&);
+void rule_crop_and_resize(InferContext&);
+void rule_color_same(InferContext&);
+void rule_color_gray(InferContext&);
+void rule_box_iou(InferContext&);
+void rule_non_max_suppression(InferContext&);
+void rule_draw_bounding_boxes(InferContext&);
+void rule_decode_image(InferContext&);
+void rule_encode_image(InferContext&);
+
 // rules_strings.cpp
 void rule_string_to_string(InferContext&);
 void rule_string_to_bool(InferContext&);

@@ -134,14 +134,19 @@ def test_layout_in_memory_does_not_matter(case: Case) -> None:
 
 
 @every_sample
-def test_traced_and_optimised_equal_eager(case: Case) -> None:
+def test_traced_and_optimised_equal_eager(case: Case, close: Close) -> None:
     call = Call(case)
     inputs = [ps.asarray(a) for a in call.arrays]
     eager = call(*inputs)
     traced = ps.function(lambda *values: call(*values))
     same_bits(traced(*inputs), eager)  # after the passes
     graph = traced.graph
-    same_bits(_native.Plan(graph).run(inputs), eager)  # and as it was traced
+    as_traced = _native.Plan(graph).run(inputs)
+    if BLOCKS[call.name].compose_fn is None:
+        same_bits(as_traced, eager)
+    else:  # the reference, whose roundings are not those of the op's parts
+        for actual, wanted in zip(as_traced, eager, strict=True):
+            close(actual, wanted.numpy())
     for inferred, actual in zip(graph.outputs, eager, strict=True):
         assert inferred.dtype == actual.dtype
         assert len(inferred.shape) == len(actual.shape)
@@ -367,7 +372,8 @@ def test_vmap_equals_a_loop(case: Any, close: Any) -> None:
 @every_block
 def test_block_is_complete(name: str) -> None:
     block = BLOCKS[name]
-    assert bool(block.vjp_fn) != bool(block.no_gradient)
+    gradient = block.vjp_fn or (block.compose_fn if not block.no_gradient else None)
+    assert bool(gradient) != bool(block.no_gradient)
     assert block.schema.effects == EFFECTS.get(name, "none")
     assert callable_of(name).schema is block.schema  # type: ignore[attr-defined]
     if name in RUNTIME:
