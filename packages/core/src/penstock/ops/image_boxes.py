@@ -95,7 +95,7 @@ def non_max_suppression_(
     scores: TensorLike,
     max_output_size: int,
     iou_threshold: float = 0.5,
-    score_threshold: float = -math.inf,
+    score_threshold: float | None = None,
     soft_nms_sigma: float = 0.0,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Choose boxes by falling score; a box that overlaps a chosen one is left out, or loses score.
@@ -105,7 +105,7 @@ def non_max_suppression_(
         scores: [n], any real dtype.
         max_output_size: How many boxes to choose at most.
         iou_threshold: A box that overlaps a chosen one more than this is left out.
-        score_threshold: Only boxes with a higher score are chosen.
+        score_threshold: Only boxes with a higher score are chosen; None for all but NaN and -inf.
         soft_nms_sigma: Above 0 a box's score is multiplied by exp(-iou² / (2·sigma)) for each chosen box.
 
     Returns:
@@ -140,24 +140,24 @@ def _(
     scores: Any,
     max_output_size: int,
     iou_threshold: float,
-    score_threshold: float,
+    score_threshold: float | None,
     soft_nms_sigma: float,
 ) -> Any:
     low, high = np.minimum(boxes[:, :2], boxes[:, 2:]), np.maximum(boxes[:, :2], boxes[:, 2:])
     boxes = np.concatenate([low, high], 1)
-    left = np.where(scores > score_threshold, wider(scores), -np.inf)
-    open_ = scores > score_threshold
+    least = -np.inf if score_threshold is None else score_threshold
+    open_ = scores > least
+    left = np.where(open_, wider(scores), -np.inf)
     places, found = np.zeros(max_output_size, np.int64), np.zeros(max_output_size, left.dtype)
     count = 0
     while count < max_output_size and open_.any():
         best = int(np.where(open_, left, -np.inf).argmax())
-        best = best if open_[best] else int(open_.argmax())  # all scores are -inf
         places[count], found[count] = best, left[best]
         count += 1
         iou = _overlap(boxes[best], boxes)
         if soft_nms_sigma > 0:
             left = left * np.exp(-0.5 * iou**2 / soft_nms_sigma).astype(left.dtype)
-        open_ &= (iou <= iou_threshold) & (left > score_threshold)
+        open_ &= (iou <= iou_threshold) & (left > least)
         open_[best] = False
     return places, found, np.array(count)
 
@@ -225,7 +225,7 @@ def non_max_suppression(
         Tensor([1, 2], shape=(2,), dtype=int64)
     """
     places, _, count = non_max_suppression_(
-        boxes, scores, max_output_size, iou_threshold, score_threshold
+        boxes, scores, max_output_size, iou_threshold, _finite(score_threshold)
     )
     if padded:
         return places, count
@@ -274,12 +274,21 @@ def non_max_suppression_with_scores(
         https://arxiv.org/abs/1704.04503
     """
     places, found, count = non_max_suppression_(
-        boxes, scores, max_output_size, iou_threshold, score_threshold, soft_nms_sigma
+        boxes,
+        scores,
+        max_output_size,
+        iou_threshold,
+        _finite(score_threshold),
+        soft_nms_sigma,
     )
     if padded:
         return places, found, count
     n = _known("non_max_suppression_with_scores", count)
     return places[:n], found[:n]
+
+
+def _finite(threshold: float) -> float | None:
+    return None if threshold == -math.inf else threshold
 
 
 def _known(name: str, count: Tensor) -> int:
