@@ -42,36 +42,34 @@ struct Strided {
   }
 };
 
-// Ops of one instruction or two: the loop around them is what costs.
+// How many vectors go through an op side by side: a processor waits for most of a function's steps, and has the others
+// to work on meanwhile. One, where lanes are worked on one by one, or branches keep the compiler from mixing the steps.
 template <class Op>
-constexpr bool kCheap = false;
+constexpr int kAbreast = 4;
 template <>
-inline constexpr bool kCheap<struct NegativeOp> = true;
+inline constexpr int kAbreast<struct SinOp> = 1;
 template <>
-inline constexpr bool kCheap<struct SquareOp> = true;
+inline constexpr int kAbreast<struct CosOp> = 1;
 template <>
-inline constexpr bool kCheap<struct AddOp> = true;
+inline constexpr int kAbreast<struct PowerOp> = 1;
 template <>
-inline constexpr bool kCheap<struct SubtractOp> = true;
+inline constexpr int kAbreast<struct FloorDivideOp> = 1;
 template <>
-inline constexpr bool kCheap<struct MultiplyOp> = true;
-template <>
-inline constexpr bool kCheap<struct MaximumOp> = true;
-template <>
-inline constexpr bool kCheap<struct MinimumOp> = true;
-template <>
-inline constexpr bool kCheap<struct ReluOp> = true;
+inline constexpr int kAbreast<struct RemainderOp> = 1;
 
 // Never inlined: every caller runs the same machine code, so that a fused chain and its single ops
 // round alike.
 template <class T, class R, class Op, class... Operands>
 __attribute__((noinline)) void Row(Op op, R* out, int64_t n, Operands... in) {
-  constexpr int kStep = Lane<T>::kCount;
+  constexpr int kStep = Lane<T>::kCount, kMany = kAbreast<Op>;
   int64_t i = 0;
-  if constexpr (kStep > 1 && kCheap<Op>) {
-    for (; i + 4 * kStep <= n; i += 4 * kStep) {
+  if constexpr (kStep > 1 && kMany > 1) {
+    for (; i + kMany * kStep <= n; i += kMany * kStep) {
+      decltype(op(in.At(i)...)) y[kMany];
 #pragma GCC unroll 4
-      for (int j = 0; j < 4; ++j) Store(out + i + j * kStep, op(in.At(i + j * kStep)...));
+      for (int j = 0; j < kMany; ++j) y[j] = op(in.At(i + j * kStep)...);
+#pragma GCC unroll 4
+      for (int j = 0; j < kMany; ++j) Store(out + i + j * kStep, y[j]);
     }
   }
   for (; i + kStep <= n; i += kStep) Store(out + i, op(in.At(i)...));

@@ -36,7 +36,7 @@ def sigmoid(x: Array) -> Array:
         ("exp", np.exp, 1.0),
         ("log", np.log, 1.0),
         ("log1p", np.log1p, 2.0),
-        ("tanh", np.tanh, 2.0),
+        ("tanh", np.tanh, 2.1),
         ("sigmoid", sigmoid, 3.0),
         ("sqrt", np.sqrt, 0.5),
         ("rsqrt", lambda x: 1 / np.sqrt(x), 1.5),

@@ -1,6 +1,7 @@
 // The caching host allocator: size classes, a small cache per thread in front of one shared cache. Touching fresh
 // pages costs more than the arithmetic on them, so memory that was used once is kept (research/native.md, section A).
 #include <pthread.h>
+#include <sys/mman.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -18,6 +19,7 @@ constexpr int kNumClasses = 160;
 constexpr int64_t kThreadCacheLimit = 32 << 10;  // larger blocks go straight to the shared cache
 constexpr int kThreadCacheDepth = 32;
 constexpr int64_t kSharedCacheLimit = int64_t{1} << 32;
+constexpr int64_t kHugePage = 2 << 20;
 
 std::atomic<int64_t> g_live{0}, g_cached{0}, g_peak{0}, g_count{0};
 
@@ -123,6 +125,17 @@ struct ThreadCacheOwner {
 
 void start_thread_cache() { static thread_local ThreadCacheOwner owner; }
 
+// Blocks of several huge pages ask for them: they take less time to touch first, and to find later.
+void* from_system(int64_t bytes) {
+  bool huge = bytes >= 2 * kHugePage;
+  void* memory = std::aligned_alloc(static_cast<size_t>(huge ? kHugePage : kAlignment),
+                                    static_cast<size_t>(bytes));
+#if defined(MADV_HUGEPAGE)
+  if (memory && huge) madvise(memory, static_cast<size_t>(bytes), MADV_HUGEPAGE);
+#endif
+  return memory;
+}
+
 void count_live(int64_t bytes) {
   int64_t live = g_live.fetch_add(bytes, std::memory_order_relaxed) + bytes;
   g_count.fetch_add(1, std::memory_order_relaxed);
@@ -151,10 +164,10 @@ void* host_allocate(int64_t bytes) {
     if (!cache) start_thread_cache();  // does nothing while the thread ends
     memory = shared_cache().take(c);
   }
-  if (!memory) memory = std::aligned_alloc(kAlignment, static_cast<size_t>(rounded));
+  if (!memory) memory = from_system(rounded);
   if (!memory) {
     release_cached_memory();
-    memory = std::aligned_alloc(kAlignment, static_cast<size_t>(rounded));
+    memory = from_system(rounded);
   }
   if (memory) count_live(rounded);
   return memory;
