@@ -17,6 +17,22 @@ from penstock.ops.activation import (
     softmax_cross_entropy,
     softmax_cross_entropy_grad,
 )
+from penstock.ops.activation_more import (
+    glu,
+    gumbel_softmax,
+    hard_shrink,
+    hard_tanh,
+    log_sigmoid,
+    prelu,
+    soft_shrink,
+    sparse_plus,
+    sparse_sigmoid,
+    sparsemax,
+    squareplus,
+    swiglu,
+    tanh_shrink,
+    threshold,
+)
 from penstock.ops.activation_piecewise import (
     hard_sigmoid,
     hard_swish,
@@ -32,6 +48,10 @@ from penstock.ops.activation_smooth import (
     silu,
     softplus,
     softsign,
+)
+from penstock.ops.adaptive import (
+    adaptive_avg_pool,
+    adaptive_max_pool,
 )
 from penstock.ops.attention import (
     attention,
@@ -83,6 +103,11 @@ from penstock.ops.composite_nn import (
 from penstock.ops.contraction import einsum, einsum_
 from penstock.ops.control import call_, cond_, scan_, while_
 from penstock.ops.conv import conv2d, conv2d_filter_grad, conv2d_input_grad
+from penstock.ops.conv3d import (
+    conv3d,
+    conv3d_filter_grad,
+    conv3d_input_grad,
+)
 from penstock.ops.conv_transpose import conv2d_transpose
 from penstock.ops.conversion import asarray, from_dlpack
 from penstock.ops.creation import (
@@ -157,6 +182,10 @@ from penstock.ops.image_color import (
 )
 from penstock.ops.image_regions import crop_and_resize, draw_bounding_boxes_
 from penstock.ops.image_resize import image_resize, image_resize_grad
+from penstock.ops.growing import (
+    conv1d_transpose,
+    conv3d_transpose,
+)
 from penstock.ops.indexed_slices import IndexedSlices
 from penstock.ops.indexing import one_hot, scatter_add, slice, slice_update, take
 from penstock.ops.layer_norm import layer_norm, layer_norm_grad, rms_norm, rms_norm_grad
@@ -190,6 +219,22 @@ from penstock.ops.losses_composite import (
     nll_loss,
     squared_hinge,
 )
+from penstock.ops.losses_more import (
+    categorical_hinge,
+    cosine_embedding_loss,
+    dice_loss,
+    gaussian_nll_loss,
+    label_smoothing,
+    margin_ranking_loss,
+    mean_absolute_percentage_error,
+    mean_squared_logarithmic_error,
+    poisson_loss,
+    sigmoid_focal_loss,
+    smooth_l1,
+    triplet_margin_loss,
+    tversky_loss,
+    weighted_cross_entropy_with_logits,
+)
 from penstock.ops.losses_of_rows import (
     cosine_similarity,
     kl_divergence,
@@ -197,7 +242,19 @@ from penstock.ops.losses_of_rows import (
 )
 from penstock.ops.movement import broadcast_to, concat, pad_, reshape, transpose
 from penstock.ops.norm import batch_norm, batch_norm_grad, batch_norm_inference
+from penstock.ops.normalising import (
+    l2_loss,
+    l2_normalize,
+    local_response_normalization,
+    moments,
+)
 from penstock.ops.pool import avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad
+from penstock.ops.pool3d import (
+    avg_pool3d,
+    avg_pool3d_grad,
+    max_pool3d,
+    max_pool3d_grad,
+)
 from penstock.ops.random import random_normal, random_uniform
 from penstock.ops.reduce import all, any, argmax, argmin, logsumexp, max, mean, min, prod, sum
 from penstock.ops.repeating import meshgrid, repeat, roll, tile

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from penstock import ops
@@ -20,6 +21,7 @@ def conv1d(
     padding: str = "valid",
     dilation: int = 1,
     groups: int = 1,
+    explicit_padding: Sequence[int] | None = None,
 ) -> Tensor:
     """Slide filters over sequences: conv2d with one row.
 
@@ -29,10 +31,11 @@ def conv1d(
         x: [batch, length, channels], any real dtype.
         filter: [width, channels / groups, filters].
         stride: The step between windows.
-        padding: "valid" (none), "same" (zeros, so that the result has ceil(length / stride) positions) or "causal"
-            (zeros in front only, so that no position sees later ones).
+        padding: "valid" (none), "same" (zeros, so that the result has ceil(length / stride) positions), "causal"
+            (zeros in front only, so that no position sees later ones) or "explicit".
         dilation: The step between the cells of a window.
         groups: How many independent parts the channels are split into.
+        explicit_padding: (before, behind), with padding="explicit".
 
     Returns:
         [batch, positions, filters], of the promoted dtype.
@@ -53,11 +56,11 @@ def conv1d(
             "reshape it"
         )
     kind = padding.lower()
-    if kind not in ("valid", "same", "causal"):
+    if kind not in ("valid", "same", "causal", "explicit"):
         raise InvalidValueError(
-            f"[conv1d] got padding {padding!r}; use 'valid', 'same' or 'causal'"
+            f"[conv1d] got padding {padding!r}; use 'valid', 'same', 'causal' or 'explicit'"
         )
-    front = None
+    front = None if explicit_padding is None else (0, 0, *explicit_padding)
     if kind == "causal":
         kind, front = "explicit", (0, 0, int((filter.shape[0] - 1) * dilation), 0)
     y = ops.conv2d(

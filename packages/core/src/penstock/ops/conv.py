@@ -38,7 +38,8 @@ def _by_group(rows: Any, groups: int) -> Any:
     return rows.reshape(count, groups, channels // groups).transpose(1, 0, 2)
 
 
-def _conv_attrs(node: Node) -> dict[str, Any]:
+def conv_attrs(node: Node) -> dict[str, Any]:
+    """Take what the convolutions and their gradients share."""
     names = ("strides", "padding", "explicit_padding", "dilations", "groups")
     return {name: node.attrs[name] for name in names}
 
@@ -144,7 +145,7 @@ def convolved(x: Any, filter: Any, **attrs: Any) -> Any:
 @conv2d.vjp
 def _(node: Node, dy: Tensor) -> Gradients:
     x, filter = node.inputs
-    attrs = _conv_attrs(node)
+    attrs = conv_attrs(node)
     dx = ops.conv2d_input_grad(dy, filter, x.shape, **attrs) if node.needs(0) else None
     return dx, ops.conv2d_filter_grad(x, dy, filter.shape, **attrs) if node.needs(1) else None
 
@@ -228,7 +229,7 @@ def spread(dy: Any, filter: Any, input_shape: Any, **attrs: Any) -> Any:
 @conv2d_input_grad.vjp
 def _(node: Node, ddx: Tensor) -> Gradients:
     dy, filter = node.inputs
-    attrs = _conv_attrs(node)
+    attrs = conv_attrs(node)
     ddy = ops.conv2d(ddx, filter, **attrs)
     return ddy, ops.conv2d_filter_grad(ddx, dy, filter.shape, **attrs)
 
@@ -303,7 +304,7 @@ def correlated(x: Any, dy: Any, filter_shape: Any, **attrs: Any) -> Any:
 @conv2d_filter_grad.vjp
 def _(node: Node, ddf: Tensor) -> Gradients:
     x, dy = node.inputs
-    attrs = _conv_attrs(node)
+    attrs = conv_attrs(node)
     return ops.conv2d_input_grad(dy, ddf, x.shape, **attrs), ops.conv2d(x, ddf, **attrs)
 
 

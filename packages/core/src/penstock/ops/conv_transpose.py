@@ -83,15 +83,17 @@ def _side(attrs: Any, side: int, n: Any, kernel: Any) -> tuple[Any, Any]:
     return (n - 1) * stride + reach + more - sum(pads), pads
 
 
-def _other_way(x: Any, filter: Any, attrs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the shape of the result, and the attributes of the conv2d that leads from it to x."""
-    (height, top), (width, left) = (
-        _side(attrs, side, x.shape[1 + side], filter.shape[side]) for side in (0, 1)
-    )
+def other_way(x: Any, filter: Any, attrs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the shape of the result, and the attributes of the convolution that leads from it to x."""
+    sides = [
+        _side(attrs, side, x.shape[1 + side], filter.shape[side])
+        for side in range(len(x.shape) - 2)
+    ]
     conv = {name: attrs[name] for name in ("strides", "padding", "explicit_padding", "dilations")}
     if attrs["output_padding"] is not None:
-        conv |= {"padding": "explicit", "explicit_padding": (*top, *left)}
-    return (x.shape[0], height, width, filter.shape[2]), conv
+        ends = tuple(end for _, pads in sides for end in pads)
+        conv |= {"padding": "explicit", "explicit_padding": ends}
+    return (x.shape[0], *(size for size, _ in sides), filter.shape[-2]), conv
 
 
 conv2d_transpose.batch(_batch.merged)
@@ -99,14 +101,14 @@ conv2d_transpose.batch(_batch.merged)
 
 @conv2d_transpose.reference
 def _(x: Any, filter: Any, **attrs: Any) -> Any:
-    shape, conv = _other_way(x, filter, attrs)
+    shape, conv = other_way(x, filter, attrs)
     return conv2d_input_grad.reference_fn(x, filter, shape, **conv, groups=1)  # type: ignore[misc]
 
 
 @conv2d_transpose.vjp
 def _(node: Node, dy: Tensor) -> Gradients:
     x, filter = node.inputs
-    _, conv = _other_way(x, filter, node.attrs)
+    _, conv = other_way(x, filter, node.attrs)
     dx = ops.conv2d(dy, filter, **conv) if node.needs(0) else None
     df = ops.conv2d_filter_grad(dy, x, filter.shape, **conv) if node.needs(1) else None
     return dx, df

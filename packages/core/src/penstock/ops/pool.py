@@ -30,7 +30,8 @@ _CASES: tuple[tuple[str, tuple[int, ...], dict[str, Any]], ...] = (
 )
 
 
-def _windows(image: Any, attrs: Any) -> Windows:
+def windows_of(image: Any, attrs: Any) -> Windows:
+    """Place the windows of a pooling of images or volumes."""
     sides = len(image) - 2
     size = np.broadcast_to(attrs["pool_size"], sides).tolist()
     strides = np.broadcast_to(attrs.get("strides") or size, sides).tolist()
@@ -92,7 +93,7 @@ max_pool2d.batch(_batch.merged)
 @max_pool2d.reference
 def largest(x: Any, **attrs: Any) -> Any:
     """Be max_pool2d and max_pool3d in NumPy."""
-    windows = _windows(x.shape, attrs)
+    windows = windows_of(x.shape, attrs)
     y = np.full((x.shape[0], *windows.out, x.shape[-1]), _lowest(x.dtype), x.dtype)
     for _cell, view in windows.views(windows.pad(x, _lowest(x.dtype))):
         np.maximum(y, view, out=y)
@@ -154,7 +155,7 @@ max_pool2d_grad.batch(_batch.all_merged)
 @max_pool2d_grad.reference
 def to_the_largest(x: Any, y: Any, dy: Any, **attrs: Any) -> Any:
     """Be the gradient of max_pool2d and max_pool3d in NumPy."""
-    windows = _windows(x.shape, attrs)
+    windows = windows_of(x.shape, attrs)
     padded, dx = windows.pad(x), windows.pad(np.zeros(x.shape, wider(dy).dtype))
     found = np.zeros(y.shape, bool)
     cells = zip(
@@ -258,7 +259,7 @@ avg_pool2d.batch(_batch.merged)
 @avg_pool2d.reference
 def averaged(x: Any, **attrs: Any) -> Any:
     """Be avg_pool2d and avg_pool3d in NumPy."""
-    windows = _windows(x.shape, attrs)
+    windows = windows_of(x.shape, attrs)
     y = np.zeros((x.shape[0], *windows.out, x.shape[-1]), wider(x).dtype)
     for _cell, view in windows.views(windows.pad(x)):
         y += view
@@ -309,7 +310,7 @@ avg_pool2d_grad.batch(_batch.all_merged)
 @avg_pool2d_grad.reference
 def shared(dy: Any, input_shape: Any, **attrs: Any) -> Any:
     """Be the gradient of avg_pool2d and avg_pool3d in NumPy."""
-    windows = _windows(input_shape, attrs)
+    windows = windows_of(input_shape, attrs)
     dx = windows.pad(np.zeros(input_shape, wider(dy).dtype))
     share = dy / _counts(windows, input_shape)
     inside = _inside(windows, input_shape)
@@ -328,7 +329,7 @@ def _(node: Node, ddx: Tensor) -> Gradients:
 def _(rng: np.random.Generator) -> Iterator[Sample]:
     for sample in _images(rng):
         (x,) = sample.args
-        out = _windows(x.shape, sample.kwargs).out
+        out = windows_of(x.shape, sample.kwargs).out
         dy = array(rng, (x.shape[0], *out, x.shape[3]), x.dtype.name)
         yield Sample((dy, x.shape), sample.kwargs, label=sample.label)
 
