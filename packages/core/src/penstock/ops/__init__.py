@@ -172,6 +172,10 @@ from penstock.ops.exponential import (
 )
 from penstock.ops.gather import gather_nd, take_along_axis
 from penstock.ops.group_norm import group_norm, group_norm_grad, instance_norm
+from penstock.ops.growing import (
+    conv1d_transpose,
+    conv3d_transpose,
+)
 from penstock.ops.image_boxes import box_iou, non_max_suppression_
 from penstock.ops.image_color import (
     hsv_to_rgb,
@@ -182,10 +186,6 @@ from penstock.ops.image_color import (
 )
 from penstock.ops.image_regions import crop_and_resize, draw_bounding_boxes_
 from penstock.ops.image_resize import image_resize, image_resize_grad
-from penstock.ops.growing import (
-    conv1d_transpose,
-    conv3d_transpose,
-)
 from penstock.ops.indexed_slices import IndexedSlices
 from penstock.ops.indexing import one_hot, scatter_add, slice, slice_update, take
 from penstock.ops.layer_norm import layer_norm, layer_norm_grad, rms_norm, rms_norm_grad
