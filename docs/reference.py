@@ -85,7 +85,7 @@ def family_page(family: str) -> str:
 
 def public_functions() -> list[Any]:
     """List what users call, ops and functions made of ops, wherever it is offered."""
-    places = (penstock.ops, penstock.nn, penstock.image, penstock.random)
+    places = (penstock.ops, penstock.nn, penstock.image, penstock.strings, penstock.random)
     return [getattr(place, name) for place in places for name in place.__all__]
 
 
@@ -140,7 +140,13 @@ def sample_dtypes(block: Any) -> list[str]:
 
 def public_path(function: Any, name: str) -> str:
     """Where users find a function: the shortest way that is public."""
-    for place in ("penstock", "penstock.nn", "penstock.image", "penstock.random"):
+    for place in (
+        "penstock",
+        "penstock.nn",
+        "penstock.image",
+        "penstock.strings",
+        "penstock.random",
+    ):
         module = import_module(place)
         for public in module.__all__:
             if getattr(module, public) is function:

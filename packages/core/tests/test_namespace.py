@@ -21,7 +21,7 @@ def run(code: str) -> str:
 
 
 # What is public and a module on purpose.
-PUBLIC_MODULES = {"dtypes", "image", "nn", "ops", "random", "safetensors"}
+PUBLIC_MODULES = {"dtypes", "image", "nn", "ops", "random", "safetensors", "strings"}
 
 
 def test_all_is_sorted_out() -> None:
@@ -48,7 +48,7 @@ def test_nothing_foreign_leaks() -> None:
         assert isinstance(value, types.ModuleType) or name.startswith("_"), name
         module = value if isinstance(value, types.ModuleType) else sys.modules[value.__module__]
         assert module.__name__.startswith("penstock"), name
-    for module in (ps.ops, ps.nn, ps.image, ps.dtypes, ps.random):
+    for module in (ps.ops, ps.nn, ps.image, ps.strings, ps.dtypes, ps.random):
         for name in module.__all__:
             assert not isinstance(getattr(module, name), types.ModuleType), name
 

@@ -98,6 +98,18 @@ void rule_string_to_int(InferContext&);
 void rule_string_to_bucket(InferContext&);
 void rule_string_to_number(InferContext&);
 void rule_number_to_string(InferContext&);
+void rule_string_split(InferContext&);
+void rule_string_to_codes(InferContext&);
+void rule_string_columns(InferContext&);
+void rule_string_fields(InferContext&);
+void rule_codes_to_string(InferContext&);
+void rule_string_ngrams(InferContext&);
+void rule_string_reduce(InferContext&);
+void rule_string_search(InferContext&);
+
+// rules_signal.cpp
+void rule_frame(InferContext&);
+void rule_overlap_and_add(InferContext&);
 
 // rules_nn.cpp
 void rule_matmul(InferContext&);

@@ -7,7 +7,7 @@ This file only re-exports. Importing it imports no plugin and opens no device.
 # the function is imported: keep the imports in the order of their names.
 from typing import TYPE_CHECKING
 
-from penstock import _later, dtypes, image, nn, ops, random
+from penstock import _later, dtypes, image, nn, ops, random, strings
 from penstock.autodiff import GradientTape, custom_gradient, grad, gradients, value_and_grad
 from penstock.control import call, cond, map, scan, switch, while_loop
 from penstock.debug import debug_nans
@@ -85,6 +85,7 @@ __all__ = [
     "register_pass",
     "safetensors",
     "scan",
+    "strings",
     "switch",
     "to_device",
     "value_and_grad",

@@ -120,8 +120,8 @@ def run(
         rng: Key and counter of a random op.
 
     Returns:
-        The elements of a string output, which the runtime stores; the future of a device's kernel that is still at
-        work; else None.
+        The elements of a string output, which must be the first and the only one: the runtime stores them; the future
+        of a device's kernel that is still at work; else None.
 
     Raises:
         ValueError: The kernel returned another number of arrays, or a shape that does not fit.
@@ -136,11 +136,13 @@ def run(
         raise ValueError(
             f"the kernel returned {len(results)} arrays, the op has {len(outputs)} outputs"
         )
-    if outputs and outputs[0][1] == "str":
-        return [_as_bytes(item) for item in np.asarray(results[0], dtype=object).ravel()]
+    texts = None
     for value, (out, code) in zip(results, outputs, strict=True):
-        _store(np.asarray(value), out, code)
-    return None
+        if code == "str":
+            texts = [_as_bytes(item) for item in np.asarray(value, dtype=object).ravel()]
+        else:
+            _store(np.asarray(value), out, code)
+    return texts
 
 
 def _store(value: Array, out: Array, code: str) -> None:

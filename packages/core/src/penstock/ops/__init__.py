@@ -298,7 +298,23 @@ from penstock.ops.shaping import (
     swapaxes,
 )
 from penstock.ops.sorting import argsort, searchsorted, sort, top_k
+from penstock.ops.string_hash import string_to_hash_bucket_fast
 from penstock.ops.string_numbers import as_string, string_to_hash_bucket, string_to_number
+from penstock.ops.string_parts import (
+    string_chars_,
+    string_ngrams,
+    string_reduce_join_,
+    string_split_,
+    unicode_decode_,
+    unicode_encode_,
+)
+from penstock.ops.string_records import csv_fields, json_fields
+from penstock.ops.string_tests import (
+    string_contains,
+    string_endswith,
+    string_search,
+    string_startswith,
+)
 from penstock.ops.strings import (
     regex_full_match,
     regex_replace,

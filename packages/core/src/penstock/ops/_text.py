@@ -24,9 +24,23 @@ def each(fn: Callable[..., Any], *arrays: Any, dtype: Any = object) -> Any:
     """Call a function for every element of arrays that broadcast."""
     arrays = np.broadcast_arrays(*arrays)
     result = np.empty(arrays[0].shape, dtype)
-    for place in np.ndindex(result.shape):
-        result[place] = fn(*(a[place] for a in arrays))
+    flat = result.reshape(-1)
+    for i, items in enumerate(zip(*(a.ravel().tolist() for a in arrays), strict=True)):
+        flat[i] = fn(*items)
     return result
+
+
+def parted(parts: Callable[[Any], Any], x: Any, size: int, fill: Any, dtype: Any) -> Any:
+    """Cut every element into parts: what fits into `size` places, and how many there are."""
+    result = np.full((*x.shape, size), fill, dtype)
+    counts = np.zeros(x.shape, np.int64)
+    rows, numbers = result.reshape(-1, size) if size else None, counts.reshape(-1)
+    for i, item in enumerate(x.ravel().tolist()):
+        found = parts(item)
+        numbers[i] = len(found)
+        if rows is not None:
+            rows[i, : len(found)] = strings(*found[:size]) if dtype is object else found[:size]
+    return result, counts
 
 
 def strings(*items: Any) -> Any:

@@ -173,14 +173,18 @@ as_string.not_differentiable(NO_GRADIENT)
 
 @as_string.reference
 def _(x: Any, precision: int) -> Any:
-    def written(item: Any) -> bytes:
-        if x.dtype.kind == "b":
-            return b"true" if item else b"false"
-        if precision >= 0 and x.dtype.kind in "fc":
-            return f"{item:.{precision}f}".encode()
-        return str(item).encode()
-
-    return each(written, x)
+    if x.dtype.kind == "b":
+        return np.where(x, b"true", b"false").astype(object)
+    if precision >= 0 and x.dtype.kind in "fc":
+        return each(lambda item: f"{item:.{precision}f}".encode(), x)
+    if x.dtype.kind in "iu":
+        return each(lambda item: str(item).encode(), x)
+    result = np.empty(
+        x.shape, object
+    )  # with the digits of its own dtype: 0.1, and not 0.10000000149
+    for place in np.ndindex(x.shape):
+        result[place] = str(x[place]).encode()
+    return result
 
 
 @as_string.samples
