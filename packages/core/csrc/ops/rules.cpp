@@ -123,6 +123,7 @@ const Table& core_rules() {
       {"simple_rnn", rule_simple_rnn},
       {"simple_rnn_grad", rule_simple_rnn_grad},
       {"ctc_loss", rule_ctc_loss},
+      {"ctc_beam", rule_ctc_beam},
       {"depthwise_conv2d", rule_depthwise_conv2d},
       {"depthwise_conv2d_input_grad", rule_depthwise_conv2d_input_grad},
       {"depthwise_conv2d_filter_grad", rule_depthwise_conv2d_filter_grad},

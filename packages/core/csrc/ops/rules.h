@@ -151,6 +151,7 @@ void rule_gru_grad(InferContext&);
 void rule_simple_rnn(InferContext&);
 void rule_simple_rnn_grad(InferContext&);
 void rule_ctc_loss(InferContext&);
+void rule_ctc_beam(InferContext&);
 
 // rules_norm.cpp
 void rule_layer_norm(InferContext&);

@@ -48,6 +48,14 @@ void activation_attr(InferContext& ctx, int attr) {
     ctx.fail(ErrorKind::kValue, "got activation '", name, "'; use 'tanh' or 'relu'");
 }
 
+// A class number; negative ones count from the last class.
+void need_class(const InferContext& ctx, int attr, Dim classes) {
+  int64_t blank = ctx.get_int(attr);
+  if (!is_symbolic(classes) && (blank < -classes || blank >= classes))
+    ctx.fail(ErrorKind::kValue, "got blank_index=", blank, " for ", classes,
+             " classes; use a number from 0 to ", classes - 1, ", or -1 for the last class");
+}
+
 constexpr const char* kResult = "the shape of the result";
 constexpr const char* kKept = "what the forward op kept";
 
@@ -144,13 +152,25 @@ void rule_ctc_loss(InferContext& ctx) {
   need_shape(ctx, 1, {x[0], ctx.shape(1)[1]}, "one row of labels for each sequence");
   need_shape(ctx, 2, batch, "one length for each sequence");
   need_shape(ctx, 3, batch, "one length for each sequence");
-  int64_t blank = ctx.get_int(0);
-  Dim classes = x[2];
-  if (!is_symbolic(classes) && (blank < -classes || blank >= classes))
-    ctx.fail(ErrorKind::kValue, "got blank=", blank, " for ", classes,
-             " classes; use a number from 0 to ", classes - 1, ", or -1 for the last class");
+  need_class(ctx, 0, x[2]);
   ctx.output(type, batch);
   ctx.output(type, x);
+}
+
+// logits [batch, time, classes], logit_length [batch]; beam_width, top_paths, blank -> the paths, and their scores.
+void rule_ctc_beam(InferContext& ctx) {
+  DType type = common_dtype(ctx, kRealFloat, 0, 1);
+  need_rank(ctx, 0, 3, "[batch, time, classes]");
+  want_index(ctx, 1);
+  const Shape& x = ctx.shape(0);
+  need_shape(ctx, 1, {x[0]}, "one length for each sequence");
+  int64_t width = ctx.get_int(0), paths = ctx.get_int(1);
+  if (paths < 1 || paths > width)
+    ctx.fail(ErrorKind::kValue, "got top_paths=", paths, " and beam_width=", width,
+             "; top_paths must be from 1 to beam_width");
+  need_class(ctx, 2, x[2]);
+  ctx.output(DType::kI64, {x[0], paths, x[1]});
+  ctx.output(type, {x[0], paths});
 }
 
 }  // namespace penstock

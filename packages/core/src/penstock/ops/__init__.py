@@ -80,6 +80,11 @@ from penstock.ops.bitwise import (
     bitwise_right_shift,
     bitwise_xor,
 )
+from penstock.ops.candidates import (
+    log_uniform_candidate_sampler,
+    nce_loss,
+    sampled_softmax_loss,
+)
 from penstock.ops.composite import (
     astype,
     bernoulli,
@@ -124,7 +129,22 @@ from penstock.ops.creation import (
     zeros,
     zeros_like,
 )
+from penstock.ops.ctc import (
+    ctc_beam_search_,
+    ctc_loss_,
+)
+from penstock.ops.ctc_functions import (
+    ctc_beam_search_decode,
+    ctc_greedy_decode,
+    ctc_loss,
+)
 from penstock.ops.cumulative import cummax, cummin, cumprod, cumsum
+from penstock.ops.decoding import (
+    beam_search_step,
+    sample_token,
+    top_k_logits,
+    top_p_logits,
+)
 from penstock.ops.depthwise import (
     depthwise_conv2d,
     depthwise_conv2d_filter_grad,
@@ -256,6 +276,20 @@ from penstock.ops.pool3d import (
     max_pool3d_grad,
 )
 from penstock.ops.random import random_normal, random_uniform
+from penstock.ops.recurrent import (
+    gru_,
+    gru_grad,
+    lstm_,
+    lstm_grad,
+    simple_rnn_,
+    simple_rnn_grad,
+)
+from penstock.ops.recurrent_layers import (
+    bidirectional,
+    gru,
+    lstm,
+    simple_rnn,
+)
 from penstock.ops.reduce import all, any, argmax, argmin, logsumexp, max, mean, min, prod, sum
 from penstock.ops.repeating import meshgrid, repeat, roll, tile
 from penstock.ops.rounding import (
