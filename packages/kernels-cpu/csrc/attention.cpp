@@ -5,7 +5,7 @@
 // the logarithm of each query's sum: once for blocks of queries (dquery), once for blocks of keys (dkey, dvalue), so
 // that no two tasks add to the same number and results never depend on the threads.
 #include "gemm.h"
-#include "rows.h"
+#include "penstock/kernel_abi.h"
 #include "vec_math.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {

@@ -1,6 +1,6 @@
 // Integers and booleans as rows of bits.
 #include "elementwise.h"
-#include "rows.h"
+#include "penstock/kernel_abi.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {

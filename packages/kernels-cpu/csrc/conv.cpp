@@ -1,7 +1,7 @@
 // 2-D convolution and its gradients, NHWC images and HWIO filters, as matrix products that read images in place: each
 // row of output pixels is a matrix whose rows lie stride * channels apart.
 #include "gemm.h"
-#include "rows.h"
+#include "penstock/kernel_abi.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {

@@ -1,6 +1,6 @@
 // Running sums, products and extremes along an axis.
 #include "frame.h"
-#include "rows.h"
+#include "penstock/kernel_abi.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {

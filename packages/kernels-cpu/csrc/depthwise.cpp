@@ -3,7 +3,7 @@
 // Result and input gradient are one loop: each pixel of the target is a sum over (source pixel, filter tap) pairs,
 // listed per row and per column in advance. With a multiplier above 1 every channel is first repeated so often; then
 // all is as if the multiplier were 1.
-#include "rows.h"
+#include "penstock/kernel_abi.h"
 #include "vec.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {

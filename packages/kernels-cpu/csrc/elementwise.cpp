@@ -1,7 +1,7 @@
 // Elementwise operators with broadcasting: unary, binary, comparisons, logic, where, cast.
 #include "elementwise.h"
 
-#include "rows.h"
+#include "penstock/kernel_abi.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "elementwise.h"
-#include "rows.h"
+#include "penstock/kernel_abi.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {

@@ -3,7 +3,7 @@
 // Channels are the vectors. Every sample's pixels are cut into chunks of a fixed number of rows; sums of the chunks are
 // added up in their order.
 #include "columns.h"
-#include "rows.h"
+#include "penstock/kernel_abi.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {

@@ -1,7 +1,7 @@
 // Reading at indices that are data: take, embedding, take_along_axis, gather_nd, one_hot.
 #include "copy.h"
 #include "indices.h"
-#include "rows.h"
+#include "penstock/kernel_abi.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {

@@ -1,6 +1,6 @@
 // Layer and root-mean-square normalisation: each row by itself, and their gradients.
 #include "columns.h"
-#include "rows.h"
+#include "penstock/kernel_abi.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {

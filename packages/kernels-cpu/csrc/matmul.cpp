@@ -1,6 +1,6 @@
 // Matrix products: both operands packed into panels of the microkernel, block by block of the inner dimension.
 #include "gemm.h"
-#include "rows.h"
+#include "penstock/kernel_abi.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {

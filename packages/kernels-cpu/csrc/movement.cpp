@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "copy.h"
-#include "rows.h"
+#include "penstock/kernel_abi.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {

@@ -1,6 +1,6 @@
 // Batch normalisation over all but the last axis, and its gradient.
 #include "columns.h"
-#include "rows.h"
+#include "penstock/kernel_abi.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {

@@ -1,6 +1,6 @@
 // Optimizer steps.
 #include "indices.h"
-#include "rows.h"
+#include "penstock/kernel_abi.h"
 #include "vec.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {

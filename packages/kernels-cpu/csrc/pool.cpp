@@ -1,5 +1,5 @@
 // 2-D max and average pooling of NHWC images, and their gradients. Channels are the vectors.
-#include "rows.h"
+#include "penstock/kernel_abi.h"
 #include "vec.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {

@@ -1,6 +1,6 @@
 // Random numbers from Philox4x32-10 (Salmon et al., 2011). A block's number alone decides its words, so that any split
 // of the work gives the same numbers.
-#include "rows.h"
+#include "penstock/kernel_abi.h"
 #include "vec_math.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {

@@ -3,7 +3,7 @@
 #include "columns.h"
 #include "fold.h"
 #include "passes.h"
-#include "rows.h"
+#include "penstock/kernel_abi.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {

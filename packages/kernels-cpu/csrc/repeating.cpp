@@ -1,6 +1,6 @@
 // Elements repeated or moved round, and diagonals: copies between strided views, so any type of that size will do.
 #include "copy.h"
-#include "rows.h"
+#include "penstock/kernel_abi.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {

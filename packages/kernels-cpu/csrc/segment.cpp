@@ -2,7 +2,7 @@
 #include "combine.h"
 #include "copy.h"
 #include "indices.h"
-#include "rows.h"
+#include "penstock/kernel_abi.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {

@@ -1,6 +1,6 @@
 // nonzero: the positions of the first elements that are not zero.
 #include "frame.h"
-#include "rows.h"
+#include "penstock/kernel_abi.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {

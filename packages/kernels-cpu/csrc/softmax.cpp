@@ -1,6 +1,6 @@
 // Softmax, its logarithm, and the cross-entropy of its result.
 #include "passes.h"
-#include "rows.h"
+#include "penstock/kernel_abi.h"
 #include "vec_math.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {

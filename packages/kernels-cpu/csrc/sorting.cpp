@@ -1,7 +1,7 @@
 // sort, argsort, top_k: by rows, each on one thread, so the number of threads changes nothing. searchsorted.
 #include "combine.h"
 #include "copy.h"
-#include "rows.h"
+#include "penstock/kernel_abi.h"
 #include "sort_keys.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {

@@ -1,6 +1,6 @@
 // core.tile: a whole chain of elementwise ops in one pass over memory, and the reductions at its end.
 #include "fold.h"
-#include "rows.h"
+#include "penstock/kernel_abi.h"
 #include "tile_program.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {

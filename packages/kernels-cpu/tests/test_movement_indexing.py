@@ -63,7 +63,7 @@ def test_concat(numbers: Any) -> None:
 def test_pad(numbers: Any) -> None:
     x = numbers(3, 1, 6)
     for width in (((0, 0), (0, 0), (0, 0)), ((1, 2), (0, 3), (4, 0))):
-        got = ps.pad(x, pad_width=np.ravel(width).tolist(), value=1.0).numpy()
+        got = ps.pad(x, pad_width=np.ravel(width).tolist(), constant_values=1.0).numpy()
         np.testing.assert_array_equal(got, np.pad(x, width, constant_values=x.dtype.type(1)))
 
 

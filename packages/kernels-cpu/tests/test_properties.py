@@ -101,7 +101,7 @@ def test_movement(shape: tuple[int, ...], order: list[int], data: Any) -> None:
     width = data.draw(st.lists(st.integers(0, 3), min_size=2 * x.ndim, max_size=2 * x.ndim))
     pairs = np.reshape(width, (-1, 2)).tolist()
     want = np.pad(x, pairs, constant_values=7) if x.ndim else x
-    np.testing.assert_array_equal(ps.pad(x, pad_width=width, value=7.0).numpy(), want)
+    np.testing.assert_array_equal(ps.pad(x, pad_width=width, constant_values=7.0).numpy(), want)
     for axis in range(x.ndim):
         parts = [x, x[(slice(None),) * axis + (slice(0, 1),)], x]
         np.testing.assert_array_equal(

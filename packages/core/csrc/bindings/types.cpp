@@ -42,6 +42,7 @@ GraphHandle graph_of(const PyDim& a, nb::handle b) {
 }
 
 nb::object arithmetic(const PyDim& a, nb::handle other, Dim (*fn)(Dim, Dim), bool reversed) {
+  if (is_tensor(other.ptr())) return nb::borrow(Py_NotImplemented);  // it knows what to do
   Dim b;
   try {
     b = dim_from_object(other);

@@ -33,6 +33,7 @@ const Table& core_rules() {
       {"reduce:sum", rule_reduce_sum},
       {"argreduce", rule_argreduce},
       {"cumulative:sum", rule_cumulative_sum},
+      {"cumulative:float", rule_cumulative_float},
       {"cumulative:real", rule_cumulative_real},
       {"reshape", rule_reshape},
       {"transpose", rule_transpose},

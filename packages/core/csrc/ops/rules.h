@@ -30,6 +30,7 @@ void rule_reduce_bool(InferContext&);
 void rule_reduce_sum(InferContext&);
 void rule_argreduce(InferContext&);
 void rule_cumulative_sum(InferContext&);
+void rule_cumulative_float(InferContext&);
 void rule_cumulative_real(InferContext&);
 
 // rules_movement.cpp

@@ -109,6 +109,10 @@ void rule_cumulative_sum(InferContext& ctx) {
   cumulate(ctx, sum_dtype(accept(ctx, ctx.dtype(0), kNotString)));
 }
 
+void rule_cumulative_float(InferContext& ctx) {
+  cumulate(ctx, accept(ctx, ctx.dtype(0), kRealFloat));
+}
+
 void rule_cumulative_real(InferContext& ctx) { cumulate(ctx, accept(ctx, ctx.dtype(0), kReal)); }
 
 }  // namespace penstock

@@ -97,6 +97,13 @@ from penstock.ops.composite import (
     triu,
     var,
 )
+from penstock.ops.composite_layout import (
+    depth_to_space,
+    in_top_k,
+    reverse_sequence,
+    space_to_depth,
+)
+from penstock.ops.composite_logarithms import divide_no_nan, xlog1py, xlogy
 from penstock.ops.composite_nn import (
     avg_pool1d,
     conv1d,
@@ -104,6 +111,11 @@ from penstock.ops.composite_nn import (
     global_max_pool,
     max_pool1d,
     separable_conv2d,
+)
+from penstock.ops.composite_scaling import (
+    clip_by_global_norm,
+    clip_by_norm,
+    global_norm,
 )
 from penstock.ops.contraction import einsum, einsum_
 from penstock.ops.control import call_, cond_, scan_, while_
@@ -145,6 +157,7 @@ from penstock.ops.decoding import (
     top_k_logits,
     top_p_logits,
 )
+from penstock.ops.cumulative import cumlogsumexp, cummax, cummin, cumprod, cumsum
 from penstock.ops.depthwise import (
     depthwise_conv2d,
     depthwise_conv2d_filter_grad,
@@ -316,7 +329,14 @@ from penstock.ops.scattering_nd import (
     scatter_nd_min,
     scatter_nd_update,
 )
-from penstock.ops.segments import bincount, segment_max, segment_mean, segment_min, segment_sum
+from penstock.ops.segments import (
+    bincount,
+    segment_max,
+    segment_mean,
+    segment_min,
+    segment_prod,
+    segment_sum,
+)
 from penstock.ops.selecting import argwhere, boolean_mask, nonzero, nonzero_, unique, unique_
 from penstock.ops.shaping import (
     expand_dims,
@@ -416,6 +436,8 @@ __all__ = [
     "ceil",
     "celu",
     "clip",
+    "clip_by_global_norm",
+    "clip_by_norm",
     "concat",
     "conv1d",
     "conv2d",
@@ -424,15 +446,18 @@ __all__ = [
     "cos",
     "cosh",
     "cosine_similarity",
+    "cumlogsumexp",
     "cummax",
     "cummin",
     "cumprod",
     "cumsum",
+    "depth_to_space",
     "depthwise_conv2d",
     "diag",
     "diagonal",
     "diagonal_scatter",
     "divide",
+    "divide_no_nan",
     "dropout",
     "einsum",
     "elu",
@@ -457,6 +482,7 @@ __all__ = [
     "gelu",
     "global_avg_pool",
     "global_max_pool",
+    "global_norm",
     "greater",
     "greater_equal",
     "group_norm",
@@ -466,16 +492,19 @@ __all__ = [
     "huber",
     "hypot",
     "identity",
+    "in_top_k",
     "instance_norm",
     "isfinite",
     "isinf",
     "isnan",
     "kl_divergence",
+    "l2_normalize",
     "layer_norm",
     "leaky_relu",
     "less",
     "less_equal",
     "linspace",
+    "local_response_normalization",
     "log",
     "log1p",
     "log2",
@@ -524,6 +553,7 @@ __all__ = [
     "remainder",
     "repeat",
     "reshape",
+    "reverse_sequence",
     "rms_norm",
     "roll",
     "rotary_embedding",
@@ -543,6 +573,7 @@ __all__ = [
     "segment_max",
     "segment_mean",
     "segment_min",
+    "segment_prod",
     "segment_sum",
     "selu",
     "separable_conv2d",
@@ -560,6 +591,7 @@ __all__ = [
     "softplus",
     "softsign",
     "sort",
+    "space_to_depth",
     "split",
     "sqrt",
     "square",
@@ -595,6 +627,8 @@ __all__ = [
     "unique",
     "var",
     "where",
+    "xlog1py",
+    "xlogy",
     "zeros",
     "zeros_like",
 ]

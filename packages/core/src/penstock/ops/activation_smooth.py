@@ -53,13 +53,13 @@ def _positive(x: Any, yes: Any, no: Any) -> Any:
 
 
 @op(infer="elementwise:real_float", broadcasts=True)
-def gelu(x: TensorLike, /, approximate: bool = True) -> Tensor:
+def gelu(x: TensorLike, /, approximate: bool = False) -> Tensor:
     """Weigh each element by how probable a smaller one is in a normal distribution: y = x·Φ(x).
 
     Args:
         x: [...], any real dtype; integers and booleans are taken as float32.
-        approximate: Take y = x·(1 + tanh(√(2/π)·(x + 0.044715·x³))) / 2, as Keras does by default; False for
-            Φ by the error function, as PyTorch does.
+        approximate: Take y = x·(1 + tanh(√(2/π)·(x + 0.044715·x³))) / 2, as GPT-2 does; False for Φ by the error
+            function, as TensorFlow and PyTorch do by default.
 
     Returns:
         [...], of x's dtype or float32.

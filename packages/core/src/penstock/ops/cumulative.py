@@ -1,9 +1,10 @@
-"""Running sums, products and extremes along an axis."""
+"""Running sums, products, sums of exponentials and extremes along an axis."""
 # mypy: disable-error-code="empty-body"
 
 from __future__ import annotations
 
 import builtins
+import dataclasses
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -140,6 +141,31 @@ def cummin(x: TensorLike, axis: int | None = None, *, reverse: bool = False) -> 
 cummin.batch(_batch_indexing.flattened())
 
 
+@op(infer="cumulative:float")
+def cumlogsumexp(
+    x: TensorLike, axis: int | None = None, *, exclusive: bool = False, reverse: bool = False
+) -> Tensor:
+    """Take the logarithm of the sum of the exponentials so far: yᵢ = log(e^x₀ + ... + e^xᵢ), without overflow.
+
+    Args:
+        x: [...], any real dtype; integers and booleans are taken as float32.
+        axis: The axis to walk along; None walks over the flattened tensor.
+        exclusive: Leave xᵢ itself out, so that y₀ is -inf.
+        reverse: Walk from the end.
+
+    Returns:
+        x's shape, flattened if `axis` is None; of x's dtype or float32.
+
+    Raises:
+        IndexError: x has no such axis.
+        TypeError: x is complex or a string tensor.
+
+    Example:
+        >>> penstock.cumlogsumexp([0.0, 0.0, 1000.0])
+        Tensor([0.000000e+00, 6.931472e-01, 1.000000e+03], shape=(3,), dtype=float32)
+    """
+
+
 def _walk(accumulate: Callable[..., Any], x: Any, axis: int | None, reverse: bool) -> Any:
     if axis is None:
         x, axis = x.reshape(-1), 0
@@ -147,7 +173,7 @@ def _walk(accumulate: Callable[..., Any], x: Any, axis: int | None, reverse: boo
     return accumulate(x[turn], axis)[turn]
 
 
-def _shifted(neutral: int, accumulate: Any, exclusive: bool) -> Callable[..., Any]:
+def _shifted(neutral: float, accumulate: Any, exclusive: bool) -> Callable[..., Any]:
     """Accumulate; without each element itself if `exclusive`."""
     if not exclusive:
         return lambda x, axis: accumulate(x, axis=axis)
@@ -168,6 +194,12 @@ def _(x: Any, axis: int | None, exclusive: bool, reverse: bool) -> Any:
 @cumprod.reference
 def _(x: Any, axis: int | None, exclusive: bool, reverse: bool) -> Any:
     return _walk(_shifted(1, np.cumprod, exclusive), wider(x), axis, reverse)
+
+
+@cumlogsumexp.reference
+def _(x: Any, axis: int | None, exclusive: bool, reverse: bool) -> Any:
+    with np.errstate(invalid="ignore"):
+        return _walk(_shifted(-np.inf, np.logaddexp.accumulate, exclusive), wider(x), axis, reverse)
 
 
 @cummax.reference
@@ -213,6 +245,20 @@ def _(node: Node, dy: Tensor) -> Gradients:
     others = cumprod(ops.where(first, 1.0, x), axis, exclusive=exclusive, reverse=reverse)
     dx = ops.where(before, usual, ops.where(first, behind(dy * others), 0.0))
     return (ops.reshape(dx, node.inputs[0].shape),)
+
+
+@cumlogsumexp.vjp
+def _(node: Node, dy: Tensor) -> Gradients:
+    # Σ dyⱼ e^(xᵢ - yⱼ) over the results that xᵢ is part of. Positive and negative parts go apart, as logarithms.
+    x, axis = _line(node)
+    flags = {"exclusive": node.attrs["exclusive"], "reverse": not node.attrs["reverse"]}
+
+    def part(slope: Tensor) -> Tensor:
+        safe = ops.where(slope > 0.0, slope, 1.0)
+        weight = ops.where(slope > 0.0, ops.log(safe) - node.outputs[0], -np.inf)
+        return ops.exp(cumlogsumexp(weight, axis, **flags) + x)
+
+    return (ops.reshape(part(dy) - part(-dy), node.inputs[0].shape),)
 
 
 @cummax.vjp
@@ -276,6 +322,17 @@ def _(rng: np.random.Generator) -> Iterator[Sample]:
             yield Sample((zeros, 1), flags, label=f"zeros {exclusive} {reverse}")
 
 
+@cumlogsumexp.samples
+def _(rng: np.random.Generator) -> Iterator[Sample]:
+    for sample in _samples(rng, FLOATS, -3, 3, exclusive=True):
+        # Differences of -inf say nothing, and an exclusive walk begins with one.
+        smooth = sample.differentiable and not sample.kwargs.get("exclusive")
+        yield dataclasses.replace(sample, differentiable=smooth)
+    yield Sample((np.array([3, -2, 0], "int32"),), label="int32")
+    apart = np.array([-900.0, -1000.0, 0.0, 900.0, 1000.0, -np.inf])
+    yield Sample((apart,), label="far apart", differentiable=False)
+
+
 @cummax.samples
 @cummin.samples
 def _(rng: np.random.Generator) -> Iterator[Sample]:
@@ -288,5 +345,5 @@ def _rejects() -> Iterator[Reject]:
     yield Reject((np.ones((2, 3)), 2), error=IndexError, match="use -2 to 1")
 
 
-for _op in (cumsum, cumprod, cummax, cummin):
+for _op in (cumsum, cumprod, cumlogsumexp, cummax, cummin):
     _op.rejects(_rejects)

@@ -179,8 +179,8 @@ def read_at_the_largest(node: Node, ddx: Tensor) -> Gradients:
     if node.attrs["padding"] == "same":
         sides = zip(x.shape[1:-1], size, strides, strict=True)
         pads = [end for n, window, stride in sides for end in same_padding(n, window, stride)]
-        x = ops.pad(x, (0, 0, *pads, 0, 0), -np.inf)
-        ddx = ops.pad(ddx, (0, 0, *pads, 0, 0))
+        x = ops.pad_(x, (0, 0, *pads, 0, 0), -np.inf)
+        ddx = ops.pad_(ddx, (0, 0, *pads, 0, 0))
     ddy, found = None, None
     for cell in np.ndindex(*size):
         window = (0, *cell, 0), y.shape, (1, *strides, 1)

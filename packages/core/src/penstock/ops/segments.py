@@ -81,6 +81,33 @@ segment_mean.jvp(_tangents.linear)
 segment_mean.batch(_batch_indexing.segmented)
 
 
+@op(infer="segment:numeric")
+def segment_prod(data: TensorLike, segment_ids: TensorLike, num_segments: int) -> Tensor:
+    """Multiply the rows of each segment. The gradient is exact also where rows are zero.
+
+    Args:
+        data: [..., *rest], any dtype but bool and string.
+        segment_ids: [...], the first sizes of data, any integer dtype: the segment of each row. Rows with a negative
+            number belong to none.
+        num_segments: How many segments there are.
+
+    Returns:
+        [num_segments, *rest], of data's dtype; an empty segment has ones.
+
+    Raises:
+        IndexError: A number is `num_segments` or more.
+        ValueError: The shapes do not fit, or `num_segments` is negative.
+        TypeError: The numbers are not integers, or data is a boolean or string tensor.
+
+    Example:
+        >>> penstock.segment_prod([2.0, 3.0, 4.0], [0, 1, 0], 3)
+        Tensor([8., 3., 1.], shape=(3,), dtype=float32)
+    """
+
+
+segment_prod.batch(_batch_indexing.segmented)
+
+
 @op(infer="segment:real")
 def segment_max(data: TensorLike, segment_ids: TensorLike, num_segments: int) -> Tensor:
     """Take the largest of the rows of each segment; NaN wins. Ties share the gradient equally.
@@ -154,6 +181,11 @@ def _(data: Any, segment_ids: Any, num_segments: int) -> Any:
     return total / np.maximum(number, 1).reshape(-1, *[1] * (total.ndim - 1))
 
 
+@segment_prod.reference
+def _(data: Any, segment_ids: Any, num_segments: int) -> Any:
+    return _gathered(np.multiply, 1, wider(data), segment_ids, num_segments)
+
+
 @segment_max.reference
 def _(data: Any, segment_ids: Any, num_segments: int) -> Any:
     lowest = -np.inf if data.dtype.kind == "f" else np.iinfo(data.dtype).min
@@ -190,6 +222,21 @@ def _(node: Node, dy: Tensor) -> Gradients:
     number = segment_sum(ops.full(ids.shape, 1, dy.dtype), ids, node.attrs["num_segments"])
     number = ops.reshape(ops.maximum(number, 1), (dy.shape[0], *[1] * (dy.ndim - 1)))
     return ops.where(member, handed(dy / number), 0.0), None
+
+
+@segment_prod.vjp
+def _(node: Node, dy: Tensor) -> Gradients:
+    data, ids = node.inputs
+    number = node.attrs["num_segments"]
+    member, handed = _members(node)
+    zero = data == 0
+    zeros = handed(segment_sum(ops.cast(zero, dy.dtype), ids, number))
+    # One zero: only it has a slope, the product of the others. Two: none has.
+    others = handed(segment_prod(ops.where(zero, 1.0, data), ids, number)) / ops.where(
+        zero, 1.0, data
+    )
+    reached = member & ops.where(zero, zeros == 1.0, zeros == 0.0)
+    return ops.where(reached, handed(dy) * others, 0.0), None
 
 
 @segment_max.vjp
@@ -234,6 +281,13 @@ def _(rng: np.random.Generator) -> Iterator[Sample]:
     return _samples((*FLOATS, *COMPLEX, "int32"), rng)
 
 
+@segment_prod.samples
+def _(rng: np.random.Generator) -> Iterator[Sample]:
+    yield from _samples(("float64", "float32", "int32"), rng)
+    rows = np.array([[2.0, 0.0], [0.0, 3.0], [4.0, 0.0], [5.0, 6.0], [7.0, 8.0]])
+    yield Sample((rows, np.array([0, 0, 0, 1, -1]), 2), label="zeros")
+
+
 @segment_max.samples
 @segment_min.samples
 def _(rng: np.random.Generator) -> Iterator[Sample]:
@@ -248,7 +302,7 @@ def _rejects() -> Iterator[Reject]:
     yield Reject((data, np.ones(3), 3), error=TypeError, match="int32 or int64.*astype")
 
 
-for _op in (segment_sum, segment_mean, segment_max, segment_min):
+for _op in (segment_sum, segment_mean, segment_prod, segment_max, segment_min):
     _op.rejects(_rejects)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from penstock import ops
+from penstock.ops._reflection import reflected
 from penstock.ops.conversion import asarray
 
 if TYPE_CHECKING:
@@ -296,28 +297,36 @@ def flip(x: TensorLike, /, axis: Axis = None) -> Tensor:
     return x[tuple(slice(None, None, -1 if a in axes else 1) for a in range(x.ndim))]
 
 
-def pad(x: TensorLike, pad_width: Any, value: float = 0.0) -> Tensor:
-    """Add elements of one value before and after each axis.
+def pad(
+    x: TensorLike, pad_width: Any, mode: str = "constant", constant_values: float = 0.0
+) -> Tensor:
+    """Add elements before and after each axis: one value, or a reflection of what is there.
 
     Args:
         x: [...], any dtype but string.
         pad_width: How many to add. A pair (before, after) for each axis; one pair, or one number, for all axes; or the
             pairs one after the other.
-        value: What to add.
+        mode: "constant" adds `constant_values`, "edge" repeats the last element, "reflect" goes back without it
+            (3 2 | 1 2 3 | 2 1), "symmetric" with it (2 1 | 1 2 3 | 3 2), "wrap" goes on at the other end.
+        constant_values: What mode "constant" adds: one number.
 
     Returns:
         x's shape, each axis larger by its two widths, of x's dtype.
 
     Raises:
-        ValueError: There are not two widths for each axis, or one is negative.
+        ValueError: There are not two widths for each axis, one is negative, or it is more than the axis can reflect.
 
     Example:
         >>> penstock.pad([[1, 2]], ((0, 1), (2, 0)))
         Tensor([[0, 0, 1, 2],
                 [0, 0, 0, 0]], shape=(2, 4), dtype=int64)
+        >>> penstock.pad([1, 2, 3], (2, 1), mode="reflect")
+        Tensor([3, 2, 1, 2, 3, 2], shape=(6,), dtype=int64)
     """
     x = asarray(x)
-    return ops.pad_(x, _pad_widths(pad_width, x.ndim), value)
+    if mode == "constant":
+        return ops.pad_(x, _pad_widths(pad_width, x.ndim), constant_values)
+    return reflected(x, _pad_widths(pad_width, x.ndim), mode)
 
 
 def _pad_widths(widths: Any, ndim: int) -> list[Any]:
