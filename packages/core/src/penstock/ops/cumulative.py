@@ -166,6 +166,9 @@ def cumlogsumexp(
     """
 
 
+cumlogsumexp.batch(_batch_indexing.flattened())
+
+
 def _walk(accumulate: Callable[..., Any], x: Any, axis: int | None, reverse: bool) -> Any:
     if axis is None:
         x, axis = x.reshape(-1), 0
