@@ -1,6 +1,6 @@
 // Resizing of NHWC images and its gradient: first the rows are blended, then the pixels of the blended row.
-#include "resample.h"
 #include "penstock/kernel_abi.h"
+#include "resample.h"
 #include "vec.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {

@@ -150,14 +150,13 @@ from penstock.ops.ctc_functions import (
     ctc_greedy_decode,
     ctc_loss,
 )
-from penstock.ops.cumulative import cummax, cummin, cumprod, cumsum
+from penstock.ops.cumulative import cumlogsumexp, cummax, cummin, cumprod, cumsum
 from penstock.ops.decoding import (
     beam_search_step,
     sample_token,
     top_k_logits,
     top_p_logits,
 )
-from penstock.ops.cumulative import cumlogsumexp, cummax, cummin, cumprod, cumsum
 from penstock.ops.depthwise import (
     depthwise_conv2d,
     depthwise_conv2d_filter_grad,
