@@ -607,11 +607,16 @@ def test_threads_share_one_loop():
 
 
 def test_an_endless_loop_can_be_interrupted():
+    # A background shell has it ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     fn = ps.function(lambda x: ps.while_loop(lambda y: y > 0, lambda y: y * 1.0, x))
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        fn(1.0)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fn(1.0)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_an_endless_loop_can_time_out():

@@ -101,11 +101,21 @@ class Arguments {
       set_input(i, value);
       return;
     }
+    // NumPy gives these to methods that its functions hand over to.
+    if (value == Py_None && (name == "out" || name == "dtype")) return;
+    bad_call(op_, "has no argument '" + name + "'" + better_name(name));
+  }
+  // "; did you mean 'axis'?", for slips of the pen and for what other frameworks say.
+  std::string better_name(const std::string& name) const {
     std::vector<std::string> known;
     for (const AttrSpec& a : op_.schema.attrs) known.push_back(a.name);
+    nb::object renamed =
+        nb::module_::import_("penstock._migration").attr("KEYWORDS").attr("get")(name, "");
+    std::string elsewhere = nb::cast<std::string>(renamed);
+    for (const std::string& k : known)
+      if (k == elsewhere) return "; did you mean '" + k + "'?";
     std::vector<std::string> near = nearest_names(name, known);
-    bad_call(op_, "has no argument '" + name + "'" +
-                      (near.empty() ? "" : "; did you mean '" + near[0] + "'?"));
+    return near.empty() ? "" : "; did you mean '" + near[0] + "'?";
   }
   void check_complete() {
     if (inputs_given_ < op_.schema.inputs.size())

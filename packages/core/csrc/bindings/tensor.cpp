@@ -99,9 +99,13 @@ PyObject* slot_xor(PyObject* a, PyObject* b) {
     return PyBool_Check(o) || (is_tensor(o) && tensor_of(o).dtype == DType::kBool);
   };
   if (is_truth(a) && is_truth(b)) return binary(op, a, b);
-  PyErr_SetString(PyExc_TypeError,
-                  "[^] works on bool tensors; compare with != or convert with x.astype(bool)");
-  return nullptr;
+  try {
+    fail(ErrorKind::kDType,
+         "[^] works on bool tensors; use penstock.bitwise_xor for integers, or compare with !=");
+  } catch (...) {
+    set_python_error();
+    return nullptr;
+  }
 }
 
 PyObject* slot_positive(PyObject* a) { return nb::borrow(a).release().ptr(); }
@@ -131,11 +135,14 @@ int slot_bool(PyObject* self) {
     const Tensor& t = tensor_of(self);
     if (t.symbolic())
       fail(ErrorKind::kGraph,
-           "a graph tensor has no truth value while the graph is built; use "
-           "penstock.where(condition, "
-           "a, b), or mark the argument static: @penstock.function(static_argnames=...)");
+           "[bool] a tensor of a graph has no truth value while the graph is built; to branch on "
+           "it use "
+           "penstock.cond(pred, true_fn, false_fn), to loop penstock.while_loop(cond, body, "
+           "loop_vars), "
+           "element by element penstock.where(pred, a, b); or mark the argument static: "
+           "@penstock.function(static_argnames=...)");
     if (t.shape.size() != 1)
-      fail(ErrorKind::kShape, "the truth value of a tensor of shape ", t.shape.text(),
+      fail(ErrorKind::kShape, "[bool] the truth value of a tensor of shape ", t.shape.text(),
            " is ambiguous; use penstock.any(x) or penstock.all(x)");
     return is_float(t.dtype) ? t.item_double() != 0 : t.item_int() != 0;
   } catch (...) {
@@ -144,17 +151,18 @@ int slot_bool(PyObject* self) {
   }
 }
 
-void check_scalar(const Tensor& t, const char* what) {
+void check_scalar(const Tensor& t, const char* what, const char* instead = "") {
   if (t.symbolic())
-    fail(ErrorKind::kGraph, "a graph tensor has no value while the graph is built, so ", what,
-         " cannot be taken; return it and convert outside, or mark the argument static: "
+    fail(ErrorKind::kGraph, "[", what,
+         "] a tensor of a graph has no value while the graph is built; ", instead,
+         "return it and convert it outside, or mark the argument static: "
          "@penstock.function(static_argnames=...)");
 }
 
 PyObject* slot_int(PyObject* self) {
   try {
     const Tensor& t = tensor_of(self);
-    check_scalar(t, "int(x)");
+    check_scalar(t, "int", "to choose by it use penstock.switch(index, branches), or ");
     if (is_float(t.dtype)) return PyLong_FromDouble(t.item_double());
     if (t.dtype == DType::kU64)
       return PyLong_FromUnsignedLongLong(static_cast<uint64_t>(t.item_int()));
@@ -168,10 +176,13 @@ PyObject* slot_int(PyObject* self) {
 PyObject* slot_index(PyObject* self) {
   try {
     const Tensor& t = tensor_of(self);
-    check_scalar(t, "an index");
+    check_scalar(
+        t, "index",
+        "to repeat something so many times use penstock.while_loop or penstock.scan(..., "
+        "length=n), to choose by it penstock.switch(index, branches), a row by it x[i], or ");
     if (!is_integer(t.dtype) && t.dtype != DType::kBool)
-      fail(ErrorKind::kDType, "only integer tensors are indices; this one is ",
-           dtype_name(t.dtype));
+      fail(ErrorKind::kDType, "[index] only integer tensors are indices; this one is ",
+           dtype_name(t.dtype), ": use int(x), or x.astype(penstock.int64)");
     return PyLong_FromLongLong(t.item_int());
   } catch (...) {
     set_python_error();
@@ -181,7 +192,7 @@ PyObject* slot_index(PyObject* self) {
 
 PyObject* slot_float(PyObject* self) {
   try {
-    check_scalar(tensor_of(self), "float(x)");
+    check_scalar(tensor_of(self), "float");
     return PyFloat_FromDouble(tensor_of(self).item_double());
   } catch (...) {
     set_python_error();
@@ -192,10 +203,11 @@ PyObject* slot_float(PyObject* self) {
 Py_ssize_t slot_length(PyObject* self) {
   try {
     const Tensor& t = tensor_of(self);
-    if (t.shape.ndim == 0) fail(ErrorKind::kType, "len() of a tensor with no dimensions");
+    if (t.shape.ndim == 0)
+      fail(ErrorKind::kType, "[len] a tensor of rank 0 has no length; use x.size, which is 1");
     if (is_symbolic(t.shape[0]))
       fail(ErrorKind::kGraph,
-           "len() of a symbolic dimension; use x.shape[0], which may stay symbolic");
+           "[len] the size of axis 0 is not known while the graph is built; use x.shape[0]");
     return static_cast<Py_ssize_t>(t.shape[0]);
   } catch (...) {
     set_python_error();
@@ -250,7 +262,7 @@ const char* buffer_format(DType t) {
 int slot_buffer(PyObject* self, Py_buffer* view, int flags) {
   try {
     const Tensor& t = tensor_of(self);
-    check_scalar(t, "its memory");
+    check_scalar(t, "memoryview");
     const char* format = buffer_format(t.dtype);
     if (!format || !t.device().is_host() || (flags & PyBUF_WRITABLE)) {
       PyErr_SetString(PyExc_BufferError, "this tensor has no read-only host buffer; use x.numpy()");
@@ -359,7 +371,13 @@ Tensor to_tensor(PyObject* o) {
     return weak(Tensor::scalar(static_cast<int64_t>(o == Py_True), DType::kBool));
   if (PyLong_CheckExact(o)) {
     int64_t value = PyLong_AsLongLong(o);
-    if (value == -1 && PyErr_Occurred()) throw nb::python_error();
+    if (value == -1 && PyErr_Occurred()) {
+      PyErr_Clear();
+      fail(ErrorKind::kValue, "[asarray] the number ",
+           nb::cast<std::string>(nb::repr(nb::handle(o))),
+           " does not fit int64; give a float, or penstock.asarray(number, dtype='uint64') up to "
+           "2**64 - 1");
+    }
     return weak(Tensor::scalar(value, DType::kI64));
   }
   if (PyComplex_CheckExact(o)) {

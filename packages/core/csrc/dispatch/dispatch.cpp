@@ -290,7 +290,11 @@ static bool promote_inputs(Op& op, const Tensor* inputs, int n, const AttrList& 
   for (int i = 0; i < n; ++i) avals.push_back({inputs[i].dtype, inputs[i].weak, inputs[i].shape});
   AttrList scratch = attrs;
   InferContext ctx(op, avals.data(), n, scratch, graph);
-  op.infer(ctx);
+  if (graph) {
+    graph->infer(ctx);
+  } else {
+    op.infer(ctx);
+  }
   if (!ctx.casts) return false;
   promoted->assign(inputs, inputs + n);
   bool all_weak = true;  // numbers among themselves stay as weak as they came

@@ -38,7 +38,7 @@ int32_t Graph::add(Op& op, std::vector<int32_t> in, AttrList attrs, const NodeOp
   current_source = options.source;
   AttrList original = attrs;
   InferContext ctx(op, avals.data(), static_cast<int>(avals.size()), attrs, this);
-  op.infer(ctx);
+  infer(ctx);
   if (ctx.casts) {
     Op& cast = get_op("cast");
     bool all_weak = true;  // numbers among themselves stay as weak as they came
@@ -63,6 +63,13 @@ int32_t Graph::add(Op& op, std::vector<int32_t> in, AttrList attrs, const NodeOp
   node.source = options.source;
   node.control_inputs = options.control_inputs;
   return add_raw(std::move(node), {ctx.outputs, ctx.outputs + ctx.num_outputs});
+}
+
+void Graph::infer(InferContext& ctx) const {
+  const Graph* root = this;  // a body's symbols are its parent's, which may have got more since
+  while (root->parent_) root = root->parent_.get();
+  ExampleSizes example(root->symbol_names, root->hints);
+  ctx.op.infer(ctx);
 }
 
 void Graph::rename(int32_t node, const std::string& wanted) {
@@ -146,7 +153,7 @@ Dim Graph::new_symbol(const std::string& wanted, int64_t hint) {
     hints = parent_->hints;
     return made;
   }
-  symbol_names.push_back(wanted.empty() ? "n" + std::to_string(symbol_names.size()) : wanted);
+  symbol_names.push_back(wanted.empty() ? default_symbol_name(symbol_names.size()) : wanted);
   hints.push_back(hint);
   return dim_symbol(static_cast<int>(hints.size()) - 1);
 }

@@ -60,6 +60,8 @@ class PENSTOCK_API Graph final : public RefCounted, public DimOracle {
   int32_t add(Op& op, std::vector<int32_t> inputs, AttrList attrs, const NodeOptions& options);
   // Gives a node another name, made unique, in the name scope of this moment.
   void rename(int32_t node, const std::string& wanted);
+  // Runs the op's shape rule; what it complains about has the sizes of the call that is being traced.
+  void infer(InferContext& ctx) const;
   // Appends without casting or inference: passes copy nodes whose avals are known.
   int32_t add_raw(Node node, const std::vector<Aval>& outputs);
   // The value of a constant node holding `t`; the same tensor twice is one node.

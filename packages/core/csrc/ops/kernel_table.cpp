@@ -106,7 +106,7 @@ std::string dtype_list(const DType* dtypes, int n) {
   } else {
     message << "; there are kernels on";
     for (const std::string& a : available) message << " " << a;
-    message << ": convert with x.astype(...) or move with x.to('cpu')";
+    message << ": convert with x.astype(...), or move with penstock.to_device(x, 'cpu')";
   }
   if (MissingHint hint = g_hint.load()) message << hint(op.name().c_str(), device.type.c_str());
   throw Error(ErrorKind::kKernel, message.str());

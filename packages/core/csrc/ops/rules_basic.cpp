@@ -29,8 +29,9 @@ void rule_same(InferContext& ctx) {
 void rule_cast(InferContext& ctx) {
   DType from = ctx.dtype(0), to = ctx.get_dtype(0);
   if (from != to && (from == DType::kString || to == DType::kString))
-    ctx.fail(ErrorKind::kDType, "cannot convert ", dtype_name(from), " to ", dtype_name(to),
-             "; parse or format strings in Python");
+    ctx.fail(
+        ErrorKind::kDType, "cannot convert ", dtype_name(from), " to ", dtype_name(to), "; use ",
+        to == DType::kString ? "penstock.as_string(x)" : "penstock.string_to_number(x, dtype)");
   ctx.output(to, ctx.shape(0));
 }
 

@@ -17,7 +17,8 @@ DType accept(const InferContext& ctx, DType t, const Accepts& accepts) {
   if (accepts.lifts && (t == DType::kBool || is_integer(t))) return kDefaultFloat;
   if (t == DType::kString)
     ctx.fail(ErrorKind::kDType, "got string; expected ", accepts.text,
-             "; encode the strings as numbers first");
+             "; make numbers of strings with penstock.string_to_number(x) or "
+             "penstock.string_to_hash_bucket(x, num_buckets)");
   if (is_complex(t))
     ctx.fail(ErrorKind::kDType, "got ", dtype_name(t), "; expected ", accepts.text,
              "; take the real part, or the absolute value, first");

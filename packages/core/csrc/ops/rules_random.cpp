@@ -116,7 +116,11 @@ void rule_arange(InferContext& ctx) {
 }
 
 void rule_full(InferContext& ctx) {
-  ctx.output(accept(ctx, ctx.get_dtype(2), kNotString), shape_attr(ctx, 0));
+  if (ctx.get_dtype(2) == DType::kString)
+    ctx.fail(ErrorKind::kDType,
+             "got string; expected any dtype but string; to repeat a text use "
+             "penstock.broadcast_to(penstock.asarray(text), shape)");
+  ctx.output(ctx.get_dtype(2), shape_attr(ctx, 0));
 }
 
 void rule_size_of(InferContext& ctx) {

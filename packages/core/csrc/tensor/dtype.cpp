@@ -44,6 +44,11 @@ DType find(DTypeKind kind, int bits) {
 }
 
 [[noreturn]] void no_promotion(DType a, DType b, const char* op) {
+  if (a == DType::kString || b == DType::kString)
+    fail(ErrorKind::kDType, "[", op, "] got ", dtype_name(a), " and ", dtype_name(b),
+         ", and strings go with strings only; make numbers of them, penstock.string_to_number(x), "
+         "or "
+         "strings of the others, penstock.as_string(x)");
   fail(ErrorKind::kDType, "[", op, "] got ", dtype_name(a), " and ", dtype_name(b),
        ", which have no common dtype; convert one of them: x.astype(penstock.", dtype_name(a), ")");
 }

@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <utility>
 
 #include "base/error.h"
 
@@ -119,6 +120,8 @@ bool has_unknown(Dim d, const std::vector<int64_t>& symbols) {
   }
   return false;
 }
+
+thread_local const ExampleSizes* t_example = nullptr;
 
 std::string atom_text(const Atom& atom, const std::vector<std::string>& names) {
   if (atom.kind == Atom::kSymbol) {
@@ -239,6 +242,7 @@ bool dim_is_symbol(Dim d, int* index) {
 
 std::string dim_text(Dim d, const std::vector<std::string>& names) {
   if (!is_symbolic(d)) return std::to_string(d);
+  if (names.empty() && t_example) return t_example->text(d);
   std::lock_guard lock(mutex());
   std::string text, constant;
   for (const auto& [monomial, c] : table().get(d)) {
@@ -258,6 +262,39 @@ std::string dim_text(Dim d, const std::vector<std::string>& names) {
     }
   }
   return text + constant;
+}
+
+std::string default_symbol_name(size_t index) { return "n" + std::to_string(index); }
+
+ExampleSizes::ExampleSizes(const std::vector<std::string>& names, const std::vector<int64_t>& sizes)
+    : names_(names), sizes_(sizes), outer_(std::exchange(t_example, this)) {}
+
+ExampleSizes::~ExampleSizes() { t_example = outer_; }
+
+std::string ExampleSizes::text(Dim d) const {
+  std::string name = names_.empty() ? "?" : dim_text(d, names_);
+  int64_t size = dim_eval(d, sizes_);
+  if (size == kUnknown) return name;
+  if (!is_named(d)) return std::to_string(size);
+  bool sum = name.find(' ') != std::string::npos;
+  return (sum ? "(" + name + ")" : name) + "=" + std::to_string(size);
+}
+
+bool ExampleSizes::is_named(Dim d) const {
+  if (!is_symbolic(d)) return false;
+  std::lock_guard lock(mutex());
+  for (const auto& [monomial, c] : table().get(d)) {
+    for (int i : monomial) {
+      const Atom& atom = table().atom(i);
+      if (atom.kind != Atom::kSymbol) {
+        if (is_named(atom.a) || is_named(atom.b)) return true;
+        continue;
+      }
+      size_t s = static_cast<size_t>(atom.symbol);
+      if (s < names_.size() && names_[s] != default_symbol_name(s)) return true;
+    }
+  }
+  return false;
 }
 
 Shape Shape::from(const std::vector<Dim>& dims) {

@@ -27,8 +27,27 @@ inline Dim dim_ceildiv(Dim a, Dim b) { return dim_floordiv(dim_add(a, dim_sub(b,
 constexpr int64_t kUnknown = kSymbolLimit;  // no size, and no difference of sizes either
 PENSTOCK_API int64_t dim_eval(Dim, const std::vector<int64_t>& symbols);
 PENSTOCK_API bool dim_is_symbol(Dim, int* index);
-// "3", "n0", "2*n0 + 1", "(n0 + 1)//2". `names` may be empty: then symbols are s0, s1, ...
+// "3", "n0", "2*n0 + 1", "(n0 + 1)//2". `names` may be empty: then symbols are what `ExampleSizes` says, else s0, s1, ...
 PENSTOCK_API std::string dim_text(Dim, const std::vector<std::string>& names = {});
+
+// While one lives, messages of this thread show sizes as they are in the call that is being traced: "5", and "batch=5" if
+// somebody named the symbol. Sizes that no call has given keep their names.
+class PENSTOCK_API ExampleSizes {
+ public:
+  ExampleSizes(const std::vector<std::string>& names, const std::vector<int64_t>& sizes);
+  ~ExampleSizes();
+  ExampleSizes(const ExampleSizes&) = delete;
+  ExampleSizes& operator=(const ExampleSizes&) = delete;
+  std::string text(Dim d) const;
+
+ private:
+  bool is_named(Dim d) const;
+  const std::vector<std::string>& names_;
+  const std::vector<int64_t>& sizes_;
+  const ExampleSizes* outer_;
+};
+// What a symbol is called when nobody names it: "n0".
+std::string default_symbol_name(size_t index);
 
 constexpr int kMaxRank = 16;
 

@@ -141,8 +141,8 @@ T load(DType dtype, const void* in) {
 const void* scalar_data(const Tensor& t, Ref<Storage>* keep) {
   if (t.symbolic()) fail(ErrorKind::kGraph, "a graph tensor has no value until it is run");
   if (t.shape.size() != 1)
-    fail(ErrorKind::kShape, "only a tensor with one element is a scalar; this one has shape ",
-         t.shape.text());
+    fail(ErrorKind::kShape,
+         "[item] only a tensor with one element is a number; this one has shape ", t.shape.text());
   Tensor host = t.to(host_device());
   *keep = host.storage;
   return host.data();

@@ -22,6 +22,16 @@ def one_bool(what: str, pred: Any) -> Tensor:
     return t
 
 
+def check_index(index: Any) -> None:
+    """Refuse what chooses no branch of a switch."""
+    t = ops.asarray(index)
+    if t.dtype.kind not in ("signed", "unsigned") or t.ndim != 0:
+        raise DTypeError(
+            f"[switch] the index is {t.dtype.name} of shape {t.shape}; it must be one integer: "
+            "x.astype(penstock.int32)"
+        )
+
+
 def check_branches(yes: Body, no: Body) -> None:
     if yes.structure != no.structure:
         raise GraphError(

@@ -10,7 +10,7 @@ from typing import Any
 
 from penstock import _native, ops
 from penstock._native import Graph, Plan, Tensor, TreeSpec
-from penstock.errors import GraphError
+from penstock.errors import GraphError, InvalidTypeError
 
 NUMBERS = (int, float, complex)  # these exactly: a bool is static
 
@@ -83,6 +83,22 @@ class Static:
             return hash(self.value) == hash(other.value) and (self.value == other.value) is True
         except TypeError:
             return False
+
+
+def need_function(what: str, fn: Any) -> None:
+    """Refuse what cannot be called.
+
+    Args:
+        what: Who wants the function, for the message.
+        fn: What was given.
+
+    Raises:
+        InvalidTypeError: It is no function.
+    """
+    if not callable(fn):
+        raise InvalidTypeError(
+            f"[{what}] got {type(fn).__name__} where it takes a function; give one, such as lambda x: x * x"
+        )
 
 
 def is_traced(leaf: Any) -> bool:

@@ -19,6 +19,7 @@ from penstock import (
 from penstock._backward import gradient_of
 from penstock._custom import Rules
 from penstock._native import Tensor
+from penstock._trace import need_function
 from penstock.errors import DTypeError, GraphError, InvalidTypeError, InvalidValueError, ShapeError
 from penstock.ops import asarray
 from penstock.state import Variable
@@ -162,11 +163,22 @@ def value_and_grad(
 
     Raises:
         ShapeError: The value is not a scalar.
+        DTypeError: The value, or an argument to differentiate by, is no floating-point number.
+        InvalidTypeError: `fn` is no function.
+        InvalidValueError: The call has no such argument.
 
     >>> import penstock as ps
     >>> ps.value_and_grad(lambda x: ps.sum(x * x))(ps.asarray([1.0, 2.0]))
     (Tensor(5., shape=(), dtype=float32), Tensor([2., 4.], shape=(2,), dtype=float32))
     """
+    return _differentiated("value_and_grad", fn, argnums, has_aux)
+
+
+def _differentiated(
+    what: str, fn: Callable[..., Any], argnums: int | Sequence[int] | None, has_aux: bool
+) -> Callable[..., Any]:
+    """Make the function that `value_and_grad` returns; `what` is the function that was called, for messages."""
+    need_function(what, fn)
     single = not isinstance(argnums, Sequence)
     positions = list(argnums) if isinstance(argnums, Sequence) else [argnums or 0]
 
@@ -176,10 +188,10 @@ def value_and_grad(
         tape = GradientTape(watch_accessed_variables=False)
         with tape:
             for i in positions:
-                new_args[i] = _watched(tape, _argument(args, i), i)
+                new_args[i] = _watched(what, tape, _argument(what, args, i), i)
             result = fn(*new_args, **kwargs)
             value = result[0] if has_aux else result
-            _check_scalar(value)
+            _check_scalar(what, value)
         sources = [new_args[i] for i in positions]
         grads = tape.gradient(value, sources, unconnected_gradients="zero")
         return result, grads[0] if single else tuple(grads)
@@ -187,16 +199,16 @@ def value_and_grad(
     return wrapped
 
 
-def _argument(args: Sequence[Any], i: int) -> Any:
+def _argument(what: str, args: Sequence[Any], i: int) -> Any:
     if not -len(args) <= i < len(args):
         raise InvalidValueError(
-            f"[value_and_grad] argnums has {i}; the call has {len(args)} positional arguments, and only those can be "
+            f"[{what}] argnums has {i}; the call has {len(args)} positional arguments, and only those can be "
             "differentiated by"
         )
     return args[i]
 
 
-def _watched(tape: GradientTape, argument: Any, number: int) -> Any:
+def _watched(what: str, tape: GradientTape, argument: Any, number: int) -> Any:
     """Copy an argument's handles, so that watching them leaves the caller's alone."""
     leaves, structure = _native.tree_flatten(argument)
     watched = [
@@ -205,23 +217,24 @@ def _watched(tape: GradientTape, argument: Any, number: int) -> Any:
     for t in watched:
         if t.dtype.kind not in ("float", "complex"):
             raise DTypeError(
-                f"[value_and_grad] argument {number} holds {t.dtype.name}, which has no gradient; convert it: "
+                f"[{what}] argument {number} holds {t.dtype.name}, which has no gradient; convert it: "
                 "x.astype(penstock.float32)"
             )
     tape.watch(*watched)
     return _native.tree_unflatten(structure, watched)
 
 
-def _check_scalar(value: Any) -> None:
+def _check_scalar(what: str, value: Any) -> None:
     if not isinstance(value, Tensor) or value.ndim != 0:
         shape = f" of shape {value.shape}" if isinstance(value, Tensor) else ""
         raise ShapeError(
-            f"[value_and_grad] the function returned {type(value).__name__}{shape}; it must return a scalar tensor: "
+            f"[{what}] the function returned {type(value).__name__}{shape}; it must return a scalar tensor: "
             "reduce it with penstock.sum(x) or penstock.mean(x), or pass has_aux=True for a pair"
         )
     if value.dtype.kind != "float":
         raise DTypeError(
-            f"[value_and_grad] the function returned {value.dtype.name}; it must return a real floating-point scalar"
+            f"[{what}] the function returned {value.dtype.name}; it must return a real floating-point scalar: "
+            "convert it, y.astype(penstock.float32)"
         )
 
 
@@ -234,7 +247,7 @@ def grad(
     >>> ps.grad(ps.grad(lambda x: x * x * x))(ps.asarray(2.0))
     Tensor(12., shape=(), dtype=float32)
     """
-    both = value_and_grad(fn, argnums, has_aux)
+    both = _differentiated("grad", fn, argnums, has_aux)
 
     @functools.wraps(fn)
     def wrapped(*args: Any, **kwargs: Any) -> Any:

@@ -26,6 +26,7 @@ from penstock._control_checks import (
     check_alike,
     check_branches,
     check_carried,
+    check_index,
     check_structure,
     length_of,
     next_carried,
@@ -34,6 +35,7 @@ from penstock._control_checks import (
     rows_of,
 )
 from penstock._native import Tensor, TreeSpec
+from penstock._trace import need_function
 from penstock.errors import InvalidValueError
 
 __all__ = ["call", "cond", "map", "scan", "switch", "while_loop"]
@@ -59,6 +61,7 @@ def cond(
         DTypeError: `pred` is not one bool, or the dtypes differ.
         GraphError: The functions return different structures.
         ShapeError: Their shapes differ.
+        InvalidTypeError: What should be a function is none.
 
     Example:
         >>> @penstock.function
@@ -67,6 +70,8 @@ def cond(
         >>> safe_log(penstock.asarray(-1.0))
         Tensor(0., shape=(), dtype=float32)
     """
+    need_function("cond", true_fn)
+    need_function("cond", false_fn)
     if isinstance(pred, bool) or not is_building(pred, operands):
         return (true_fn if bool(one_bool("cond", pred)) else false_fn)(*operands)
     with within(pred, operands):
@@ -106,16 +111,21 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
         What the function returned.
 
     Raises:
+        DTypeError: The index is not one integer.
         InvalidValueError: There is no branch.
+        InvalidTypeError: What should be a function is none.
 
     Example:
         >>> penstock.switch(1, [lambda x: x, lambda x: 2 * x], penstock.asarray(3.0))
         Tensor(6., shape=(), dtype=float32)
     """
+    for branch in branches:
+        need_function("switch", branch)
     if not branches:
         raise InvalidValueError("[switch] branches is empty; give at least one function")
     if len(branches) == 1:
         return branches[0](*operands)
+    check_index(index)
     half = len(branches) // 2
     low, high = list(branches[:half]), list(branches[half:])
     return cond(
@@ -148,11 +158,14 @@ def while_loop(
         DTypeError: `cond` returns no bool, or a loop variable changes its dtype.
         GraphError: `body` returns another structure.
         ShapeError: A loop variable changes its shape.
+        InvalidTypeError: What should be a function is none.
 
     Example:
         >>> penstock.while_loop(lambda i, x: i < 3, lambda i, x: (i + 1, x * 2), (0, 1.0))
         (Tensor(3, shape=(), dtype=int64), Tensor(8., shape=(), dtype=float32))
     """
+    need_function("while_loop", cond)
+    need_function("while_loop", body)
     if maximum_iterations is not None and maximum_iterations < 0:
         raise InvalidValueError(
             f"[while_loop] maximum_iterations is {maximum_iterations}; it must be zero or more, or None"
@@ -251,11 +264,13 @@ def scan(
         GraphError: The carried value changes its structure, or `f` returns no pair.
         InvalidValueError: Neither `xs` nor `length` is given, or they disagree.
         ShapeError: The carried value changes its shape.
+        InvalidTypeError: What should be a function is none.
 
     Example:
         >>> penstock.scan(lambda total, x: (total + x, total + x), 0, penstock.asarray([1, 2, 3]))
         (Tensor(6, shape=(), dtype=int64), Tensor([1, 3, 6], shape=(3,), dtype=int64))
     """
+    need_function("scan", f)
     if not is_building(init, xs):
         return _scan_now(f, init, xs, length, reverse)
     with within(init, xs):
@@ -373,11 +388,13 @@ def map(f: Callable[[Any], Any], xs: Any) -> Any:
 
     Raises:
         InvalidValueError: `xs` holds no tensor, or their lengths differ.
+        InvalidTypeError: What should be a function is none.
 
     Example:
         >>> penstock.map(lambda x: x * x, penstock.asarray([1, 2, 3]))
         Tensor([1, 4, 9], shape=(3,), dtype=int64)
     """
+    need_function("map", f)
     if not is_building(xs):
         return _scan_now(lambda carry, x: (carry, f(x)), (), xs, None, False)[1]
     with within(xs):
@@ -410,11 +427,13 @@ def call(f: Callable[..., Any], *operands: Any) -> Any:
 
     Raises:
         Exception: What the function raises.
+        InvalidTypeError: What should be a function is none.
 
     Example:
         >>> penstock.call(lambda x: x + 1, penstock.asarray(1.0))
         Tensor(2., shape=(), dtype=float32)
     """
+    need_function("call", f)
     if not is_building(operands):
         return f(*operands)
     with within(operands):

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
 from penstock import _native
-from penstock.errors import DeviceError, PluginError
+from penstock.errors import DeviceError, InvalidTypeError, PluginError
 
 
 @runtime_checkable
@@ -112,7 +112,12 @@ def full_name(name: str) -> str:
 
     Raises:
         DeviceError: There is no such device; the message lists those that are there.
+        InvalidTypeError: The name is no string.
     """
+    if not isinstance(name, str):
+        raise InvalidTypeError(
+            f"[device] got {type(name).__name__}; give a device's name, such as 'cpu:0'"
+        )
     kind = name.rsplit("/device:", 1)[-1].split(":", maxsplit=1)[0]
     if kind != "cpu":
         from penstock.plugins import loader

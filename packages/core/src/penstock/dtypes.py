@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from penstock import _native
+from penstock.errors import InvalidTypeError
 
 if TYPE_CHECKING:
     from penstock._native import DType
@@ -74,7 +75,7 @@ def _numpy_name(dtype: Any) -> str:
             raise TypeError
         converted = np.dtype(dtype)
     except TypeError:
-        raise TypeError(
+        raise InvalidTypeError(
             f"{dtype!r} is not a dtype; use one such as penstock.float32, or its name, 'float32'"
         ) from None
     return "string" if converted.kind in "SUO" else converted.name
@@ -114,7 +115,7 @@ def result_type(*operands: Any) -> DType:
         (penstock.float16, penstock.float16)
     """
     if not operands:
-        raise TypeError("[result_type] got no operands; give at least one tensor or dtype")
+        raise InvalidTypeError("[result_type] got no operands; give at least one tensor or dtype")
     numbers = [x for x in operands if type(x) in _KINDS]
     strong = [as_dtype(getattr(x, "dtype", x)) for x in operands if type(x) not in _KINDS]
     if not strong:

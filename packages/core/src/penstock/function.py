@@ -10,7 +10,7 @@ from typing import Any, overload
 
 from penstock import _native, passes
 from penstock._native import FunctionBase, Graph, Plan, Tensor, TreeSpec
-from penstock._trace import Key, Slot, Static, Trace, as_input, is_traced, trace
+from penstock._trace import Key, Slot, Static, Trace, as_input, is_traced, need_function, trace
 from penstock.errors import GraphError, InvalidValueError, RetraceWarning
 
 _MANY_TRACES = 8
@@ -38,6 +38,7 @@ class Function(FunctionBase):
         static_argnums: Sequence[int] = (),
         static_argnames: Sequence[str] = (),
     ) -> Function:
+        need_function("function", fn)
         signature = inspect.signature(fn)
         static = _static_names(fn, list(signature.parameters), static_argnums, static_argnames)
         positions = [i for i, name in enumerate(signature.parameters) if name in static]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 
 from penstock import _native
-from penstock.errors import InvalidValueError
+from penstock.errors import InvalidTypeError, InvalidValueError
 from penstock.ops import bernoulli
 from penstock.ops import random_categorical as categorical
 from penstock.ops import random_integers as randint
@@ -70,7 +70,12 @@ def set_seed(seed: int) -> None:
         >>> bool(penstock.all(penstock.random.uniform((2,)) == first))
         True
     """
-    number = operator.index(seed)
+    try:
+        number = operator.index(seed)
+    except TypeError:
+        raise InvalidTypeError(
+            f"[set_seed] got {type(seed).__name__}; a seed is a whole number: use an int"
+        ) from None
     if not 0 <= number < 2**64:
         raise InvalidValueError(
             f"[set_seed] got {number}; a seed is a whole number from 0 to 2**64 - 1: use seed % 2**64"

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from penstock import _native, ops
+from penstock._migration import method_hint
 from penstock._native import Tensor
+from penstock._numpy_functions import array_ufunc
 from penstock.errors import GraphError, InvalidTypeError, ShapeError
 from penstock.graph import eagerly
 from penstock.ops import asarray
@@ -54,8 +56,7 @@ class Variable:
     Tensor([4., 6.], shape=(2,), dtype=float32)
     """
 
-    # NumPy's arrays leave arithmetic with a variable to the variable.
-    __array_ufunc__ = None
+    __array_ufunc__ = array_ufunc
 
     def __init__(
         self,
@@ -262,7 +263,9 @@ class Variable:
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or not hasattr(Tensor, name):
-            raise AttributeError(f"a Variable has no attribute {name!r}, and neither has a Tensor")
+            raise AttributeError(
+                f"a Variable has no attribute {name!r}, and neither has a Tensor{method_hint(name)}"
+            )
         return getattr(self.value, name)
 
     def __len__(self) -> int:

@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import _native, ops
+from penstock._migration import missing_method
 from penstock._native import Tensor, strings_of
+from penstock._numpy_functions import array_ufunc
+from penstock.errors import InvalidTypeError, InvalidValueError
 from penstock.graph import eagerly
 from penstock.ops._subscript import getitem, setitem
 
@@ -29,8 +32,8 @@ __all__ = ["Tensor"]
 def _value_of(self: Tensor) -> Tensor:
     """Return the tensor on the host."""
     if self.is_symbolic:
-        raise TypeError(
-            f"{self!r} belongs to a graph and has no value yet; return it from the traced function, "
+        raise InvalidTypeError(
+            f"[numpy] {self!r} belongs to a graph and has no value yet; return it from the traced function, "
             "or fetch it with Session.run"
         )
     return self if self.device == "cpu:0" else _native.to_device(self, "cpu:0")
@@ -83,7 +86,9 @@ def array(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarr
     values = numpy(self)
     if dtype is not None and values.dtype != dtype:
         if copy is False:
-            raise ValueError(f"a {self.dtype.name} tensor cannot become {dtype} without a copy")
+            raise InvalidValueError(
+                f"[numpy] a {self.dtype.name} tensor cannot become {dtype} without a copy; leave out copy=False"
+            )
         return values.astype(dtype)
     return values.copy() if copy else values
 
@@ -111,8 +116,8 @@ def export(
 def reduced(self: Tensor) -> tuple[Callable[..., Tensor], tuple[Any, ...]]:
     """Serve `pickle` and `copy.deepcopy`: the values, wherever they are, which come back on the host."""
     if self.is_symbolic:
-        raise TypeError(
-            f"{self!r} belongs to a graph and has no value to pickle or copy; "
+        raise InvalidTypeError(
+            f"[pickle] {self!r} belongs to a graph and has no value to pickle or copy; "
             "return it from the traced function first"
         )
     values = numpy(self).tolist() if self.dtype == "string" else numpy(self).copy()
@@ -129,7 +134,9 @@ def _restored(values: Any, shape: tuple[int, ...], dtype: str) -> Tensor:
 def iterate(self: Tensor) -> Iterator[Tensor]:
     """Yield the slices along the first axis."""
     if not self.ndim:
-        raise TypeError("a tensor of rank 0 has nothing to iterate over; use .item() for its value")
+        raise InvalidTypeError(
+            "[iter] a tensor of rank 0 has nothing to iterate over; use .item() for its value"
+        )
     return (getitem(self, i) for i in range(int(self.shape[0])))
 
 
@@ -157,8 +164,8 @@ def formatted(self: Tensor, spec: str) -> str:
     if not spec:
         return represent(self)
     if self.ndim:
-        raise TypeError(
-            f"the format {spec!r} needs a single number, but the tensor has shape {_shape_text(self)}; "
+        raise InvalidTypeError(
+            f"[format] the format {spec!r} needs a single number, but the tensor has shape {_shape_text(self)}; "
             "format its elements, from .tolist()"
         )
     return format(tolist(self), spec)
@@ -260,8 +267,8 @@ _METHODS: dict[str, Any] = {
     "__rmatmul__": _reflected_matmul,
     "T": property(argument_free_transpose),
     "mT": property(ops.matrix_transpose),
-    # NumPy's arrays leave arithmetic with a tensor to the tensor.
-    "__array_ufunc__": None,
+    "__array_ufunc__": array_ufunc,
+    "__getattr__": missing_method,
 }
 
 # The functions that are methods under their own name, with the tensor as first argument.

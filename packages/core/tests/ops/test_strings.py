@@ -64,14 +64,23 @@ def test_a_value_outlives_what_it_was_made_of() -> None:
 @pytest.mark.parametrize(
     ("call", "match"),
     [
-        (lambda x: x + x, r"\[add\] got string; expected .*encode the strings as numbers first"),
+        (lambda x: x + x, r"\[add\] got string; expected .*string_to_number\(x\)"),
         (lambda x: ps.sum(x), r"\[sum\] got string"),
         (lambda x: ps.exp(x), r"\[exp\] got string"),
         (lambda x: x < x, r"\[less\] got string, which has no order; only == and != work"),
-        (lambda x: x + 1, r"\[add\] got string and int64, which have no common dtype"),
-        (lambda x: ps.astype(x, "float32"), r"\[cast\] cannot convert string to float32"),
-        (lambda x: ps.astype(1, "string"), r"\[cast\] cannot convert int64 to string"),
-        (lambda x: ps.full((2,), 0.0, "string"), r"\[full\] got string"),
+        (
+            lambda x: x + 1,
+            r"\[add\] got string and int64.*strings of the others, penstock\.as_string\(x\)",
+        ),
+        (
+            lambda x: ps.astype(x, "float32"),
+            r"\[cast\] .*string to float32; use penstock\.string_to_number",
+        ),
+        (
+            lambda x: ps.astype(1, "string"),
+            r"\[cast\] .*int64 to string; use penstock\.as_string\(x\)",
+        ),
+        (lambda x: ps.full((2,), 0.0, "string"), r"\[full\] got string; .*penstock\.broadcast_to"),
         (lambda x: ps.asarray(["a", 1]), r"mixes strings with int; give strings only"),
         (lambda x: ps.asarray(["a"], "int32"), r"\[cast\] cannot convert string to int32"),
     ],

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Protocol, Ty
 import numpy as np
 
 from penstock import _native
+from penstock.errors import InvalidTypeError
 
 if TYPE_CHECKING:
     from penstock._native import Tensor
@@ -313,7 +314,7 @@ def _attribute(op_name: str, parameter: inspect.Parameter, annotation: str) -> A
     word = annotation.removesuffix(" | None")
     kind = _KINDS.get(word)
     if kind is None:
-        raise TypeError(
+        raise InvalidTypeError(
             f"[{op_name}] parameter {parameter.name!r} is annotated {annotation!r}; an op understands "
             f"TensorLike, Sequence[TensorLike], {', '.join(_KINDS)}, each attribute also with ' | None'. "
             "Write one of these, and `from __future__ import annotations` at the top of the file."

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from penstock import _native, ops
+from penstock.errors import AxisError, InvalidValueError
 from penstock.ops.conversion import asarray
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def _expand(x: Tensor, key: tuple[Any, ...]) -> list[Any]:
     for item in key:
         if item is Ellipsis:
             if hole is not None:
-                raise IndexError("[getitem] got two '...' in one subscript; use one")
+                raise AxisError("[getitem] got two '...' in one subscript; use one")
             hole = len(items)
         elif item is None or isinstance(item, slice) or _is_int(item):
             items.append(item)
@@ -160,7 +161,7 @@ def _expand(x: Tensor, key: tuple[Any, ...]) -> list[Any]:
             items += indices
             used += len(indices)
     if used > x.ndim:
-        raise IndexError(
+        raise AxisError(
             f"[getitem] got {used} indices for a tensor of rank {x.ndim}, of shape {x.shape}; "
             "leave some out, or insert axes with None"
         )
@@ -188,27 +189,27 @@ def _as_indices(x: Tensor, item: Any, axis: int) -> list[Tensor]:
     return [index]
 
 
-def _not_an_index(item: Any) -> IndexError:
+def _not_an_index(item: Any) -> AxisError:
     what = getattr(item, "dtype", None) or type(item).__name__
-    return IndexError(
+    return AxisError(
         f"[getitem] {what} is no index; use ints, slices, None, '...', or arrays of integers or booleans"
     )
 
 
 def _true_positions(x: Tensor, mask: Tensor, axis: int) -> list[Tensor]:
     if mask.is_symbolic:
-        raise IndexError(
+        raise AxisError(
             "[getitem] a mask that is computed in the graph has no known number of true elements; "
             "use penstock.where(mask, x, other), or compute the mask outside"
         )
     sizes = x.shape[axis : axis + mask.ndim]
     if len(sizes) < mask.ndim or any(m != s for m, s in zip(mask.shape, sizes, strict=False)):
-        raise IndexError(
+        raise AxisError(
             f"[getitem] the mask has shape {mask.shape} where the tensor has {tuple(sizes)}; "
             "they must be equal"
         )
     if not mask.ndim:
-        raise IndexError("[getitem] a single True or False is no index; use None to insert an axis")
+        raise AxisError("[getitem] a single True or False is no index; use None to insert an axis")
     return [asarray(positions) for positions in np.nonzero(np.asarray(mask))]
 
 
@@ -217,7 +218,7 @@ def _position(item: Any, size: Size, axis: int) -> Size:
     # One question about a symbolic size, not two.
     inside = size >= -index if index < 0 else size > index
     if not inside:
-        raise IndexError(f"[getitem] index {index} is out of range for axis {axis} of size {size}")
+        raise AxisError(f"[getitem] index {index} is out of range for axis {axis} of size {size}")
     return size + index if index < 0 else index
 
 
@@ -225,7 +226,7 @@ def _bounds(item: slice, size: Size) -> tuple[Size, Size, int]:
     """Find first position, number and distance of the elements of a slice; `size` may be symbolic."""
     step = 1 if item.step is None else operator.index(item.step)
     if step == 0:
-        raise ValueError("[getitem] the step of a slice must not be 0; use -1 to reverse")
+        raise InvalidValueError("[getitem] the step of a slice must not be 0; use -1 to reverse")
     lowest, highest = (0, size) if step > 0 else (-1, size - 1)
 
     def clipped(bound: Any) -> Any:
@@ -267,7 +268,7 @@ def _common_shape(plan: Plan) -> tuple[Any, ...]:
         try:
             return shapes[0] if len(shapes) == 1 else np.broadcast_shapes(*shapes)
         except ValueError:
-            raise IndexError(
+            raise AxisError(
                 f"[getitem] got index arrays of shapes {', '.join(map(str, shapes))}, which do not broadcast; "
                 "reshape one of them, or insert an axis of size 1"
             ) from None
@@ -340,7 +341,7 @@ def _check_ranges(x: Tensor, plan: Plan) -> None:
         values = np.asarray(index)
         wrong = values[(values >= size) | (values < -size)]
         if wrong.size:
-            raise IndexError(
+            raise AxisError(
                 f"[getitem] index {wrong.flat[0]} is out of range for axis {axis} of size {size}"
             )
 

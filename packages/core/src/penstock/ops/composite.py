@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from penstock import dtypes, ops
+from penstock.errors import InvalidValueError, ShapeError
 from penstock.ops.conversion import asarray
 from penstock.ops.shaping import normalise_axes
 
@@ -165,7 +166,7 @@ def triu(x: TensorLike, /, k: int = 0) -> Tensor:
 def _matrix(name: str, x: TensorLike) -> Tensor:
     x = asarray(x)
     if x.ndim < 2:
-        raise ValueError(
+        raise ShapeError(
             f"[{name}] got shape {x.shape}; expected matrices, so at least 2 axes; reshape it"
         )
     return x
@@ -247,7 +248,7 @@ def bias_add(x: TensorLike, bias: TensorLike, /) -> Tensor:
     """
     x, bias = asarray(x), asarray(bias)
     if bias.ndim != 1 or not x.ndim or bias.shape[0] != x.shape[-1]:
-        raise ValueError(
+        raise ShapeError(
             f"[bias_add] bias has shape {bias.shape} for x of shape {x.shape}; expected one number for each "
             "channel, the last axis of x; use penstock.add to broadcast otherwise"
         )
@@ -285,7 +286,9 @@ def dropout(
         Srivastava et al., 2014, "Dropout: a simple way to prevent neural networks from overfitting".
     """
     if not 0 <= rate < 1:
-        raise ValueError(f"[dropout] got rate={rate}; use a probability of at least 0 and below 1")
+        raise InvalidValueError(
+            f"[dropout] got rate={rate}; use a probability of at least 0 and below 1"
+        )
     x = asarray(x)
     if rate == 0:
         return x
@@ -317,5 +320,5 @@ def bernoulli(
         Tensor([ True,  True,  True], shape=(3,), dtype=bool)
     """
     if isinstance(p, (int, float)) and not 0 <= p <= 1:
-        raise ValueError(f"[bernoulli] got p={p}; use a probability from 0 to 1")
+        raise InvalidValueError(f"[bernoulli] got p={p}; use a probability from 0 to 1")
     return astype(ops.random_uniform(shape, seed=seed) < p, dtype)

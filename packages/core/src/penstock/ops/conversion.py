@@ -54,15 +54,14 @@ def asarray(x: Any, dtype: DTypeLike | None = None) -> Tensor:
 
 def _from_number(x: Any, dtype: DTypeLike | None) -> Tensor:
     wanted = None if dtype is None else dtypes.as_dtype(dtype)
-    try:
+    if not isinstance(x, int) or -(2**63) <= x < 2**63:
         return _native.scalar_tensor(x, wanted)
-    except OverflowError:
-        if wanted == "uint64" and 0 <= x < 2**64:
-            return _native.tensor_from_buffer(np.array(x, np.uint64))
-        raise ValueError(
-            f"[asarray] the number {x} does not fit {'int64' if wanted is None else wanted.name}; "
-            "give dtype='uint64' up to 2**64 - 1, or a float"
-        ) from None
+    if wanted == "uint64" and 0 <= x < 2**64:
+        return _native.tensor_from_buffer(np.array(x, np.uint64))
+    raise InvalidValueError(
+        f"[asarray] the number {x} does not fit {'int64' if wanted is None else wanted.name}; "
+        "give dtype='uint64' up to 2**64 - 1, or a float"
+    )
 
 
 def _from_nested(x: Any, dtype: DTypeLike | None) -> Tensor:
@@ -126,8 +125,8 @@ def _check_leaves(leaves: Sequence[Any], dtype: DTypeLike | None) -> None:
         check_range("asarray", min(leaves), max(leaves), dtype)
 
 
-def _ragged() -> ValueError:
-    return ValueError(
+def _ragged() -> InvalidValueError:
+    return InvalidValueError(
         "[asarray] the nested lists have no regular shape: all lists at one depth must be equally long; "
         "pad the shorter ones"
     )
@@ -150,7 +149,7 @@ def _from_array(x: Any) -> Tensor:
     if x.dtype.kind == "O":
         wrong = next((item for item in x.flat if not isinstance(item, str | bytes)), "")
         if not isinstance(wrong, str):
-            raise TypeError(
+            raise InvalidTypeError(
                 f"[asarray] got {type(wrong).__name__}, which does not become a tensor; "
                 "give numbers, strings, nested lists of these, or an array"
             )
@@ -159,7 +158,7 @@ def _from_array(x: Any) -> Tensor:
     if x.dtype.name == "bfloat16":  # of the package ml_dtypes
         return _native.tensor_from_buffer(x.view(np.uint16), dtypes.bfloat16)
     if x.dtype.kind not in "biufc" or x.dtype.itemsize > _WIDEST.get(x.dtype.kind, 8):
-        raise TypeError(
+        raise InvalidTypeError(
             f"[asarray] NumPy's dtype {x.dtype} has no counterpart here; convert the array first, "
             "for example with x.astype('float64')"
         )
@@ -188,7 +187,7 @@ def from_dlpack(x: Any, /, *, copy: bool | None = None) -> Tensor:
         Tensor([0, 1, 2], shape=(3,), dtype=int64)
     """
     if not hasattr(x, "__dlpack__"):
-        raise TypeError(
+        raise InvalidTypeError(
             f"[from_dlpack] {type(x).__name__} has no __dlpack__; use penstock.asarray instead"
         )
     try:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from penstock import ops
-from penstock.errors import InvalidValueError
+from penstock import _native, ops
+from penstock.errors import InvalidTypeError, InvalidValueError
 from penstock.ops._declare import Reject, Sample, op
 from penstock.ops._gradients import NO_INPUTS
 from penstock.ops._samples import FLOATS, INTEGERS
@@ -187,6 +187,15 @@ def full(shape: ShapeLike, fill_value: Any, dtype: DTypeLike | None = None) -> T
     return ops.broadcast_to(asarray(fill_value, dtype), shape)
 
 
+def _no_size(name: str, shape: Any, dtype: Any) -> Any:
+    """Refuse a size in the place of the dtype: sizes are given as one."""
+    if isinstance(dtype, int | _native.Dim):
+        raise InvalidTypeError(
+            f"[{name}] got {shape} and {dtype}; all sizes go into one tuple: penstock.{name}(({shape}, {dtype}))"
+        )
+    return dtype
+
+
 def zeros(shape: ShapeLike, dtype: DTypeLike = "float32") -> Tensor:
     """Make a tensor of zeros.
 
@@ -199,12 +208,13 @@ def zeros(shape: ShapeLike, dtype: DTypeLike = "float32") -> Tensor:
 
     Raises:
         ValueError: A size is negative.
+        TypeError: `dtype` is a number, or string.
 
     Example:
         >>> penstock.zeros((2,))
         Tensor([0., 0.], shape=(2,), dtype=float32)
     """
-    return full_(shape, 0.0, dtype)
+    return full_(shape, 0.0, _no_size("zeros", shape, dtype))
 
 
 def ones(shape: ShapeLike, dtype: DTypeLike = "float32") -> Tensor:
@@ -219,12 +229,13 @@ def ones(shape: ShapeLike, dtype: DTypeLike = "float32") -> Tensor:
 
     Raises:
         ValueError: A size is negative.
+        TypeError: `dtype` is a number, or string.
 
     Example:
         >>> penstock.ones((2,), dtype="int32")
         Tensor([1, 1], shape=(2,), dtype=int32)
     """
-    return full_(shape, 1.0, dtype)
+    return full_(shape, 1.0, _no_size("ones", shape, dtype))
 
 
 def full_like(x: TensorLike, /, fill_value: Any, dtype: DTypeLike | None = None) -> Tensor:
@@ -348,7 +359,9 @@ def linspace(
         Tensor([0. , 0.5, 1. ], shape=(3,), dtype=float32)
     """
     if num < 0:
-        raise ValueError(f"[linspace] got num={num}; the number of elements must not be negative")
+        raise InvalidValueError(
+            f"[linspace] got num={num}; the number of elements must not be negative"
+        )
     return ops.astype(asarray(np.linspace(start, stop, num, endpoint=endpoint)), dtype)
 
 

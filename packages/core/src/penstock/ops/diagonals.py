@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
+from penstock.errors import ShapeError
 from penstock.ops import _batch_indexing, _tangents
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._samples import NUMERIC, array
@@ -176,7 +177,7 @@ def diag(x: TensorLike, /, k: int = 0) -> Tensor:
     if x.ndim == 2:
         return diagonal(x, k)
     if x.ndim != 1:
-        raise ValueError(
+        raise ShapeError(
             f"[diag] got shape {x.shape}; expected a vector or a matrix; use penstock.diagonal for more axes"
         )
     size = x.shape[0] + builtins.abs(k)

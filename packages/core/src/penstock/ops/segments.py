@@ -219,8 +219,9 @@ def _(node: Node, dy: Tensor) -> Gradients:
 def _(node: Node, dy: Tensor) -> Gradients:
     ids = node.inputs[1]
     member, handed = _members(node)
-    number = segment_sum(ops.full(ids.shape, 1, dy.dtype), ids, node.attrs["num_segments"])
-    number = ops.reshape(ops.maximum(number, 1), (dy.shape[0], *[1] * (dy.ndim - 1)))
+    number = segment_sum(ops.full(ids.shape, 1, "int64"), ids, node.attrs["num_segments"])
+    number = ops.cast(ops.maximum(number, 1), dy.dtype)  # complex numbers have no maximum
+    number = ops.reshape(number, (dy.shape[0], *[1] * (dy.ndim - 1)))
     return ops.where(member, handed(dy / number), 0.0), None
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
-from penstock.errors import GraphError
+from penstock.errors import AxisError, GraphError
 from penstock.ops._declare import Reject, Sample, op
 from penstock.ops._gradients import INDICES
 from penstock.ops._samples import REALS, array
@@ -261,7 +261,7 @@ def boolean_mask(x: TensorLike, mask: TensorLike, /, *, size: int | None = None)
     """
     x, mask = asarray(x), asarray(mask)
     if mask.ndim > x.ndim or any(m != n for m, n in zip(mask.shape, x.shape, strict=False)):
-        raise IndexError(
+        raise AxisError(
             f"[boolean_mask] got a mask of shape {mask.shape} for x of shape {x.shape}; expected the first sizes "
             "of x; reshape the mask"
         )

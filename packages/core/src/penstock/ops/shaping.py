@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from penstock import ops
+from penstock.errors import AxisError, InvalidTypeError, InvalidValueError, ShapeError
 from penstock.ops._reflection import reflected
 from penstock.ops.conversion import asarray
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def normalise_axis(name: str, axis: int, ndim: int) -> int:
     """Turn a negative axis into the one that it means; `name` is the function, for the error message."""
     if not -ndim <= axis < ndim:
-        raise IndexError(
+        raise AxisError(
             f"[{name}] axis {axis} is out of range for a tensor of rank {ndim}"
             + (f": use {-ndim} to {ndim - 1}" if ndim else ": it has no axes")
         )
@@ -30,7 +31,7 @@ def normalise_axes(name: str, axis: Ints, ndim: int) -> list[int]:
     """Do so for several axes, all different."""
     axes = [normalise_axis(name, a, ndim) for a in ([axis] if isinstance(axis, int) else axis)]
     if len(set(axes)) < len(axes):
-        raise ValueError(f"[{name}] got axes {tuple(axes)}; name each axis once")
+        raise InvalidValueError(f"[{name}] got axes {tuple(axes)}; name each axis once")
     return axes
 
 
@@ -80,7 +81,7 @@ def squeeze(x: TensorLike, /, axis: Axis = None) -> Tensor:
     axes = normalise_axes("squeeze", axis, x.ndim)
     for a in axes:
         if x.shape[a] != 1:
-            raise ValueError(
+            raise ShapeError(
                 f"[squeeze] axis {a} of shape {x.shape} has size {x.shape[a]}; only axes of size 1 can go. "
                 "Use penstock.reshape to merge axes"
             )
@@ -205,7 +206,7 @@ def moveaxis(x: TensorLike, source: Ints, destination: Ints, /) -> Tensor:
         normalise_axes("moveaxis", destination, x.ndim),
     )
     if len(origin) != len(places):
-        raise ValueError(
+        raise InvalidValueError(
             f"[moveaxis] got {len(origin)} axes and {len(places)} places; give one place for each axis"
         )
     order = [a for a in range(x.ndim) if a not in origin]
@@ -233,7 +234,22 @@ def stack(xs: Sequence[TensorLike], axis: int = 0) -> Tensor:
         Tensor([[1, 3],
                 [2, 4]], shape=(2, 2), dtype=int64)
     """
-    return ops.concat([expand_dims(x, axis) for x in xs], axis)
+    try:
+        parts = [asarray(x) for x in xs]
+    except TypeError:
+        raise InvalidTypeError(
+            f"[stack] got {type(xs).__name__}; give a list or tuple of tensors"
+        ) from None
+    if not parts:
+        raise InvalidValueError("[stack] got no tensors; give at least one")
+    for number, part in enumerate(parts):
+        if part.shape != parts[0].shape:
+            raise ShapeError(
+                f"[stack] got shapes {parts[0].shape} and {part.shape} (xs[{number}]); expected equal ones; reshape, or "
+                "join along an axis that is there with penstock.concat"
+            )
+    axis = normalise_axis("stack", axis, parts[0].ndim + 1)
+    return ops.concat([expand_dims(x, axis) for x in parts], axis)
 
 
 def split(
@@ -263,7 +279,7 @@ def split(
     if isinstance(indices_or_sections, int):
         sections, size = indices_or_sections, x.shape[axis]
         if sections < 1 or size % sections:
-            raise ValueError(
+            raise ShapeError(
                 f"[split] axis {axis} has size {size}, which {sections} parts do not divide; "
                 "give the positions where to cut instead"
             )

@@ -13,6 +13,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
+from penstock._migration import function_hint
+
 if TYPE_CHECKING:
     from importlib.abc import Loader
 
@@ -66,7 +68,7 @@ def lookup(name: str) -> ModuleType:
     try:
         return import_module(_ROOT + name)
     except ModuleNotFoundError as error:
-        known = f": {error}" if name in SIBLINGS else ""
+        known = f": {error}" if name in SIBLINGS else function_hint(name)
         raise AttributeError(f"module 'penstock' has no attribute {name!r}{known}") from error
 
 
