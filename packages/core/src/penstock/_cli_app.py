@@ -53,8 +53,11 @@ def doctor(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="With tracebacks.")] = False,
     no_load: Annotated[bool, typer.Option("--no-load", help="Import no plugin.")] = False,
+    ops: Annotated[bool, typer.Option("--ops", help="List ops and kernels instead.")] = False,
 ) -> None:
     """Show what is installed, what works, and what to type where something does not."""
+    if ops:
+        raise typer.Exit(cli.list_ops(as_json=json))
     raise typer.Exit(cli.doctor(as_json=json, verbose=verbose, load=not no_load))
 
 

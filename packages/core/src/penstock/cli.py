@@ -52,14 +52,18 @@ def _run_plain(words: list[str]) -> int:
     if words[:1] != ["doctor"]:
         print(f"penstock {' '.join(words)}: {_INSTALL}", file=sys.stderr)
         print(
-            "without it there is: penstock doctor [--json] [--verbose] [--no-load]", file=sys.stderr
+            "without it there is: penstock doctor [--json] [--verbose] [--no-load] [--ops]",
+            file=sys.stderr,
         )
         return 2
     parser = argparse.ArgumentParser("penstock doctor")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--verbose", action="store_true", help="with tracebacks")
     parser.add_argument("--no-load", action="store_true", help="import no plugin")
+    parser.add_argument("--ops", action="store_true", help="list ops and kernels instead")
     given = parser.parse_args(words[1:])
+    if given.ops:
+        return list_ops(as_json=given.json)
     return doctor(as_json=given.json, verbose=given.verbose, load=not given.no_load)
 
 
@@ -85,6 +89,28 @@ def doctor(*, as_json: bool = False, verbose: bool = False, load: bool = True) -
     else:
         doctor_module.print_report(report, verbose=verbose)
     return 0 if report.healthy else 1
+
+
+def list_ops(*, as_json: bool = False) -> int:
+    """Print every op with its gradient and its kernels, and count them.
+
+    Args:
+        as_json: Print JSON.
+
+    Returns:
+        0.
+
+    Raises:
+        ConfigError: PENSTOCK_PLUGINS is not understood.
+    """
+    from penstock.plugins import op_report
+
+    reports = op_report.examine_ops()
+    if as_json:
+        print(op_report.ops_to_json(reports))
+    else:
+        op_report.print_ops(reports)
+    return 0
 
 
 def print_graph(target: str) -> None:
