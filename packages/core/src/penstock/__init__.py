@@ -37,7 +37,7 @@ from penstock.tensor import Tensor
 from penstock.vectorize import vmap
 
 if TYPE_CHECKING:
-    from penstock import safetensors
+    from penstock import lookup, safetensors
     from penstock.checkpoint import Checkpoint, RestoreReport
 del TYPE_CHECKING
 
@@ -75,6 +75,7 @@ __all__ = [
     "jacobian",
     "jacrev",
     "jvp",
+    "lookup",
     "map",
     "name_scope",
     "nn",

@@ -10,7 +10,6 @@ made before the runtime is. `python -m penstock._generate` does the same in a pr
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import textwrap
 import types
@@ -161,6 +160,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 if __name__ == "__main__":
     if "penstock" in sys.modules:
+        import subprocess  # not above: its own imports would find this folder's signal.py
+
         sys.exit(subprocess.call([sys.executable, __file__, *sys.argv[1:]]))
     sys.path.pop(0)  # this folder: its modules have the names of standard ones
     _without_native_module()

@@ -9,7 +9,8 @@ from typing import Final
 HOMES: Final = {
     "Checkpoint": "checkpoint",
     "RestoreReport": "checkpoint",
-    "safetensors": "",  # a module itself
+    "lookup": "",  # modules themselves
+    "safetensors": "",
 }
 
 

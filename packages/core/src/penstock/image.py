@@ -34,6 +34,16 @@ from penstock.ops.image_crop import (
     rot90,
     transpose,
 )
+from penstock.ops.image_files import decode_image, encode_bmp, encode_jpeg, encode_png
+from penstock.ops.image_random import (
+    random_brightness,
+    random_contrast,
+    random_crop,
+    random_flip_left_right,
+    random_flip_up_down,
+    random_hue,
+    random_saturation,
+)
 from penstock.ops.image_regions import crop_and_resize, draw_bounding_boxes
 from penstock.ops.image_resize import resize
 
@@ -50,7 +60,11 @@ __all__ = [
     "convert_image_dtype",
     "crop_and_resize",
     "crop_to_bounding_box",
+    "decode_image",
     "draw_bounding_boxes",
+    "encode_bmp",
+    "encode_jpeg",
+    "encode_png",
     "extract_patches",
     "flip_left_right",
     "flip_up_down",
@@ -60,6 +74,13 @@ __all__ = [
     "non_max_suppression_with_scores",
     "pad_to_bounding_box",
     "per_image_standardization",
+    "random_brightness",
+    "random_contrast",
+    "random_crop",
+    "random_flip_left_right",
+    "random_flip_up_down",
+    "random_hue",
+    "random_saturation",
     "resize",
     "resize_with_crop_or_pad",
     "resize_with_pad",

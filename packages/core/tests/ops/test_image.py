@@ -193,7 +193,7 @@ def test_boxes_in_other_layouts() -> None:
 
 
 def test_crops_of_images_that_are_not_there() -> None:
-    with pytest.raises(IndexError, match="out of range"):
+    with pytest.raises(IndexError, match="is of image 1, .*use 0 to 0|index 1 .*out of range"):
         ps.image.crop_and_resize(drawn(1, 2, 2, 1), np.zeros((1, 4), "float32"), [1], (2, 2))
 
 
@@ -203,3 +203,38 @@ def test_whole_crops_align_corners() -> None:
     got = ps.image.crop_and_resize(x, whole, [0], (4, 9)).numpy()
     expected = by_torch(x, (4, 9), mode="bilinear", align_corners=True)
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_random_changes() -> None:
+    x = drawn(200, 4, 5, 3)
+    for flip in (ps.image.random_flip_left_right, ps.image.random_flip_up_down):
+        axis = 2 if flip is ps.image.random_flip_left_right else 1
+        got = flip(x, seed=3).numpy()
+        same = np.array([np.array_equal(a, b) for a, b in zip(got, x, strict=True)])
+        assert 60 < same.sum() < 140  # 5.6 standard deviations
+        np.testing.assert_array_equal(got[~same], np.flip(x, axis)[~same])
+        np.testing.assert_array_equal(flip(x, seed=3).numpy(), got)
+    for seed in range(20):
+        delta = ps.image.random_brightness(x, 0.3, seed).numpy() - x
+        assert np.ptp(delta) < 1e-6
+        assert np.abs(delta).max() <= 0.3
+    gray = np.full((2, 2, 3), 0.5, "float32")
+    np.testing.assert_allclose(ps.image.random_hue(gray, 0.5).numpy(), gray)
+    np.testing.assert_allclose(ps.image.random_contrast(gray, 0.5, 2.0).numpy(), gray)
+    with pytest.raises(ValueError, match="expected one that rises from 0 or more"):
+        ps.image.random_contrast(x, 2.0, 1.0)
+    with pytest.raises(ValueError, match=r"use 0 to 0\.5"):
+        ps.image.random_hue(x, 0.7)
+
+
+def test_random_crops_are_parts() -> None:
+    x = np.arange(63).reshape(7, 9, 1)
+    firsts = set()
+    for seed in range(60):
+        got = ps.image.random_crop(x, (5, 6, 1), seed).numpy()
+        row, column = divmod(int(got[0, 0, 0]), 9)
+        np.testing.assert_array_equal(got, x[row : row + 5, column : column + 6])
+        firsts.add((row, column))
+    assert len(firsts) > 8  # of 12
+    with pytest.raises(ValueError, match="a size for each axis, at most that of the axis"):
+        ps.image.random_crop(x, (8, 1, 1))

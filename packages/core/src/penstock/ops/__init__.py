@@ -216,6 +216,7 @@ from penstock.ops.image_color import (
     rgb_to_yuv,
     yuv_to_rgb,
 )
+from penstock.ops.image_files import decode_image_, encode_image_
 from penstock.ops.image_regions import crop_and_resize, draw_bounding_boxes_
 from penstock.ops.image_resize import image_resize, image_resize_grad
 from penstock.ops.indexed_slices import IndexedSlices
@@ -350,6 +351,7 @@ from penstock.ops.shaping import (
     stack,
     swapaxes,
 )
+from penstock.ops.signal_frames import frame_, overlap_and_add_
 from penstock.ops.sorting import argsort, searchsorted, sort, top_k
 from penstock.ops.string_hash import string_to_hash_bucket_fast
 from penstock.ops.string_numbers import as_string, string_to_hash_bucket, string_to_number

@@ -227,7 +227,7 @@ def _() -> Iterator[Reject]:
     yield Reject((strings("a"), 0, 1), {"unit": "words"}, match='use "bytes" or "chars"')
 
 
-@op(infer="string_to_string", host_only=True)
+@op(infer="string_to_string", broadcasts=True, host_only=True)
 def string_join(xs: Sequence[TensorLike], separator: str = "") -> Tensor:
     """Join strings that stand at the same place of several tensors.
 
