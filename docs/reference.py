@@ -158,7 +158,7 @@ def public_path(function: Any, name: str) -> str:
 
 
 # Modules of functions that are not ops.
-SERVICES = ("safetensors",)
+SERVICES = ("autograph", "mixed_precision", "safetensors")
 
 
 def programs_page() -> str:

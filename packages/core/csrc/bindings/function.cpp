@@ -289,7 +289,7 @@ PyObject* function_call(PyObject* self, PyObject* const* args, size_t nargsf, Py
     CallKey call;
     build_key(f, args, n, kwnames, &call);
     if (must_inline(call)) {  // inside another graph, or under a tape: the Python body itself
-      nb::object inner = nb::borrow(self).attr("__wrapped__");
+      nb::object inner = nb::borrow(self).attr("_body");
       return PyObject_Vectorcall(inner.ptr(), args, static_cast<size_t>(n), kwnames);
     }
     if (entry && *f.last_key == call.key) return run_entry(*entry, call);

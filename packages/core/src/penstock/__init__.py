@@ -7,7 +7,17 @@ This file only re-exports. Importing it imports no plugin and opens no device.
 # the function is imported: keep the imports in the order of their names.
 from typing import TYPE_CHECKING
 
-from penstock import _later, dtypes, image, nn, ops, random, strings
+from penstock import (
+    _later,
+    autograph,
+    dtypes,
+    image,
+    mixed_precision,
+    nn,
+    ops,
+    random,
+    strings,
+)
 from penstock.autodiff import GradientTape, custom_gradient, grad, gradients, value_and_grad
 from penstock.control import call, cond, map, scan, switch, while_loop
 from penstock.debug import debug_nans
@@ -53,6 +63,7 @@ __all__ = [
     "Session",
     "Tensor",
     "Variable",
+    "autograph",
     "call",
     "check_passes",
     "cond",
@@ -77,6 +88,7 @@ __all__ = [
     "jvp",
     "lookup",
     "map",
+    "mixed_precision",
     "name_scope",
     "nn",
     "ops",

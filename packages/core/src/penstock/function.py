@@ -11,6 +11,8 @@ from typing import Any, overload
 from penstock import _native, passes
 from penstock._native import FunctionBase, Graph, Plan, Tensor, TreeSpec
 from penstock._trace import Key, Slot, Static, Trace, as_input, is_traced, need_function, trace
+from penstock.autograph._convert import converted
+from penstock.autograph._state import explain_unset
 from penstock.errors import GraphError, InvalidValueError, RetraceWarning
 
 _MANY_TRACES = 8
@@ -30,6 +32,7 @@ class Function(FunctionBase):
     __wrapped__: Callable[..., Any]
     _signature: inspect.Signature
     _static: set[str]
+    _autograph: bool
     _tracing: threading.RLock
 
     def __new__(  # noqa: D102 - `function` is the door
@@ -37,6 +40,7 @@ class Function(FunctionBase):
         fn: Callable[..., Any],
         static_argnums: Sequence[int] = (),
         static_argnames: Sequence[str] = (),
+        autograph: bool = True,
     ) -> Function:
         need_function("function", fn)
         signature = inspect.signature(fn)
@@ -49,6 +53,7 @@ class Function(FunctionBase):
         self = super().__new__(cls, resolve, positions, sorted(static))
         self._signature = signature
         self._static = static
+        self._autograph = autograph
         self._tracing = threading.RLock()
         self.traces = []
         self.__wrapped__ = fn
@@ -60,6 +65,14 @@ class Function(FunctionBase):
 
     def __repr__(self) -> str:
         return f"<penstock.function {self.__qualname__}, {_count(self.traces)}>"
+
+    @property
+    def _body(self) -> Callable[..., Any]:
+        """The Python function that runs while a graph is built, also when that is another function's."""
+        body: Callable[..., Any] = (
+            converted(self.__wrapped__) if self._autograph else self.__wrapped__
+        )
+        return body
 
     @property
     def graph(self) -> Graph:
@@ -194,7 +207,7 @@ class Function(FunctionBase):
         return _native.tree_fix(structure, [Static(leaf) for leaf in leaves], fixed), order
 
     def _make(self, bound: inspect.BoundArguments, key: Key, inputs: Sequence[Tensor]) -> Trace:
-        graph, outputs = trace(self.__name__, self.__wrapped__, bound, inputs)
+        graph, outputs = explain_unset(lambda: trace(self.__name__, self._body, bound, inputs))
         types = (f"{t.dtype.code}[{', '.join(map(str, t.shape))}]" for t in graph.inputs)
         reason = self._reason(key)
         optimized = passes.optimize(graph)
@@ -226,7 +239,10 @@ class Function(FunctionBase):
 def function(fn: Callable[..., Any], /) -> Function: ...
 @overload
 def function(
-    *, static_argnums: int | Sequence[int] = (), static_argnames: str | Sequence[str] = ()
+    *,
+    static_argnums: int | Sequence[int] = (),
+    static_argnames: str | Sequence[str] = (),
+    autograph: bool = True,
 ) -> Callable[[Callable[..., Any]], Function]: ...
 @overload
 def function(
@@ -235,6 +251,7 @@ def function(
     *,
     static_argnums: int | Sequence[int] = (),
     static_argnames: str | Sequence[str] = (),
+    autograph: bool = True,
 ) -> Function: ...
 def function(
     fn: Callable[..., Any] | None = None,
@@ -242,6 +259,7 @@ def function(
     *,
     static_argnums: int | Sequence[int] = (),
     static_argnames: str | Sequence[str] = (),
+    autograph: bool = True,
 ) -> Function | Callable[[Callable[..., Any]], Function]:
     """Turn a Python function into a graph on its first call, and run the graph from then on.
 
@@ -253,6 +271,8 @@ def function(
         fn: Any function of tensors. It may read and assign variables.
         static_argnums: Positions of arguments that are static although they are numbers.
         static_argnames: Names of such arguments.
+        autograph: Whether Python's `if`, `while`, `for`, `and`, `or`, `not` and `assert` may be about tensors, in `fn`
+            and in functions of yours that it calls; see docs/transformations.md. False runs them as they are written.
 
     Returns:
         A function of the same arguments, with `explain()`, `trace(...)`, `graph` and `memory(...)`; without `fn`,
@@ -272,8 +292,8 @@ def function(
     positions = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
     names = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
     if fn is None:
-        return lambda inner: Function(inner, positions, names)
-    return Function(fn, positions, names)
+        return lambda inner: Function(inner, positions, names, autograph)
+    return Function(fn, positions, names, autograph)
 
 
 def _static_names(

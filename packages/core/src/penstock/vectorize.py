@@ -17,6 +17,7 @@ from penstock._batching import CannotBatchError, evaluate
 from penstock._bodies import as_tensor, build, is_building, within
 from penstock._native import Tensor
 from penstock._trace import is_traced
+from penstock.autograph._convert import converted
 from penstock.errors import AxisError, InvalidTypeError, InvalidValueError
 from penstock.ops.indexed_slices import IndexedSlices
 
@@ -100,9 +101,11 @@ class _Arguments:
 
 
 def _run(fn: Callable[..., Any], given: _Arguments, out_axes: Any) -> Any:
+    body_of_one = converted(fn)  # it is traced, also when the call is eager
+
     def one(row: Sequence[Tensor]) -> Any:
         args, kwargs = given.filled(row)
-        return _dense(fn(*args, **kwargs))
+        return _dense(body_of_one(*args, **kwargs))
 
     body = build("vmap", [(t.dtype, t.shape[1:]) for t in given.rows], one)
     flags = [True] * len(given.rows) + [False] * len(body.captured)

@@ -28,6 +28,7 @@ RUNTIME = {
 EFFECTS = {
     "read_variable": "read",
     "assign_variable": "write",
+    "assert_true": "io",
     "random_uniform": "random",
     "random_normal": "random",
 }

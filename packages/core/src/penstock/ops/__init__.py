@@ -85,6 +85,7 @@ from penstock.ops.candidates import (
     nce_loss,
     sampled_softmax_loss,
 )
+from penstock.ops.checking import assert_true
 from penstock.ops.composite import (
     astype,
     bernoulli,
@@ -414,6 +415,7 @@ __all__ = [
     "asarray",
     "asin",
     "asinh",
+    "assert_true",
     "astype",
     "atan",
     "atan2",
