@@ -35,6 +35,13 @@ from penstock.ops.image_crop import (
     transpose,
 )
 from penstock.ops.image_files import decode_image, encode_bmp, encode_jpeg, encode_png
+from penstock.ops.image_measures import (
+    image_gradients,
+    psnr,
+    sobel_edges,
+    ssim,
+    total_variation,
+)
 from penstock.ops.image_random import (
     random_brightness,
     random_contrast,
@@ -70,10 +77,12 @@ __all__ = [
     "flip_up_down",
     "grayscale_to_rgb",
     "hsv_to_rgb",
+    "image_gradients",
     "non_max_suppression",
     "non_max_suppression_with_scores",
     "pad_to_bounding_box",
     "per_image_standardization",
+    "psnr",
     "random_brightness",
     "random_contrast",
     "random_crop",
@@ -88,6 +97,9 @@ __all__ = [
     "rgb_to_hsv",
     "rgb_to_yuv",
     "rot90",
+    "sobel_edges",
+    "ssim",
+    "total_variation",
     "transpose",
     "yuv_to_rgb",
 ]

@@ -3,6 +3,7 @@
 words, counts = penstock.strings.split(penstock.strings.lower(lines))
 """
 
+from penstock.ops.string_format import format
 from penstock.ops.string_hash import cross, hash_features
 from penstock.ops.string_hash import string_to_hash_bucket_fast as to_hash_bucket_fast
 from penstock.ops.string_numbers import as_string
@@ -36,6 +37,7 @@ __all__ = [
     "decode_csv",
     "decode_json_lines",
     "endswith",
+    "format",
     "hash_features",
     "join",
     "length",

@@ -238,3 +238,47 @@ def test_random_crops_are_parts() -> None:
     assert len(firsts) > 8  # of 12
     with pytest.raises(ValueError, match="a size for each axis, at most that of the axis"):
         ps.image.random_crop(x, (8, 1, 1))
+
+
+def test_measures() -> None:
+    x, y = drawn(3, 24, 20, 2), drawn(3, 25, 20, 2)[:, 1:]
+    error = ((x.astype("float64") - y) ** 2).mean((1, 2, 3))
+    got = ps.image.psnr(x * 255, y * 255, 255).numpy()
+    np.testing.assert_allclose(got, -10 * np.log10(error), rtol=1e-5)
+    assert ps.image.psnr(x, x, 1.0).tolist() == [np.inf] * 3
+    rough = np.abs(np.diff(x, axis=1)).sum((1, 2, 3)) + np.abs(np.diff(x, axis=2)).sum((1, 2, 3))
+    np.testing.assert_allclose(ps.image.total_variation(x).numpy(), rough, rtol=1e-5)
+    dy, dx = ps.image.image_gradients(x)
+    np.testing.assert_array_equal(dy.numpy()[:, :-1], np.diff(x, axis=1))
+    np.testing.assert_array_equal(dx.numpy()[:, :, :-1], np.diff(x, axis=2))
+    assert not dy.numpy()[:, -1].any()
+    with pytest.raises(ValueError, match="expected equal shapes; resize one"):
+        ps.image.psnr(x, y[:, 1:], 1.0)
+
+
+def test_similarity_window_by_window() -> None:
+    x, y = (drawn(30, 26, 2)[i : i + 20, i : i + 18].astype("float64") for i in (0, 4))
+    place = np.arange(11) - 5.0
+    bell = np.exp(-(place**2) / 4.5)
+    bell = np.outer(bell, bell) / bell.sum() ** 2
+    found = []
+    for row, column, channel in np.ndindex(10, 8, 2):
+        a = x[row : row + 11, column : column + 11, channel]
+        b = y[row : row + 11, column : column + 11, channel]
+        mean_a, mean_b = (bell * a).sum(), (bell * b).sum()
+        var_a, var_b = ((bell * (v - m) ** 2).sum() for v, m in ((a, mean_a), (b, mean_b)))
+        both = (bell * (a - mean_a) * (b - mean_b)).sum()
+        light = (2 * mean_a * mean_b + 1e-4) / (mean_a**2 + mean_b**2 + 1e-4)
+        found.append(light * (2 * both + 9e-4) / (var_a + var_b + 9e-4))
+    np.testing.assert_allclose(ps.image.ssim(x, y, 1.0).numpy(), np.mean(found), rtol=1e-9)
+    with pytest.raises(ValueError, match="use filter_size="):
+        ps.image.ssim(x[:8], y[:8], 1.0)
+
+
+def test_edges_are_scipys() -> None:
+    ndimage = pytest.importorskip("scipy.ndimage")
+    x = drawn(1, 7, 6, 2)
+    got = ps.image.sobel_edges(x).numpy()
+    for channel, axis in np.ndindex(2, 2):
+        expected = ndimage.sobel(x[0, ..., channel], axis, mode="mirror")
+        np.testing.assert_allclose(got[0, ..., channel, axis], expected, atol=1e-5)

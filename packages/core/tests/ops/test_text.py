@@ -187,3 +187,15 @@ def test_columns_of_json() -> None:
     assert got["x.y"].tolist() == [0.5, 0.0]
     assert got["s"].tolist() == [b"?", "ä".encode()]
     assert got["ok"].tolist() == [True, False]
+
+
+def test_templates() -> None:
+    words, numbers = ["a", "b"], [[1], [2]]
+    made = ps.strings.format("<{}={}>", [words, numbers]).tolist()
+    assert made == [[b"<a=1>", b"<b=1>"], [b"<a=2>", b"<b=2>"]]
+    assert ps.strings.format("% ok", [1.5], placeholder="%").item() == b"1.5 ok"
+    for template, tensors in (("{}", []), ("{} {}", [1]), ("none", [])):
+        with pytest.raises(ValueError, match="give one placeholder for each tensor"):
+            ps.strings.format(template, tensors)
+    with pytest.raises(ValueError, match="use text such as"):
+        ps.strings.format("a", [1], placeholder="")
