@@ -203,6 +203,11 @@ from penstock.ops.exponential import (
     log10,
     logaddexp,
 )
+from penstock.ops.gamma_functions import (
+    digamma,
+    lgamma,
+    polygamma,
+)
 from penstock.ops.gather import gather_nd, take_along_axis
 from penstock.ops.group_norm import group_norm, group_norm_grad, instance_norm
 from penstock.ops.growing import (
@@ -290,6 +295,7 @@ from penstock.ops.pool3d import (
     max_pool3d_grad,
 )
 from penstock.ops.random import random_normal, random_uniform
+from penstock.ops.rearranging import confusion_matrix, gather, sequence_mask
 from penstock.ops.recurrent import (
     gru_,
     gru_grad,
@@ -459,6 +465,7 @@ __all__ = [
     "diag",
     "diagonal",
     "diagonal_scatter",
+    "digamma",
     "divide",
     "divide_no_nan",
     "dropout",
@@ -481,6 +488,7 @@ __all__ = [
     "from_dlpack",
     "full",
     "full_like",
+    "gather",
     "gather_nd",
     "gelu",
     "global_avg_pool",
@@ -506,6 +514,7 @@ __all__ = [
     "leaky_relu",
     "less",
     "less_equal",
+    "lgamma",
     "linspace",
     "local_response_normalization",
     "log",
@@ -545,6 +554,7 @@ __all__ = [
     "op",
     "pad",
     "permute_dims",
+    "polygamma",
     "power",
     "prod",
     "put_along_axis",
@@ -580,6 +590,7 @@ __all__ = [
     "segment_sum",
     "selu",
     "separable_conv2d",
+    "sequence_mask",
     "sigmoid",
     "sigmoid_cross_entropy",
     "sign",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -63,19 +64,19 @@ def stirling(y: Any) -> Any:
 _EULER = 0.57721566490153286060651209
 
 
-def _zeta(n: int) -> float:
-    """Sum 1 / k^n over k = 1, 2, ..., with Euler and Maclaurin's remainder."""
-    total = math.fsum(float(k) ** -n for k in range(1, 20))
-    return total + 20.0 ** (1 - n) / (n - 1) + 20.0**-n / 2 + n / 12 * 20.0 ** (-n - 1)
-
-
-_COEFFICIENTS = tuple((-1) ** n * _zeta(n) / n for n in range(2, 32))
+@functools.cache
+def _coefficients() -> tuple[float, ...]:
+    """(-1)^n ζ(n) / n for n = 2, 3, ..., where ζ(n) is what polygamma sums up from 1 on."""
+    return tuple(
+        (-1) ** n * abs(float(polygamma(n - 1, 1.0))) / math.factorial(n - 1) / n
+        for n in range(2, 32)
+    )
 
 
 def _around_one(t: Any) -> Any:
     """Take ln Γ(1 + t) for |t| up to 1/4, by its Taylor series."""
     total = np.zeros_like(t)
-    for c in reversed(_COEFFICIENTS):
+    for c in reversed(_coefficients()):
         total = (total + c) * t
     return (total - _EULER) * t
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -280,10 +280,15 @@ def _search(steps: Any, beam_width: int, blank: int) -> list[tuple[tuple[int, ..
                     add((*path, label), 1, in_blank + score)
                 else:
                     add((*path, label), 1, total + score)
-        kept = sorted(grown.items(), key=lambda item: (-np.logaddexp(*item[1]), item[0]))
+        kept = sorted(grown.items(), key=_rank)
         beams = {path: (a, b) for path, (a, b) in kept[:beam_width]}
-    ranked = sorted(beams.items(), key=lambda item: (-np.logaddexp(*item[1]), item[0]))
-    return [(path, float(np.logaddexp(*pair))) for path, pair in ranked]
+    return [(path, -_rank((path, pair))[0]) for path, pair in sorted(beams.items(), key=_rank)]
+
+
+def _rank(item: tuple[tuple[int, ...], Sequence[float]]) -> tuple[float, tuple[int, ...]]:
+    """The most probable first; ties by their labels."""
+    path, (in_blank, in_label) = item
+    return -float(np.logaddexp(in_blank, in_label)), path
 
 
 @ctc_beam_search_.samples

@@ -140,7 +140,7 @@ def beam_search_step(
             f"[beam_search_step] got scores of shape {scores.shape} and log_probabilities of shape {logs.shape}; "
             "expected [batch, beams] and [batch, beams, classes]; reshape them"
         )
-    classes = logs.shape[2]
+    classes = int(logs.shape[2])
     if finished is not None:
         if end_token is None:
             raise InvalidValueError(

@@ -183,12 +183,13 @@ def bidirectional(
         >>> penstock.nn.bidirectional(penstock.nn.simple_rnn, x, weights, weights)[0].shape
         (2, 5, 8)
     """
-    merge = {
+    merges: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
         "concat": lambda a, b: ops.concat([a, b], -1),
-        "sum": ops.add,
-        "mul": ops.multiply,
+        "sum": lambda a, b: a + b,
+        "mul": lambda a, b: a * b,
         "ave": lambda a, b: (a + b) / 2.0,
-    }.get(merge_mode)
+    }
+    merge = merges.get(merge_mode)
     if merge is None:
         raise InvalidValueError(
             f"[bidirectional] got merge_mode={merge_mode!r}; use 'concat', 'sum', 'mul' or 'ave'"
