@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -106,7 +106,7 @@ def ssim(
     return ops.mean(light * (shared + k2**2) / (spread + k2**2), (-3, -2, -1))
 
 
-def _filtered(x: Tensor, window: np.ndarray) -> Tensor:  # type: ignore[type-arg]
+def _filtered(x: Tensor, window: Any) -> Tensor:
     """Weigh every window of every channel."""
     lead, (height, width, channels) = x.shape[:-3], x.shape[-3:]
     weights = np.repeat(window[:, :, None, None], int(channels), axis=2)
