@@ -1,38 +1,25 @@
-"""TensorFlow 1's way of working: ops append to a default graph, and nothing runs before `Session.run`.
-
-    import penstock.v1 as tf
-
-    hello = tf.constant("Hello")
-    total = tf.constant(40) + tf.constant(2)
-    with tf.Session() as sess:
-        print(sess.run(hello), sess.run(total))
-
-Every function of `penstock` and every op of `penstock.ops` is here under its name; called here it appends to the default
-graph, and takes `name=` for the node that computes its result.
-"""
+"""The default graph, what appends to it, and its variables."""
 
 from __future__ import annotations
 
 import builtins
 import functools
 import inspect
-import types
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import penstock
 from penstock import _native, state
 from penstock._native import Graph, Tensor
-from penstock.dtypes import *  # noqa: F403
 from penstock.errors import InvalidTypeError
-from penstock.graph import Operation, control_dependencies, device, group, name_scope
-from penstock.session import Session
+from penstock.graph import Operation, group
 
 if TYPE_CHECKING:
     from penstock.annotations import TensorLike
 
 _graph = Graph("default")
 _variables: dict[Graph, list[Variable]] = {}
+_named: dict[Graph, dict[str, Variable]] = {}  # those of get_variable
 _wrapped: dict[Any, Callable[..., Any]] = {}  # so that tf.add is tf.add
 
 
@@ -46,15 +33,16 @@ def reset_default_graph() -> None:
     """Start over with an empty default graph; tensors of the old one stay with the old one."""
     global _graph
     _variables.pop(_graph, None)
+    _named.pop(_graph, None)
     _graph = Graph("default")
 
 
-def _in_graph(fn: Callable[..., Any]) -> Callable[..., Any]:
+def in_graph(fn: Callable[..., Any]) -> Callable[..., Any]:
     """Make a function append to the default graph, and take `name=` for the node of its result."""
     has_name = "name" in inspect.signature(fn).parameters
 
     @functools.wraps(fn)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
+    def appending(*args: Any, **kwargs: Any) -> Any:
         name = None if has_name else kwargs.pop("name", None)
         graph = get_default_graph()
         before = len(graph)
@@ -64,7 +52,19 @@ def _in_graph(fn: Callable[..., Any]) -> Callable[..., Any]:
                 _rename(result, name, before)
         return result
 
-    return wrapped
+    return appending
+
+
+def wrapped(fn: Any) -> Any:
+    """Return the version of a public function that appends to the default graph; anything else as it is."""
+    if callable(fn) and not isinstance(fn, type):
+        return _wrapped.setdefault(fn, in_graph(fn))
+    return fn
+
+
+def shared_variables() -> dict[str, Variable]:
+    """Return what `get_variable` has made in the default graph, by name."""
+    return _named.setdefault(get_default_graph(), {})
 
 
 def _rename(result: Any, name: str, before: int) -> None:
@@ -182,46 +182,3 @@ def trainable_variables() -> list[Variable]:
 def global_variables_initializer() -> Operation:
     """Return the operation that gives every variable its first value."""
     return group(*(v.initializer for v in global_variables()), name="init")
-
-
-def __getattr__(name: str) -> Any:
-    # TensorFlow 1 offers ops such as random_normal at the top; here they are in penstock.ops only.
-    is_op = name in penstock.ops.BLOCKS and hasattr(penstock.ops, name)
-    found = getattr(penstock.ops if is_op else penstock, name)
-    if isinstance(found, types.ModuleType):
-        return _Namespace(found)
-    if callable(found) and not isinstance(found, type):
-        return _wrapped.setdefault(found, _in_graph(found))
-    return found
-
-
-class _Namespace:
-    """A submodule, such as `nn`, whose functions append to the default graph."""
-
-    def __init__(self, module: types.ModuleType) -> None:
-        self._module = module
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._module, name)
-        if callable(found) and not isinstance(found, type):
-            return _wrapped.setdefault(found, _in_graph(found))
-        return found
-
-
-__all__ = [
-    "Graph",
-    "Operation",
-    "Session",
-    "Variable",
-    "constant",
-    "control_dependencies",
-    "device",
-    "get_default_graph",
-    "global_variables",
-    "global_variables_initializer",
-    "group",
-    "name_scope",
-    "placeholder",
-    "reset_default_graph",
-    "trainable_variables",
-]

@@ -1,0 +1,217 @@
+"""`tf.train`: optimisers that append the steps of training to the default graph.
+
+An optimiser's own variables are made when `apply_gradients` is called, and get their first values with all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import penstock
+from penstock import _native
+from penstock._native import Tensor
+from penstock.errors import InvalidValueError
+from penstock.graph import Operation
+from penstock.ops.indexed_slices import IndexedSlices, dense
+from penstock.v1._graph import Variable, get_default_graph, trainable_variables
+
+GradientsAndVariables = Sequence[tuple[Any, Variable]]
+
+
+class Optimizer:
+    """What all optimisers can do; they differ in the step for one variable.
+
+    Args:
+        learning_rate: A number, or a tensor of the graph.
+        name: For its variables and operations.
+    """
+
+    def __init__(self, learning_rate: Any, name: str) -> None:
+        self._rate = learning_rate
+        self._name = name
+
+    def minimize(
+        self,
+        loss: Tensor,
+        global_step: Variable | None = None,
+        var_list: Sequence[Variable] | None = None,
+        name: str | None = None,
+    ) -> Operation:
+        """Append a step down the gradient of a loss.
+
+        Args:
+            loss: A tensor of the graph.
+            global_step: Counts the steps.
+            var_list: What to change; by default all trainable variables.
+            name: The operation's name.
+
+        Returns:
+            What to run for a step.
+
+        Raises:
+            InvalidValueError: There is no variable, or the loss depends on none.
+        """
+        pairs = self.compute_gradients(loss, var_list)
+        return self.apply_gradients(pairs, global_step, name)
+
+    def compute_gradients(
+        self, loss: Tensor, var_list: Sequence[Variable] | None = None
+    ) -> list[tuple[Any, Variable]]:
+        """Append the gradients of a loss.
+
+        Args:
+            loss: A tensor of the graph.
+            var_list: By which variables; by default all trainable ones.
+
+        Returns:
+            A pair of gradient and variable for each; None where the loss does not depend on it.
+
+        Raises:
+            InvalidValueError: There is no variable.
+        """
+        variables = trainable_variables() if var_list is None else list(var_list)
+        if not variables:
+            raise InvalidValueError(
+                f"[{self._name}] the graph has no trainable variables; make one with tf.get_variable, or give var_list"
+            )
+        with get_default_graph().as_default():
+            return list(zip(penstock.gradients(loss, variables), variables, strict=True))
+
+    def apply_gradients(
+        self,
+        grads_and_vars: GradientsAndVariables,
+        global_step: Variable | None = None,
+        name: str | None = None,
+    ) -> Operation:
+        """Append a step along given gradients.
+
+        Args:
+            grads_and_vars: What `compute_gradients` returned, perhaps changed.
+            global_step: Counts the steps.
+            name: The operation's name.
+
+        Returns:
+            What to run for a step.
+
+        Raises:
+            InvalidValueError: Every gradient is None.
+        """
+        pairs = [(g, v) for g, v in grads_and_vars if g is not None]
+        if not pairs:
+            raise InvalidValueError(
+                f"[{self._name}] there is no gradient for any variable; the loss must be computed from one of them"
+            )
+        with get_default_graph().as_default():
+            self._begin()
+            written = [t for g, v in pairs for t in self._step(g, v)]
+            if global_step is not None:
+                written.append(global_step.assign_add(penstock.cast(1, global_step.dtype)))
+        return penstock.group(*written, name=name or self._name)
+
+    def _begin(self) -> None:
+        """Append what is done once for all variables."""
+
+    def _step(self, gradient: Any, variable: Variable) -> list[Tensor]:
+        raise NotImplementedError(f"[{self._name}] has no step; write _step(gradient, variable)")
+
+    def _slot(self, variable: Variable, name: str) -> Variable:
+        """Make a variable like another, of zeros, which is not trained."""
+        zeros = penstock.zeros(variable.shape, variable.dtype)
+        return Variable(zeros, f"{variable.name}/{self._name}/{name}", trainable=False)
+
+
+class GradientDescentOptimizer(Optimizer):
+    """v ← v - rate · g.
+
+    Args:
+        learning_rate: A number, or a tensor of the graph.
+        name: For its operations.
+    """
+
+    def __init__(self, learning_rate: Any, name: str = "GradientDescent") -> None:
+        super().__init__(learning_rate, name)
+
+    def _step(self, gradient: Any, variable: Variable) -> list[Tensor]:
+        # Of rows only those are touched that the gradient has.
+        if isinstance(gradient, IndexedSlices):
+            return [variable.scatter_sub(gradient * self._rate)]
+        return [variable.assign_sub(gradient * self._rate)]
+
+
+class MomentumOptimizer(Optimizer):
+    """a ← momentum · a + g, then v ← v - rate · a, or with Nesterov's momentum v ← v - rate · (g + momentum · a).
+
+    Args:
+        learning_rate: A number, or a tensor of the graph.
+        momentum: How much of the last step stays.
+        name: For its variables and operations.
+        use_nesterov: Look ahead.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any,
+        momentum: Any,
+        name: str = "Momentum",
+        use_nesterov: bool = False,
+    ) -> None:
+        super().__init__(learning_rate, name)
+        self._momentum = momentum
+        self._nesterov = use_nesterov
+
+    def _step(self, gradient: Any, variable: Variable) -> list[Tensor]:
+        g = dense(gradient)
+        kept = self._slot(variable, "momentum")
+        moved = kept.assign(kept.value * self._momentum + g)
+        step = g + moved * self._momentum if self._nesterov else moved
+        return [moved, variable.assign_sub(step * self._rate)]
+
+
+class AdamOptimizer(Optimizer):
+    """Steps of a size that adapts to each element; see `penstock.ops.adam_update`.
+
+    Args:
+        learning_rate: A number, or a tensor of the graph.
+        beta1: How much of the mean gradient stays.
+        beta2: How much of its mean square stays.
+        epsilon: Keeps the divisor away from zero.
+        name: For its variables and operations.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        name: str = "Adam",
+    ) -> None:
+        super().__init__(learning_rate, name)
+        self._settings = {"beta_1": beta1, "beta_2": beta2, "epsilon": epsilon}
+        self._number: Tensor | None = None
+
+    def _begin(self) -> None:
+        steps = Variable(0.0, f"{self._name}/steps", trainable=False)
+        self._number = steps.assign_add(1.0)
+
+    def _step(self, gradient: Any, variable: Variable) -> list[Tensor]:
+        kept = [variable, self._slot(variable, "m"), self._slot(variable, "v")]
+        values = [*(v.value for v in kept), dense(gradient), self._rate, self._number]
+        new = _native.call_op("adam_update", values, self._settings)
+        return [v.assign(value) for v, value in zip(kept, new, strict=True)]
+
+
+_MISSING = {
+    "Checkpoint": "penstock.Checkpoint",
+    "Saver": "penstock.Checkpoint, which saves and restores variables",
+}
+
+
+def __getattr__(name: str) -> Any:
+    hint = ""
+    if name in _MISSING:
+        hint = f"; use {_MISSING[name]}"
+    elif name.endswith("Optimizer"):
+        hint = "; use GradientDescentOptimizer, MomentumOptimizer or AdamOptimizer, or write a subclass of Optimizer"
+    raise AttributeError(f"module 'penstock.v1.train' has no attribute {name!r}{hint}")
