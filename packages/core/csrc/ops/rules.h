@@ -153,6 +153,19 @@ void rule_simple_rnn(InferContext&);
 void rule_simple_rnn_grad(InferContext&);
 void rule_ctc_loss(InferContext&);
 void rule_ctc_beam(InferContext&);
+void rule_quantized_conv2d(InferContext&);
+void rule_quantized_depthwise_conv2d(InferContext&);
+void rule_quantized_avg_pool2d(InferContext&);
+
+// rules_quantized.cpp
+void rule_quantize(InferContext&);
+void rule_dequantize(InferContext&);
+void rule_fake_quant(InferContext&);
+void rule_requantize(InferContext&);
+void rule_quantized_binary(InferContext&);
+void rule_quantized_softmax(InferContext&);
+void rule_quantized_matmul(InferContext&);
+void rule_quantized_concat(InferContext&);
 
 // rules_norm.cpp
 void rule_layer_norm(InferContext&);

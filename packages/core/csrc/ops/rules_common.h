@@ -58,6 +58,8 @@ void need_shape(InferContext& ctx, int i, const Shape& expected, const char* wha
 
 // a <= b. Asks the oracle only when the difference is not a number.
 bool at_most(InferContext& ctx, Dim a, Dim b);
+// Inputs first, first + 1, ... one behind the other along the axis that the attribute names.
+Shape concat_shape(InferContext& ctx, int first, int axis_attr);
 // A kShape attribute as a shape; sizes must not be negative.
 Shape shape_attr(InferContext& ctx, int attr);
 

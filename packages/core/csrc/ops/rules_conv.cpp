@@ -4,7 +4,7 @@
 #include <cctype>
 
 #include "ops/rules.h"
-#include "ops/rules_common.h"
+#include "ops/rules_quantized.h"
 
 namespace penstock {
 namespace {
@@ -325,5 +325,46 @@ void rule_pool3d_real(InferContext& ctx) { pool(ctx, kVolume, kReal); }
 void rule_pool3d_float(InferContext& ctx) { pool(ctx, kVolume, kRealFloat); }
 void rule_max_pool3d_grad(InferContext& ctx) { max_pool_grad(ctx, kVolume); }
 void rule_avg_pool3d_grad(InferContext& ctx) { avg_pool_grad(ctx, kVolume); }
+
+namespace {
+
+// x, filter, bias, then scale and zero point of x, filter and the result.
+DType quantized_conv(InferContext& ctx, const char* filter_layout) {
+  DType type = need_quantized(ctx, {0, 1});
+  need_rank(ctx, 0, 4, kImage);
+  need_rank(ctx, 1, 4, filter_layout);
+  return type;
+}
+
+void quantized_channels(InferContext& ctx, Dim channels) {
+  need_bias(ctx, 2, channels);
+  need_parameters(ctx, 3);
+  need_parameters(ctx, 5, channels, "one for each channel of the result");
+  need_parameters(ctx, 7);
+}
+
+}  // namespace
+
+void rule_quantized_conv2d(InferContext& ctx) {
+  DType type = quantized_conv(ctx, kFilter);
+  Shape y = conv_shape(ctx, 0, ctx.shape(0), ctx.shape(1));
+  quantized_channels(ctx, y[3]);
+  need_activation(ctx, 5);
+  ctx.output(type, y);
+}
+
+void rule_quantized_depthwise_conv2d(InferContext& ctx) {
+  DType type = quantized_conv(ctx, kDepthwise);
+  Shape y = depthwise_shape(ctx, 0, ctx.shape(0), ctx.shape(1));
+  quantized_channels(ctx, y[3]);
+  need_activation(ctx, 4);
+  ctx.output(type, y);
+}
+
+void rule_quantized_avg_pool2d(InferContext& ctx) {
+  DType type = need_quantized(ctx, {0});
+  need_rank(ctx, 0, 4, kImage);
+  ctx.output(type, pool_shape(ctx, 0, ctx.shape(0)));
+}
 
 }  // namespace penstock

@@ -77,24 +77,28 @@ void rule_broadcast_to(InferContext& ctx) {
   ctx.output(ctx.dtype(0), out);
 }
 
-void rule_concat(InferContext& ctx) {
-  int n = ctx.num_inputs();
-  if (n == 0) ctx.fail(ErrorKind::kValue, "got no tensors; give at least one");
-  DType type = common_dtype(ctx, kAny, 0, n);
-  Shape out = ctx.shape(0);
-  int axis = static_cast<int>(ctx.axis(ctx.get_int(0), out.ndim));
-  ctx.attrs[0] = int64_t{axis};
-  for (int i = 1; i < n; ++i) {
+Shape concat_shape(InferContext& ctx, int first, int axis_attr) {
+  Shape out = ctx.shape(first);
+  int axis = static_cast<int>(ctx.axis(ctx.get_int(axis_attr), out.ndim));
+  ctx.attrs[static_cast<size_t>(axis_attr)] = int64_t{axis};
+  for (int i = first + 1; i < ctx.num_inputs(); ++i) {
     const Shape& s = ctx.shape(i);
     bool ok = s.ndim == out.ndim;
     for (int d = 0; ok && d < s.ndim; ++d) ok = d == axis || ctx.equal(s[d], out[d]);
     if (!ok)
-      ctx.fail(ErrorKind::kShape, "got shapes ", ctx.dims(ctx.shape(0)), " and ", ctx.dims(s), " (",
-               input_name(ctx, i), "); expected equal sizes except along axis ", axis,
+      ctx.fail(ErrorKind::kShape, "got shapes ", ctx.dims(ctx.shape(first)), " and ", ctx.dims(s),
+               " (", input_name(ctx, i), "); expected equal sizes except along axis ", axis,
                "; reshape, or concatenate along another axis");
     out[axis] = dim_add(out[axis], s[axis]);
   }
-  ctx.output(type, out);
+  return out;
+}
+
+void rule_concat(InferContext& ctx) {
+  int n = ctx.num_inputs();
+  if (n == 0) ctx.fail(ErrorKind::kValue, "got no tensors; give at least one");
+  DType type = common_dtype(ctx, kAny, 0, n);
+  ctx.output(type, concat_shape(ctx, 0, 0));
 }
 
 void rule_pad(InferContext& ctx) {

@@ -293,6 +293,20 @@ from penstock.ops.pool3d import (
     avg_pool3d_grad,
     max_pool3d,
     max_pool3d_grad,
+from penstock.ops.quantize import dequantize, fake_quant, quantize
+from penstock.ops.quantized_conv import (
+    quantized_avg_pool2d,
+    quantized_conv2d,
+    quantized_depthwise_conv2d,
+    quantized_matmul,
+)
+from penstock.ops.quantized_elementwise import (
+    quantized_add,
+    quantized_concat,
+    quantized_concat_,
+    quantized_multiply,
+    quantized_softmax,
+    requantize,
 )
 from penstock.ops.random import random_normal, random_uniform
 from penstock.ops.rearranging import confusion_matrix, gather, sequence_mask
@@ -462,6 +476,7 @@ __all__ = [
     "cumsum",
     "depth_to_space",
     "depthwise_conv2d",
+    "dequantize",
     "diag",
     "diagonal",
     "diagonal_scatter",
@@ -481,6 +496,7 @@ __all__ = [
     "expand_dims",
     "expm1",
     "eye",
+    "fake_quant",
     "flatten",
     "flip",
     "floor",
@@ -558,6 +574,15 @@ __all__ = [
     "power",
     "prod",
     "put_along_axis",
+    "quantize",
+    "quantized_add",
+    "quantized_avg_pool2d",
+    "quantized_concat",
+    "quantized_conv2d",
+    "quantized_depthwise_conv2d",
+    "quantized_matmul",
+    "quantized_multiply",
+    "quantized_softmax",
     "reciprocal",
     "regex_full_match",
     "regex_replace",
@@ -565,6 +590,7 @@ __all__ = [
     "relu6",
     "remainder",
     "repeat",
+    "requantize",
     "reshape",
     "reverse_sequence",
     "rms_norm",
