@@ -26,6 +26,11 @@
 #define CASTS_OF(t) t "->f32 " t "->f64 " t "->i32 " t "->i64 " t "->u8 " t "->bool "
 #define CASTS \
   CASTS_OF("f32") CASTS_OF("f64") CASTS_OF("i32") CASTS_OF("i64") CASTS_OF("u8") CASTS_OF("bool")
+#define QUANTIZED_LAYER \
+  "i8,i8,i32,f32,i32,f32,i32,f32,i32->i8 u8,u8,i32,f32,i32,f32,i32,f32,i32->u8"
+#define QUANTIZED_PAIR "i8,i8,f32,i32,f32,i32,f32,i32->i8 u8,u8,f32,i32,f32,i32,f32,i32->u8"
+#define REQUANTIZED_ONE(t) "i8,f32,i32,f32,i32->" t " u8,f32,i32,f32,i32->" t " "
+#define REQUANTIZED REQUANTIZED_ONE("i8") REQUANTIZED_ONE("u8")
 // Numbers before masks, among the inputs and among the outputs.
 #define TILES_OF(inputs) inputs "->f32 " inputs "->bool " inputs "->f32,bool "
 #define TILES          \

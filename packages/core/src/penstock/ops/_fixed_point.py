@@ -38,13 +38,14 @@ def round_away(x: Any) -> Any:
 
 
 def quantized_multiplier(real: Any) -> tuple[Any, Any]:
-    """Split real multipliers into 31 bits and a shift; what is below 2^-32 becomes 0."""
+    """Split real multipliers into 31 bits and a shift, at most 30; what is below 2^-32 becomes 0."""
     mantissa, shift = np.frexp(np.asarray(real, np.float64))
     multiplier = np.floor(mantissa * 2.0**31 + 0.5).astype(np.int64)
     full = multiplier == 2**31
     multiplier, shift = np.where(full, 2**30, multiplier), shift.astype(np.int64) + full
-    tiny = shift < -31
-    return np.where(tiny, 0, multiplier), np.where(tiny, 0, shift)
+    tiny, huge = shift < -31, shift > 30
+    multiplier = np.where(huge, INT32_MAX, np.where(tiny, 0, multiplier))
+    return multiplier, np.where(huge, 30, np.where(tiny, 0, shift))
 
 
 def doubling_high_mul(a: Any, b: Any) -> Any:

@@ -13,7 +13,7 @@ from penstock.ops._fixed_point import (
     doubling_high_mul,
     limits,
     quantized_multiplier,
-    wrapped,
+    times,
 )
 
 _DIFF_BITS = 5  # of differences to the largest: Q5.26
@@ -74,15 +74,17 @@ def softmax(x: Any, scale: float, beta: float) -> Any:
     least = -int(np.floor((2**_DIFF_BITS - 1) * 2.0 ** (31 - _DIFF_BITS) / 2.0**shift))
     diff = x.astype(np.int64) - x.max(-1, keepdims=True)
     counts = diff >= least
-    steps = doubling_high_mul(wrapped(np.where(counts, diff, 0) << shift), np.int64(multiplier))
+    steps = times(np.where(counts, diff, 0), multiplier, shift)
     exps = exp_of_negative(steps)
     sums = np.where(counts, divide_by_power_of_two(exps, _SUM_BITS), 0).sum(-1, keepdims=True)
 
+    # Bits up to 2^31, negative for huge rows.
     above = 31 - np.floor(np.log2(sums.astype(np.float64))).astype(
         np.int64
-    )  # leading zeros, plus one
+    )
     over_unit = _SUM_BITS - above
-    inverse = reciprocal_of_one_plus((sums << above) - 2**31)
+    leading = (sums << np.maximum(above, 0)) >> np.maximum(-above, 0)
+    inverse = reciprocal_of_one_plus(leading - 2**31)
     low, high = limits(x.dtype)
     result = divide_by_power_of_two(doubling_high_mul(inverse, exps), over_unit + 31 - 8) + low
     return np.where(counts, np.clip(result, low, high), low).astype(x.dtype)
