@@ -83,8 +83,7 @@ inline Vf Rounded(Vf x) {
 }
 
 inline Vf Pick(Vi mask, Vf a, Vf b) {
-  return reinterpret_cast<Vf>((reinterpret_cast<Vi>(a) & mask) |
-                              (reinterpret_cast<Vi>(b) & ~mask));
+  return reinterpret_cast<Vf>((reinterpret_cast<Vi>(a) & mask) | (reinterpret_cast<Vi>(b) & ~mask));
 }
 
 // The limits, moved so that 0 is a step, and the size of a step.
@@ -93,7 +92,8 @@ struct Nudged {
   Nudged(Vf min, Vf max, float first, float last) {
     scale = (max - min) / (last - first);
     const Vf real = first - Rounded(min / scale), whole = Trunc(real), rest = real - whole;
-    Vf near = whole + Pick(rest >= 0.5f, Splat(1), Splat(0)) - Pick(rest <= -0.5f, Splat(1), Splat(0));
+    Vf near =
+        whole + Pick(rest >= 0.5f, Splat(1), Splat(0)) - Pick(rest <= -0.5f, Splat(1), Splat(0));
     near = Pick(near < first, Splat(first), near);
     near = Pick(near > last, Splat(last), near);
     low = Rounded((first - near) * scale);
@@ -128,7 +128,8 @@ int Dequantize(penstock_call* call) {
 
 int FakeQuant(penstock_call* call) {
   const auto loop = ElementwiseLoop<4>(call);
-  const float *x = Input<float>(call, 0), *min = Input<float>(call, 1), *max = Input<float>(call, 2);
+  const float *x = Input<float>(call, 0), *min = Input<float>(call, 1),
+              *max = Input<float>(call, 2);
   float* y = Output<float>(call, 0);
   const float first = BoolAttr(call, 1) ? 1.0f : 0.0f;
   const float last = static_cast<float>((1 << IntAttr(call, 0)) - 1);

@@ -117,8 +117,7 @@ Range ActivationRange(const penstock_call* call, int attr, float scale, int32_t 
 
 // Adds a zero point, and clamps; the upper limit wins where the limits cross.
 inline int32_t Finished(int64_t x, int32_t zero, Range range) {
-  return static_cast<int32_t>(
-      MinOf(MaxOf(x + zero, int64_t{range.low}), int64_t{range.high}));
+  return static_cast<int32_t>(MinOf(MaxOf(x + zero, int64_t{range.low}), int64_t{range.high}));
 }
 
 // ---- layers: x, weights, bias, then scale and zero point of x, weights and the result ----
@@ -131,8 +130,8 @@ struct Layer {
   bool once;  // rounds the product of sum and multiplier once
 
   int32_t Finish(int32_t sum, int64_t channel) const {
-    const int32_t x = static_cast<int32_t>(static_cast<uint32_t>(sum) +
-                                           static_cast<uint32_t>(bias[channel]));
+    const int32_t x =
+        static_cast<int32_t>(static_cast<uint32_t>(sum) + static_cast<uint32_t>(bias[channel]));
     const Multiplier m = multiplier[channel];
     return Finished(once ? TimesRoundedOnce(x, m) : Times(x, m), y_zero, range);
   }

@@ -159,22 +159,20 @@ int RunDepthwise(penstock_call* call) {
   const int32_t x_zero = ParametersAt(call, 3).Zero();
   const int64_t multiplier = call->inputs[1]->shape[3];
   const int64_t cost = conv.w.out * size;
-  return ParallelFor(
-      call, conv.batch * conv.h.out, Grain(cost), [&](int64_t begin, int64_t end) {
-        for (int64_t line = begin; line < end; ++line) {
-          const T* image = x + line / conv.h.out * conv.h.in * conv.w.in * conv.in_channels;
-          for (int64_t j = 0; j < conv.w.out; ++j) {
-            T* out = y + (line * conv.w.out + j) * conv.out_channels;
-            for (int64_t c = 0; c < conv.out_channels; c += kChannelBlock) {
-              const int64_t n = MinOf(kChannelBlock, conv.out_channels - c);
-              int32_t sums[kChannelBlock];
-              SumWindow(conv, image, filter, line % conv.h.out, j, c, n, multiplier, x_zero, sums);
-              for (int64_t k = 0; k < n; ++k)
-                out[c + k] = static_cast<T>(layer.Finish(sums[k], c + k));
-            }
-          }
+  return ParallelFor(call, conv.batch * conv.h.out, Grain(cost), [&](int64_t begin, int64_t end) {
+    for (int64_t line = begin; line < end; ++line) {
+      const T* image = x + line / conv.h.out * conv.h.in * conv.w.in * conv.in_channels;
+      for (int64_t j = 0; j < conv.w.out; ++j) {
+        T* out = y + (line * conv.w.out + j) * conv.out_channels;
+        for (int64_t c = 0; c < conv.out_channels; c += kChannelBlock) {
+          const int64_t n = MinOf(kChannelBlock, conv.out_channels - c);
+          int32_t sums[kChannelBlock];
+          SumWindow(conv, image, filter, line % conv.h.out, j, c, n, multiplier, x_zero, sums);
+          for (int64_t k = 0; k < n; ++k) out[c + k] = static_cast<T>(layer.Finish(sums[k], c + k));
         }
-      });
+      }
+    }
+  });
 }
 
 // ---- pooling: x; pool_size, strides, padding ----

@@ -125,8 +125,7 @@ int RunRequantize(penstock_call* call) {
     const uint32_t steps =
         static_cast<uint32_t>(i + Limits<T>::kLow) - static_cast<uint32_t>(from.Zero());
     const int32_t moved = Times(static_cast<int32_t>(steps), m);
-    table[i] =
-        static_cast<U>(Finished(moved, to.Zero(), Range{Limits<U>::kLow, Limits<U>::kHigh}));
+    table[i] = static_cast<U>(Finished(moved, to.Zero(), Range{Limits<U>::kLow, Limits<U>::kHigh}));
   }
   const T* x = Input<T>(call, 0);
   U* y = Output<U>(call, 0);
@@ -201,9 +200,7 @@ int RunSoftmax(penstock_call* call) {
   // What each difference to the largest contributes; 0 where it does not count.
   int32_t exps[256];
   for (int diff = 0; diff < 256; ++diff) {
-    exps[diff] = -diff < least
-                     ? -1
-                     : ExpOfNegative(Times(-diff, m));
+    exps[diff] = -diff < least ? -1 : ExpOfNegative(Times(-diff, m));
   }
   const T* x = Input<T>(call, 0);
   T* y = Output<T>(call, 0);
@@ -225,10 +222,9 @@ int RunSoftmax(penstock_call* call) {
       const int exponent = 12 - above + 31 - 8;
       T results[256];
       for (int diff = 0; diff < 256; ++diff) {
-        const int32_t share =
-            exps[diff] < 0 || exponent > 31
-                ? 0
-                : DivideByPowerOfTwo(Product(inverse, exps[diff]), exponent);
+        const int32_t share = exps[diff] < 0 || exponent > 31
+                                  ? 0
+                                  : DivideByPowerOfTwo(Product(inverse, exps[diff]), exponent);
         results[diff] = static_cast<T>(MinOf(share + Limits<T>::kLow, Limits<T>::kHigh));
       }
       for (int64_t i = 0; i < size; ++i) y[row * size + i] = results[largest - from[i]];
@@ -251,8 +247,8 @@ void JoinTable(float scale, int32_t zero, float y_scale, int32_t y_zero, T (&tab
     }
     volatile float product = static_cast<float>(value) * factor;
     const float moved = MinOf(MaxOf(RoundAway(product + offset), -1e9f), 1e9f);
-    table[i] = static_cast<T>(Finished(static_cast<int64_t>(moved), y_zero,
-                                       Range{Limits<T>::kLow, Limits<T>::kHigh}));
+    table[i] = static_cast<T>(
+        Finished(static_cast<int64_t>(moved), y_zero, Range{Limits<T>::kLow, Limits<T>::kHigh}));
   }
 }
 

@@ -52,8 +52,7 @@ inline void SumTile(const int16_t* a, int64_t row_stride, const int16_t* b, int6
     for (int64_t k = 0; k < pairs; ++k) {
       const int32_t even = a[r * row_stride + 2 * k], odd = a[r * row_stride + 2 * k + 1];
       const int16_t* right = b + k * kSumCols * 2;
-      for (int c = 0; c < kSumCols; ++c)
-        sums[r][c] += even * right[2 * c] + odd * right[2 * c + 1];
+      for (int c = 0; c < kSumCols; ++c) sums[r][c] += even * right[2 * c] + odd * right[2 * c + 1];
     }
   }
 #endif

@@ -66,6 +66,7 @@ const Table& core_rules() {
       {"segment:real", rule_segment_real},
       {"segment:float", rule_segment_float},
       {"nonzero", rule_nonzero},
+      {"sparse_matmul", rule_sparse_matmul},
       {"unique", rule_unique},
       {"einsum", rule_einsum},
       {"image_resize", rule_image_resize},

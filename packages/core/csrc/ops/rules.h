@@ -75,6 +75,7 @@ void rule_segment_numeric(InferContext&);
 void rule_segment_real(InferContext&);
 void rule_segment_float(InferContext&);
 void rule_nonzero(InferContext&);
+void rule_sparse_matmul(InferContext&);
 void rule_unique(InferContext&);
 
 // rules_einsum.cpp

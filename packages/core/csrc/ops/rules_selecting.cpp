@@ -49,4 +49,23 @@ void rule_unique(InferContext& ctx) {
   ctx.output(DType::kI64, found);
 }
 
+// values, rows, columns, x; num_rows.
+void rule_sparse_matmul(InferContext& ctx) {
+  const Aval &values = ctx.input(0), &x = ctx.input(3);
+  DType type = accept(ctx, promote(values.dtype, values.weak, x.dtype, x.weak, "sparse_matmul"),
+                      kNumeric);
+  ctx.want(0, type);
+  ctx.want(3, type);
+  need_rank(ctx, 0, 1, "[nnz]");
+  need_rank(ctx, 3, 2, "[k, n]");
+  for (int i : {1, 2}) {
+    want_index(ctx, i);
+    need_shape(ctx, i, ctx.shape(0), "one for each value");
+  }
+  Shape rows = shape_attr(ctx, 0);
+  if (rows.ndim != 1)
+    ctx.fail(ErrorKind::kValue, "got num_rows ", attr_text(ctx.attrs[0], {}), "; use one number");
+  ctx.output(type, Shape{rows[0], ctx.shape(3)[1]});
+}
+
 }  // namespace penstock

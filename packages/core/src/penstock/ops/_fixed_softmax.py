@@ -79,9 +79,7 @@ def softmax(x: Any, scale: float, beta: float) -> Any:
     sums = np.where(counts, divide_by_power_of_two(exps, _SUM_BITS), 0).sum(-1, keepdims=True)
 
     # Bits up to 2^31, negative for huge rows.
-    above = 31 - np.floor(np.log2(sums.astype(np.float64))).astype(
-        np.int64
-    )
+    above = 31 - np.floor(np.log2(sums.astype(np.float64))).astype(np.int64)
     over_unit = _SUM_BITS - above
     leading = (sums << np.maximum(above, 0)) >> np.maximum(-above, 0)
     inverse = reciprocal_of_one_plus(leading - 2**31)
