@@ -346,8 +346,8 @@ void quantized_channels(InferContext& ctx, Dim channels) {
 }  // namespace
 
 void rule_quantized_conv2d(InferContext& ctx) {
-  DType type = quantized_conv(ctx, kFilter);
-  Shape y = conv_shape(ctx, 0, ctx.shape(0), ctx.shape(1));
+  DType type = quantized_conv(ctx, kPlane.filter);
+  Shape y = conv_shape(ctx, kPlane, 0, ctx.shape(0), ctx.shape(1));
   quantized_channels(ctx, y[3]);
   need_activation(ctx, 5);
   ctx.output(type, y);
@@ -364,7 +364,7 @@ void rule_quantized_depthwise_conv2d(InferContext& ctx) {
 void rule_quantized_avg_pool2d(InferContext& ctx) {
   DType type = need_quantized(ctx, {0});
   need_rank(ctx, 0, 4, kImage);
-  ctx.output(type, pool_shape(ctx, 0, ctx.shape(0)));
+  ctx.output(type, pool_shape(ctx, kPlane, 0, ctx.shape(0)));
 }
 
 }  // namespace penstock

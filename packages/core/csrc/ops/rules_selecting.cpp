@@ -52,8 +52,8 @@ void rule_unique(InferContext& ctx) {
 // values, rows, columns, x; num_rows.
 void rule_sparse_matmul(InferContext& ctx) {
   const Aval &values = ctx.input(0), &x = ctx.input(3);
-  DType type = accept(ctx, promote(values.dtype, values.weak, x.dtype, x.weak, "sparse_matmul"),
-                      kNumeric);
+  DType type =
+      accept(ctx, promote(values.dtype, values.weak, x.dtype, x.weak, "sparse_matmul"), kNumeric);
   ctx.want(0, type);
   ctx.want(3, type);
   need_rank(ctx, 0, 1, "[nnz]");

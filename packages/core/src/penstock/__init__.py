@@ -47,7 +47,7 @@ from penstock.tensor import Tensor
 from penstock.vectorize import vmap
 
 if TYPE_CHECKING:
-    from penstock import lookup, safetensors
+    from penstock import lookup, quantized, ragged, safetensors, sparse
     from penstock.checkpoint import Checkpoint, RestoreReport
 del TYPE_CHECKING
 
@@ -93,11 +93,14 @@ __all__ = [
     "nn",
     "ops",
     "placeholder",
+    "quantized",
+    "ragged",
     "random",
     "register_device",
     "register_pass",
     "safetensors",
     "scan",
+    "sparse",
     "strings",
     "switch",
     "to_device",

@@ -9,8 +9,12 @@ from typing import Final
 HOMES: Final = {
     "Checkpoint": "checkpoint",
     "RestoreReport": "checkpoint",
-    "lookup": "",  # modules themselves
+    # Modules themselves.
+    "lookup": "",
+    "quantized": "",
+    "ragged": "",
     "safetensors": "",
+    "sparse": "",
 }
 
 

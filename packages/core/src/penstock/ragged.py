@@ -10,6 +10,7 @@ Rows may themselves be ragged. A ragged tensor is a value that functions take an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -158,7 +159,7 @@ class RaggedTensor:
         """
         values = values if isinstance(values, RaggedTensor) else ops.asarray(values)
         count = values.nrows if isinstance(values, RaggedTensor) else values.shape[0]
-        if str(count) != str(self._total):
+        if count != self._total:
             raise ShapeError(
                 f"[RaggedTensor.with_values] got {count} values; expected {self._total}, as many as before"
             )
@@ -219,7 +220,7 @@ class RaggedTensor:
         """Return nested lists."""
         splits = self.row_splits.numpy()
         values = self.values.tolist()
-        return [values[a:b] for a, b in zip(splits[:-1], splits[1:], strict=True)]
+        return [values[a:b] for a, b in pairwise(splits)]
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """Return a NumPy array of objects, one array for each row."""
@@ -351,7 +352,7 @@ class RaggedTensor:
         other = other if isinstance(other, (int, float)) else ops.asarray(other)
         if isinstance(other, (int, float)) or other.ndim == 0:
             return self.with_flat_values(fn(self.flat_values, other))
-        if self.ragged_rank > 1 or str(other.shape[0]) != str(self.nrows):
+        if self.ragged_rank > 1 or other.shape[0] != self.nrows:
             raise ShapeError(
                 f"[RaggedTensor] got a tensor of shape {other.shape} beside {self.nrows} rows; expected a number, the "
                 "same rows, or one element for each row: [rows] or [rows, 1]"

@@ -4,7 +4,7 @@
     a @ x                                       a tensor; gradients flow into a.values and x
     a.to_csr()                                  rows in order, for matrices
 
-Both kinds are values that functions, `vmap` apart, take and return; their parts are tensors.
+Both kinds are values that functions take and return; their parts are tensors.
 """
 
 from __future__ import annotations
@@ -239,7 +239,7 @@ class CooTensor(_Sparse):
                 [0., 6.]], shape=(2, 2), dtype=float32)
         """
         values = ops.asarray(values)
-        if values.ndim != 1 or str(values.shape) != str(self.values.shape):
+        if values.ndim != 1 or values.shape[0] != self.nnz:
             raise ShapeError(
                 f"[CooTensor.with_values] got values of shape {values.shape}; expected {self.values.shape}, one for "
                 "each stored place; build another tensor for other places"
@@ -273,7 +273,7 @@ class CooTensor(_Sparse):
         return self.__penstock_whole__(self.values, ops.take(self.indices, order, 1), shape)
 
     @property
-    def T(self) -> CooTensor:
+    def T(self) -> CooTensor:  # noqa: N802 - NumPy's name
         """The tensor with its axes reversed."""
         return self.transpose()
 
@@ -429,7 +429,7 @@ class CsrTensor(_Sparse):
         )
 
     @property
-    def T(self) -> CsrTensor:
+    def T(self) -> CsrTensor:  # noqa: N802 - NumPy's name
         """The matrix with rows and columns swapped."""
         return self.to_coo().T.to_csr()
 
@@ -492,6 +492,7 @@ def from_dense(x: TensorLike, *, size: int | None = None) -> CooTensor:
     Args:
         x: [...], any numeric dtype.
         size: How many places to keep, for graphs, where it cannot depend on data; missing ones store 0 at the origin.
+            A graph is then made for this one shape.
 
     Returns:
         A sparse tensor of x's shape, its places in order.
@@ -511,7 +512,7 @@ def from_dense(x: TensorLike, *, size: int | None = None) -> CooTensor:
         known = ops.minimum(ops.sum(ops.cast(x != 0, "int64")), size)
         stored = ops.arange(size, dtype="int64") < known
         values = ops.where(stored, values, ops.zeros_like(values))
-    return CooTensor.__penstock_whole__(values, found, tuple(x.shape))
+    return CooTensor.__penstock_whole__(values, found, tuple(int(n) for n in x.shape))
 
 
 def eye(n: int, dtype: Any = "float32") -> CooTensor:

@@ -293,6 +293,7 @@ from penstock.ops.pool3d import (
     avg_pool3d_grad,
     max_pool3d,
     max_pool3d_grad,
+)
 from penstock.ops.quantize import dequantize, fake_quant, quantize
 from penstock.ops.quantized_conv import (
     quantized_avg_pool2d,
@@ -374,8 +375,8 @@ from penstock.ops.shaping import (
 )
 from penstock.ops.signal_frames import frame_, overlap_and_add_
 from penstock.ops.sorting import argsort, searchsorted, sort, top_k
-from penstock.ops.string_hash import string_to_hash_bucket_fast
 from penstock.ops.sparse_product import sparse_matmul
+from penstock.ops.string_hash import string_to_hash_bucket_fast
 from penstock.ops.string_numbers import as_string, string_to_hash_bucket, string_to_number
 from penstock.ops.string_parts import (
     string_chars_,
