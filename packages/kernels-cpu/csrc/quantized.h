@@ -23,9 +23,10 @@ inline Multiplier MakeMultiplier(double real) {
   return {static_cast<int32_t>(value), shift};
 }
 
-// The high 32 bits of 2 * a * b, rounded, for b >= 0.
+// The high 32 bits of 2 * a * b, rounded, for b >= 0. A shift without sign, which more instruction sets have, leaves the
+// same 32 bits.
 inline int32_t DoublingHighMul(int32_t a, int32_t b) {
-  return static_cast<int32_t>((int64_t{a} * b + (int64_t{1} << 30)) >> 31);
+  return static_cast<int32_t>(static_cast<uint64_t>(int64_t{a} * b + (int64_t{1} << 30)) >> 31);
 }
 
 // Halves round away from zero.
@@ -115,25 +116,53 @@ Range ActivationRange(const penstock_call* call, int attr, float scale, int32_t 
   return range;
 }
 
-// Adds a zero point, and clamps; the upper limit wins where the limits cross.
-inline int32_t Finished(int64_t x, int32_t zero, Range range) {
-  return static_cast<int32_t>(MinOf(MaxOf(x + zero, int64_t{range.low}), int64_t{range.high}));
-}
+// Adds a zero point and clamps, in 32 bits; the upper limit wins where the limits cross.
+class Finish {
+ public:
+  Finish() = default;
+  Finish(int32_t zero, Range range)
+      : zero_(static_cast<uint32_t>(zero)),
+        low_(Saturated(int64_t{range.low} - zero)),
+        high_(Saturated(int64_t{range.high} - zero)) {}
+
+  int32_t operator()(int32_t x) const {
+    const int32_t inside = MinOf(MaxOf(x, low_), high_);
+    return static_cast<int32_t>(static_cast<uint32_t>(inside) + zero_);
+  }
+  int32_t operator()(int64_t x) const { return (*this)(Saturated(x)); }
+
+ private:
+  static int32_t Saturated(int64_t x) {
+    return static_cast<int32_t>(MinOf(MaxOf(x, int64_t{-2147483647} - 1), int64_t{2147483647}));
+  }
+  uint32_t zero_ = 0;
+  int32_t low_ = 0, high_ = 0;
+};
 
 // ---- layers: x, weights, bias, then scale and zero point of x, weights and the result ----
 
 struct Layer {
   const int32_t* bias;
   Multiplier* multiplier;  // one for each channel
-  int32_t y_zero;
-  Range range;
+  Finish finish;
   bool once;  // rounds the product of sum and multiplier once
 
-  int32_t Finish(int32_t sum, int64_t channel) const {
-    const int32_t x =
-        static_cast<int32_t>(static_cast<uint32_t>(sum) + static_cast<uint32_t>(bias[channel]));
-    const Multiplier m = multiplier[channel];
-    return Finished(once ? TimesRoundedOnce(x, m) : Times(x, m), y_zero, range);
+  // The results of n channels from `first` on.
+  template <class T>
+  void Store(const int32_t* sums, int64_t first, int64_t n, T* out) const {
+    const int32_t* b = bias + first;
+    const Multiplier* m = multiplier + first;
+    const Finish f = finish;
+    if (once) {
+      for (int64_t c = 0; c < n; ++c)
+        out[c] = static_cast<T>(f(TimesRoundedOnce(Add(sums[c], b[c]), m[c])));
+    } else {
+      for (int64_t c = 0; c < n; ++c) out[c] = static_cast<T>(f(Times(Add(sums[c], b[c]), m[c])));
+    }
+  }
+
+  static int32_t Add(int32_t a, int32_t b) {
+    return static_cast<int32_t>(static_cast<uint32_t>(a) + static_cast<uint32_t>(b));
   }
 };
 
@@ -154,8 +183,7 @@ int MakeLayer(penstock_call* call, int64_t channels, int activation, bool in_dou
     layer->multiplier[c] = MakeMultiplier(product / static_cast<double>(y.Scale()));
   }
   layer->bias = Input<int32_t>(call, 2);
-  layer->y_zero = y.Zero();
-  layer->range = ActivationRange<T>(call, activation, y.Scale(), y.Zero());
+  layer->finish = Finish(y.Zero(), ActivationRange<T>(call, activation, y.Scale(), y.Zero()));
   layer->once = false;
   return PENSTOCK_OK;
 }

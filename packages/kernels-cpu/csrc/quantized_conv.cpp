@@ -168,7 +168,7 @@ int RunDepthwise(penstock_call* call) {
           const int64_t n = MinOf(kChannelBlock, conv.out_channels - c);
           int32_t sums[kChannelBlock];
           SumWindow(conv, image, filter, line % conv.h.out, j, c, n, multiplier, x_zero, sums);
-          for (int64_t k = 0; k < n; ++k) out[c + k] = static_cast<T>(layer.Finish(sums[k], c + k));
+          layer.Store(sums, c, n, out + c);
         }
       }
     }

@@ -51,13 +51,19 @@ int RunBinary(penstock_call* call, const Operands& o, double real, const ToSum& 
   const T *x = Input<T>(call, 0), *y = Input<T>(call, 1);
   T* out = Output<T>(call, 0);
   const Multiplier m = MakeMultiplier(real);
-  const int32_t zero = o.z.Zero();
-  const Range range = ActivationRange<T>(call, 0, o.z.Scale(), zero);
+  const Finish finish(o.z.Zero(), ActivationRange<T>(call, 0, o.z.Scale(), o.z.Zero()));
   const int64_t sx = loop.InnerStride(1), sy = loop.InnerStride(2);
   return ForEachRow(call, loop, kChunk, [&](const int64_t (&at)[3], int64_t n) {
-    for (int64_t i = 0; i < n; ++i) {
-      const int32_t sum = to_sum(x[at[1] + i * sx], y[at[2] + i * sy]);
-      out[at[0] + i] = static_cast<T>(Finished(Times(sum, m), zero, range));
+    const auto row = [&](int64_t x_step, int64_t y_step) {
+      for (int64_t i = 0; i < n; ++i) {
+        const int32_t sum = to_sum(x[at[1] + i * x_step], y[at[2] + i * y_step]);
+        out[at[0] + i] = static_cast<T>(finish(Times(sum, m)));
+      }
+    };
+    if (sx == 1 && sy == 1) {
+      row(1, 1);
+    } else {
+      row(sx, sy);
     }
   });
 }
@@ -120,12 +126,12 @@ int RunRequantize(penstock_call* call) {
   if (status != PENSTOCK_OK) return status;
   const Multiplier m =
       MakeMultiplier(static_cast<double>(from.Scale()) / static_cast<double>(to.Scale()));
+  const Finish finish(to.Zero(), Range{Limits<U>::kLow, Limits<U>::kHigh});
   U table[256];
   for (int i = 0; i < 256; ++i) {
     const uint32_t steps =
         static_cast<uint32_t>(i + Limits<T>::kLow) - static_cast<uint32_t>(from.Zero());
-    const int32_t moved = Times(static_cast<int32_t>(steps), m);
-    table[i] = static_cast<U>(Finished(moved, to.Zero(), Range{Limits<U>::kLow, Limits<U>::kHigh}));
+    table[i] = static_cast<U>(finish(Times(static_cast<int32_t>(steps), m)));
   }
   const T* x = Input<T>(call, 0);
   U* y = Output<U>(call, 0);
@@ -237,6 +243,7 @@ int RunSoftmax(penstock_call* call) {
 template <class T>
 void JoinTable(float scale, int32_t zero, float y_scale, int32_t y_zero, T (&table)[256]) {
   const float factor = scale * (1.0f / y_scale);
+  const Finish finish(y_zero, Range{Limits<T>::kLow, Limits<T>::kHigh});
   // Not contracted with the product below: TensorFlow Lite rounds both.
   volatile float offset = -static_cast<float>(zero) * factor;
   for (int i = 0; i < 256; ++i) {
@@ -247,8 +254,7 @@ void JoinTable(float scale, int32_t zero, float y_scale, int32_t y_zero, T (&tab
     }
     volatile float product = static_cast<float>(value) * factor;
     const float moved = MinOf(MaxOf(RoundAway(product + offset), -1e9f), 1e9f);
-    table[i] = static_cast<T>(
-        Finished(static_cast<int64_t>(moved), y_zero, Range{Limits<T>::kLow, Limits<T>::kHigh}));
+    table[i] = static_cast<T>(finish(static_cast<int64_t>(moved)));
   }
 }
 

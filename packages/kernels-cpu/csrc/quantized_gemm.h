@@ -109,9 +109,7 @@ int MultiplyRows(penstock_call* call, int64_t rows, int64_t depth, int64_t cols,
         int32_t sums[kSumRows][kSumCols];
         SumTile(a + r * stride, stride, weights + p * stride * kSumCols, stride / 2, sums);
         for (int64_t i = 0; i < MinOf<int64_t>(kSumRows, here - r); ++i) {
-          T* out = result(first + r + i) + col;
-          for (int64_t c = 0; c < wide; ++c)
-            out[c] = static_cast<T>(layer.Finish(sums[i][c], first_col + col + c));
+          layer.Store(sums[i], first_col + col, wide, result(first + r + i) + col);
         }
       }
     }

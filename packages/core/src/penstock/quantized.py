@@ -234,14 +234,16 @@ def _bias(x: QuantizedTensor, weights: QuantizedTensor, bias: Any, channels: Any
     """The bias as int32, in steps of both scales multiplied."""
     if bias is None:
         return ops.zeros((channels,), "int32")
-    bias = ops.asarray(bias)
-    if bias.dtype.kind != "float":
-        return bias
+    given: Tensor = ops.asarray(bias)
+    if given.dtype.kind != "float":
+        return given
     scale = x.scale * weights.scale
-    return ops.quantize(bias, scale, ops.cast(ops.zeros_like(scale), "int32"), 0, "int32")
+    return ops.quantize(given, scale, ops.cast(ops.zeros_like(scale), "int32"), 0, "int32")
 
 
-def _layer(op: Any, x: Any, weights: Any, bias: Any, channels: Any, to: Any, **attrs: Any) -> Any:
+def _layer(
+    op: Any, x: Any, weights: Any, bias: Any, channels: Any, to: Any, **attrs: Any
+) -> QuantizedTensor:
     scale, zero_point = to
     values = op(
         x.values,

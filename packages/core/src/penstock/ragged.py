@@ -437,9 +437,9 @@ def _need_same_rows(a: RaggedTensor, b: RaggedTensor) -> None:
     """Compare row splits where they are known; in a graph only how many there are."""
     same = str(a.shape) == str(b.shape)
     if same and a.row_splits is not b.row_splits:
-        both = (a.row_splits, b.row_splits)
-        if not any(splits.is_symbolic for splits in both):
-            same = np.array_equal(*(splits.numpy() for splits in both))
+        one, other = a.row_splits, b.row_splits
+        if not (one.is_symbolic or other.is_symbolic):
+            same = np.array_equal(one.numpy(), other.numpy())
     if not same:
         raise ShapeError(
             f"[RaggedTensor] got rows of other lengths: {_lengths(a)} and {_lengths(b)}; expected the same rows"
@@ -596,7 +596,7 @@ def from_dense(
         other = (x.numpy() != padding).reshape(x.shape[0], x.shape[1], -1).any(2)
         lengths = np.where(other.any(1), x.shape[1] - np.argmax(other[:, ::-1], 1), 0)
     lengths = _integers(lengths, "lengths")
-    kept = np.arange(x.shape[1]) < lengths.numpy()[:, None]
+    kept = np.arange(int(x.shape[1])) < lengths.numpy()[:, None]
     return from_row_lengths(ops.boolean_mask(x, kept), lengths)
 
 
@@ -638,7 +638,7 @@ def map_values(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> RaggedTenso
     return found[0].with_flat_values(values)
 
 
-def softmax(x: RaggedTensor) -> RaggedTensor:
+def softmax(x: Any) -> RaggedTensor:
     """Take the softmax of each row.
 
     Args:

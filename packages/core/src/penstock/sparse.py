@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CooTensor", "CsrTensor", "concat", "eye", "from_dense", "matmul", "softmax"]
 
-_NUMBERS = (int, float, complex, np.number)
+_NUMBERS: Any = (int, float, complex, np.number)
 
 
 class _Sparse:

@@ -47,7 +47,7 @@ def quantize(
         x: [...], any real dtype.
         scale: [], or [size of the axis]: what one step is worth, positive.
         zero_point: An integer of the scale's shape: what stands for 0.
-        axis: Where the numbers of a scale with an axis belong.
+        axis: The axis to which the numbers of a scale with an axis belong.
         dtype: int8, uint8, int16 or int32.
 
     Returns:
@@ -109,7 +109,7 @@ def _() -> Iterator[Reject]:
     yield Reject((x, np.ones(3), 0), match="zero_point has shape .* the shape of scale")
     yield Reject((x, 0.0, 0), match="must be positive.*/ 255")
     yield Reject((x, 1.0, 0.5), error=TypeError, match="expected integers; convert it")
-    yield Reject((x, 1.0, 0, 2), error=IndexError, match="use -2 to 1")
+    yield Reject((x, np.ones(2), np.zeros(2, int), 2), error=IndexError, match="use -2 to 1")
     yield Reject((x, 1.0, 0, 0, "int64"), error=TypeError, match="use int8, uint8, int16 or int32")
 
 
@@ -127,7 +127,7 @@ def dequantize(
         x: [...], int8, uint8, int16 or int32.
         scale: [], or [size of the axis]: what one step is worth.
         zero_point: An integer of the scale's shape: what stands for 0.
-        axis: Where the numbers of a scale with an axis belong.
+        axis: The axis to which the numbers of a scale with an axis belong.
         dtype: A float dtype.
 
     Returns:
@@ -192,7 +192,7 @@ def _() -> Iterator[Reject]:
 # ---- fake quantisation: float numbers that went through integers
 
 
-@op(infer="elementwise:real_float", broadcasts=True)
+@op(infer="fake_quant", broadcasts=True)
 def fake_quant(
     x: TensorLike,
     min: TensorLike,
@@ -220,8 +220,8 @@ def fake_quant(
         TypeError: x is complex or a string tensor.
 
     Example:
-        >>> penstock.fake_quant([-2.0, 0.1, 0.6, 3.0], -1.0, 1.0, num_bits=2)
-        Tensor([-0.6666667,  0.       ,  0.6666667,  1.3333334], shape=(4,), dtype=float32)
+        >>> penstock.fake_quant([-2.0, 0.1, 0.6, 3.0], -1.0, 2.0, num_bits=2)
+        Tensor([-1.,  0.,  1.,  2.], shape=(4,), dtype=float32)
     """
 
 
