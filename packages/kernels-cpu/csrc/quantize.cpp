@@ -1,7 +1,6 @@
 // Between real numbers and integers: quantize, dequantize, fake_quant.
 #include "loop.h"
 #include "quantized.h"
-#include "rows.h"
 #include "vec.h"
 #include "vec_round.h"
 

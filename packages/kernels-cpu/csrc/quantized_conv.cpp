@@ -1,6 +1,5 @@
 // Quantised convolution, dense layers and pooling: int32 sums over integers without their zero points.
 #include "quantized_gemm.h"
-#include "rows.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {

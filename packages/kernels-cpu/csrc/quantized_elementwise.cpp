@@ -1,7 +1,6 @@
 // Sums, products, softmax and joins of quantised numbers. A byte has 256 values: what can be is looked up.
 #include "loop.h"
 #include "quantized.h"
-#include "rows.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {

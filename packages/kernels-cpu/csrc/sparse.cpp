@@ -1,5 +1,4 @@
 // A sparse matrix times a dense one: each stored element adds a multiple of a row of x to a row of the result.
-#include "rows.h"
 #include "vec.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
