@@ -139,7 +139,8 @@ int slot_bool(PyObject* self) {
            "it use "
            "penstock.cond(pred, true_fn, false_fn), to loop penstock.while_loop(cond, body, "
            "loop_vars), "
-           "element by element penstock.where(pred, a, b); `if` and `while` work in functions written "
+           "element by element penstock.where(pred, a, b); `if` and `while` work in functions "
+           "written "
            "with def, which @penstock.function rewrites; or mark the argument static: "
            "@penstock.function(static_argnames=...)");
     if (t.shape.size() != 1)

@@ -41,6 +41,7 @@ from penstock.ops.indexed_slices import IndexedSlices
 from penstock.passes import check_passes, register_pass
 from penstock.placement import explain_placement, to_device
 from penstock.plugins import aliases as _aliases
+from penstock.recompute import recompute_grad
 from penstock.session import Session
 from penstock.state import Variable
 from penstock.tensor import Tensor
@@ -96,6 +97,7 @@ __all__ = [
     "quantized",
     "ragged",
     "random",
+    "recompute_grad",
     "register_device",
     "register_pass",
     "safetensors",

@@ -7,7 +7,7 @@ carried. So a loop's gradient needs memory for what it carries, not for what it 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,6 +76,7 @@ def _pull(
     kept: Mapping[int, Tensor],
     flows: Mapping[int, Tensor],
     wanted: Sequence[int],
+    fresh: Callable[[Tensor], Tensor] = ops.identity,
 ) -> list[Tensor | None]:
     """Differentiate a body in the current graph.
 
@@ -85,9 +86,11 @@ def _pull(
         kept: See `_again`.
         flows: What flows into its outputs, by their position.
         wanted: Positions of the inputs whose gradients are wanted.
+        fresh: Gives an input a fresh name; `barrier` also keeps what is computed again from being taken for what the
+            forward pass computed, which would have to stay for it.
     """
     # Fresh names: one outer tensor may stand for several inputs, and an output may be an input.
-    inputs = [ops.identity(t) for t in inputs]
+    inputs = [fresh(t) for t in inputs]
     outputs, steps = _again(body, inputs, kept)
     targets = [ops.identity(outputs[i]) for i in flows]
     steps += [
@@ -134,7 +137,9 @@ def _(node: Node, *grads: Tensor | None) -> Gradients:
     kept = _kept(body, node.outputs[num_public:], num_public)
     with within(*node.inputs):
         name = f"{body.name}_grad"
-        back = build(name, [], lambda _: _pull(body, node.inputs, kept, flows, wanted))
+        again = any(t.node.op == "barrier" for t in body.outputs[:num_public])
+        fresh = ops.barrier if again else ops.identity
+        back = build(name, [], lambda _: _pull(body, node.inputs, kept, flows, wanted, fresh))
         found = _native.tree_unflatten(back.structure, call_node(back))
     return _spread(found, wanted, len(node.inputs))
 

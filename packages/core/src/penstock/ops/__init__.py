@@ -63,6 +63,7 @@ from penstock.ops.attention import (
 )
 from penstock.ops.basic import (
     assign_variable,
+    barrier,
     cast,
     constant_,
     custom_gradient_,

@@ -140,6 +140,44 @@ def _(node: Node, dy: Tensor) -> Gradients:
 
 
 @op(infer="same", alias=True)
+def barrier(x: TensorLike, /) -> Tensor:
+    """Return the tensor as it is; passes take what is computed from it for something else than what is computed from x.
+
+    Args:
+        x: [...], any dtype.
+
+    Returns:
+        x.
+
+    Raises:
+        TypeError: x is nothing that becomes a tensor.
+
+    Example:
+        >>> penstock.ops.barrier([1, 2])
+        Tensor([1, 2], shape=(2,), dtype=int64)
+    """
+
+
+barrier.jvp(_tangents.linear)
+
+
+barrier.batch(_batch.same)
+
+
+@barrier.reference
+def _(x: Any) -> Any:
+    return x
+
+
+barrier.samples(unary())
+
+
+@barrier.vjp
+def _(node: Node, dy: Tensor) -> Gradients:
+    return (dy,)
+
+
+@op(infer="same", alias=True)
 def stop_gradient(x: TensorLike, /) -> Tensor:
     """Return the tensor as it is, and let no gradient through.
 
