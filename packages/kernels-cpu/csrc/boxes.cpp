@@ -1,7 +1,7 @@
 // Boxes: crops of images brought to one size, and the choice of boxes that do not overlap.
 #include <math.h>
 
-#include "rows.h"
+#include "penstock/kernel_abi.h"
 #include "vec.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {

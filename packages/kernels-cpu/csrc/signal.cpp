@@ -1,5 +1,5 @@
 // Signals cut into frames that overlap, and put together again. A row of time is one task or more.
-#include "rows.h"
+#include "penstock/kernel_abi.h"
 #include "vec.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {

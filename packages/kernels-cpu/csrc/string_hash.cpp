@@ -1,5 +1,5 @@
 // Strings into buckets: FNV-1a, and the fingerprint of FarmHash.
-#include "rows.h"
+#include "penstock/kernel_abi.h"
 #include "text.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {

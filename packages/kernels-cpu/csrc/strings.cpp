@@ -1,6 +1,6 @@
 // Strings: lengths, parts, joins, questions and places in a list. What needs tables of Unicode or regular expressions
 // stays with the reference.
-#include "rows.h"
+#include "penstock/kernel_abi.h"
 #include "text.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
