@@ -22,9 +22,11 @@ def run(code: str) -> str:
 
 # What is public and a module on purpose.
 PUBLIC_MODULES = {
+    "autograph",
     "dtypes",
     "image",
     "lookup",
+    "mixed_precision",
     "nn",
     "ops",
     "quantized",

@@ -51,7 +51,8 @@ def converted_for_us(value: Any) -> Any:
 
 def is_ours(fn: Any) -> bool:
     """Whether a function is of this project, or of a plugin of it."""
-    module = getattr(fn, "__module__", None) or type(fn).__module__
+    module = getattr(fn, "__module__", None)
+    module = module if isinstance(module, str) else type(fn).__module__
     return module.partition(".")[0].split("_")[0] == "penstock"
 
 

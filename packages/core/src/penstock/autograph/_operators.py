@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import operator
+import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -113,16 +114,28 @@ def assert_(test: Callable[[], Any], message: Callable[[], Any]) -> None:
     ops.assert_true(ops.all(truth(value)), "assertion failed" if words is None else str(words))
 
 
-def call(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """`fn(*args, **kwargs)`, with functions of the user's rewritten too, also those given to ours."""
+def callee(fn: Any) -> Any:
+    """What runs in place of a function that is called: one of the user's is rewritten too, also as an argument of ours.
+
+    It is called by the rewritten code itself, so that what looks at its caller's line finds it.
+    """
     for known, mine in _COUNTING:
         if fn is known:
-            return mine(*args, **kwargs)
-    if is_ours(fn):
+            return mine
+    if not is_ours(fn):
+        return converted(fn)
+    return _Ours(fn) if isinstance(fn, (types.FunctionType, types.MethodType)) else fn
+
+
+class _Ours:
+    """A function of this project, which may be given functions of the user's."""
+
+    def __init__(self, fn: Callable[..., Any]) -> None:
+        self._fn = fn
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         args = tuple(converted_for_us(a) for a in args)
-        kwargs = {key: converted_for_us(value) for key, value in kwargs.items()}
-        return fn(*args, **kwargs)
-    return converted(fn)(*args, **kwargs)
+        return self._fn(*args, **{key: converted_for_us(value) for key, value in kwargs.items()})
 
 
 @dataclass(frozen=True)

@@ -208,10 +208,10 @@ class Rewriter(ast.NodeTransformer):
         if isinstance(node.func, ast.Name) and node.func.id in _FRAME_READERS:
             return self.generic_visit(node)
         self.generic_visit(node)
-        made = _expression("ps__.call()", node)
-        assert isinstance(made, ast.Call)
-        made.args, made.keywords = [node.func, *node.args], node.keywords
-        return made
+        callee = _expression("ps__.callee()", node)
+        assert isinstance(callee, ast.Call)
+        callee.args, node.func = [node.func], callee
+        return node
 
 
 def _declare(names: list[str], global_names: set[str]) -> str:

@@ -2,7 +2,7 @@
 
 from penstock.autograph._branches import if_
 from penstock.autograph._loops import for_, while_
-from penstock.autograph._operators import and_, assert_, call, chain, if_exp, none_of, not_, or_
+from penstock.autograph._operators import and_, assert_, callee, chain, if_exp, none_of, not_, or_
 from penstock.autograph._state import UNSET, State, value
 
 __all__ = [
@@ -10,7 +10,7 @@ __all__ = [
     "State",
     "and_",
     "assert_",
-    "call",
+    "callee",
     "chain",
     "for_",
     "if_",
