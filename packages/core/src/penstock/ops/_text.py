@@ -23,11 +23,10 @@ def bytes_of(text: str) -> bytes:
 def each(fn: Callable[..., Any], *arrays: Any, dtype: Any = object) -> Any:
     """Call a function for every element of arrays that broadcast."""
     arrays = np.broadcast_arrays(*arrays)
-    result = np.empty(arrays[0].shape, dtype)
-    flat = result.reshape(-1)
-    for i, items in enumerate(zip(*(a.ravel().tolist() for a in arrays), strict=True)):
-        flat[i] = fn(*items)
-    return result
+    lists = (a.ravel().tolist() for a in arrays)
+    result = np.empty(arrays[0].size, dtype)
+    result[:] = [fn(*items) for items in zip(*lists, strict=True)]
+    return result.reshape(arrays[0].shape)
 
 
 def parted(parts: Callable[[Any], Any], x: Any, size: int, fill: Any, dtype: Any) -> Any:

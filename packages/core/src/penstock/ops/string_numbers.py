@@ -48,19 +48,17 @@ string_to_number.not_differentiable(NO_GRADIENT)
 @string_to_number.reference
 def _(x: Any, dtype: Any) -> Any:
     dtype = np.dtype(dtype)
+    limits = np.iinfo(dtype) if dtype.kind in "iu" else None
 
     def number(item: bytes) -> Any:
-        text = text_of(item)
+        text = item if item.isascii() else text_of(item)  # other alphabets have digits too
         try:
-            if dtype.kind == "f":
-                return float(text)
-            value = int(text)
+            value = int(text) if limits else float(text)
         except ValueError:
             value = None
-        limits = np.iinfo(dtype) if dtype.kind in "iu" else None
         if value is None or (limits and not limits.min <= value <= limits.max):
             raise ValueError(
-                f"{text!r} is no number of dtype {dtype.name}; remove it, or choose another dtype"
+                f"{text_of(item)!r} is no number of dtype {dtype.name}; remove it, or choose another dtype"
             )
         return value
 

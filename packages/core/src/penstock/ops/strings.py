@@ -98,12 +98,12 @@ string_strip.batch(_batch.same)
 
 @string_lower.reference
 def _(x: Any) -> Any:
-    return each(lambda item: bytes_of(text_of(item).lower()), x)
+    return each(lambda item: item.lower() if item.isascii() else bytes_of(text_of(item).lower()), x)
 
 
 @string_upper.reference
 def _(x: Any) -> Any:
-    return each(lambda item: bytes_of(text_of(item).upper()), x)
+    return each(lambda item: item.upper() if item.isascii() else bytes_of(text_of(item).upper()), x)
 
 
 @string_strip.reference
