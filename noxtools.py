@@ -179,8 +179,8 @@ def run_sanitized(session: nox.Session, sanitizers: str, environment: dict[str, 
     settings = (
         f"cmake.define.PENSTOCK_SANITIZE={sanitizers}",
         "cmake.build-type=RelWithDebInfo",
-        # Half the time to compile of -O2.
-        "cmake.define.CMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1",
+        # Half the time to compile of -O2; the second lets multiplications and additions fuse, as in a release.
+        "cmake.define.CMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -fexpensive-optimizations",
         "install.strip=false",
     )
     native = [package for package in PACKAGES if (package / "CMakeLists.txt").exists()]

@@ -66,6 +66,16 @@ def test_doctor_without_the_extra(tmp_path: Path) -> None:
     assert "all is well" in result.stdout
 
 
+def test_tracebacks_without_the_extra_are_the_plugins_own(tmp_path: Path) -> None:
+    write(tmp_path, {**PLUGIN, "penstock_acme/hooks.py": "raise OSError('no driver')"})
+    hide = "sys.modules['typer'] = sys.modules['rich'] = None"
+    result = penstock(tmp_path, "doctor", "--verbose", before=hide)
+    assert result.returncode == 1
+    assert "OSError: no driver" in result.stdout
+    assert "typer" not in result.stdout
+    assert "_cli_app" not in result.stdout
+
+
 @needs_extra
 def test_help_lists_plugin_commands_without_importing(tmp_path: Path) -> None:
     write(tmp_path, PLUGIN)

@@ -26,7 +26,9 @@ inline LogParts SplitLog(Vf x) {
   const Vf m = _mm512_maskz_getmant_ps(0xffff, x, _MM_MANT_NORM_p75_1p5, _MM_MANT_SIGN_nan);
   const __m512i at = reinterpret_cast<__m512i>(Bits(m) >> 19);
   const Vf e = Vf(_mm512_maskz_getexp_ps(0xffff, x)) - Vf(_mm512_maskz_getexp_ps(0xffff, m));
-  const Vf r = m * Vf(_mm512_maskz_permutexvar_ps(0xffff, at, reciprocals)) - 1.0f;
+  // Said outright: m * c - 1 must be exact, also where the compiler does not contract.
+  const Vf c = Vf(_mm512_maskz_permutexvar_ps(0xffff, at, reciprocals));
+  const Vf r = Vf(_mm512_fmsub_ps(m, c, Splat(1.0f)));
   const Vf p = Polynomial(r, -1.56767115e-1f, 2.00092629e-1f, -2.50011951e-1f, 3.33333343e-1f);
   return {e, _mm512_maskz_permutexvar_ps(0xffff, at, logs), r, (p * r - 0.5f) * (r * r)};
 }

@@ -38,13 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
+    run = _run_plain
     try:
-        from penstock import _cli_app
+        from penstock._cli_app import run
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("typer", "rich"):
             raise
-        return _run_plain(words)
-    return _cli_app.run(words)
+    # Not inside the handler: this error would be told with every one that a plugin raises.
+    return run(words)
 
 
 def _run_plain(words: list[str]) -> int:

@@ -98,6 +98,15 @@ def test_raises_on_import(plugins: PluginFolder) -> None:
     assert "Run `penstock doctor`" in err
 
 
+@pytest.mark.parametrize("api", [">=0.1,<0.2", ">=9.1"])
+def test_whoever_only_computes_is_told_once(plugins: PluginFolder, api: str) -> None:
+    row = '[[provides.kernels]]\ndevice = "cpu"\nops = ["add"]'
+    plugins.add("acme", "1/0", row, api=api)
+    _, err = plugins.run("x = penstock.ones((2,))\nfor _ in range(3): print(penstock.exp(x + x))")
+    assert err.count("PluginWarning: plugin 'acme' was refused") == 1
+    assert "Run `penstock doctor`" in err
+
+
 def test_the_traceback_is_kept(plugins: PluginFolder) -> None:
     plugins.add("acme", "def deep():\n    1/0\ndeep()")
     seen = plugins.activate()
