@@ -60,13 +60,13 @@ def test_every_public_name_is_described() -> None:
     dtypes = {
         name for name in penstock.dtypes.__all__ if not inspect.isroutine(getattr(penstock, name))
     }
-    modules = {"dtypes", "nn", "ops", "random", *reference.SERVICES}
+    modules = {"dtypes", "image", "nn", "ops", "random", "strings", *reference.SERVICES}
     assert set(penstock.__all__) - dtypes - modules <= EVERYTHING
     for module in map(import_module, (f"penstock.{name}" for name in reference.SERVICES)):
         assert {
             f"{module.__name__.removeprefix('penstock.')}.{n}" for n in module.__all__
         } <= EVERYTHING
-    for module in (penstock.nn, penstock.random):
+    for module in (penstock.image, penstock.nn, penstock.random, penstock.strings):
         described = {reference.public_path(getattr(module, n), n) for n in module.__all__}
         assert {path.removeprefix("penstock.") for path in described} <= EVERYTHING
 
