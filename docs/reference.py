@@ -158,7 +158,15 @@ def public_path(function: Any, name: str) -> str:
 
 
 # Modules of functions that are not ops.
-SERVICES = ("autograph", "lookup", "mixed_precision", "quantized", "ragged", "safetensors", "sparse")
+SERVICES = (
+    "autograph",
+    "lookup",
+    "mixed_precision",
+    "quantized",
+    "ragged",
+    "safetensors",
+    "sparse",
+)
 
 
 def programs_page() -> str:
