@@ -85,7 +85,10 @@ def family_page(family: str) -> str:
 
 def public_functions() -> list[Any]:
     """List what users call, ops and functions made of ops, wherever it is offered."""
-    places = (penstock.ops, penstock.nn, penstock.image, penstock.strings, penstock.random)
+    places = (
+        *(penstock.ops, penstock.fft, penstock.linalg, penstock.nn),
+        *(penstock.image, penstock.strings, penstock.random),
+    )
     return [getattr(place, name) for place in places for name in place.__all__]
 
 
@@ -142,6 +145,8 @@ def public_path(function: Any, name: str) -> str:
     """Where users find a function: the shortest way that is public."""
     for place in (
         "penstock",
+        "penstock.fft",
+        "penstock.linalg",
         "penstock.nn",
         "penstock.image",
         "penstock.strings",

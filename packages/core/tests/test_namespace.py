@@ -24,7 +24,9 @@ def run(code: str) -> str:
 PUBLIC_MODULES = {
     "autograph",
     "dtypes",
+    "fft",
     "image",
+    "linalg",
     "lookup",
     "mixed_precision",
     "nn",
@@ -62,7 +64,7 @@ def test_nothing_foreign_leaks() -> None:
         assert isinstance(value, types.ModuleType) or name.startswith("_"), name
         module = value if isinstance(value, types.ModuleType) else sys.modules[value.__module__]
         assert module.__name__.startswith("penstock"), name
-    for module in (ps.ops, ps.nn, ps.image, ps.strings, ps.dtypes, ps.random):
+    for module in (ps.ops, ps.fft, ps.linalg, ps.nn, ps.image, ps.strings, ps.dtypes, ps.random):
         for name in module.__all__:
             assert not isinstance(getattr(module, name), types.ModuleType), name
 

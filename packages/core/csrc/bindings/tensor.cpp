@@ -79,11 +79,10 @@ PENSTOCK_BINARY(slot_divide, "divide")
 PENSTOCK_BINARY(slot_floor_divide, "floor_divide")
 PENSTOCK_BINARY(slot_remainder, "remainder")
 PENSTOCK_BINARY(slot_matmul, "matmul")
-PENSTOCK_BINARY(slot_and, "logical_and")
-PENSTOCK_BINARY(slot_or, "logical_or")
+PENSTOCK_BINARY(slot_left_shift, "bitwise_left_shift")
+PENSTOCK_BINARY(slot_right_shift, "bitwise_right_shift")
 PENSTOCK_UNARY(slot_negative, "negative")
 PENSTOCK_UNARY(slot_abs, "abs")
-PENSTOCK_UNARY(slot_invert, "logical_not")
 #undef PENSTOCK_BINARY
 #undef PENSTOCK_UNARY
 
@@ -93,19 +92,24 @@ PyObject* slot_power(PyObject* a, PyObject* b, PyObject* modulo) {
   return binary(op, a, b);
 }
 
-PyObject* slot_xor(PyObject* a, PyObject* b) {
-  static Operator op("not_equal");
-  auto is_truth = [](PyObject* o) {
-    return PyBool_Check(o) || (is_tensor(o) && tensor_of(o).dtype == DType::kBool);
-  };
-  if (is_truth(a) && is_truth(b)) return binary(op, a, b);
-  try {
-    fail(ErrorKind::kDType,
-         "[^] works on bool tensors; use penstock.bitwise_xor for integers, or compare with !=");
-  } catch (...) {
-    set_python_error();
-    return nullptr;
+// & | ^ ~ work on truth values, and on the bits of integers.
+bool is_whole(PyObject* o) {
+  return (PyLong_Check(o) && !PyBool_Check(o)) || (is_tensor(o) && is_integer(tensor_of(o).dtype));
+}
+
+#define PENSTOCK_LOGICAL(slot, truths, bits)                             \
+  PyObject* slot(PyObject* a, PyObject* b) {                             \
+    static Operator logical(truths), bitwise(bits);                      \
+    return binary(is_whole(a) || is_whole(b) ? bitwise : logical, a, b); \
   }
+PENSTOCK_LOGICAL(slot_and, "logical_and", "bitwise_and")
+PENSTOCK_LOGICAL(slot_or, "logical_or", "bitwise_or")
+PENSTOCK_LOGICAL(slot_xor, "logical_xor", "bitwise_xor")
+#undef PENSTOCK_LOGICAL
+
+PyObject* slot_invert(PyObject* a) {
+  static Operator logical("logical_not"), bitwise("bitwise_invert");
+  return unary(is_whole(a) ? bitwise : logical, a);
 }
 
 PyObject* slot_positive(PyObject* a) { return nb::borrow(a).release().ptr(); }
@@ -323,6 +327,8 @@ PyType_Slot g_slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(slot_dealloc)},
                          {Py_nb_or, reinterpret_cast<void*>(slot_or)},
                          {Py_nb_xor, reinterpret_cast<void*>(slot_xor)},
                          {Py_nb_invert, reinterpret_cast<void*>(slot_invert)},
+                         {Py_nb_lshift, reinterpret_cast<void*>(slot_left_shift)},
+                         {Py_nb_rshift, reinterpret_cast<void*>(slot_right_shift)},
                          {Py_nb_negative, reinterpret_cast<void*>(slot_negative)},
                          {Py_nb_positive, reinterpret_cast<void*>(slot_positive)},
                          {Py_nb_absolute, reinterpret_cast<void*>(slot_abs)},

@@ -95,10 +95,14 @@ void bind_dim(nb::module_& m) {
   op("__floordiv__", "__rfloordiv__", dim_floordiv);
   op("__mod__", "__rmod__", dim_mod);
   dim.def("__neg__", [](const PyDim& d) { return dim_object(dim_sub(0, d.dim), d.graph.get()); });
-  dim.def("__eq__", [](const PyDim& a, nb::handle b) -> nb::object {
-    if (!PyLong_Check(b.ptr()) && !nb::isinstance<PyDim>(b)) return nb::borrow(Py_NotImplemented);
-    return nb::bool_(compare(a, b, true, false));
-  });
+  dim.def(
+      "__eq__",
+      [](const PyDim& a, nb::handle b) -> nb::object {
+        if (!PyLong_Check(b.ptr()) && !nb::isinstance<PyDim>(b))
+          return nb::borrow(Py_NotImplemented);
+        return nb::bool_(compare(a, b, true, false));
+      },
+      nb::arg().none());
   dim.def("__lt__", [](const PyDim& a, nb::handle b) { return compare(a, b, false, false); });
   dim.def("__gt__", [](const PyDim& a, nb::handle b) { return compare(a, b, false, true); });
   dim.def("__le__", [](const PyDim& a, nb::handle b) { return !compare(a, b, false, true); });
@@ -346,16 +350,19 @@ void bind_types(nb::module_& m) {
            [m](const PyDType& d) {
              return nb::make_tuple(m.attr("dtype"), nb::make_tuple(dtype_name(d.dtype)));
            })
-      .def("__eq__", [](const PyDType& d, nb::handle other) -> nb::object {
-        PyDType* same;
-        if (nb::try_cast<PyDType*>(other, same)) return nb::bool_(same->dtype == d.dtype);
-        if (other.is_none()) return nb::bool_(false);
-        try {
-          return nb::bool_(dtype_from_object(other) == d.dtype);
-        } catch (const Error&) {
-          return nb::borrow(Py_NotImplemented);
-        }
-      });
+      .def(
+          "__eq__",
+          [](const PyDType& d, nb::handle other) -> nb::object {
+            if (other.is_none()) return nb::bool_(false);  // first: it casts to a null pointer
+            PyDType* same;
+            if (nb::try_cast<PyDType*>(other, same)) return nb::bool_(same->dtype == d.dtype);
+            try {
+              return nb::bool_(dtype_from_object(other) == d.dtype);
+            } catch (const Error&) {
+              return nb::borrow(Py_NotImplemented);
+            }
+          },
+          nb::arg().none());
   for (int i = 0; i < kNumDTypes; ++i)
     g_dtypes[i] = new nb::object(nb::cast(PyDType{static_cast<DType>(i)}));
   m.def("dtype", [](nb::handle o) { return dtype_object(dtype_from_object(o)); });

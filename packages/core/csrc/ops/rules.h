@@ -18,6 +18,9 @@ void rule_elementwise_bool(InferContext&);
 void rule_elementwise_integer(InferContext&);
 void rule_comparison(InferContext&);
 void rule_predicate(InferContext&);
+void rule_predicate_real(InferContext&);
+void rule_real_part(InferContext&);
+void rule_complex_of(InferContext&);
 void rule_where(InferContext&);
 
 // rules_reduce.cpp
@@ -92,6 +95,25 @@ void rule_non_max_suppression(InferContext&);
 void rule_draw_bounding_boxes(InferContext&);
 void rule_decode_image(InferContext&);
 void rule_encode_image(InferContext&);
+// rules_fft.cpp
+void rule_fft_complex(InferContext&);
+void rule_fft_of_real(InferContext&);
+void rule_fft_to_real(InferContext&);
+
+// rules_matrix.cpp
+void rule_matrix_square(InferContext&);
+void rule_matrix_number(InferContext&);
+void rule_matrix_slogdet(InferContext&);
+void rule_matrix_eigh(InferContext&);
+void rule_matrix_eigvalsh(InferContext&);
+void rule_matrix_eig(InferContext&);
+void rule_matrix_eigvals(InferContext&);
+void rule_matrix_qr(InferContext&);
+void rule_matrix_svd(InferContext&);
+void rule_matrix_svdvals(InferContext&);
+void rule_matrix_lu(InferContext&);
+void rule_matrix_pinv(InferContext&);
+void rule_matrix_solve(InferContext&);
 
 // rules_strings.cpp
 void rule_string_to_string(InferContext&);

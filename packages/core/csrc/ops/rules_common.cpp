@@ -48,6 +48,14 @@ DType common_dtype(InferContext& ctx, const Accepts& accepts, int first, int las
   return type;
 }
 
+DType real_dtype(DType t) {
+  return t == DType::kC128 ? DType::kF64 : t == DType::kC64 ? DType::kF32 : t;
+}
+
+DType complex_dtype(DType t) {
+  return t == DType::kF64 || t == DType::kC128 ? DType::kC128 : DType::kC64;
+}
+
 bool all_weak(const InferContext& ctx, int first, int last) {
   for (int i = first; i < last; ++i)
     if (!ctx.input(i).weak) return false;

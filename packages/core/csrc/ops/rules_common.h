@@ -43,6 +43,10 @@ DType accept(const InferContext& ctx, DType t, const Accepts& accepts);
 DType promote_inputs(const InferContext& ctx, int first, int last);
 // Both, and asks for the casts.
 DType common_dtype(InferContext& ctx, const Accepts& accepts, int first, int last);
+// The dtype of the real and imaginary parts; real dtypes are their own.
+DType real_dtype(DType t);
+// The complex dtype whose parts hold t; below float64 it is complex64.
+DType complex_dtype(DType t);
 bool all_weak(const InferContext& ctx, int first, int last);
 // Input i as an index: int32 and int64 stay, other integers become int64.
 void want_index(InferContext& ctx, int i);

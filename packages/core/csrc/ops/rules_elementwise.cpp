@@ -54,6 +54,26 @@ void rule_predicate(InferContext& ctx) {
   ctx.output(DType::kBool, ctx.shape(0));
 }
 
+void rule_predicate_real(InferContext& ctx) {
+  common_dtype(ctx, kReal, 0, 1);
+  ctx.output(DType::kBool, ctx.shape(0));
+}
+
+// One complex input becomes its real dtype; a real one keeps its own.
+void rule_real_part(InferContext& ctx) {
+  DType type = common_dtype(ctx, kNumeric, 0, 1);
+  ctx.output(real_dtype(type), ctx.shape(0), ctx.input(0).weak);
+}
+
+// Two real parts become one complex number; dtypes below float32 become float32.
+void rule_complex_of(InferContext& ctx) {
+  DType type = common_dtype(ctx, kRealFloat, 0, 2);
+  DType part = type == DType::kF64 ? DType::kF64 : DType::kF32;
+  ctx.want(0, part);
+  ctx.want(1, part);
+  ctx.output(complex_dtype(part), broadcast_all(ctx));
+}
+
 void rule_where(InferContext& ctx) {
   if (ctx.dtype(0) != DType::kBool)
     ctx.fail(ErrorKind::kDType, input_name(ctx, 0), " is ", dtype_name(ctx.dtype(0)),

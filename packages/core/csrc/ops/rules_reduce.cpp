@@ -62,6 +62,18 @@ DType sum_dtype(DType t) {
   }
 }
 
+// `dtype`, attribute 2, says in what to add up; None leaves it to the array API's widening.
+DType wanted_sum_dtype(InferContext& ctx) {
+  DType from = accept(ctx, ctx.dtype(0), kNotString);
+  if (ctx.is_none(2)) return sum_dtype(from);
+  DType to = ctx.get_dtype(2);
+  if (!kNumeric.has(to) || (is_complex(from) && !is_complex(to)))
+    ctx.fail(ErrorKind::kDType, "got dtype ", dtype_name(to), " for ", dtype_name(from),
+             "; expected ", is_complex(from) ? "a complex dtype" : "a numeric dtype",
+             "; leave dtype out, or convert the result");
+  return to;
+}
+
 // One number for each element, of the flattened tensor if there is no axis.
 void cumulate(InferContext& ctx, DType type) {
   ctx.want(0, type);
@@ -79,9 +91,7 @@ void rule_reduce_float(InferContext& ctx) { reduce(ctx, accept(ctx, ctx.dtype(0)
 void rule_reduce_real_float(InferContext& ctx) {
   reduce(ctx, accept(ctx, ctx.dtype(0), kRealFloat));
 }
-void rule_reduce_sum(InferContext& ctx) {
-  reduce(ctx, sum_dtype(accept(ctx, ctx.dtype(0), kNotString)));
-}
+void rule_reduce_sum(InferContext& ctx) { reduce(ctx, wanted_sum_dtype(ctx)); }
 
 void rule_reduce_bool(InferContext& ctx) {
   accept(ctx, ctx.dtype(0), kNotString);

@@ -43,7 +43,7 @@ void rule_nonzero(InferContext& ctx) {
 
 void rule_unique(InferContext& ctx) {
   Shape found{size_attr(ctx)};
-  ctx.output(accept(ctx, ctx.dtype(0), kReal), found);
+  ctx.output(accept(ctx, ctx.dtype(0), kNotString), found);
   ctx.output(DType::kI64, found);
   ctx.output(DType::kI64, ctx.shape(0));
   ctx.output(DType::kI64, found);

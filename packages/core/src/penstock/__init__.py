@@ -11,18 +11,24 @@ from penstock import (
     _later,
     autograph,
     dtypes,
+    fft,
     image,
+    linalg,
     mixed_precision,
     nn,
     ops,
     random,
     strings,
 )
+from penstock.array_namespace import VERSION as __array_api_version__  # noqa: F401, N811
+from penstock.array_namespace import e, inf, nan, newaxis, pi
+from penstock.array_namespace import info as __array_namespace_info__  # noqa: F401
 from penstock.autodiff import GradientTape, custom_gradient, grad, gradients, value_and_grad
 from penstock.control import call, cond, map, scan, switch, while_loop
 from penstock.debug import debug_nans
 from penstock.derivatives import hessian, hvp, jacfwd, jacobian, jacrev, jvp, vjp
 from penstock.device import devices, register_device
+from penstock.dtype_facts import can_cast, finfo, iinfo, isdtype
 from penstock.dtypes import *  # noqa: F403
 from penstock.function import Function, function
 from penstock.graph import (
@@ -66,6 +72,7 @@ __all__ = [
     "Variable",
     "autograph",
     "call",
+    "can_cast",
     "check_passes",
     "cond",
     "control_dependencies",
@@ -75,24 +82,34 @@ __all__ = [
     "device",
     "devices",
     "dtypes",
+    "e",
     "explain_placement",
+    "fft",
+    "finfo",
     "function",
     "grad",
     "gradients",
     "group",
     "hessian",
     "hvp",
+    "iinfo",
     "image",
+    "inf",
+    "isdtype",
     "jacfwd",
     "jacobian",
     "jacrev",
     "jvp",
+    "linalg",
     "lookup",
     "map",
     "mixed_precision",
     "name_scope",
+    "nan",
+    "newaxis",
     "nn",
     "ops",
+    "pi",
     "placeholder",
     "quantized",
     "ragged",

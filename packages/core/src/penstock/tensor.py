@@ -7,6 +7,7 @@ the buffer protocol are native.
 from __future__ import annotations
 
 import html
+import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from penstock import _native, ops
 from penstock._migration import missing_method
 from penstock._native import Tensor, strings_of
 from penstock._numpy_functions import array_ufunc
+from penstock.array_namespace import VERSION
 from penstock.errors import InvalidTypeError, InvalidValueError
 from penstock.graph import eagerly
 from penstock.ops._subscript import getitem, setitem
@@ -221,6 +223,33 @@ def assign(self: Tensor, key: Any, value: Any) -> None:
     self._replace(setitem(self, key, value))
 
 
+# ---- the array API
+
+
+def namespace(self: Tensor, /, *, api_version: str | None = None) -> Any:
+    """Return the namespace of the Python array API that serves this tensor: `penstock`."""
+    known = ("2021.12", "2022.12", "2023.12", VERSION)
+    if api_version is not None and api_version not in known:
+        raise InvalidValueError(
+            f"[__array_namespace__] got api_version={api_version!r}; expected one of {', '.join(known)}"
+        )
+    return sys.modules["penstock"]
+
+
+def to_device(self: Tensor, device: str, /, *, stream: Any = None) -> Tensor:
+    """Return the tensor on a device; see `penstock.to_device`. A stream is for devices that have them: pass None."""
+    if stream is not None:
+        raise InvalidValueError(
+            f"[to_device] got stream={stream!r}; devices order their work themselves: leave it out"
+        )
+    return ops.to_device(self, device)
+
+
+def as_complex(self: Tensor) -> complex:
+    """Convert a single number to Python's complex."""
+    return complex(_value_of(self).item())
+
+
 # ---- methods that are not simply an op
 
 
@@ -254,7 +283,10 @@ _METHODS: dict[str, Any] = {
     "tolist": tolist,
     "reshape": reshape,
     "transpose": transpose,
+    "to_device": to_device,
     "__array__": array,
+    "__array_namespace__": namespace,
+    "__complex__": as_complex,
     "__dlpack__": export,
     "__reduce__": reduced,
     "__iter__": iterate,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import doctest
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
+
+import penstock as ps
 
 Array = np.ndarray[Any, Any]
 
@@ -66,3 +69,17 @@ def close() -> Callable[..., None]:
 def differences() -> Callable[..., list[Array]]:
     """`differences(fn, arrays)`: the gradients of a scalar function, by central differences."""
     return central_differences
+
+
+@pytest.fixture(scope="session")
+def run_examples() -> Callable[[str, str], None]:
+    """`run_examples(name, manual)`: require that the examples in a manual are there, and true."""
+
+    def run(name: str, manual: str) -> None:
+        names = {"penstock": ps, "np": np}
+        example = doctest.DocTestParser().get_doctest(manual, names, name, None, None)
+        assert example.examples
+        failed, _ = doctest.DocTestRunner(verbose=False).run(example)
+        assert not failed
+
+    return run

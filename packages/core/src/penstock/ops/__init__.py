@@ -87,12 +87,15 @@ from penstock.ops.candidates import (
     sampled_softmax_loss,
 )
 from penstock.ops.checking import assert_true
+from penstock.ops.complex_numbers import angle, complex, conj, imag, real
 from penstock.ops.composite import (
     astype,
     bernoulli,
     bias_add,
     clip,
+    count_nonzero,
     dropout,
+    positive,
     std,
     tensordot,
     tril,
@@ -132,6 +135,8 @@ from penstock.ops.conversion import asarray, from_dlpack
 from penstock.ops.creation import (
     arange,
     arange_,
+    empty,
+    empty_like,
     eye,
     full,
     full_,
@@ -159,6 +164,7 @@ from penstock.ops.decoding import (
     top_k_logits,
     top_p_logits,
 )
+from penstock.ops.decompositions import cholesky_, lu, qr_
 from penstock.ops.depthwise import (
     depthwise_conv2d,
     depthwise_conv2d_filter_grad,
@@ -176,6 +182,7 @@ from penstock.ops.elementwise_binary import (
     remainder,
     subtract,
 )
+from penstock.ops.elementwise_binary import power as pow
 from penstock.ops.elementwise_unary import (
     abs,
     ceil,
@@ -204,6 +211,8 @@ from penstock.ops.exponential import (
     log10,
     logaddexp,
 )
+from penstock.ops.floating_point import nextafter, signbit
+from penstock.ops.fourier import fft_complex, fft_of_real, fft_to_real
 from penstock.ops.gamma_functions import (
     digamma,
     lgamma,
@@ -280,6 +289,7 @@ from penstock.ops.losses_of_rows import (
     kl_divergence,
     softmax_cross_entropy_dense,
 )
+from penstock.ops.matrix_functions import logm, matrix_exp, sqrtm
 from penstock.ops.movement import broadcast_to, concat, pad_, reshape, transpose
 from penstock.ops.norm import batch_norm, batch_norm_grad, batch_norm_inference
 from penstock.ops.normalising import (
@@ -295,6 +305,7 @@ from penstock.ops.pool3d import (
     max_pool3d,
     max_pool3d_grad,
 )
+from penstock.ops.products import vecdot
 from penstock.ops.quantize import dequantize, fake_quant, quantize
 from penstock.ops.quantized_conv import (
     quantized_avg_pool2d,
@@ -336,6 +347,7 @@ from penstock.ops.rounding import (
     squared_difference,
     trunc,
 )
+from penstock.ops.running import cumulative_prod, cumulative_sum, diff
 from penstock.ops.sampling import (
     log_uniform_candidates,
     random_binomial,
@@ -361,7 +373,10 @@ from penstock.ops.segments import (
     segment_sum,
 )
 from penstock.ops.selecting import argwhere, boolean_mask, nonzero, nonzero_, unique, unique_
+from penstock.ops.sets import unique_all, unique_counts, unique_inverse, unique_values
 from penstock.ops.shaping import (
+    broadcast_arrays,
+    broadcast_shapes,
     expand_dims,
     flatten,
     flip,
@@ -373,10 +388,13 @@ from penstock.ops.shaping import (
     squeeze,
     stack,
     swapaxes,
+    unstack,
 )
 from penstock.ops.signal_frames import frame_, overlap_and_add_
-from penstock.ops.sorting import argsort, searchsorted, sort, top_k
+from penstock.ops.solving import adjugate, det, inv, pinv_, slogdet_, solve_, triangular_solve_
+from penstock.ops.sorting import argsort, searchsorted, searchsorted_, sort, top_k
 from penstock.ops.sparse_product import sparse_matmul
+from penstock.ops.spectra import eig, eigh_, eigvals, eigvalsh, svd_, svdvals
 from penstock.ops.string_hash import string_to_hash_bucket_fast
 from penstock.ops.string_numbers import as_string, string_to_hash_bucket, string_to_number
 from penstock.ops.string_parts import (
@@ -428,6 +446,7 @@ __all__ = [
     "acosh",
     "add",
     "all",
+    "angle",
     "any",
     "arange",
     "argmax",
@@ -457,6 +476,8 @@ __all__ = [
     "bitwise_right_shift",
     "bitwise_xor",
     "boolean_mask",
+    "broadcast_arrays",
+    "broadcast_shapes",
     "broadcast_to",
     "cast",
     "ceil",
@@ -464,7 +485,9 @@ __all__ = [
     "clip",
     "clip_by_global_norm",
     "clip_by_norm",
+    "complex",
     "concat",
+    "conj",
     "conv1d",
     "conv2d",
     "conv2d_transpose",
@@ -472,17 +495,21 @@ __all__ = [
     "cos",
     "cosh",
     "cosine_similarity",
+    "count_nonzero",
     "cumlogsumexp",
     "cummax",
     "cummin",
     "cumprod",
     "cumsum",
+    "cumulative_prod",
+    "cumulative_sum",
     "depth_to_space",
     "depthwise_conv2d",
     "dequantize",
     "diag",
     "diagonal",
     "diagonal_scatter",
+    "diff",
     "digamma",
     "divide",
     "divide_no_nan",
@@ -490,6 +517,8 @@ __all__ = [
     "einsum",
     "elu",
     "embedding",
+    "empty",
+    "empty_like",
     "equal",
     "erf",
     "erfc",
@@ -522,6 +551,7 @@ __all__ = [
     "huber",
     "hypot",
     "identity",
+    "imag",
     "in_top_k",
     "instance_norm",
     "isfinite",
@@ -564,6 +594,7 @@ __all__ = [
     "moveaxis",
     "multiply",
     "negative",
+    "nextafter",
     "nll_loss",
     "nonzero",
     "not_equal",
@@ -574,6 +605,8 @@ __all__ = [
     "pad",
     "permute_dims",
     "polygamma",
+    "positive",
+    "pow",
     "power",
     "prod",
     "put_along_axis",
@@ -586,6 +619,7 @@ __all__ = [
     "quantized_matmul",
     "quantized_multiply",
     "quantized_softmax",
+    "real",
     "reciprocal",
     "regex_full_match",
     "regex_replace",
@@ -623,6 +657,7 @@ __all__ = [
     "sigmoid",
     "sigmoid_cross_entropy",
     "sign",
+    "signbit",
     "silu",
     "sin",
     "sinh",
@@ -668,7 +703,13 @@ __all__ = [
     "triu",
     "trunc",
     "unique",
+    "unique_all",
+    "unique_counts",
+    "unique_inverse",
+    "unique_values",
+    "unstack",
     "var",
+    "vecdot",
     "where",
     "xlog1py",
     "xlogy",

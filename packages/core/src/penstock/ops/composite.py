@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from penstock import dtypes, ops
-from penstock.errors import InvalidValueError, ShapeError
-from penstock.ops.conversion import asarray
+from penstock.errors import DTypeError, InvalidValueError, ShapeError
+from penstock.ops.conversion import asarray, on_device
 from penstock.ops.shaping import normalise_axes
 
 if TYPE_CHECKING:
@@ -15,12 +15,16 @@ if TYPE_CHECKING:
     from penstock.annotations import Axis, DTypeLike, ShapeLike, TensorLike
 
 
-def astype(x: TensorLike, dtype: DTypeLike, /) -> Tensor:
+def astype(
+    x: TensorLike, dtype: DTypeLike, /, *, copy: bool = True, device: str | None = None
+) -> Tensor:
     """Convert to another dtype; a tensor that has it already is returned as it is.
 
     Args:
         x: [...], any dtype.
         dtype: What to convert to.
+        copy: The array API's. Tensors are values, so a copy could not be told from the original; there is none.
+        device: Where the result goes; by default where x is.
 
     Returns:
         [...], of `dtype`.
@@ -33,7 +37,7 @@ def astype(x: TensorLike, dtype: DTypeLike, /) -> Tensor:
         Tensor([ 1, -1], shape=(2,), dtype=int32)
     """
     x, wanted = asarray(x), dtypes.as_dtype(dtype)
-    return x if x.dtype == wanted else ops.cast(x, wanted)
+    return on_device(x if x.dtype == wanted else ops.cast(x, wanted), device)
 
 
 def clip(x: TensorLike, /, min: Any = None, max: Any = None) -> Tensor:
@@ -322,3 +326,49 @@ def bernoulli(
     if isinstance(p, (int, float)) and not 0 <= p <= 1:
         raise InvalidValueError(f"[bernoulli] got p={p}; use a probability from 0 to 1")
     return astype(ops.random_uniform(shape, seed=seed) < p, dtype)
+
+
+def count_nonzero(x: TensorLike, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Count the elements along axes that are not zero; NaN is not.
+
+    Args:
+        x: [...], any dtype but string.
+        axis: What to count over; None for everything.
+        keepdims: Keep the reduced axes, with size 1.
+
+    Returns:
+        x's shape without the reduced axes, int64.
+
+    Raises:
+        IndexError: x has no such axis.
+        TypeError: x is a string tensor.
+
+    Example:
+        >>> penstock.count_nonzero([[0, 1, 2], [0, 0, 3]], axis=1)
+        Tensor([2, 1], shape=(2,), dtype=int64)
+    """
+    return ops.sum(ops.cast(x, "bool"), axis, keepdims=keepdims)
+
+
+def positive(x: TensorLike, /) -> Tensor:
+    """Return a tensor of numbers as it is, as +x does.
+
+    Args:
+        x: [...], any numeric dtype.
+
+    Returns:
+        x.
+
+    Raises:
+        TypeError: x is boolean or a string tensor.
+
+    Example:
+        >>> penstock.positive([1.0, -2.0])
+        Tensor([ 1., -2.], shape=(2,), dtype=float32)
+    """
+    x = asarray(x)
+    if x.dtype.kind in ("bool", "string"):
+        raise DTypeError(
+            f"[positive] got {x.dtype.name}; expected a numeric dtype; convert it: x.astype(penstock.int32)"
+        )
+    return x

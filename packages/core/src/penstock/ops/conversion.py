@@ -15,26 +15,38 @@ if TYPE_CHECKING:
     from penstock.annotations import DTypeLike
 
 
-def asarray(x: Any, dtype: DTypeLike | None = None) -> Tensor:
+def asarray(
+    x: Any,
+    dtype: DTypeLike | None = None,
+    *,
+    device: str | None = None,
+    copy: bool | None = None,
+) -> Tensor:
     """Convert to a tensor. A tensor of the right dtype is returned as it is.
 
     Args:
         x: A tensor, a Python number, nested lists of numbers or tensors, strings, a NumPy array, anything with
             `__dlpack__` or the buffer protocol.
         dtype: Of the result; by default that of x. Python's floats become float32 and its integers int64.
+        device: Where the result goes; by default a tensor stays where it is, and anything else goes to the host.
+        copy: False refuses to copy: then x must be a tensor of that dtype, there already. Otherwise it changes nothing
+            that can be seen, since tensors are values.
 
     Returns:
         [...], of `dtype`.
 
     Raises:
         TypeError: x is none of these.
-        ValueError: The nested lists have no regular shape.
+        ValueError: The nested lists have no regular shape, or `copy` is False and a copy is needed.
+        DeviceError: There is no such device.
 
     Example:
         >>> penstock.asarray([[1, 2], [3, 4]], dtype="float32")
         Tensor([[1., 2.],
                 [3., 4.]], shape=(2, 2), dtype=float32)
     """
+    if device is not None or copy is not None:
+        return _placed(x, dtype, device, copy)
     if isinstance(x, _native.Tensor):
         tensor = x
     elif hasattr(x, "__penstock_tensor__"):  # a variable
@@ -50,6 +62,21 @@ def asarray(x: Any, dtype: DTypeLike | None = None) -> Tensor:
     else:
         tensor = _from_array(x)
     return tensor if dtype is None else ops.astype(tensor, dtype)
+
+
+def on_device(x: Tensor, device: str | None) -> Tensor:
+    """Move a new tensor to where its maker was asked to put it; None means that it stays."""
+    return x if device is None or x.device == device else ops.to_device(x, device)
+
+
+def _placed(x: Any, dtype: DTypeLike | None, device: str | None, copy: bool | None) -> Tensor:
+    tensor = on_device(asarray(x, dtype), device)
+    if copy is False and tensor is not x:
+        raise InvalidValueError(
+            f"[asarray] got copy=False, but this {type(x).__name__} has to be copied; leave copy out, or use "
+            "penstock.from_dlpack(x, copy=False) to share another library's memory"
+        )
+    return tensor
 
 
 def _from_number(x: Any, dtype: DTypeLike | None) -> Tensor:
@@ -168,11 +195,12 @@ def _from_array(x: Any) -> Tensor:
 _WIDEST = {"c": 16}  # bytes of an element; 8 where nothing is said
 
 
-def from_dlpack(x: Any, /, *, copy: bool | None = None) -> Tensor:
+def from_dlpack(x: Any, /, *, device: str | None = None, copy: bool | None = None) -> Tensor:
     """Take over a tensor of another library by DLPack.
 
     Args:
         x: Anything with `__dlpack__`, such as a PyTorch, JAX or CuPy array.
+        device: Where the result goes; by default it stays where it is.
         copy: False shares x's memory, which must not be written to from then on. By default memory of the host is
             copied, and memory of a device is shared.
 
@@ -181,6 +209,8 @@ def from_dlpack(x: Any, /, *, copy: bool | None = None) -> Tensor:
 
     Raises:
         TypeError: x has no `__dlpack__`, or its dtype is unknown here.
+        ValueError: `copy` is False, and x is on another device.
+        DeviceError: There is no such device.
 
     Example:
         >>> penstock.from_dlpack(np.arange(3))
@@ -195,6 +225,13 @@ def from_dlpack(x: Any, /, *, copy: bool | None = None) -> Tensor:
     except TypeError:  # an older library, which cannot say that memory is read-only
         capsule = x.__dlpack__()
     shared = _native.from_dlpack_capsule(capsule)
+    if device is not None and device != shared.device:
+        if copy is False:
+            raise InvalidValueError(
+                f"[from_dlpack] got copy=False, but x is on {shared.device} and has to be copied to {device}; "
+                "leave one of the two out"
+            )
+        return on_device(shared, device)
     if copy or (copy is None and shared.device.startswith("cpu")):
         return _native.from_dlpack_capsule(shared.__dlpack__(copy=True))
     return shared

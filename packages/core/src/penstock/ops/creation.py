@@ -14,7 +14,7 @@ from penstock.errors import InvalidTypeError, InvalidValueError
 from penstock.ops._declare import Reject, Sample, op
 from penstock.ops._gradients import NO_INPUTS
 from penstock.ops._samples import FLOATS, INTEGERS
-from penstock.ops.conversion import asarray, check_range
+from penstock.ops.conversion import asarray, check_range, on_device
 
 if TYPE_CHECKING:
     from penstock._native import Tensor
@@ -158,13 +158,20 @@ def _() -> Iterator[Reject]:
     yield Reject((0.0, 3.0, 1.0, "bool"), error=TypeError, match="got bool; expected")
 
 
-def full(shape: ShapeLike, fill_value: Any, dtype: DTypeLike | None = None) -> Tensor:
+def full(
+    shape: ShapeLike,
+    fill_value: Any,
+    dtype: DTypeLike | None = None,
+    *,
+    device: str | None = None,
+) -> Tensor:
     """Make a tensor of one value.
 
     Args:
         shape: Its sizes.
         fill_value: The value: a Python number, or a tensor that broadcasts to `shape`.
         dtype: Its dtype; by default that of the value.
+        device: Where it goes; by default the host.
 
     Returns:
         `shape`, of `dtype`.
@@ -178,6 +185,10 @@ def full(shape: ShapeLike, fill_value: Any, dtype: DTypeLike | None = None) -> T
         Tensor([[7, 7],
                 [7, 7]], shape=(2, 2), dtype=int64)
     """
+    return on_device(_filled(shape, fill_value, dtype), device)
+
+
+def _filled(shape: ShapeLike, fill_value: Any, dtype: DTypeLike | None) -> Tensor:
     if type(fill_value) is int:
         check_range("full", fill_value, fill_value, dtype)
     if type(fill_value) in (bool, int, float) and fill_value == float(fill_value):
@@ -196,12 +207,13 @@ def _no_size(name: str, shape: Any, dtype: Any) -> Any:
     return dtype
 
 
-def zeros(shape: ShapeLike, dtype: DTypeLike = "float32") -> Tensor:
+def zeros(shape: ShapeLike, dtype: DTypeLike | None = None, *, device: str | None = None) -> Tensor:
     """Make a tensor of zeros.
 
     Args:
         shape: Its sizes.
-        dtype: Its dtype.
+        dtype: Its dtype; by default float32.
+        device: Where it goes; by default the host.
 
     Returns:
         `shape`, of `dtype`.
@@ -214,15 +226,17 @@ def zeros(shape: ShapeLike, dtype: DTypeLike = "float32") -> Tensor:
         >>> penstock.zeros((2,))
         Tensor([0., 0.], shape=(2,), dtype=float32)
     """
-    return full_(shape, 0.0, _no_size("zeros", shape, dtype))
+    made = full_(shape, 0.0, "float32" if dtype is None else _no_size("zeros", shape, dtype))
+    return on_device(made, device)
 
 
-def ones(shape: ShapeLike, dtype: DTypeLike = "float32") -> Tensor:
+def ones(shape: ShapeLike, dtype: DTypeLike | None = None, *, device: str | None = None) -> Tensor:
     """Make a tensor of ones.
 
     Args:
         shape: Its sizes.
-        dtype: Its dtype.
+        dtype: Its dtype; by default float32.
+        device: Where it goes; by default the host.
 
     Returns:
         `shape`, of `dtype`.
@@ -235,16 +249,25 @@ def ones(shape: ShapeLike, dtype: DTypeLike = "float32") -> Tensor:
         >>> penstock.ones((2,), dtype="int32")
         Tensor([1, 1], shape=(2,), dtype=int32)
     """
-    return full_(shape, 1.0, _no_size("ones", shape, dtype))
+    made = full_(shape, 1.0, "float32" if dtype is None else _no_size("ones", shape, dtype))
+    return on_device(made, device)
 
 
-def full_like(x: TensorLike, /, fill_value: Any, dtype: DTypeLike | None = None) -> Tensor:
+def full_like(
+    x: TensorLike,
+    /,
+    fill_value: Any,
+    dtype: DTypeLike | None = None,
+    *,
+    device: str | None = None,
+) -> Tensor:
     """Make a tensor of one value, in the shape of another tensor.
 
     Args:
         x: [...], any dtype.
         fill_value: The value.
         dtype: Its dtype; by default x's.
+        device: Where it goes; by default where x is.
 
     Returns:
         x's shape, of `dtype`.
@@ -257,15 +280,19 @@ def full_like(x: TensorLike, /, fill_value: Any, dtype: DTypeLike | None = None)
         Tensor([7., 7.], shape=(2,), dtype=float32)
     """
     x = asarray(x)
-    return full(x.shape, fill_value, x.dtype if dtype is None else dtype)
+    where = x.device if device is None and not x.is_symbolic else device
+    return full(x.shape, fill_value, x.dtype if dtype is None else dtype, device=where)
 
 
-def zeros_like(x: TensorLike, /, dtype: DTypeLike | None = None) -> Tensor:
+def zeros_like(
+    x: TensorLike, /, dtype: DTypeLike | None = None, *, device: str | None = None
+) -> Tensor:
     """Make zeros in the shape of another tensor.
 
     Args:
         x: [...], any dtype.
         dtype: Its dtype; by default x's.
+        device: Where it goes; by default where x is.
 
     Returns:
         x's shape, of `dtype`.
@@ -277,15 +304,18 @@ def zeros_like(x: TensorLike, /, dtype: DTypeLike | None = None) -> Tensor:
         >>> penstock.zeros_like([1.0, 2.0])
         Tensor([0., 0.], shape=(2,), dtype=float32)
     """
-    return full_like(x, 0.0, dtype)
+    return full_like(x, 0, dtype, device=device)
 
 
-def ones_like(x: TensorLike, /, dtype: DTypeLike | None = None) -> Tensor:
+def ones_like(
+    x: TensorLike, /, dtype: DTypeLike | None = None, *, device: str | None = None
+) -> Tensor:
     """Make ones in the shape of another tensor.
 
     Args:
         x: [...], any dtype.
         dtype: Its dtype; by default x's.
+        device: Where it goes; by default where x is.
 
     Returns:
         x's shape, of `dtype`.
@@ -297,11 +327,17 @@ def ones_like(x: TensorLike, /, dtype: DTypeLike | None = None) -> Tensor:
         >>> penstock.ones_like([1.0, 2.0])
         Tensor([1., 1.], shape=(2,), dtype=float32)
     """
-    return full_like(x, 1.0, dtype)
+    return full_like(x, 1, dtype, device=device)
 
 
 def arange(
-    start: float, /, stop: float | None = None, step: float = 1, dtype: DTypeLike | None = None
+    start: float,
+    /,
+    stop: float | None = None,
+    step: float = 1,
+    dtype: DTypeLike | None = None,
+    *,
+    device: str | None = None,
 ) -> Tensor:
     """Count from `start`, by `step`, to before `stop`; with one number from 0 to before that number.
 
@@ -310,6 +346,7 @@ def arange(
         stop: Where to end; it is not an element.
         step: The distance between elements, which may be negative.
         dtype: Of the result; by default int64 for whole arguments and float32 for others.
+        device: Where it goes; by default the host.
 
     Returns:
         [⌈(stop - start) / step⌉], of `dtype`.
@@ -333,11 +370,18 @@ def arange(
             f"[arange] got start {first}, stop {last}, step {step}; whole numbers must be from -2**53 to 2**53: "
             "count from 0 and add the start"
         )
-    return arange_(first, last, step, dtype)
+    return on_device(arange_(first, last, step, dtype), device)
 
 
 def linspace(
-    start: float, stop: float, /, num: int, *, dtype: DTypeLike = "float32", endpoint: bool = True
+    start: complex,
+    stop: complex,
+    /,
+    num: int,
+    *,
+    dtype: DTypeLike | None = None,
+    device: str | None = None,
+    endpoint: bool = True,
 ) -> Tensor:
     """Divide an interval evenly.
 
@@ -345,7 +389,8 @@ def linspace(
         start: The first element.
         stop: The last element, or with `endpoint=False` the one that would follow.
         num: How many elements.
-        dtype: Of the result, a float dtype.
+        dtype: Of the result; by default float32, or complex64 if an end is complex.
+        device: Where it goes; by default the host.
         endpoint: Whether `stop` is an element.
 
     Returns:
@@ -362,11 +407,20 @@ def linspace(
         raise InvalidValueError(
             f"[linspace] got num={num}; the number of elements must not be negative"
         )
-    return ops.astype(asarray(np.linspace(start, stop, num, endpoint=endpoint)), dtype)
+    if dtype is None:
+        dtype = "complex64" if np.iscomplexobj([start, stop]) else "float32"
+    values = np.linspace(start, stop, num, endpoint=endpoint)
+    return on_device(ops.astype(asarray(values), dtype), device)
 
 
 def eye(
-    n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: DTypeLike = "float32"
+    n_rows: int,
+    n_cols: int | None = None,
+    /,
+    *,
+    k: int = 0,
+    dtype: DTypeLike | None = None,
+    device: str | None = None,
 ) -> Tensor:
     """Make a matrix with ones on a diagonal and zeros elsewhere.
 
@@ -374,7 +428,8 @@ def eye(
         n_rows: The number of rows.
         n_cols: The number of columns; by default that of rows.
         k: Which diagonal: 0 the main one, 1 the one above it, -1 the one below.
-        dtype: Of the result.
+        dtype: Of the result; by default float32.
+        device: Where it goes; by default the host.
 
     Returns:
         [n_rows, n_cols], of `dtype`.
@@ -387,4 +442,50 @@ def eye(
         Tensor([[1., 0.],
                 [0., 1.]], shape=(2, 2), dtype=float32)
     """
-    return ops.one_hot(arange(k, k + n_rows), n_rows if n_cols is None else n_cols, dtype)
+    columns = n_rows if n_cols is None else n_cols
+    ones_at = ops.one_hot(arange(k, k + n_rows), columns, "float32" if dtype is None else dtype)
+    return on_device(ones_at, device)
+
+
+def empty(shape: ShapeLike, dtype: DTypeLike | None = None, *, device: str | None = None) -> Tensor:
+    """Make a tensor whose elements do not matter yet. They are zeros: tensors are values, and none is undefined.
+
+    Args:
+        shape: Its sizes.
+        dtype: Its dtype; by default float32.
+        device: Where it goes; by default the host.
+
+    Returns:
+        `shape`, of `dtype`.
+
+    Raises:
+        ValueError: A size is negative.
+
+    Example:
+        >>> penstock.empty((2, 3)).shape
+        (2, 3)
+    """
+    return zeros(shape, dtype, device=device)
+
+
+def empty_like(
+    x: TensorLike, /, dtype: DTypeLike | None = None, *, device: str | None = None
+) -> Tensor:
+    """Make a tensor whose elements do not matter yet, in the shape of another tensor. They are zeros.
+
+    Args:
+        x: [...], any dtype.
+        dtype: Its dtype; by default x's.
+        device: Where it goes; by default where x is.
+
+    Returns:
+        x's shape, of `dtype`.
+
+    Raises:
+        TypeError: `dtype` is string.
+
+    Example:
+        >>> penstock.empty_like([1, 2]).dtype
+        penstock.int64
+    """
+    return zeros_like(x, dtype, device=device)

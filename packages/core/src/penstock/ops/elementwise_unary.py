@@ -52,18 +52,19 @@ def _() -> Iterator[Reject]:
     yield Reject((np.array([b"a"], object),), error=TypeError, match="got string")
 
 
-@op(infer="elementwise:real", broadcasts=True)
+@op(infer="real_part", broadcasts=True)
 def abs(x: TensorLike, /) -> Tensor:
     """Take the absolute value of each element: y = |x|. The gradient at 0 is 0.
 
     Args:
-        x: [...], any real dtype.
+        x: [...], any numeric dtype.
 
     Returns:
-        [...], of x's dtype. The least number of a signed integer dtype stays itself.
+        [...], of x's dtype, for complex64 float32 and for complex128 float64. The least number of a signed integer
+        dtype stays itself.
 
     Raises:
-        TypeError: x is boolean, complex or a string tensor.
+        TypeError: x is boolean or a string tensor.
 
     Example:
         >>> penstock.abs([1.0, -2.0])
@@ -72,31 +73,32 @@ def abs(x: TensorLike, /) -> Tensor:
 
 
 abs.reference(np.abs)
-abs.samples(unary(REALS))
+abs.samples(unary((*REALS, "complex64", "complex128")))
 
 
 @abs.vjp
 def _(node: Node, dy: Tensor) -> Gradients:
-    return (dy * ops.sign(node.inputs[0]),)
+    direction = ops.sign(node.inputs[0])
+    return (dy * (ops.conj(direction) if direction.dtype.kind == "complex" else direction),)
 
 
 @abs.rejects
 def _() -> Iterator[Reject]:
-    yield Reject((np.ones(2, "complex64"),), error=TypeError, match="got complex64; expected")
+    yield Reject((np.array([True]),), error=TypeError, match="got bool; expected .*astype")
 
 
-@op(infer="elementwise:real", broadcasts=True)
+@op(infer="elementwise:numeric", broadcasts=True)
 def sign(x: TensorLike, /) -> Tensor:
     """Say of each element whether it is below, at or above zero: -1, 0 or 1. NaN stays NaN.
 
     Args:
-        x: [...], any real dtype.
+        x: [...], any numeric dtype.
 
     Returns:
-        [...], of x's dtype.
+        [...], of x's dtype; for complex numbers x / |x|, and 0 for 0.
 
     Raises:
-        TypeError: x is boolean, complex or a string tensor.
+        TypeError: x is boolean or a string tensor.
 
     Example:
         >>> penstock.sign([-3.0, 0.0, 5.0])
@@ -105,8 +107,17 @@ def sign(x: TensorLike, /) -> Tensor:
 
 
 sign.reference(np.sign)
-sign.vjp(no_flow)
-sign.samples(unary(REALS))
+sign.samples(unary((*REALS, "complex64", "complex128")))
+
+
+@sign.vjp
+def _(node: Node, dy: Tensor) -> Gradients:
+    (x,) = node.inputs
+    if x.dtype.kind != "complex":
+        return (None,)
+    size = ops.where(x == 0, 1.0, ops.abs(x))
+    along = ops.real(dy * node.outputs[0])
+    return ((dy - along * ops.conj(node.outputs[0])) / size,)
 
 
 @op(infer="elementwise:numeric", broadcasts=True)

@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
 
 @op(infer="reshape", alias=True)
-def reshape(x: TensorLike, shape: ShapeLike) -> Tensor:
+def reshape(x: TensorLike, shape: ShapeLike, *, copy: bool | None = None) -> Tensor:
     """Give the elements another shape, in the same row-major order. Nothing is copied.
 
     Args:
         x: [...], any dtype.
         shape: The new sizes; one of them may be -1 and is then computed.
+        copy: The array API's. Tensors are values, so a copy could not be told from the original; there is none.
 
     Returns:
         `shape`, of x's dtype.
@@ -46,7 +47,9 @@ reshape.jvp(_tangents.linear)
 reshape.batch(_batch.reshaped)
 
 
-reshape.reference(np.reshape)
+@reshape.reference
+def _(x: Any, shape: Any, copy: bool | None) -> Any:
+    return np.reshape(x, shape)
 
 
 @reshape.vjp

@@ -16,7 +16,7 @@ from penstock.ops._samples import COMPLEX, FLOATS, NUMERIC, REALS, array, bad_ax
 
 if TYPE_CHECKING:
     from penstock._native import Tensor
-    from penstock.annotations import Axis, TensorLike
+    from penstock.annotations import Axis, DTypeLike, TensorLike
 
 # References add up in a wider dtype, so that what is compared with them is their error alone.
 _WIDER = {"float16": "float32", "float32": "float64", "complex64": "complex128"}
@@ -28,13 +28,20 @@ def wider(x: Any) -> Any:
 
 
 @op(infer="reduce:sum")
-def sum(x: TensorLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+def sum(
+    x: TensorLike,
+    axis: Axis = None,
+    *,
+    keepdims: bool = False,
+    dtype: DTypeLike | None = None,
+) -> Tensor:
     """Add up along axes. The order is fixed, so the bits do not depend on the number of threads.
 
     Args:
         x: [...], any dtype but string.
         axis: What to sum over; None for everything.
         keepdims: Keep the reduced axes, with size 1.
+        dtype: What to convert to first, a numeric dtype; by default as below.
 
     Returns:
         x's shape without the reduced axes. Floats and complex numbers keep their dtype; booleans and small
@@ -43,7 +50,7 @@ def sum(x: TensorLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     Raises:
         IndexError: x has no such axis.
         ValueError: An axis is given twice.
-        TypeError: x is a string tensor.
+        TypeError: x is a string tensor, or `dtype` is not numeric, or is real and x complex.
 
     Example:
         >>> penstock.sum([[1.0, 2.0], [3.0, 4.0]], axis=0)
@@ -54,14 +61,19 @@ def sum(x: TensorLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
 sum.jvp(_tangents.linear)
 
 
-sum.samples(reduction((*NUMERIC, "bool")))
+@sum.samples
+def _(rng: np.random.Generator) -> Iterator[Sample]:
+    yield from reduction((*NUMERIC, "bool"))(rng)
+    for source, target in (("int8", "float64"), ("float32", "float64"), ("int32", "int16")):
+        given = array(rng, (3, 4), source)
+        yield Sample((given, 1), {"dtype": target}, label=f"{source} in {target}")
 
 
 sum.batch(_batch.one_axis)
 
 
 @sum.reference
-def _(x: Any, axis: Any, keepdims: bool) -> Any:
+def _(x: Any, axis: Any, keepdims: bool, dtype: Any = None) -> Any:
     return np.sum(wider(x), axis, keepdims=keepdims)
 
 
@@ -75,6 +87,9 @@ def _() -> Iterator[Reject]:
     yield from bad_axis()
     yield Reject((np.ones((2, 3)), (0, -2)), match="twice")
     yield Reject((np.array([b"a"], object),), error=TypeError, match="got string")
+    yield Reject((np.ones(2),), {"dtype": "bool"}, error=TypeError, match="leave dtype out")
+    narrow = {"dtype": "float32"}
+    yield Reject((np.ones(2, "complex64"),), narrow, error=TypeError, match="a complex dtype")
 
 
 @op(infer="reduce:float")
@@ -210,7 +225,13 @@ def _(node: Node, dy: Tensor) -> Gradients:
 
 
 @op(infer="reduce:sum")
-def prod(x: TensorLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+def prod(
+    x: TensorLike,
+    axis: Axis = None,
+    *,
+    keepdims: bool = False,
+    dtype: DTypeLike | None = None,
+) -> Tensor:
     """Multiply along axes.
 
     The gradient and its gradient are exact also where elements are zero; third derivatives need not be.
@@ -219,6 +240,7 @@ def prod(x: TensorLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
         x: [...], any dtype but string.
         axis: What to multiply over; None for everything.
         keepdims: Keep the reduced axes, with size 1.
+        dtype: What to convert to first, a numeric dtype; by default as below.
 
     Returns:
         x's shape without the reduced axes, of the dtype that `sum` would have. The product of nothing is 1.
@@ -226,7 +248,7 @@ def prod(x: TensorLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     Raises:
         IndexError: x has no such axis.
         ValueError: An axis is given twice.
-        TypeError: x is a string tensor.
+        TypeError: x is a string tensor, or `dtype` is not numeric, or is real and x complex.
 
     Example:
         >>> penstock.prod([[1.0, 2.0], [3.0, 4.0]], axis=0)
@@ -241,7 +263,7 @@ prod.batch(_batch.one_axis)
 
 
 @prod.reference
-def _(x: Any, axis: Any, keepdims: bool) -> Any:
+def _(x: Any, axis: Any, keepdims: bool, dtype: Any = None) -> Any:
     return np.prod(wider(x), axis, keepdims=keepdims)
 
 
@@ -278,6 +300,7 @@ def logsumexp(x: TensorLike, axis: Axis = None, *, keepdims: bool = False) -> Te
         x: [...], any real dtype; integers and booleans are taken as float32.
         axis: What to sum over; None for everything.
         keepdims: Keep the reduced axes, with size 1.
+        dtype: What to convert to first, a numeric dtype; by default as below.
 
     Returns:
         x's shape without the reduced axes, of x's dtype or float32. For nothing it is -infinity.

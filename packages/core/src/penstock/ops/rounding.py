@@ -27,18 +27,18 @@ if TYPE_CHECKING:
     from penstock.annotations import TensorLike
 
 
-@op(infer="elementwise:real", broadcasts=True)
+@op(infer="elementwise:numeric", broadcasts=True)
 def round(x: TensorLike, /) -> Tensor:
     """Round each element to the nearest whole number, halves to the even one.
 
     Args:
-        x: [...], any real dtype; integers stay as they are.
+        x: [...], any numeric dtype; integers stay as they are, and of complex numbers both parts are rounded.
 
     Returns:
         [...], of x's dtype.
 
     Raises:
-        TypeError: x is boolean, complex or a string tensor.
+        TypeError: x is boolean or a string tensor.
 
     Example:
         >>> penstock.round([0.5, 1.5, -1.2])
@@ -47,8 +47,8 @@ def round(x: TensorLike, /) -> Tensor:
 
 
 round.reference(np.round)
-round.samples(unary(REALS))
-round.rejects(dtypes_without_order())
+round.samples(unary((*REALS, "complex64", "complex128")))
+round.rejects(dtypes_without_order(dtype="bool", match="got bool"))
 round.vjp(no_flow)
 
 

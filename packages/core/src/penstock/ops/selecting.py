@@ -81,7 +81,7 @@ def unique_(x: TensorLike, size: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Find the `size` smallest different elements of a flattened tensor; all NaN are one element.
 
     Args:
-        x: [...], any real dtype.
+        x: [...], any dtype but string.
         size: How many to find. Missing ones repeat the first, with a count of 0.
 
     Returns:
@@ -90,7 +90,7 @@ def unique_(x: TensorLike, size: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
     Raises:
         ValueError: `size` is negative.
-        TypeError: x is boolean, complex or a string tensor.
+        TypeError: x is a string tensor.
 
     Example:
         >>> values, first, places, counts = penstock.ops.unique_([3, 1, 3], 2)
@@ -122,8 +122,16 @@ def _sized(values: Any, size: int, fill: Any) -> Any:
 
 @unique_.samples
 def _(rng: np.random.Generator) -> Iterator[Sample]:
-    for dtype in REALS:
-        yield Sample((np.round(array(rng, (3, 7), dtype)), 4), label=dtype)
+    for dtype in (*REALS, "bool", "complex64"):
+        yield Sample(
+            (
+                array(rng, (3, 7), dtype)
+                if dtype == "bool"
+                else np.round(array(rng, (3, 7), dtype)),
+                4,
+            ),
+            label=dtype,
+        )
     yield Sample((np.round(array(rng, (3, 7))), 9), label="too many")
     special = np.array([np.nan, np.inf, np.nan, -np.inf, 0.0, 0.0])
     yield Sample((special, 5), label="special")
@@ -135,10 +143,11 @@ def _(rng: np.random.Generator) -> Iterator[Sample]:
 @unique_.rejects
 def _() -> Iterator[Reject]:
     yield Reject((np.ones(3), -1), match="must not be negative")
-    yield Reject((np.ones(3, bool), 1), error=TypeError, match="got bool.*astype")
+    yield Reject((np.array([b"a"], object), 1), error=TypeError, match="got string")
 
 
-def _size_of(name: str, x: Tensor, size: int | None, count: Any) -> int:
+def size_of(name: str, x: Tensor, size: int | None, count: Any) -> int:
+    """The number of elements asked for; without one, that of the data, which a graph does not know."""
     if size is not None:
         return size
     if x.is_symbolic:
@@ -172,7 +181,7 @@ def nonzero(
         ([0, 1], [1, 0])
     """
     x = asarray(x)
-    found = nonzero_(x, _size_of("nonzero", x, size, np.count_nonzero), fill_value)
+    found = nonzero_(x, size_of("nonzero", x, size, np.count_nonzero), fill_value)
     return tuple(found[axis] for axis in range(x.ndim))
 
 
@@ -197,7 +206,7 @@ def argwhere(x: TensorLike, /, *, size: int | None = None, fill_value: int = 0) 
                 [1, 0]], shape=(2, 2), dtype=int64)
     """
     x = asarray(x)
-    count = _size_of("argwhere", x, size, np.count_nonzero)
+    count = size_of("argwhere", x, size, np.count_nonzero)
     return ops.transpose(nonzero_(x, count, fill_value))
 
 
@@ -213,7 +222,7 @@ def unique(
     """Find the different elements of a tensor, rising; all NaN are one element.
 
     Args:
-        x: [...], any real dtype.
+        x: [...], any dtype but string.
         return_index: Also return where each occurs first in the flattened tensor.
         return_inverse: Also return, for each element of x, its place among the different ones.
         return_counts: Also return how often each occurs.
@@ -225,7 +234,7 @@ def unique(
 
     Raises:
         ValueError: `size` is negative.
-        TypeError: x is boolean, complex or a string tensor.
+        TypeError: x is a string tensor.
         GraphError: x is computed in a graph, and `size` is not given.
 
     Example:
@@ -233,7 +242,7 @@ def unique(
         Tensor([1, 3], shape=(2,), dtype=int64)
     """
     x = asarray(x)
-    results = unique_(x, _size_of("unique", x, size, lambda array: np.unique(array).size))
+    results = unique_(x, size_of("unique", x, size, lambda array: np.unique(array).size))
     wanted = (True, return_index, return_inverse, return_counts)
     chosen = tuple(result for result, want in zip(results, wanted, strict=True) if want)
     return chosen if len(chosen) > 1 else chosen[0]
@@ -265,4 +274,4 @@ def boolean_mask(x: TensorLike, mask: TensorLike, /, *, size: int | None = None)
             f"[boolean_mask] got a mask of shape {mask.shape} for x of shape {x.shape}; expected the first sizes "
             "of x; reshape the mask"
         )
-    return ops.gather_nd(x, argwhere(mask, size=_size_of("boolean_mask", mask, size, np.sum)))
+    return ops.gather_nd(x, argwhere(mask, size=size_of("boolean_mask", mask, size, np.sum)))

@@ -252,6 +252,91 @@ def stack(xs: Sequence[TensorLike], axis: int = 0) -> Tensor:
     return ops.concat([expand_dims(x, axis) for x in parts], axis)
 
 
+def unstack(x: TensorLike, /, *, axis: int = 0) -> tuple[Tensor, ...]:
+    """Take the slices along an axis apart: the inverse of `stack`.
+
+    Args:
+        x: [...], any dtype; the size of the axis is known.
+        axis: The axis that goes.
+
+    Returns:
+        The slices, in order, each of x's shape without the axis.
+
+    Raises:
+        IndexError: x has no such axis.
+
+    Example:
+        >>> [part.tolist() for part in penstock.unstack([[1, 2], [3, 4]], axis=1)]
+        [[1, 3], [2, 4]]
+    """
+    x = asarray(x)
+    lead = (slice(None),) * normalise_axis("unstack", axis, x.ndim)
+    return tuple(x[(*lead, i)] for i in range(int(x.shape[len(lead)])))
+
+
+def broadcast_arrays(*arrays: TensorLike) -> list[Tensor]:
+    """Broadcast tensors against one another.
+
+    Args:
+        arrays: [...] each, any dtypes; the shapes must broadcast.
+
+    Returns:
+        The tensors, all of the common shape.
+
+    Raises:
+        ValueError: The shapes do not broadcast.
+
+    Example:
+        >>> [t.shape for t in penstock.broadcast_arrays([[1], [2]], [3, 4, 5])]
+        [(2, 3), (2, 3)]
+    """
+    tensors = [asarray(x) for x in arrays]
+    shape = common_shape(tensors)
+    return [ops.broadcast_to(x, shape) for x in tensors]
+
+
+def broadcast_shapes(*shapes: Any) -> tuple[Any, ...]:
+    """Find the shape to which shapes broadcast.
+
+    Args:
+        shapes: Shapes, known ones.
+
+    Returns:
+        The common shape.
+
+    Raises:
+        ValueError: They do not broadcast.
+
+    Example:
+        >>> penstock.broadcast_shapes((2, 1), (3,))
+        (2, 3)
+    """
+    common: list[Any] = []
+    for shape in shapes:
+        sizes = [shape] if isinstance(shape, int) else list(shape)
+        lead = len(sizes) - len(common)
+        common = [1] * lead + common
+        sizes = [1] * -lead + sizes
+        common = [_broadcast_size(a, b, shapes) for a, b in zip(common, sizes, strict=True)]
+    return tuple(common)
+
+
+def _broadcast_size(a: Any, b: Any, shapes: Any) -> Any:
+    if a == b or b == 1:
+        return a
+    if a == 1:
+        return b
+    raise ShapeError(
+        f"[broadcast_shapes] got {', '.join(map(str, shapes))}, which do not broadcast: counted from the last axis, "
+        "sizes must be equal or 1; reshape one of them"
+    )
+
+
+def common_shape(tensors: Sequence[Tensor]) -> tuple[Any, ...]:
+    """The shape to which tensors broadcast, symbolic sizes among them."""
+    return broadcast_shapes(*(x.shape for x in tensors))
+
+
 def split(
     x: TensorLike, /, indices_or_sections: int | Sequence[int], axis: int = 0
 ) -> list[Tensor]:

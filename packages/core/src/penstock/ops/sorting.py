@@ -205,8 +205,8 @@ def _() -> Iterator[Reject]:
     yield Reject((np.ones(3, bool), 1), error=TypeError, match="got bool.*astype")
 
 
-@op(infer="searchsorted")
-def searchsorted(
+@op(infer="searchsorted", name="searchsorted")
+def searchsorted_(
     sorted_sequence: TensorLike, values: TensorLike, /, *, side: str = "left"
 ) -> Tensor:
     """Find where values would have to be inserted to keep a sequence sorted.
@@ -229,13 +229,13 @@ def searchsorted(
     """
 
 
-searchsorted.batch(_batch_indexing.searched)
+searchsorted_.batch(_batch_indexing.searched)
 
 
-searchsorted.not_differentiable(INDICES)
+searchsorted_.not_differentiable(INDICES)
 
 
-@searchsorted.reference
+@searchsorted_.reference
 def _(sorted_sequence: Any, values: Any, side: Any) -> Any:
     if sorted_sequence.ndim == 1:
         return np.searchsorted(sorted_sequence, values, side)
@@ -245,7 +245,7 @@ def _(sorted_sequence: Any, values: Any, side: Any) -> Any:
     return found
 
 
-@searchsorted.samples
+@searchsorted_.samples
 def _(rng: np.random.Generator) -> Iterator[Sample]:
     for side in ("left", "right"):
         for dtype in REALS:
@@ -262,9 +262,41 @@ def _(rng: np.random.Generator) -> Iterator[Sample]:
     yield Sample(large, label="large")
 
 
-@searchsorted.rejects
+@searchsorted_.rejects
 def _() -> Iterator[Reject]:
     yield Reject((np.ones(3), np.ones(1)), {"side": "up"}, match='use "left" or "right"')
     yield Reject((np.ones((2, 3)), np.ones((3, 3))), match="expected one sequence.*reshape one")
     yield Reject((np.float64(1), np.ones(1)), match="at least 1 axis; reshape it")
     yield Reject((np.ones(3, bool), np.ones(3, bool)), error=TypeError, match="got bool.*astype")
+
+
+def searchsorted(
+    sorted_sequence: TensorLike,
+    values: TensorLike,
+    /,
+    *,
+    side: str = "left",
+    sorter: TensorLike | None = None,
+) -> Tensor:
+    """Find where values would have to be inserted to keep a sequence sorted.
+
+    Args:
+        sorted_sequence: [n] or [..., n], any real dtype, rising along the last axis.
+        values: [...], or [..., m] when there are several sequences, with their leading sizes.
+        side: "left" counts the elements below each value, "right" also those equal to it.
+        sorter: [n] or [..., n], integers that sort the sequence, as from `argsort`; then it need not be sorted itself.
+
+    Returns:
+        The shape of `values`, int64, from 0 to n.
+
+    Raises:
+        ValueError: The shapes do not fit, or the side is neither of these.
+        TypeError: The dtypes do not promote, or are boolean or complex.
+
+    Example:
+        >>> penstock.searchsorted([1.0, 3.0, 5.0], [0.0, 3.0, 9.0])
+        Tensor([0, 1, 3], shape=(3,), dtype=int64)
+    """
+    if sorter is not None:
+        sorted_sequence = ops.take_along_axis(sorted_sequence, sorter, -1)
+    return searchsorted_(sorted_sequence, values, side=side)
