@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import penstock as ps
+from penstock.ops import _lapack
 
 torch = pytest.importorskip("torch")
 scipy_linalg = pytest.importorskip("scipy.linalg")
@@ -184,10 +185,7 @@ def test_factors_multiply_to_the_matrix(shape: tuple[int, ...], dtype: str, clos
     for mode in ("reduced", "complete"):
         q, r = ps.linalg.qr(x, mode=mode)
         close(q @ r, x)
-        identity = np.broadcast_to(
-            np.eye(q.shape[-1], dtype=dtype), (*shape[:-2], *q.shape[-1:] * 2)
-        )
-        close(ps.conj(q.mT) @ q, identity)
+        close(ps.conj(q.mT) @ q, identity(q.numpy()))
     p, lower, upper = ps.linalg.lu(x)
     close(p @ lower @ upper, x)
 
@@ -240,8 +238,8 @@ def test_products_equal_numpy(close: Any) -> None:
     x, y = matrices((4, 3), "complex128"), matrices((4, 3), "complex128", 1)
     close(ps.linalg.cross(x, y), np.cross(x, y))
     close(ps.linalg.cross(x.T, y.T, axis=0), np.cross(x.T, y.T, axis=0))
-    close(ps.vecdot(x, y), np.vecdot(x, y))
-    close(ps.vecdot(x, y, axis=0), np.vecdot(x, y, axis=0))
+    close(ps.vecdot(x, y), np.sum(x.conj() * y, -1))
+    close(ps.vecdot(x, y, axis=0), np.sum(x.conj() * y, 0))
     close(ps.linalg.outer(x[0], y[:, 0]), np.outer(x[0], y[:, 0]))
     square = matrices((2, 3, 3), "float64")
     for n in (-3, -1, 0, 1, 2, 7):
@@ -313,6 +311,42 @@ def test_wrong_arguments_are_refused(call: Any, remedy: str) -> None:
 def test_vectors_that_are_free_have_no_gradient(call: Any, remedy: str) -> None:
     with pytest.raises(ValueError, match=remedy):
         ps.grad(lambda x: ps.sum(call(x)))(ps.asarray(matrices((4, 2), "float64")))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "complex64", *DTYPES])
+def test_both_lapacks_agree(dtype: str, close: Any) -> None:
+    pytest.importorskip("scipy_openblas32")
+    with_extra, without = _lapack.lapack(), _lapack.NumpyLapack()
+    assert isinstance(with_extra, _lapack.OpenBlas)
+    for shape in ((4, 4), (5, 3), (2, 3, 5), (0, 3)):
+        x = matrices(shape, dtype)
+        close(with_extra.svd(x, False, False), without.svd(x, False, False))
+        for actual, expected in zip(with_extra.lu(x), without.lu(x), strict=True):
+            close(actual, expected)
+        for mode in ("reduced", "complete"):
+            q, r = with_extra.qr(x, mode)
+            close(q @ r, x)
+            close(q.conj().swapaxes(-1, -2) @ q, identity(q))
+    for shape in ((4, 4), (2, 3, 3), (0, 0)):
+        x, b = definite(shape, dtype).astype(dtype), matrices((*shape[:-1], 2), dtype, 1)
+        close(with_extra.cholesky(x), without.cholesky(x))
+        close(with_extra.eigvalsh(x), without.eigvalsh(x))
+        for lower in (True, False):
+            given = (x, b, lower, lower)
+            close(with_extra.triangular_solve(*given), without.triangular_solve(*given))
+        close(x @ with_extra.solve(x, b), b)
+        w, v = with_extra.eig(x)
+        close(x.astype(v.dtype) @ v, v * w[..., np.newaxis, :])
+
+
+def identity(q: Any) -> Any:
+    eye = np.eye(q.shape[-1], dtype=q.dtype)
+    return np.broadcast_to(eye, (*q.shape[:-2], *eye.shape))
+
+
+def test_a_zero_on_the_diagonal_makes_infinity() -> None:
+    a, b = np.diag([2.0, 0.0]), np.array([4.0, 1.0])
+    np.testing.assert_array_equal(ps.linalg.triangular_solve(a, b), [2.0, math.inf])
 
 
 @pytest.mark.parametrize("name", ps.linalg.__all__)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 
 
-def lapack(*arrays: Any) -> Any:
+def for_lapack(*arrays: Any) -> Any:
     """Give arrays a dtype that LAPACK knows: float16 becomes float32."""
     made = tuple(x.astype("float32") if x.dtype == "float16" else x for x in arrays)
     return made if len(made) > 1 else made[0]
@@ -113,12 +113,12 @@ def _like(gradient: Tensor, x: Tensor) -> Tensor:
     return gradient if x.dtype.kind == "complex" else real(gradient)
 
 
-def need_solvable(op: str, call: Callable[[], Any], remedy: str) -> Any:
-    """Call LAPACK, and say what to do where it finds a matrix that has no answer."""
+def need_solvable(call: Callable[[], Any], remedy: str) -> Any:
+    """Call LAPACK, and say what to do where it finds a matrix that has no answer. The runtime names the op."""
     try:
         return call()
     except np.linalg.LinAlgError as error:
-        raise InvalidValueError(f"[{op}] {str(error).rstrip('.').lower()}; {remedy}") from None
+        raise InvalidValueError(f"{str(error).rstrip('.').lower()}; {remedy}") from None
 
 
 # ---- samples

@@ -12,15 +12,16 @@ from penstock import ops
 from penstock.errors import InvalidValueError
 from penstock.ops import _batch
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
+from penstock.ops._lapack import lapack
 from penstock.ops._matrices import (
     KINDS,
     above,
     adjoint,
     below,
     conjugated,
+    for_lapack,
     hermitian,
     hermitian_array,
-    lapack,
     need_solvable,
     no_matrix,
     not_square,
@@ -63,10 +64,9 @@ cholesky_.samples(square(positive_definite))
 
 @cholesky_.reference
 def _(x: Any) -> Any:
-    given = hermitian_array(lapack(x))
+    given = hermitian_array(for_lapack(x))
     return need_solvable(
-        "cholesky",
-        lambda: np.linalg.cholesky(given),
+        lambda: lapack().cholesky(given),
         "add a small number to the diagonal, or use eigh",
     )
 
@@ -116,7 +116,7 @@ qr_.batch(_batch.same)
 
 @qr_.reference
 def _(x: Any, mode: Any) -> Any:
-    return tuple(np.linalg.qr(lapack(x), mode))
+    return tuple(lapack().qr(for_lapack(x), mode))
 
 
 @qr_.vjp
@@ -213,31 +213,13 @@ lu.batch(_batch.same)
 
 @lu.reference
 def _(x: Any) -> Any:
-    work = np.array(lapack(x))
+    given = for_lapack(x)
     rows, columns = x.shape[-2:]
     k = min(rows, columns)
-    order = np.broadcast_to(np.arange(rows), x.shape[:-1]).copy()
-    for step in range(k):
-        _eliminate(work, order, step)
+    work, order = lapack().lu(given)
     lower = np.tril(work[..., :k], -1) + np.eye(rows, k, dtype=work.dtype)
     turned = np.eye(rows, dtype=work.dtype)[order]
     return turned.swapaxes(-1, -2), lower, np.triu(work[..., :k, :])
-
-
-def _eliminate(work: Any, order: Any, step: int) -> None:
-    """One column: bring its largest element up, and subtract its row from the rows below."""
-    largest = step + np.abs(work[..., step:, step]).argmax(-1)[..., np.newaxis]
-    places = np.concatenate([np.full_like(largest, step), largest], -1)
-    swapped = places[..., ::-1]
-    rows = np.take_along_axis(work, swapped[..., np.newaxis], -2)
-    np.put_along_axis(work, places[..., np.newaxis], rows, -2)
-    np.put_along_axis(order, places, np.take_along_axis(order, swapped, -1), -1)
-    pivot = work[..., step, step][..., np.newaxis]
-    factor = work[..., step + 1 :, step]
-    factor /= np.where(pivot == 0, 1, pivot)  # a column of zeros stays one
-    work[..., step + 1 :, step + 1 :] -= (
-        factor[..., :, np.newaxis] * work[..., np.newaxis, step, step + 1 :]
-    )
 
 
 @lu.vjp

@@ -13,7 +13,13 @@ from penstock import ops
 from penstock.errors import InvalidValueError
 from penstock.ops import _batch
 from penstock.ops._declare import Gradients, Node, Reject, op
-from penstock.ops._matrices import lapack, not_square, positive_definite, square, well_conditioned
+from penstock.ops._matrices import (
+    for_lapack,
+    not_square,
+    positive_definite,
+    square,
+    well_conditioned,
+)
 
 if TYPE_CHECKING:
     from penstock._native import Tensor
@@ -89,7 +95,7 @@ def logm(x: TensorLike, /) -> Tensor:
 
 
 def _wide(x: Any) -> Any:
-    return lapack(x).astype("complex128" if x.dtype.kind == "c" else "float64")
+    return for_lapack(x).astype("complex128" if x.dtype.kind == "c" else "float64")
 
 
 def _norm(x: Any) -> float:
@@ -127,7 +133,7 @@ def _(x: Any) -> Any:
     return made
 
 
-def _root(name: str, x: Any) -> Any:
+def _root(x: Any) -> Any:
     """Denman and Beavers' iteration, scaled by the determinant while it is far from the end."""
     y, z = x, np.broadcast_to(np.eye(x.shape[-1]), x.shape)
     try:
@@ -149,14 +155,14 @@ def _root(name: str, x: Any) -> Any:
     except np.linalg.LinAlgError:
         pass
     raise InvalidValueError(
-        f"[{name}] x has an eigenvalue that is 0 or negative, or is not finite; convert it: "
+        "x has an eigenvalue that is 0 or negative, or is not finite; convert it: "
         "x.astype(penstock.complex128), and add a small number to the diagonal"
     )
 
 
 @sqrtm.reference
 def _(x: Any) -> Any:
-    return _root("sqrtm", _wide(x))
+    return _root(_wide(x))
 
 
 @logm.reference
@@ -164,7 +170,7 @@ def _(x: Any) -> Any:
     work, eye = _wide(x), np.eye(x.shape[-1])
     roots = 0
     while _norm(work - eye) > 0.25:
-        work = _root("logm", work)
+        work = _root(work)
         roots += 1
     # log w = ∫ (w - 1) / (1 + t (w - 1)) dt, t from 0 to 1, by Gauss' quadrature.
     rest = work - eye

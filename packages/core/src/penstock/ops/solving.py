@@ -12,6 +12,7 @@ from penstock import ops
 from penstock.ops import _batch
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._gradients import sum_to
+from penstock.ops._lapack import lapack
 from penstock.ops._matrices import (
     KINDS,
     above,
@@ -19,7 +20,7 @@ from penstock.ops._matrices import (
     adjoint_array,
     below,
     conjugated,
-    lapack,
+    for_lapack,
     need_solvable,
     no_matrix,
     not_square,
@@ -62,8 +63,8 @@ solve_.batch(_batch.aligned)
 
 @solve_.reference
 def _(a: Any, b: Any) -> Any:
-    a, b = lapack(a, b)
-    return need_solvable("solve", lambda: np.linalg.solve(a, b), _SINGULAR)
+    a, b = for_lapack(a, b)
+    return need_solvable(lambda: lapack().solve(a, b), _SINGULAR)
 
 
 @solve_.vjp
@@ -144,16 +145,8 @@ triangular_solve_.batch(_batch.aligned)
 
 @triangular_solve_.reference
 def _(a: Any, b: Any, lower: bool, unit_diagonal: bool) -> Any:
-    a, b = lapack(a, b)
-    shape = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    x = np.array(np.broadcast_to(b, shape + b.shape[-2:]))
-    n = a.shape[-1]
-    for i in range(n) if lower else range(n - 1, -1, -1):
-        known = np.s_[:i] if lower else np.s_[i + 1 :]
-        x[..., i, :] -= np.matmul(a[..., i, np.newaxis, known], x[..., known, :])[..., 0, :]
-        if not unit_diagonal:
-            x[..., i, :] /= a[..., i, i, np.newaxis]
-    return x
+    a, b = for_lapack(a, b)
+    return lapack().triangular_solve(a, b, lower, unit_diagonal)
 
 
 @triangular_solve_.vjp
@@ -206,7 +199,7 @@ inv.samples(square(well_conditioned))
 
 @inv.reference
 def _(x: Any) -> Any:
-    return need_solvable("inv", lambda: np.linalg.inv(lapack(x)), _SINGULAR)
+    return need_solvable(lambda: lapack().inv(for_lapack(x)), _SINGULAR)
 
 
 @inv.vjp
@@ -251,10 +244,12 @@ pinv_.batch(_batch.same)
 
 @pinv_.reference
 def _(x: Any, rtol: float | None) -> Any:
-    x = lapack(x)
+    u, s, vh = need_solvable(lambda: lapack().svd(for_lapack(x), False), _SINGULAR)
     if rtol is None:
-        rtol = max(x.shape[-2:]) * np.finfo(x.dtype).eps
-    return np.linalg.pinv(x, rtol=rtol)
+        rtol = max(x.shape[-2:]) * np.finfo(s.dtype).eps
+    kept = s > rtol * s.max(-1, keepdims=True, initial=0)
+    inverse = np.where(kept, 1 / np.where(kept, s, 1), 0)
+    return adjoint_array(vh) @ (inverse[..., np.newaxis] * adjoint_array(u))
 
 
 @pinv_.vjp
@@ -316,7 +311,7 @@ det.samples(square(well_conditioned))
 
 @det.reference
 def _(x: Any) -> Any:
-    return np.linalg.det(lapack(x))
+    return np.linalg.det(for_lapack(x))
 
 
 @det.vjp
@@ -357,7 +352,7 @@ adjugate.batch(_batch.same)
 
 @adjugate.reference
 def _(x: Any) -> Any:
-    u, s, vh = np.linalg.svd(lapack(x))
+    u, s, vh = lapack().svd(for_lapack(x), True)
     others = np.empty_like(s)  # the product of the other singular values
     for i in range(s.shape[-1]):
         others[..., i] = np.prod(np.delete(s, i, -1), -1)
@@ -411,7 +406,7 @@ slogdet_.samples(square(well_conditioned))
 
 @slogdet_.reference
 def _(x: Any) -> Any:
-    return tuple(np.linalg.slogdet(lapack(x)))
+    return tuple(np.linalg.slogdet(for_lapack(x)))
 
 
 @slogdet_.vjp

@@ -12,14 +12,15 @@ from penstock import ops
 from penstock.errors import InvalidValueError
 from penstock.ops import _batch
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
+from penstock.ops._lapack import lapack
 from penstock.ops._matrices import (
     KINDS,
     adjoint,
     conjugated,
     diagonal_of,
+    for_lapack,
     hermitian,
     hermitian_array,
-    lapack,
     need_solvable,
     no_matrix,
     not_square,
@@ -84,14 +85,14 @@ def eigvalsh(x: TensorLike, /) -> Tensor:
 
 @eigh_.reference
 def _(x: Any) -> Any:
-    given = hermitian_array(lapack(x))
-    return tuple(need_solvable("eigh", lambda: np.linalg.eigh(given), _NOT_FOUND))
+    given = hermitian_array(for_lapack(x))
+    return tuple(need_solvable(lambda: lapack().eigh(given), _NOT_FOUND))
 
 
 @eigvalsh.reference
 def _(x: Any) -> Any:
-    given = hermitian_array(lapack(x))
-    return need_solvable("eigvalsh", lambda: np.linalg.eigvalsh(given), _NOT_FOUND)
+    given = hermitian_array(for_lapack(x))
+    return need_solvable(lambda: lapack().eigvalsh(given), _NOT_FOUND)
 
 
 @eigh_.vjp
@@ -171,12 +172,12 @@ def eigvals(x: TensorLike, /) -> Tensor:
 
 @eig.reference
 def _(x: Any) -> Any:
-    return tuple(need_solvable("eig", lambda: np.linalg.eig(lapack(x)), _NOT_FOUND))
+    return tuple(need_solvable(lambda: lapack().eig(for_lapack(x)), _NOT_FOUND))
 
 
 @eigvals.reference
 def _(x: Any) -> Any:
-    return need_solvable("eigvals", lambda: np.linalg.eigvals(lapack(x)), _NOT_FOUND)
+    return need_solvable(lambda: lapack().eigvals(for_lapack(x)), _NOT_FOUND)
 
 
 @eig.vjp
@@ -257,13 +258,13 @@ def svdvals(x: TensorLike, /) -> Tensor:
 
 @svd_.reference
 def _(x: Any, full_matrices: bool) -> Any:
-    return tuple(need_solvable("svd", lambda: np.linalg.svd(lapack(x), full_matrices), _NOT_FOUND))
+    return tuple(need_solvable(lambda: lapack().svd(for_lapack(x), full_matrices), _NOT_FOUND))
 
 
 @svdvals.reference
 def _(x: Any) -> Any:
-    given = lapack(x)
-    return need_solvable("svdvals", lambda: np.linalg.svd(given, compute_uv=False), _NOT_FOUND)
+    given = for_lapack(x)
+    return need_solvable(lambda: lapack().svd(given, False, False), _NOT_FOUND)
 
 
 @svd_.vjp
