@@ -141,9 +141,10 @@ struct PowerOp {
   Vf operator()(Vf x, Vf y) const { return Pow(x, y); }
 };
 
-// Division that rounds toward minus infinity, with numpy's and Python's rules for signs and zeros.
+// Division that rounds toward minus infinity, with Python's rules for signs and zeros; beside an infinity the array
+// API's, by which nothing is rounded.
 inline float FloorDivideLane(float x, float y) {
-  if (y == 0.0f) return x / y;
+  if (y == 0.0f || fabsf(x) == INFINITY || fabsf(y) == INFINITY) return x / y;
   const float mod = fmodf(x, y);
   float quotient = (x - mod) / y;
   if (mod != 0.0f && (y < 0.0f) != (mod < 0.0f)) quotient -= 1.0f;

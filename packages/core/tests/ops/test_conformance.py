@@ -345,8 +345,10 @@ def _small_cases() -> Iterator[Any]:
 
 
 def rows_of(a: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Three rows, the middle one another."""
-    return np.stack([a, a[::-1] if a.ndim else a, a]).reshape(3, *a.shape)
+    """Three rows, the middle one another; of a symmetric matrix another symmetric one."""
+    symmetric = a.ndim > 1 and a.shape[-1] == a.shape[-2]
+    turned = np.flip(a, (-2, -1)) if symmetric else a[::-1] if a.ndim else a
+    return np.stack([a, turned, a]).reshape(3, *a.shape)
 
 
 @pytest.mark.parametrize("case", list(_small_cases()))

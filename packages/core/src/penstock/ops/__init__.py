@@ -290,7 +290,7 @@ from penstock.ops.losses_of_rows import (
     softmax_cross_entropy_dense,
 )
 from penstock.ops.matrix_functions import logm, matrix_exp, sqrtm
-from penstock.ops.movement import broadcast_to, concat, pad_, reshape, transpose
+from penstock.ops.movement import broadcast_to, concat, concat_, pad_, reshape, transpose
 from penstock.ops.norm import batch_norm, batch_norm_grad, batch_norm_inference
 from penstock.ops.normalising import (
     l2_loss,
@@ -338,7 +338,7 @@ from penstock.ops.recurrent_layers import (
     simple_rnn,
 )
 from penstock.ops.reduce import all, any, argmax, argmin, logsumexp, max, mean, min, prod, sum
-from penstock.ops.repeating import meshgrid, repeat, roll, tile
+from penstock.ops.repeating import meshgrid, repeat, repeat_, roll, tile
 from penstock.ops.rounding import (
     clip_,
     copysign,

@@ -44,6 +44,8 @@ class Plan:
 
 def getitem(x: Tensor, key: Any) -> Tensor:
     """Return the elements that a NumPy subscript selects; the result never shares memory that can change."""
+    if _is_single_mask(key):
+        return ops.reshape(x, (1, *x.shape))[: int(bool(key))]
     plan = _plan(x, key)
     y = _sliced(x, plan)
     if plan.arrays:
@@ -59,6 +61,9 @@ def setitem(x: Tensor, key: Any, value: Any) -> Tensor:
     if _is_whole_mask(x, key) and np.ndim(value) == 0:
         mask, filling = asarray(key), ops.astype(asarray(value), x.dtype)
         return ops.where(ops.reshape(mask, (*mask.shape, *[1] * (x.ndim - mask.ndim))), filling, x)
+    if _is_single_mask(key):
+        whole = ops.broadcast_to(_fitting(x, value), x.shape)
+        return whole if bool(key) else x
     plan = _plan(x, key)
     value = ops.broadcast_to(_fitting(x, value), _shape_with_new_axes(plan))
     if plan.arrays:
@@ -344,6 +349,13 @@ def _check_ranges(x: Tensor, plan: Plan) -> None:
             raise AxisError(
                 f"[getitem] index {wrong.flat[0]} is out of range for axis {axis} of size {size}"
             )
+
+
+def _is_single_mask(key: Any) -> bool:
+    """Whether one truth value, as a tensor or an array, takes all or nothing."""
+    if not isinstance(key, _native.Tensor | np.ndarray) or key.ndim:
+        return False
+    return str(getattr(key.dtype, "name", "")) == "bool"
 
 
 def _is_whole_mask(x: Tensor, key: Any) -> bool:

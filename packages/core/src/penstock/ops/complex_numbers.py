@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from penstock.ops import _tangents
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._gradients import sum_to
 from penstock.ops._samples import NUMERIC, array, binary, unary
@@ -46,6 +47,7 @@ def real(x: TensorLike, /) -> Tensor:
 real.reference(np.real)
 real.samples(unary(("float64", *NUMERIC)))
 real.rejects(_not_truth)
+real.jvp(_tangents.linear)
 
 
 @real.vjp
@@ -75,6 +77,7 @@ def imag(x: TensorLike, /) -> Tensor:
 imag.reference(np.imag)
 imag.samples(unary(("float64", *NUMERIC)))
 imag.rejects(_not_truth)
+imag.jvp(_tangents.linear)
 
 
 @imag.vjp
@@ -104,6 +107,7 @@ def conj(x: TensorLike, /) -> Tensor:
 conj.reference(np.conj)
 conj.samples(unary(("float64", *NUMERIC)))
 conj.rejects(_not_truth)
+conj.jvp(_tangents.linear)
 
 
 @conj.vjp
@@ -138,6 +142,9 @@ def _(real: Any, imag: Any) -> Any:
     z = np.empty(shape, "complex128" if real.dtype == "float64" else "complex64")
     z.real, z.imag = real, imag  # apart: arithmetic would make NaN of infinity
     return z
+
+
+complex.jvp(_tangents.linear)
 
 
 @complex.vjp

@@ -287,7 +287,8 @@ def floor_divide(x: TensorLike, y: TensorLike, /) -> Tensor:
         y: [...], any real dtype; the shapes must broadcast.
 
     Returns:
-        [...], the broadcast shape, of the promoted dtype. An integer divided by 0 gives 0.
+        [...], the broadcast shape, of the promoted dtype. An integer divided by 0 gives 0. Beside an infinity nothing
+        is rounded: ∞ // 2 is ∞, and 1 // -∞ is -0.
 
     Raises:
         ValueError: The shapes do not broadcast.
@@ -299,7 +300,15 @@ def floor_divide(x: TensorLike, y: TensorLike, /) -> Tensor:
     """
 
 
-floor_divide.reference(np.floor_divide)
+@floor_divide.reference
+def _(x: Any, y: Any) -> Any:
+    made = np.floor_divide(x, y)
+    if made.dtype.kind != "f":
+        return made
+    # NumPy would round ±0 beside an infinity down, and make NaN of an infinity.
+    return np.where(np.isinf(x) | np.isinf(y), x / y, made)
+
+
 floor_divide.vjp(no_flow)
 floor_divide.rejects(no_broadcast)
 
@@ -308,6 +317,11 @@ floor_divide.rejects(no_broadcast)
 def _(rng: np.random.Generator) -> Iterator[Sample]:
     yield from binary(REALS, y=(0.5, 3.0))(rng)
     yield Sample((np.array([7, -7, 7, -7, 5]), np.array([2, 2, -2, -2, 0])), label="signs")
+    inf = np.inf
+    for dtype in ("float32", "float64"):
+        x = np.array([inf, -inf, 1, -1, inf, 1, -1, 0], dtype)
+        y = np.array([2, 2, -inf, inf, -inf, inf, -inf, -inf], dtype)
+        yield Sample((x, y), label=f"infinite {dtype}", differentiable=False)
 
 
 @op(infer="elementwise:real", broadcasts=True)

@@ -368,8 +368,23 @@ def tanh(x: TensorLike, /) -> Tensor:
     """
 
 
-tanh.reference(np.tanh)
-tanh.samples(unary())
+@tanh.reference
+def _(x: Any) -> Any:
+    y = np.tanh(x)
+    if y.dtype.kind != "c":
+        return y
+    # NumPy would give the zero beside ±1 the sign of sin 2b.
+    far = np.isinf(x.real) & np.isfinite(x.imag)
+    ends = np.empty_like(y)
+    ends.real, ends.imag = np.sign(x.real), np.copysign(0, x.imag)
+    return np.where(far, ends, y)
+
+
+@tanh.samples
+def _(rng: np.random.Generator) -> Iterator[Sample]:
+    yield from unary()(rng)
+    far = np.array([complex(np.inf, 2), complex(-np.inf, -2)])
+    yield Sample((far,), label="far", differentiable=False)
 
 
 @tanh.vjp

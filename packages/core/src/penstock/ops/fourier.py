@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
-from penstock.ops import _batch
+from penstock.ops import _batch, _tangents
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._samples import array
 
@@ -98,6 +98,9 @@ def fft_to_real(x: TensorLike, size: ShapeLike, axis: int, *, norm: str = "backw
 fft_complex.batch(_batch.one_axis)
 fft_of_real.batch(_batch.one_axis)
 fft_to_real.batch(_batch.one_axis)
+fft_complex.jvp(_tangents.linear)
+fft_of_real.jvp(_tangents.linear)
+fft_to_real.jvp(_tangents.linear)
 
 
 @fft_complex.reference

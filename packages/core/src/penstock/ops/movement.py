@@ -183,8 +183,8 @@ def _() -> Iterator[Reject]:
     yield Reject((np.ones((2, 3)), (3,)), match="cannot broadcast")
 
 
-@op(infer="concat")
-def concat(xs: Sequence[TensorLike], axis: int = 0) -> Tensor:
+@op(infer="concat", name="concat")
+def concat_(xs: Sequence[TensorLike], axis: int = 0) -> Tensor:
     """Join tensors along an axis that they have.
 
     Args:
@@ -205,18 +205,18 @@ def concat(xs: Sequence[TensorLike], axis: int = 0) -> Tensor:
     """
 
 
-concat.jvp(_tangents.linear)
+concat_.jvp(_tangents.linear)
 
 
-concat.batch(_batch.one_axis)
+concat_.batch(_batch.one_axis)
 
 
-@concat.reference
+@concat_.reference
 def _(*xs: Any, axis: int) -> Any:
     return np.concatenate(xs, axis)
 
 
-@concat.vjp
+@concat_.vjp
 def _(node: Node, dy: Tensor) -> Gradients:
     axis, begin, grads = node.attrs["axis"], 0, []
     for x in node.inputs:
@@ -226,7 +226,7 @@ def _(node: Node, dy: Tensor) -> Gradients:
     return tuple(grads)
 
 
-@concat.samples
+@concat_.samples
 def _(rng: np.random.Generator) -> Iterator[Sample]:
     for dtype in (*NUMERIC, "bool"):
         yield Sample(([array(rng, (2, 3), dtype), array(rng, (4, 3), dtype)],), label=dtype)
@@ -236,11 +236,35 @@ def _(rng: np.random.Generator) -> Iterator[Sample]:
     yield Sample(([array(rng, (2,), "float32"), array(rng, (3,), "float64")],), label="mixed")
 
 
-@concat.rejects
+@concat_.rejects
 def _() -> Iterator[Reject]:
     yield Reject(([],), match="at least one")
     yield Reject(([np.ones((2, 3)), np.ones((2, 4))],), match="except along axis 0")
     yield Reject(([np.ones(2), np.ones(2)], 1), error=IndexError, match="use -1 to 0")
+
+
+def concat(xs: Sequence[TensorLike], axis: int | None = 0) -> Tensor:
+    """Join tensors along an axis.
+
+    Args:
+        xs: [...] each, any dtypes that promote, of equal sizes but for the axis.
+        axis: The axis; None joins the flattened tensors.
+
+    Returns:
+        The common sizes, along the axis their sum, of the promoted dtype.
+
+    Raises:
+        ValueError: There are no tensors, or their shapes do not fit.
+        IndexError: The tensors have no such axis.
+        TypeError: The dtypes do not promote.
+
+    Example:
+        >>> penstock.concat([[1, 2], [3]])
+        Tensor([1, 2, 3], shape=(3,), dtype=int64)
+    """
+    if axis is None:
+        return concat_([ops.reshape(x, (-1,)) for x in xs])
+    return concat_(xs, axis)
 
 
 @op(infer="pad")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
-from penstock.errors import InvalidValueError, ShapeError
+from penstock.errors import InvalidTypeError, InvalidValueError, ShapeError
 from penstock.ops import _batch_indexing, _tangents
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._samples import NUMERIC, array
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from penstock.annotations import Axis, Ints, TensorLike
 
 
-@op(infer="repeat")
-def repeat(x: TensorLike, repeats: Ints, axis: int | None = None) -> Tensor:
+@op(infer="repeat", name="repeat")
+def repeat_(x: TensorLike, repeats: Ints, axis: int | None = None) -> Tensor:
     """Repeat each element some times in a row.
 
     Args:
@@ -44,18 +44,18 @@ def repeat(x: TensorLike, repeats: Ints, axis: int | None = None) -> Tensor:
     """
 
 
-repeat.jvp(_tangents.linear)
+repeat_.jvp(_tangents.linear)
 
 
-repeat.batch(_batch_indexing.flattened())
+repeat_.batch(_batch_indexing.flattened())
 
 
-@repeat.reference
+@repeat_.reference
 def _(x: Any, repeats: Any, axis: int | None) -> Any:
     return np.repeat(x, repeats, axis)
 
 
-@repeat.vjp
+@repeat_.vjp
 def _(node: Node, dy: Tensor) -> Gradients:
     (x,) = node.inputs
     repeats, axis = node.attrs["repeats"], node.attrs["axis"]
@@ -70,7 +70,7 @@ def _(node: Node, dy: Tensor) -> Gradients:
     return (ops.reshape(dx, x.shape),)
 
 
-@repeat.samples
+@repeat_.samples
 def _(rng: np.random.Generator) -> Iterator[Sample]:
     for dtype in (*NUMERIC, "bool"):
         yield Sample((array(rng, (3, 4), dtype), 2), label=dtype)
@@ -85,13 +85,46 @@ def _(rng: np.random.Generator) -> Iterator[Sample]:
     yield Sample((array(rng, (37, 4099), "float32"), 2, 1), label="large")
 
 
-@repeat.rejects
+@repeat_.rejects
 def _() -> Iterator[Reject]:
     yield Reject((np.ones(3), -1), match="must not be negative")
     yield Reject(
         (np.ones(3), (1, 2)), match="2 repeats for an axis of size 3.*a single one for all"
     )
     yield Reject((np.ones(3), 2, 1), error=IndexError, match="use -1 to 0")
+
+
+def repeat(x: TensorLike, repeats: Any, axis: int | None = None) -> Tensor:
+    """Repeat each element some times in a row.
+
+    Args:
+        x: [...], any dtype.
+        repeats: How often; one number for all, or one for each element along the axis: a list of them, or a tensor whose
+            values are known.
+        axis: The axis to repeat along; None takes the flattened tensor.
+
+    Returns:
+        x's shape, flattened if `axis` is None, with the axis that much longer.
+
+    Raises:
+        IndexError: x has no such axis.
+        ValueError: A number is negative, or there are not as many as elements.
+        TypeError: `repeats` is computed in a graph, or does not hold whole numbers.
+
+    Example:
+        >>> penstock.repeat([1, 2], 2)
+        Tensor([1, 1, 2, 2], shape=(4,), dtype=int64)
+        >>> penstock.repeat([1, 2], (3, 1))
+        Tensor([1, 1, 1, 2], shape=(4,), dtype=int64)
+    """
+    if getattr(repeats, "is_symbolic", False):
+        raise InvalidTypeError(
+            "[repeat] got repeats that are computed in the graph, which decide a size; give numbers, or mark the "
+            "argument static: @penstock.function(static_argnames=...)"
+        )
+    if hasattr(repeats, "dtype"):
+        repeats = np.asarray(repeats).ravel().tolist()
+    return repeat_(x, repeats, axis)
 
 
 @op(infer="tile_copies")

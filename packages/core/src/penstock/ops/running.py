@@ -115,7 +115,7 @@ def diff(
     Args:
         x: [...], any dtype but string; of booleans it says where they change.
         axis: The axis to walk along.
-        n: How often; each time the axis gets shorter by one.
+        n: How often; each time the axis gets shorter by one. 0 returns x as it is.
         prepend: What to put in front of x first: x's shape but for the axis, or a number.
         append: What to put behind it, likewise.
 
@@ -135,6 +135,8 @@ def diff(
     axis = normalise_axis("diff", axis, x.ndim)
     if n < 0:
         raise InvalidValueError(f"[diff] got n={n}; how often to subtract must not be negative")
+    if n == 0:
+        return x
     parts = [_beside(part, x, axis) for part in (prepend, append) if part is not None]
     if parts:
         x = ops.concat([*parts[: prepend is not None], x, *parts[prepend is not None :]], axis)
