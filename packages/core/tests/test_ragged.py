@@ -132,6 +132,13 @@ def test_gradients_flow_into_the_values(run: Callable[..., Any]) -> None:
     np.testing.assert_allclose(actual.numpy(), slope, rtol=1e-6)
 
 
+def test_the_gradient_of_a_ragged_tensor_is_ragged() -> None:
+    x = ragged.constant([[1.0, 2.0], [], [3.0]])
+    weights = np.array([1.0, 5.0, 7.0], "float32")
+    gradient = ps.grad(lambda x: ps.sum(x.sum(1) * weights))(x)
+    assert gradient.tolist() == [[1, 1], [], [7]]
+
+
 def test_functions_take_and_return_them() -> None:
     traces = []
 

@@ -118,6 +118,23 @@ def test_gradients_are_those_of_the_dense_product(
     )
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_gradient_of_a_sparse_tensor_is_sparse(rng: np.random.Generator, kind: str) -> None:
+    a, _ = pair(rng, (4, 3), kind)
+    x = ps.asarray(rng.normal(size=(3, 2)).astype("float32"))
+
+    def loss(a: Any, scale: Any) -> Any:
+        return ps.sum(ps.square(a @ x)) * scale
+
+    for gradient in (ps.grad(loss, argnums=(0, 1)), ps.function(ps.grad(loss, argnums=(0, 1)))):
+        of_a, _ = gradient(a, ps.asarray(2.0))
+        assert type(of_a) is type(a)
+        by_values = ps.grad(lambda v: loss(a.with_values(v), 2.0))(a.values)
+        np.testing.assert_array_equal(of_a.numpy(), a.with_values(by_values).numpy())
+    with pytest.raises(TypeError, match="has no gradient"):
+        ps.grad(lambda b: ps.sum(b.values))(a.astype("int32"))
+
+
 def test_gradients_through_softmax_and_sum(rng: np.random.Generator) -> None:
     a, _ = pair(rng, (4, 5))
     weights = rng.normal(size=4).astype("float32")

@@ -194,6 +194,7 @@ def _differentiated(
             _check_scalar(what, value)
         sources = [new_args[i] for i in positions]
         grads = tape.gradient(value, sources, unconnected_gradients="zero")
+        grads = [_at_the_same_places(g, s) for g, s in zip(grads, sources, strict=True)]
         return result, grads[0] if single else tuple(grads)
 
     return wrapped
@@ -214,14 +215,34 @@ def _watched(what: str, tape: GradientTape, argument: Any, number: int) -> Any:
     watched = [
         leaf if isinstance(leaf, Variable) else ops.identity(asarray(leaf)) for leaf in leaves
     ]
+    differentiable = [t for t in watched if t.dtype.kind in ("float", "complex")]
     for t in watched:
-        if t.dtype.kind not in ("float", "complex"):
+        # A sparse or ragged tensor says with integers where its values are.
+        if t.dtype.kind not in ("float", "complex") and not (
+            differentiable and _has_parts(argument)
+        ):
             raise DTypeError(
                 f"[{what}] argument {number} holds {t.dtype.name}, which has no gradient; convert it: "
                 "x.astype(penstock.float32)"
             )
-    tape.watch(*watched)
+    tape.watch(*differentiable)
     return _native.tree_unflatten(structure, watched)
+
+
+def _has_parts(argument: Any) -> bool:
+    return hasattr(argument, "__penstock_parts__")
+
+
+def _at_the_same_places(grad: Any, source: Any) -> Any:
+    """Give the gradient of a sparse or ragged tensor its integers, which have none of their own."""
+    if not _has_parts(source):
+        return grad
+    leaves, structure = _native.tree_flatten(grad)
+    own = _native.tree_flatten(source)[0]
+    kept = [
+        g if g.dtype.kind in ("float", "complex") else s for g, s in zip(leaves, own, strict=True)
+    ]
+    return _native.tree_unflatten(structure, kept)
 
 
 def _check_scalar(what: str, value: Any) -> None:
