@@ -1,4 +1,5 @@
-// 2-D max and average pooling of NHWC images, and their gradients. Channels are the vectors.
+// Max and average pooling of NHWC images and NDHWC volumes, and their gradients. Channels are the vectors; an image is
+// a volume of depth 1.
 #include "penstock/kernel_abi.h"
 #include "vec.h"
 
@@ -14,14 +15,15 @@ struct Axis {
 
 struct Pool {
   int64_t batch, channels;
-  Axis h, w;
-  int64_t InputSize() const { return h.in * w.in * channels; }
-  int64_t OutputSize() const { return h.out * w.out * channels; }
+  Axis d, h, w;
+  int64_t InputSize() const { return d.in * h.in * w.in * channels; }
+  int64_t OutputSize() const { return Rows() * w.out * channels; }
+  int64_t Rows() const { return d.out * h.out; }  // of output pixels
 };
 
 struct Window {
-  int64_t top, bottom, left, right;
-  int64_t Size() const { return (bottom - top) * (right - left); }
+  int64_t front, back, top, bottom, left, right;
+  int64_t Size() const { return (back - front) * (bottom - top) * (right - left); }
 };
 
 Axis MakeAxis(const penstock_call* call, int first_attr, int axis, int64_t in, int64_t out) {
@@ -36,28 +38,46 @@ Axis MakeAxis(const penstock_call* call, int first_attr, int axis, int64_t in, i
 
 Pool MakePool(const penstock_call* call, int first_attr, const penstock_tensor* x,
               const penstock_tensor* y) {
-  return {x->shape[0], x->shape[3], MakeAxis(call, first_attr, 0, x->shape[1], y->shape[1]),
-          MakeAxis(call, first_attr, 1, x->shape[2], y->shape[2])};
+  const int sides = x->ndim - 2;
+  const auto axis = [&](int i) {
+    return MakeAxis(call, first_attr, i, x->shape[1 + i], y->shape[1 + i]);
+  };
+  const Axis whole = {1, 1, 1, 1, 0};
+  return {x->shape[0], x->shape[sides + 1], sides == 3 ? axis(0) : whole, axis(sides - 2),
+          axis(sides - 1)};
 }
 
 // body(window, offset of the output pixel) for every output pixel of one image's row.
 template <class Body>
 void ForEachWindow(const Pool& pool, int64_t row, Body&& body) {
+  const int64_t z = row / pool.h.out, i = row % pool.h.out;
   for (int64_t j = 0; j < pool.w.out; ++j) {
-    body(Window{pool.h.Begin(row), pool.h.End(row), pool.w.Begin(j), pool.w.End(j)},
+    body(Window{pool.d.Begin(z), pool.d.End(z), pool.h.Begin(i), pool.h.End(i), pool.w.Begin(j),
+                pool.w.End(j)},
          (row * pool.w.out + j) * pool.channels);
+  }
+}
+
+// body(offset of the row's first pixel, whether it is the window's first row) for every row of a window.
+template <class Body>
+void ForEachRowOf(const Pool& pool, const Window& window, Body&& body) {
+  for (int64_t z = window.front; z < window.back; ++z) {
+    for (int64_t i = window.top; i < window.bottom; ++i) {
+      body((z * pool.h.in + i) * pool.w.in, z == window.front && i == window.top);
+    }
   }
 }
 
 // fold(accumulator, x) over a window; a window is never empty.
 template <class Load, class Fold>
 auto FoldWindow(const Pool& pool, const Window& window, Load&& load, Fold&& fold) {
-  auto acc = load((window.top * pool.w.in + window.left) * pool.channels);
-  for (int64_t i = window.top; i < window.bottom; ++i) {
-    for (int64_t j = window.left + (i == window.top); j < window.right; ++j) {
-      acc = fold(acc, load((i * pool.w.in + j) * pool.channels));
+  const int64_t first = (window.front * pool.h.in + window.top) * pool.w.in + window.left;
+  auto acc = load(first * pool.channels);
+  ForEachRowOf(pool, window, [&](int64_t row, bool begins) {
+    for (int64_t j = window.left + begins; j < window.right; ++j) {
+      acc = fold(acc, load((row + j) * pool.channels));
     }
-  }
+  });
   return acc;
 }
 
@@ -68,9 +88,9 @@ int Forward(penstock_call* call, Fold fold, Finish finish) {
   const float* x = Input<float>(call, 0);
   float* y = Output<float>(call, 0);
   const auto row = [&](int64_t index) {
-    const float* image = x + index / pool.h.out * pool.InputSize();
-    float* out = y + index / pool.h.out * pool.OutputSize();
-    ForEachWindow(pool, index % pool.h.out, [&](const Window& window, int64_t at) {
+    const float* image = x + index / pool.Rows() * pool.InputSize();
+    float* out = y + index / pool.Rows() * pool.OutputSize();
+    ForEachWindow(pool, index % pool.Rows(), [&](const Window& window, int64_t at) {
       ForVectors(
           pool.channels,
           [&](int64_t c) {
@@ -84,8 +104,8 @@ int Forward(penstock_call* call, Fold fold, Finish finish) {
           });
     });
   };
-  const int64_t cost = pool.h.stride * pool.w.in * pool.channels;
-  return ParallelFor(call, pool.batch * pool.h.out, Grain(cost), [&](int64_t begin, int64_t end) {
+  const int64_t cost = pool.d.stride * pool.h.stride * pool.w.in * pool.channels;
+  return ParallelFor(call, pool.batch * pool.Rows(), Grain(cost), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) row(i);
   });
 }
@@ -95,7 +115,9 @@ bool Partitions(const Axis& axis) {
   return axis.stride == axis.size && axis.before == 0 && axis.out * axis.size == axis.in;
 }
 
-bool Partitions(const Pool& pool) { return Partitions(pool.h) && Partitions(pool.w); }
+bool Partitions(const Pool& pool) {
+  return Partitions(pool.d) && Partitions(pool.h) && Partitions(pool.w);
+}
 
 // Hands every output pixel to body(image, window, offset), after clearing dx unless all of it will be written. Windows
 // may overlap, so an image is one task.
@@ -106,7 +128,7 @@ int Backward(penstock_call* call, const Pool& pool, bool clear, float* dx, Body&
       if (clear) {
         memset(dx + n * pool.InputSize(), 0, static_cast<size_t>(pool.InputSize()) * sizeof(float));
       }
-      for (int64_t i = 0; i < pool.h.out; ++i) {
+      for (int64_t i = 0; i < pool.Rows(); ++i) {
         ForEachWindow(pool, i, [&](const Window& window, int64_t at) { body(n, window, at); });
       }
     }
@@ -119,16 +141,16 @@ template <class Access>
 void ToFirstMaximum(bool add, const Pool& pool, const Window& window, const Access& access,
                     const float* x, Vf y, Vf dy, float* dx) {
   Vi open = Vi{} - 1;
-  for (int64_t i = window.top; i < window.bottom; ++i) {
+  ForEachRowOf(pool, window, [&](int64_t row, bool) {
     for (int64_t j = window.left; j < window.right; ++j) {
-      const int64_t at = (i * pool.w.in + j) * pool.channels;
+      const int64_t at = (row + j) * pool.channels;
       const Vf v = access.Load(x + at);
       const Vi hit = open & ((v == y) | ((v != v) & (y != y)));
       open &= ~hit;
       const Vf share = hit ? dy : Vf{};
       access.Store(dx + at, add ? access.Load(dx + at) + share : share);
     }
-  }
+  });
 }
 
 struct FullAccess {
@@ -144,27 +166,27 @@ struct PartialAccess {
 
 void AddEverywhere(const Pool& pool, const Window& window, const float* dy, float* dx) {
   const float scale = 1.0f / static_cast<float>(window.Size());
-  for (int64_t i = window.top; i < window.bottom; ++i) {
+  ForEachRowOf(pool, window, [&](int64_t row, bool) {
     for (int64_t j = window.left; j < window.right; ++j) {
-      float* to = dx + (i * pool.w.in + j) * pool.channels;
+      float* to = dx + (row + j) * pool.channels;
       for (int64_t c = 0; c < pool.channels; ++c) to[c] += dy[c] * scale;
     }
-  }
+  });
 }
 
 }  // namespace
 
-int MaxPool2d(penstock_call* call) {
+int MaxPool(penstock_call* call) {
   return Forward(call, [](Vf a, Vf b) { return Maximum(a, b); }, [](Vf a, int64_t) { return a; });
 }
 
-int AvgPool2d(penstock_call* call) {
+int AvgPool(penstock_call* call) {
   return Forward(
       call, [](Vf a, Vf b) { return a + b; },
       [](Vf sum, int64_t size) { return sum * (1.0f / static_cast<float>(size)); });
 }
 
-int MaxPool2dGrad(penstock_call* call) {
+int MaxPoolGrad(penstock_call* call) {
   const Pool pool = MakePool(call, 0, call->inputs[0], call->inputs[1]);
   const float *x = Input<float>(call, 0), *y = Input<float>(call, 1), *dy = Input<float>(call, 2);
   float* dx = Output<float>(call, 0);
@@ -184,7 +206,7 @@ int MaxPool2dGrad(penstock_call* call) {
   });
 }
 
-int AvgPool2dGrad(penstock_call* call) {
+int AvgPoolGrad(penstock_call* call) {
   const Pool pool = MakePool(call, 1, call->outputs[0], call->inputs[0]);
   const float* dy = Input<float>(call, 0);
   float* dx = Output<float>(call, 0);
