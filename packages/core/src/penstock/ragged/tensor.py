@@ -1,15 +1,8 @@
-"""Ragged tensors: rows of different lengths, held as all values in a row and the places where rows begin.
-
-    words = penstock.ragged.constant([[1, 2, 3], [], [4]])
-    words.sum(1), words.to_dense()          reductions over rows, padding
-    penstock.ragged.map_values(fn, words)   any function of the values
-
-Rows may themselves be ragged. A ragged tensor is a value that functions take and return; its parts are tensors.
-"""
+"""The ragged tensor: what it is, its rows, its reductions, its arithmetic."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -22,20 +15,6 @@ from penstock.errors import AxisError, GraphError, InvalidTypeError, InvalidValu
 if TYPE_CHECKING:
     from penstock._native import DType
     from penstock.annotations import TensorLike
-
-__all__ = [
-    "RaggedTensor",
-    "concat",
-    "constant",
-    "from_dense",
-    "from_row_ids",
-    "from_row_lengths",
-    "from_row_splits",
-    "gather",
-    "map_values",
-    "softmax",
-    "stack",
-]
 
 
 class RaggedTensor:
@@ -61,7 +40,7 @@ class RaggedTensor:
 
     def __init__(self, values: TensorLike | RaggedTensor, row_splits: TensorLike) -> None:
         self.values: Any = values if isinstance(values, RaggedTensor) else ops.asarray(values)
-        self.row_splits = _integers(row_splits, "row_splits")
+        self.row_splits = integers(row_splits, "row_splits")
         if (
             self.row_splits.ndim != 1
             or _known(self.row_splits.shape[0]) == 0
@@ -238,9 +217,9 @@ class RaggedTensor:
     def __getitem__(self, index: Any) -> Any:
         """Read a row, or a slice of rows; other indices are given to `gather`."""
         if isinstance(index, slice):
-            return gather(self, np.arange(*index.indices(len(self))))
+            return self.gather(np.arange(*index.indices(len(self))))
         if not isinstance(index, (int, np.integer)):
-            return gather(self, index)
+            return self.gather(index)
         if self.row_splits.is_symbolic:
             raise GraphError(
                 "[RaggedTensor] the length of a row is not known while a graph is built; use to_dense(width=...)"
@@ -250,6 +229,30 @@ class RaggedTensor:
         row = int(index) % len(self)
         first, last = (int(v) for v in self.row_splits.numpy()[row : row + 2])
         return self.values[first:last]
+
+    def gather(self, indices: TensorLike) -> RaggedTensor:
+        """Take some rows, in any order; see `penstock.ragged.gather`."""
+        chosen = integers(indices, "indices")
+        if chosen.is_symbolic or self.row_splits.is_symbolic:
+            raise GraphError(
+                "[ragged.gather] the number of values is not known while a graph is built; call it outside, or gather "
+                "rows of x.to_dense(width=...)"
+            )
+        rows, splits = chosen.numpy().astype(np.int64), self.row_splits.numpy().astype(np.int64)
+        if rows.size and (rows.min() < -len(self) or rows.max() >= len(self)):
+            raise AxisError(
+                f"[ragged.gather] got rows from {rows.min()} to {rows.max()}; there are {len(self)}"
+            )
+        rows = rows % max(len(self), 1)
+        lengths = splits[rows + 1] - splits[rows] if rows.size else rows
+        ends = np.cumsum(lengths)
+        total = int(ends[-1]) if ends.size else 0
+        places = (
+            np.arange(total) - np.repeat(ends - lengths, lengths) + np.repeat(splits[rows], lengths)
+        )
+        if isinstance(self.values, RaggedTensor):
+            return RaggedTensor(self.values.gather(places), splits_of(lengths))
+        return RaggedTensor(ops.take(self.values, places, 0), splits_of(lengths))
 
     # ---- reductions
 
@@ -347,7 +350,7 @@ class RaggedTensor:
 
     def _with(self, other: Any, fn: Callable[[Any, Any], Any]) -> RaggedTensor:
         if isinstance(other, RaggedTensor):
-            _need_same_rows(self, other)
+            need_same_rows(self, other)
             return self.with_flat_values(fn(self.flat_values, other.flat_values))
         other = other if isinstance(other, (int, float)) else ops.asarray(other)
         if isinstance(other, (int, float)) or other.ndim == 0:
@@ -421,7 +424,8 @@ def _axis(axis: int, ndim: int, name: str) -> int:
     return axis % ndim
 
 
-def _integers(x: TensorLike, name: str) -> Tensor:
+def integers(x: TensorLike, name: str) -> Tensor:
+    """Return int32 or int64 numbers; an empty list has no dtype of its own."""
     found = ops.asarray(x)
     if not found.is_symbolic and found.size == 0:
         return ops.zeros(found.shape, "int64")
@@ -433,7 +437,7 @@ def _integers(x: TensorLike, name: str) -> Tensor:
     return found
 
 
-def _need_same_rows(a: RaggedTensor, b: RaggedTensor) -> None:
+def need_same_rows(a: RaggedTensor, b: RaggedTensor) -> None:
     """Compare row splits where they are known; in a graph only how many there are."""
     same = str(a.shape) == str(b.shape)
     if same and a.row_splits is not b.row_splits:
@@ -445,342 +449,15 @@ def _need_same_rows(a: RaggedTensor, b: RaggedTensor) -> None:
             f"[RaggedTensor] got rows of other lengths: {_lengths(a)} and {_lengths(b)}; expected the same rows"
         )
     if isinstance(a.values, RaggedTensor):
-        _need_same_rows(a.values, b.values)
+        need_same_rows(a.values, b.values)
+
+
+def splits_of(lengths: TensorLike) -> Tensor:
+    """Return where rows of these lengths begin, and where the last one ends."""
+    found = integers(lengths, "row_lengths")
+    sums = ops.cast(ops.cumsum(found), found.dtype)
+    return ops.concat([ops.zeros((1,), found.dtype), sums])
 
 
 def _lengths(x: RaggedTensor) -> str:
     return "unknown" if x.row_splits.is_symbolic else str(x.row_lengths().tolist()[:8])
-
-
-# ---- making them
-
-
-def from_row_splits(values: Any, row_splits: TensorLike) -> RaggedTensor:
-    """Cut values into rows where they begin; see `RaggedTensor`.
-
-    >>> import penstock as ps
-    >>> ps.ragged.from_row_splits([1, 2, 3], [0, 1, 3]).tolist()
-    [[1], [2, 3]]
-    """
-    return RaggedTensor(values, row_splits)
-
-
-def from_row_lengths(values: Any, row_lengths: TensorLike) -> RaggedTensor:
-    """Cut values into rows of these lengths.
-
-    Args:
-        values: [total, ...].
-        row_lengths: [rows], integers that add up to `total`.
-
-    Returns:
-        A ragged tensor.
-
-    Raises:
-        InvalidValueError: The lengths do not add up, or one is negative.
-
-    >>> import penstock as ps
-    >>> ps.ragged.from_row_lengths([1, 2, 3], [2, 0, 1]).tolist()
-    [[1, 2], [], [3]]
-    """
-    lengths = _integers(row_lengths, "row_lengths")
-    zero = ops.zeros((1,), lengths.dtype)
-    sums = ops.cast(ops.cumsum(lengths), lengths.dtype)
-    return RaggedTensor(values, ops.concat([zero, sums]))
-
-
-def from_row_ids(values: Any, row_ids: TensorLike, nrows: int) -> RaggedTensor:
-    """Cut values into rows by the number of the row to which each belongs.
-
-    Args:
-        values: [total, ...].
-        row_ids: [total], integers that do not fall.
-        nrows: How many rows there are.
-
-    Returns:
-        A ragged tensor.
-
-    Raises:
-        InvalidValueError: The numbers fall somewhere, or one is outside 0 to nrows - 1.
-
-    >>> import penstock as ps
-    >>> ps.ragged.from_row_ids([1, 2, 3], [0, 0, 2], 3).tolist()
-    [[1, 2], [], [3]]
-    """
-    ids = _integers(row_ids, "row_ids")
-    if not ids.is_symbolic and ids.size:
-        found = ids.numpy()
-        if (np.diff(found) < 0).any() or found[0] < 0 or found[-1] >= nrows:
-            raise InvalidValueError(
-                f"[ragged.from_row_ids] got row_ids {found.tolist()[:8]} for {nrows} rows; they must not fall, and "
-                f"lie in 0 to {nrows - 1}; sort values and row_ids first"
-            )
-    splits = ops.searchsorted(ids, ops.arange(nrows + 1, dtype=ids.dtype))
-    return RaggedTensor(values, splits)
-
-
-def constant(rows: Sequence[Any], dtype: Any = None) -> RaggedTensor:
-    """Make a ragged tensor of nested lists.
-
-    Args:
-        rows: A list of rows, each a list of numbers, or of lists again.
-        dtype: The dtype of the values; None takes that of the numbers.
-
-    Returns:
-        A ragged tensor with one ragged axis for each level of lists but the first.
-
-    Raises:
-        InvalidValueError: The nesting is not the same everywhere.
-
-    >>> import penstock as ps
-    >>> ps.ragged.constant([[[1], [2, 3]], []]).ragged_rank
-    2
-    """
-    depth = max((_depth(row) for row in rows), default=1)
-    return _nested(list(rows), depth, dtype)
-
-
-def _depth(x: Any) -> int:
-    if not isinstance(x, (list, tuple)):
-        return 0
-    return 1 + max((_depth(item) for item in x), default=0)
-
-
-def _nested(rows: list[Any], depth: int, dtype: Any) -> RaggedTensor:
-    if not all(isinstance(row, (list, tuple)) for row in rows) or depth == 0:
-        raise InvalidValueError(
-            "[ragged.constant] got numbers and lists side by side; expected a list of lists, nested equally deep"
-        )
-    items = [item for row in rows for item in row]
-    lengths = np.array([len(row) for row in rows], np.int64)
-    values: Any
-    if depth > 1:
-        values = _nested(items, depth - 1, dtype)
-    elif any(isinstance(item, (list, tuple)) for item in items):
-        raise InvalidValueError(
-            "[ragged.constant] got numbers and lists side by side; expected a list of lists, nested equally deep"
-        )
-    else:
-        values = ops.asarray(items) if dtype is None else ops.asarray(items, dtype)
-    return from_row_lengths(values, lengths)
-
-
-def from_dense(
-    x: TensorLike, lengths: TensorLike | None = None, padding: Any = None
-) -> RaggedTensor:
-    """Cut the ends of a tensor's rows off.
-
-    Args:
-        x: [rows, width, ...].
-        lengths: [rows], how much of each row stays.
-        padding: Or: what the ends to be cut off consist of.
-
-    Returns:
-        A ragged tensor.
-
-    Raises:
-        InvalidValueError: Not one of `lengths` and `padding` is given.
-        GraphError: x is computed in a graph.
-
-    >>> import penstock as ps
-    >>> ps.ragged.from_dense([[1, 0], [2, 3]], padding=0).tolist()
-    [[1], [2, 3]]
-    """
-    x = ops.asarray(x)
-    if (lengths is None) == (padding is None):
-        raise InvalidValueError("[ragged.from_dense] give one of lengths=... and padding=...")
-    if x.is_symbolic:
-        raise GraphError(
-            "[ragged.from_dense] the number of values is not known while a graph is built; call it outside"
-        )
-    if lengths is None:
-        other = (x.numpy() != padding).reshape(x.shape[0], x.shape[1], -1).any(2)
-        lengths = np.where(other.any(1), x.shape[1] - np.argmax(other[:, ::-1], 1), 0)
-    lengths = _integers(lengths, "lengths")
-    kept = np.arange(int(x.shape[1])) < lengths.numpy()[:, None]
-    return from_row_lengths(ops.boolean_mask(x, kept), lengths)
-
-
-# ---- working on them
-
-
-def map_values(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> RaggedTensor:
-    """Apply a function to the innermost values of ragged tensors with the same rows.
-
-    Args:
-        fn: From tensors to a tensor, with as many rows.
-        args: Its arguments; ragged ones are given as their values.
-        kwargs: Arguments by name, likewise.
-
-    Returns:
-        A ragged tensor with these rows.
-
-    Raises:
-        InvalidTypeError: No argument is ragged.
-        ShapeError: The rows are not the same.
-
-    >>> import penstock as ps
-    >>> x = ps.ragged.constant([[1.0, 4.0], [9.0]])
-    >>> ps.ragged.map_values(ps.sqrt, x).tolist()
-    [[1.0, 2.0], [3.0]]
-    """
-    found = [a for a in (*args, *kwargs.values()) if isinstance(a, RaggedTensor)]
-    if not found:
-        raise InvalidTypeError(
-            "[ragged.map_values] got no ragged tensor; call the function itself: fn(x)"
-        )
-    for other in found[1:]:
-        _need_same_rows(found[0], other)
-
-    def flat(x: Any) -> Any:
-        return x.flat_values if isinstance(x, RaggedTensor) else x
-
-    values = fn(*map(flat, args), **{name: flat(x) for name, x in kwargs.items()})
-    return found[0].with_flat_values(values)
-
-
-def softmax(x: Any) -> RaggedTensor:
-    """Take the softmax of each row.
-
-    Args:
-        x: [rows, None], of a float dtype, with one ragged axis.
-
-    Returns:
-        A ragged tensor with the same rows.
-
-    Raises:
-        InvalidTypeError: x is not ragged.
-
-    >>> import penstock as ps
-    >>> ps.ragged.softmax(ps.ragged.constant([[0.0, 0.0], [5.0]])).tolist()
-    [[0.5, 0.5], [1.0]]
-    """
-    if not isinstance(x, RaggedTensor) or x.ragged_rank != 1:
-        raise InvalidTypeError(
-            f"[ragged.softmax] got {type(x).__name__}; expected a ragged tensor with one ragged axis; for rows of "
-            "rows take x.values"
-        )
-    ids = x.row_ids()
-    largest = ops.stop_gradient(ops.segment_max(x.values, ids, x.nrows))
-    shifted = ops.exp(x.values - ops.take(largest, ids, 0))
-    total = ops.segment_sum(shifted, ids, x.nrows)
-    return x.with_values(shifted / ops.take(total, ids, 0))
-
-
-def gather(x: RaggedTensor, indices: TensorLike) -> RaggedTensor:
-    """Take some rows, in any order.
-
-    Args:
-        x: A ragged tensor.
-        indices: [n], the rows to take; negative ones count from the end.
-
-    Returns:
-        A ragged tensor of n rows.
-
-    Raises:
-        AxisError: There is no such row.
-        GraphError: Rows or indices are computed in a graph, where the number of values cannot depend on data.
-
-    >>> import penstock as ps
-    >>> ps.ragged.gather(ps.ragged.constant([[1], [2, 3]]), [1, 0, 1]).tolist()
-    [[2, 3], [1], [2, 3]]
-    """
-    chosen = _integers(indices, "indices")
-    if chosen.is_symbolic or x.row_splits.is_symbolic:
-        raise GraphError(
-            "[ragged.gather] the number of values is not known while a graph is built; call it outside, or gather "
-            "rows of x.to_dense(width=...)"
-        )
-    rows, splits = chosen.numpy().astype(np.int64), x.row_splits.numpy().astype(np.int64)
-    if rows.size and (rows.min() < -len(x) or rows.max() >= len(x)):
-        raise AxisError(
-            f"[ragged.gather] got rows from {rows.min()} to {rows.max()}; there are {len(x)}"
-        )
-    rows = rows % max(len(x), 1)
-    lengths = splits[rows + 1] - splits[rows] if rows.size else rows
-    ends = np.cumsum(lengths)
-    total = int(ends[-1]) if ends.size else 0
-    places = (
-        np.arange(total) - np.repeat(ends - lengths, lengths) + np.repeat(splits[rows], lengths)
-    )
-    if isinstance(x.values, RaggedTensor):
-        return from_row_lengths(gather(x.values, places), lengths)
-    return from_row_lengths(ops.take(x.values, places, 0), lengths)
-
-
-def concat(parts: Sequence[RaggedTensor], axis: int = 0) -> RaggedTensor:
-    """Join ragged tensors: below each other, or row by row.
-
-    Args:
-        parts: Ragged tensors with as many ragged axes; with axis=1 also as many rows.
-        axis: 0 appends rows, 1 makes each row longer.
-
-    Returns:
-        A ragged tensor.
-
-    Raises:
-        ShapeError: There are none, or they do not fit.
-        InvalidValueError: The axis is neither 0 nor 1.
-
-    >>> import penstock as ps
-    >>> a, b = ps.ragged.constant([[1], [2]]), ps.ragged.constant([[3, 4], []])
-    >>> ps.ragged.concat([a, b]).tolist(), ps.ragged.concat([a, b], axis=1).tolist()
-    ([[1], [2], [3, 4], []], [[1, 3, 4], [2]])
-    """
-    if not parts or len({part.ragged_rank for part in parts}) > 1:
-        raise ShapeError(
-            "[ragged.concat] expected at least one ragged tensor, all with as many ragged axes"
-        )
-    if axis == 0:
-        return _below(parts)
-    if axis != 1:
-        raise InvalidValueError(
-            f"[ragged.concat] got axis={axis}; use 0, to append rows, or 1, to make rows longer"
-        )
-    if len({str(part.nrows) for part in parts}) > 1:
-        raise ShapeError(
-            f"[ragged.concat] got {[part.nrows for part in parts]} rows; with axis=1 all need as many"
-        )
-    rows = parts[0].nrows
-    joined = _below(parts)
-    # Row i of every part comes before row i + 1 of the first.
-    order = [i + k * rows for i in range(rows) for k in range(len(parts))]
-    mixed = gather(joined, np.array(order, np.int64))
-    return RaggedTensor(mixed.values, mixed.row_splits[:: len(parts)])
-
-
-def _below(parts: Sequence[RaggedTensor]) -> RaggedTensor:
-    inner = [part.values for part in parts]
-    ragged = isinstance(inner[0], RaggedTensor)
-    splits, start = (
-        [ops.cast(parts[0].row_splits, "int64")],
-        ops.cast(parts[0].row_splits[-1], "int64"),
-    )
-    for part in parts[1:]:
-        more = ops.cast(part.row_splits, "int64")
-        splits.append(more[1:] + start)
-        start = start + more[-1]
-    values = _below(inner) if ragged else ops.concat(inner)
-    return RaggedTensor.__penstock_whole__(values, ops.concat(splits))
-
-
-def stack(rows: Sequence[TensorLike]) -> RaggedTensor:
-    """Make a ragged tensor of tensors that become its rows.
-
-    Args:
-        rows: [length, ...] each, alike but for the length.
-
-    Returns:
-        A ragged tensor.
-
-    Raises:
-        ShapeError: There are no rows.
-
-    >>> import penstock as ps
-    >>> ps.ragged.stack([ps.ones(2), ps.zeros(1)]).tolist()
-    [[1.0, 1.0], [0.0]]
-    """
-    tensors = [ops.asarray(row) for row in rows]
-    if not tensors:
-        raise ShapeError("[ragged.stack] got no rows; give at least one")
-    lengths = ops.stack([ops.size_of((t.shape[0],), "int64") for t in tensors])
-    return from_row_lengths(ops.concat(tensors), lengths)

@@ -1,15 +1,7 @@
-"""Sparse tensors: the elements that are not zero, and where they are.
-
-    a = penstock.sparse.from_dense(matrix)      coordinates, any rank
-    a @ x                                       a tensor; gradients flow into a.values and x
-    a.to_csr()                                  rows in order, for matrices
-
-Both kinds are values that functions take and return; their parts are tensors.
-"""
+"""The two kinds of sparse tensors: coordinates, and rows in order."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +15,10 @@ if TYPE_CHECKING:
     from penstock._native import DType
     from penstock.annotations import TensorLike
 
-__all__ = ["CooTensor", "CsrTensor", "concat", "eye", "from_dense", "matmul", "softmax"]
-
 _NUMBERS: Any = (int, float, complex, np.number)
 
 
-class _Sparse:
+class Sparse:
     """What both kinds share: they have values, a shape, and arithmetic by way of coordinates."""
 
     values: Tensor
@@ -108,7 +98,7 @@ class _Sparse:
         """
         if axis is None:
             return ops.sum(self.values)
-        gone = {_axis(a, self.ndim, "sum") for a in ([axis] if isinstance(axis, int) else axis)}
+        gone = {axis_of(a, self.ndim, "sum") for a in ([axis] if isinstance(axis, int) else axis)}
         kept = [a for a in range(self.ndim) if a not in gone]
         if not kept:
             return ops.sum(self.values)
@@ -129,7 +119,7 @@ class _Sparse:
         """Multiply by a number, or element by element with a tensor that broadcasts to the shape."""
         if isinstance(other, _NUMBERS) or (isinstance(other, Tensor) and other.ndim == 0):
             return self.with_values(self.values * other)
-        if isinstance(other, _Sparse):
+        if isinstance(other, Sparse):
             raise InvalidTypeError(
                 "[sparse] two sparse tensors are not multiplied element by element; make one dense: a * b.to_dense()"
             )
@@ -144,7 +134,7 @@ class _Sparse:
     def __add__(self, other: Any) -> Any:
         """Add a sparse tensor, which stays sparse, or a dense one."""
         coo = self.to_coo()
-        if not isinstance(other, _Sparse):
+        if not isinstance(other, Sparse):
             dense = ops.broadcast_to(ops.asarray(other), self.shape)
             return ops.scatter_nd_add(dense, coo.indices, ops.cast(coo.values, dense.dtype))
         if self.shape != other.shape:
@@ -164,7 +154,7 @@ class _Sparse:
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> Any:
-        return self + (-other if isinstance(other, _Sparse) else -ops.asarray(other))
+        return self + (-other if isinstance(other, Sparse) else -ops.asarray(other))
 
     def __rsub__(self, other: Any) -> Any:
         return -self + other
@@ -176,7 +166,7 @@ class _Sparse:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
 
-class CooTensor(_Sparse):
+class CooTensor(Sparse):
     """Hold a sparse tensor as coordinates: the element at `indices[i]` is `values[i]`.
 
     Places may come in any order, and several times: then their values add up.
@@ -264,7 +254,7 @@ class CooTensor(_Sparse):
                 [7.]], shape=(2, 1), dtype=float32)
         """
         order = list(range(self.ndim))[::-1] if axes is None else list(axes)
-        order = [_axis(a, self.ndim, "transpose") for a in order]
+        order = [axis_of(a, self.ndim, "transpose") for a in order]
         if sorted(order) != list(range(self.ndim)):
             raise AxisError(
                 f"[sparse.transpose] got axes {tuple(axes or ())} for {self.ndim} axes; name each of them once"
@@ -317,7 +307,7 @@ class CooTensor(_Sparse):
         >>> ps.sparse.eye(3).to_csr().row_splits.tolist()
         [0, 1, 2, 3]
         """
-        rows, columns = _matrix_places(self, "to_csr")
+        rows, columns = matrix_places(self, "to_csr")
         wide = ops.cast(rows, "int64") * self.shape[1] + ops.cast(columns, "int64")
         order = ops.argsort(wide)
         sorted_rows = ops.take(ops.cast(rows, "int64"), order)
@@ -339,7 +329,7 @@ class CooTensor(_Sparse):
         return f"CooTensor(values={self.values!r}, indices={self.indices!r}, shape={self.shape})"
 
 
-class CsrTensor(_Sparse):
+class CsrTensor(Sparse):
     """Hold a sparse matrix row by row: row i has `values[row_splits[i]:row_splits[i + 1]]`, in these columns.
 
     Args:
@@ -456,7 +446,8 @@ def _counted(a: CsrTensor) -> Tensor:
     return ops.cumsum(ops.cast(ops.ones_like(a.columns), "int64")) - 1
 
 
-def _axis(axis: int, ndim: int, name: str) -> int:
+def axis_of(axis: int, ndim: int, name: str) -> int:
+    """Return an axis that is not negative, or refuse it."""
     if not -ndim <= axis < ndim:
         raise AxisError(
             f"[sparse.{name}] axis {axis} is out of range for {ndim} axes; use {-ndim} to {ndim - 1}"
@@ -477,64 +468,14 @@ def _as_index(indices: TensorLike, empty: tuple[int, ...]) -> Tensor:
     return found
 
 
-def _matrix_places(a: CooTensor, name: str) -> tuple[Tensor, Tensor]:
+def matrix_places(a: CooTensor, name: str) -> tuple[Tensor, Tensor]:
+    """Return the rows and the columns of what a matrix stores."""
     if a.ndim != 2:
         raise ShapeError(
             f"[sparse.{name}] got a sparse tensor of shape {a.shape}; expected a matrix; "
             "split the leading axes, or use to_dense()"
         )
     return a.indices[:, 0], a.indices[:, 1]
-
-
-def from_dense(x: TensorLike, *, size: int | None = None) -> CooTensor:
-    """Keep the elements of a tensor that are not zero.
-
-    Args:
-        x: [...], any numeric dtype.
-        size: How many places to keep, for graphs, where it cannot depend on data; missing ones store 0 at the origin.
-            A graph is then made for this one shape.
-
-    Returns:
-        A sparse tensor of x's shape, its places in order.
-
-    Raises:
-        GraphError: x is computed in a graph, and `size` is not given.
-
-    >>> import penstock as ps
-    >>> a = ps.sparse.from_dense([[0.0, 5.0], [0.0, 0.0]])
-    >>> a.values, a.indices.tolist()
-    (Tensor([5.], shape=(1,), dtype=float32), [[0, 1]])
-    """
-    x = ops.asarray(x)
-    found = ops.argwhere(x, size=size)
-    values = ops.gather_nd(x, found)
-    if size is not None:
-        known = ops.minimum(ops.sum(ops.cast(x != 0, "int64")), size)
-        stored = ops.arange(size, dtype="int64") < known
-        values = ops.where(stored, values, ops.zeros_like(values))
-    return CooTensor.__penstock_whole__(values, found, tuple(int(n) for n in x.shape))
-
-
-def eye(n: int, dtype: Any = "float32") -> CooTensor:
-    """Make the identity matrix.
-
-    Args:
-        n: Its size.
-        dtype: The dtype of its ones.
-
-    Returns:
-        [n, n], with n stored elements.
-
-    Raises:
-        ValueError: n is negative.
-
-    >>> import penstock as ps
-    >>> ps.sparse.eye(2).to_dense()
-    Tensor([[1., 0.],
-            [0., 1.]], shape=(2, 2), dtype=float32)
-    """
-    places = ops.arange(n, dtype="int64")
-    return CooTensor(ops.ones((n,), dtype), ops.stack([places, places], 1), (n, n))
 
 
 def matmul(a: Any, x: TensorLike) -> Tensor:
@@ -557,14 +498,14 @@ def matmul(a: Any, x: TensorLike) -> Tensor:
     >>> ps.sparse.matmul(ps.sparse.eye(2) * 3, ps.asarray([1.0, 2.0]))
     Tensor([3., 6.], shape=(2,), dtype=float32)
     """
-    if not isinstance(a, _Sparse):
+    if not isinstance(a, Sparse):
         raise InvalidTypeError(
             f"[sparse.matmul] got {type(a).__name__} on the left; expected a sparse matrix: "
             "penstock.sparse.from_dense(a)"
         )
-    x = x.to_dense() if isinstance(x, _Sparse) else ops.asarray(x)
+    x = x.to_dense() if isinstance(x, Sparse) else ops.asarray(x)
     coo = a.to_coo()
-    rows, columns = _matrix_places(coo, "matmul")
+    rows, columns = matrix_places(coo, "matmul")
     if x.ndim not in (1, 2) or x.shape[0] != a.shape[1]:
         raise ShapeError(
             f"[sparse.matmul] got shapes {a.shape} and {x.shape}; expected [m, k] and [k, n] or [k]; "
@@ -573,79 +514,3 @@ def matmul(a: Any, x: TensorLike) -> Tensor:
     wide = ops.expand_dims(x, 1) if x.ndim == 1 else x
     y = ops.sparse_matmul(coo.values, rows, columns, wide, a.shape[0])
     return ops.squeeze(y, 1) if x.ndim == 1 else y
-
-
-def softmax(a: Any) -> Any:
-    """Take the softmax of each row over the elements that are stored; what is not stored stays 0.
-
-    Args:
-        a: [..., columns], sparse, of a float dtype; each place stored once.
-
-    Returns:
-        The same kind of tensor, at the same places.
-
-    Raises:
-        InvalidTypeError: a is not sparse.
-
-    >>> import penstock as ps
-    >>> a = ps.sparse.CooTensor([0.0, 0.0, 9.0], [[0, 0], [0, 2], [1, 1]], (2, 3))
-    >>> ps.sparse.softmax(a).to_dense()
-    Tensor([[0.5, 0. , 0.5],
-            [0. , 1. , 0. ]], shape=(2, 3), dtype=float32)
-    """
-    if not isinstance(a, _Sparse):
-        raise InvalidTypeError(
-            f"[sparse.softmax] got {type(a).__name__}; expected a sparse tensor; for a dense one use penstock.softmax"
-        )
-    coo = a.to_coo()
-    row, rows = _row_numbers(coo)
-    largest = ops.stop_gradient(ops.segment_max(a.values, row, rows))
-    shifted = ops.exp(a.values - ops.take(largest, row))
-    total = ops.segment_sum(shifted, row, rows)
-    return a.with_values(shifted / ops.take(total, row))
-
-
-def _row_numbers(a: CooTensor) -> tuple[Tensor, int]:
-    """The number of each stored element's row, over all axes but the last, and how many rows there are."""
-    lead = a.shape[:-1]
-    steps = [math.prod(lead[i + 1 :]) for i in range(len(lead))]
-    row = ops.sum(ops.cast(a.indices[:, : len(lead)], "int64") * np.array(steps, np.int64), 1)
-    return row, math.prod(lead)
-
-
-def concat(parts: Sequence[Any], axis: int = 0) -> CooTensor:
-    """Join sparse tensors along an axis.
-
-    Args:
-        parts: Sparse tensors; equal sizes except along `axis`.
-        axis: The axis to join along.
-
-    Returns:
-        One sparse tensor.
-
-    Raises:
-        ShapeError: There are none, or their shapes do not fit.
-        AxisError: The axis is out of range.
-
-    >>> import penstock as ps
-    >>> ps.sparse.concat([ps.sparse.eye(1), ps.sparse.eye(1) * 2], axis=1).to_dense()
-    Tensor([[1., 2.]], shape=(1, 2), dtype=float32)
-    """
-    if not parts:
-        raise ShapeError("[sparse.concat] got no tensors; give at least one")
-    coos = [part.to_coo() for part in parts]
-    axis = _axis(axis, coos[0].ndim, "concat")
-    shape, moved = list(coos[0].shape), []
-    shape[axis] = 0
-    for coo in coos:
-        rest = [n for i, n in enumerate(coo.shape) if i != axis]
-        if rest != [n for i, n in enumerate(shape) if i != axis]:
-            raise ShapeError(
-                f"[sparse.concat] got shapes {coos[0].shape} and {coo.shape}; all sizes but that of axis {axis} must "
-                "be equal"
-            )
-        step = np.array([shape[axis] if i == axis else 0 for i in range(coo.ndim)], np.int64)
-        moved.append(ops.cast(coo.indices, "int64") + step)
-        shape[axis] += coo.shape[axis]
-    values = ops.concat([coo.values for coo in coos])
-    return CooTensor.__penstock_whole__(values, ops.concat(moved), tuple(shape))
