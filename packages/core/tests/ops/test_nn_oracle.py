@@ -249,3 +249,41 @@ def test_losses_of_keras(rng: np.random.Generator) -> None:
 def test_refusals(call: Any, match: str) -> None:
     with pytest.raises(ValueError, match=match):
         call()
+
+
+# ---- attention
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_heads_share_keys_and_values(rng: np.random.Generator, causal: bool) -> None:
+    q, k, v = (rng.normal(size=(2, heads, 5, 4)) for heads in (6, 2, 2))
+    got = nn.scaled_dot_product_attention(q, k, v, causal=causal, enable_gqa=True)
+    want = F.scaled_dot_product_attention(
+        *map(torch.asarray, (q, k, v)), is_causal=causal, enable_gqa=True
+    )
+    close(got, want)
+    with pytest.raises(ValueError, match="multiple of those of key and value"):
+        nn.scaled_dot_product_attention(q[:, :5], k, v, enable_gqa=True)
+
+
+def test_dropout_of_attention_keeps_the_mean(rng: np.random.Generator) -> None:
+    q, k, v = (rng.normal(size=(2, 3, 4)) for _ in range(3))
+    mask = np.array([[True, True, False]] * 3)
+    full = nn.scaled_dot_product_attention(q, k, v, mask).numpy()
+    many = [np.broadcast_to(t, (4000, *t.shape)) for t in (q, k, v)]
+    dropped = nn.scaled_dot_product_attention(*many, mask, dropout_rate=0.3, seed=1).numpy()
+    np.testing.assert_allclose(dropped.mean(0), full, atol=0.06)
+    assert np.abs(dropped - full).max() > 0.1
+    # With an identity for values the result is the weights themselves.
+    eye = np.broadcast_to(np.eye(3), (2, 3, 3))
+    weights = nn.scaled_dot_product_attention(q, k, eye, mask).numpy()
+    kept = nn.scaled_dot_product_attention(q, k, eye, mask, dropout_rate=0.5, seed=2).numpy()
+    np.testing.assert_allclose(kept, np.where(kept > 0, 2 * weights, 0.0))
+
+
+def test_causal_attention_with_dropout_sees_nothing_later(rng: np.random.Generator) -> None:
+    q, k = (rng.normal(size=(4, 4)) for _ in range(2))
+    weights = nn.scaled_dot_product_attention(
+        q, k, np.eye(4), causal=True, dropout_rate=0.2, seed=1
+    )
+    np.testing.assert_array_equal(np.triu(weights.numpy(), 1), 0)

@@ -17,18 +17,28 @@ def attend(node: Node, bias: Any) -> tuple[Tensor, Any]:
     """Write the weights down: the matrix that the op itself does without. Returns them and the scale."""
     query, key = node.inputs[:2]
     scale = node.attrs["scale"]
-    if scale is None:
-        depth = count(query.shape[-1:], query.dtype)
-        scale = 1 / math.sqrt(max(depth, 1)) if isinstance(depth, float) else ops.rsqrt(depth)
+    scale = default_scale(query) if scale is None else scale
+    return attention_weights(query, key, bias, node.attrs["causal"], scale), scale
+
+
+def default_scale(query: Tensor) -> Any:
+    """1 / √depth: a number, or a tensor while the depth is a symbol."""
+    depth = count(query.shape[-1:], query.dtype)
+    return 1 / math.sqrt(max(depth, 1)) if isinstance(depth, float) else ops.rsqrt(depth)
+
+
+def attention_weights(query: Tensor, key: Tensor, bias: Any, causal: bool, scale: Any) -> Tensor:
+    """Take softmax(scale · query · keyᵀ + bias), with zeros where a query sees no key."""
+    scale = default_scale(query) if scale is None else scale
     scores = ops.matmul(query, key, transpose_y=True) * scale
     scores = scores if bias is None else scores + bias
-    if node.attrs["causal"]:
+    if causal:
         rows, columns = (numbers(n) for n in scores.shape[-2:])
         scores = ops.where(ops.expand_dims(rows, 1) >= columns, scores, -math.inf)
     if bias is None:
-        return ops.softmax(scores), scale
+        return ops.softmax(scores)
     seen = ops.any(scores > -math.inf, -1, keepdims=True)  # a query that sees no key has no weights
-    return ops.where(seen, ops.softmax(ops.where(seen, scores, 0.0)), 0.0), scale
+    return ops.where(seen, ops.softmax(ops.where(seen, scores, 0.0)), 0.0)
 
 
 def numbers(n: Any) -> Tensor:
