@@ -790,3 +790,123 @@ def test_an_error_inside_names_the_line():
     fn = ps.function(lambda xs, ids: ps.scan(lambda c, i: (c, ps.take(xs, i)), 0, ids)[1])
     with pytest.raises(IndexError, match=r"(?s)index 7 .*node 'scan'.*test_control\.py"):
         fn(X, ps.asarray([0, 7]))
+
+
+# ---- what stands at the edges
+
+
+@pytest.mark.parametrize("how", ["while", "scan", "cond", "call", "scan in cond"])
+def test_variables_that_are_read_and_written_inside_have_gradients(how):
+    v = ps.Variable(3.0)
+
+    def step(x):
+        y = v * x + v * v
+        v.assign(v + 1.0)
+        return y + v * 2.0
+
+    def run(x):
+        if how == "while":
+            return ps.while_loop(lambda i, y: i < 3, lambda i, y: (i + 1, step(y)), (0, x))[1]
+        if how == "scan":
+            return ps.scan(lambda y, _: (step(y), None), x, length=3)[0]
+        if how == "cond":
+            return ps.cond(x > 0, lambda: step(x), lambda: x * v)
+        if how == "call":
+            return ps.call(step, x)
+        loop = lambda: ps.scan(lambda y, _: (step(y), None), x, length=3)[0]  # noqa: E731
+        return ps.cond(x > 0, loop, lambda: x)
+
+    def both_gradients(x):
+        with ps.GradientTape() as tape:
+            tape.watch(x)
+            y = run(x) * v
+        return tape.gradient(y, [x, v])
+
+    x = ps.asarray(0.5)
+    expected = [float(g) for g in both_gradients(x)]
+    after = float(v.value)
+    v.assign(3.0)
+    found = [float(g) for g in ps.function(both_gradients)(x)]
+    assert float(v.value) == after
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert expected[1] != 0
+
+
+def test_a_written_variable_stays_in_place_when_nobody_asks_for_its_gradient():
+    v = ps.Variable(ps.zeros((4,)))
+
+    def step(i):
+        v.assign_add(v * 0.0 + 1.0)
+        return i + 1
+
+    count = ps.function(lambda: ps.while_loop(lambda i: i < 3, step, 0))
+
+    count()
+    assert v.numpy().tolist() == [3.0] * 4
+    (loop,) = [node for node in count.traces[0].optimized.nodes if node.op == "while"]
+    assert not any(t.node.op == "read_variable" for t in loop.inputs)
+
+
+def test_second_gradient_through_a_loop_in_a_branch():
+    def power(x):
+        loop = lambda: ps.while_loop(lambda i, y: i < 3, lambda i, y: (i + 1, y * x), (0, x))[1]  # noqa: E731
+        return ps.cond(x > 0, loop, lambda: -x)
+
+    second = ps.grad(ps.grad(power))
+    for fn in both(second):
+        assert float(fn(ps.asarray(2.0))) == pytest.approx(12 * 2.0**2)
+        assert float(fn(ps.asarray(-2.0))) == 0
+
+
+def test_inlined_calls_keep_devices_and_what_runs_first():
+    graph = ps.Graph()
+    v = ps.Variable(1.0)
+    with graph.as_default():
+        x = ps.placeholder("float32", (), name="x")
+
+        def body(x):
+            first = x * 2.0
+            with ps.control_dependencies([first]), ps.device("cpu:0"):
+                return ps.exp(x)
+
+        with ps.control_dependencies([v.assign(x)]):
+            y = ps.call(body, x)
+        with ps.control_dependencies([y]):
+            z = v.assign_add(1.0)
+    graph.outputs = [y, z]
+    from penstock.passes.inline import inline_calls
+
+    flat = inline_calls(graph)
+    names = {node.op: node for node in flat.nodes}
+    assert "call" not in names
+    assert names["exp"].device == "/job:localhost/task:0/device:cpu:0"
+    assert {c.op for c in names["exp"].control_inputs} >= {"multiply", "assign_variable"}
+    writes = [node for node in flat.nodes if node.op == "assign_variable"]
+    assert "exp" in {c.op for c in writes[1].control_inputs}
+
+
+def leaves(tree):
+    return [leaf for item in tree for leaf in (leaves(item) if isinstance(item, tuple) else [item])]
+
+
+@pytest.mark.filterwarnings("ignore::penstock.errors.FallbackWarning")
+def test_control_flow_on_another_device():
+    try:
+        with ps.device("null"):
+            pass
+    except ps.errors.DeviceError:
+        pytest.skip("needs a device of the testkit")
+
+    def run(x):
+        with ps.device("null"):
+            _, y = ps.while_loop(lambda i, y: i < 3, lambda i, y: (i + 1, y * 2.0), (0, x))
+            z = ps.cond(y[0] > 4, lambda: y + 1.0, lambda: y)
+            return ps.scan(lambda c, r: (c + r, c * r), z[0], z), ps.map(ps.exp, y)
+
+    x = ps.asarray([1.0, 2.0])
+    expected = [t.tolist() for t in leaves(run(x))]
+    found = [t.tolist() for t in leaves(ps.function(run)(x))]
+    assert found == expected
+
+    loss = ps.grad(lambda x: ps.sum(run(x)[1]))
+    np.testing.assert_allclose(ps.function(loss)(x).tolist(), loss(x).tolist(), rtol=1e-5)

@@ -30,6 +30,7 @@ class _Step:
     inputs: Sequence[Tensor]
     outputs: Sequence[Tensor]
     attrs: dict[str, Any]
+    variables: Sequence[Any] = ()  # which of its inputs are the values of variables, and of which
 
 
 def _is_float(t: Tensor) -> bool:
@@ -66,7 +67,8 @@ def _again(
                 "no gradient; use penstock.scan for the inner loop"
             )
         values.update((old.value_index, t) for old, t in zip(outputs, made, strict=True))
-        steps.append(_Step(node.op, node.op_function, given, made, node.attrs))
+        variables = [_variable_of(t) for t in node.inputs]
+        steps.append(_Step(node.op, node.op_function, given, made, node.attrs, variables))
     return [values[t.value_index] for t in body.outputs], steps
 
 
@@ -76,6 +78,7 @@ def _pull(
     kept: Mapping[int, Tensor],
     flows: Mapping[int, Tensor],
     wanted: Sequence[int],
+    variables: Sequence[Any],
     fresh: Callable[[Tensor], Tensor] = ops.identity,
 ) -> list[Tensor | None]:
     """Differentiate a body in the current graph.
@@ -86,6 +89,8 @@ def _pull(
         kept: See `_again`.
         flows: What flows into its outputs, by their position.
         wanted: Positions of the inputs whose gradients are wanted.
+        variables: The variable whose value an input is, or None, for each input. What the body itself reads of a
+            variable counts for that input.
         fresh: Gives an input a fresh name; `barrier` also keeps what is computed again from being taken for what the
             forward pass computed, which would have to stay for it.
     """
@@ -97,8 +102,36 @@ def _pull(
         _Step("identity", ops.identity, [outputs[i]], [t], {})
         for i, t in zip(flows, targets, strict=True)
     ]
-    result = gradient_of(steps, targets, [inputs[i] for i in wanted], list(flows.values()))
-    return [dense(g) for g in result]  # a body returns tensors
+    inside = _reads_of(body, kept, {variables[i]: k for k, i in enumerate(wanted) if variables[i]})
+    sources = [*(inputs[i] for i in wanted), *(t for _, t in inside)]
+    gradients = gradient_of(steps, targets, sources, list(flows.values()))
+    result: list[Tensor | None] = [dense(g) for g in gradients]  # a body returns tensors
+    found = result[: len(wanted)]
+    for (k, _), g in zip(inside, result[len(wanted) :], strict=True):
+        here = found[k]
+        found[k] = g if here is None else here if g is None else ops.add(here, g)
+    return found
+
+
+def _reads_of(
+    body: Graph, kept: Mapping[int, Tensor], places: Mapping[Any, int]
+) -> list[tuple[int, Tensor]]:
+    """List what a body has read of some variables, each with the variable's place."""
+    reads = [n for n in body.nodes if n.op == "read_variable" and n.attrs["variable"] in places]
+    pairs = [(places[n.attrs["variable"]], n.outputs[0].value_index) for n in reads]
+    return [(place, kept[value]) for place, value in pairs if value in kept]
+
+
+def _variable_of(t: Tensor) -> Any:
+    """Return the variable whose value a tensor of a graph is, if it is one's."""
+    made_by_read = t.is_symbolic and t.node.op == "read_variable"
+    return t.node.attrs["variable"] if made_by_read else None
+
+
+def _variables(node: Node) -> Sequence[Any]:
+    """Do so for all inputs of a node, or of a step that is computed again."""
+    known = getattr(node, "variables", None)
+    return [_variable_of(t) for t in node.inputs] if known is None else known
 
 
 def _flows(grads: Sequence[Tensor | None], outputs: Sequence[Tensor]) -> dict[int, Tensor]:
@@ -139,7 +172,10 @@ def _(node: Node, *grads: Tensor | None) -> Gradients:
         name = f"{body.name}_grad"
         again = any(t.node.op == "barrier" for t in body.outputs[:num_public])
         fresh = ops.barrier if again else ops.identity
-        back = build(name, [], lambda _: _pull(body, node.inputs, kept, flows, wanted, fresh))
+        variables = _variables(node)
+        back = build(
+            name, [], lambda _: _pull(body, node.inputs, kept, flows, wanted, variables, fresh)
+        )
         found = _native.tree_unflatten(back.structure, call_node(back))
     return _spread(found, wanted, len(node.inputs))
 
@@ -156,7 +192,7 @@ def _(node: Node, *grads: Tensor | None) -> Gradients:
         kept = _kept(body, node.outputs[num_public:], num_public)
 
         def pull(_: list[Tensor]) -> list[Tensor]:
-            found = _pull(body, operands, kept, flows, wanted)
+            found = _pull(body, operands, kept, flows, wanted, _variables(node)[1:])
             return [
                 ops.zeros_like(operands[i]) if g is None else g
                 for i, g in zip(wanted, found, strict=True)
@@ -220,7 +256,7 @@ def _loop_gradient(
         known = _kept(body, rows[len(here) + len(stacks) :], num_public + num_carried)
         flows = dict(zip([*carried, *stacks], [*back, *flow_rows], strict=True))
         wanted = [*carried, *rows_of, *others]
-        found = _pull(body, [*here, *inputs[len(here) :]], known, flows, wanted)
+        found = _pull(body, [*here, *inputs[len(here) :]], known, flows, wanted, _variables(node))
         new = [ops.zeros_like(t) if g is None else g for t, g in zip(back, found, strict=False)]
         last = found[len(carried) + len(rows_of) :]
         new += [s if g is None else ops.add(s, g) for s, g in zip(sums, last, strict=True)]

@@ -410,6 +410,9 @@ def _map_node(rows: list[Tensor], body: Body, size: Any) -> list[Tensor]:
     captured = finish((body,), len(rows))
     batched = [True] * len(rows) + [False] * len(captured)
     expanded = expand(body.graph)
+    graph = _native.current_graph()
+    assert graph is not None  # `within` made sure
+    graph.adopt_guards(expanded)
     if can_batch(expanded, batched):
         return call_batched(expanded, [*rows, *captured], batched, size)
     return _scan_finished([], rows, body, captured, size, False)

@@ -35,25 +35,29 @@ def rewrite(
     """
     new = graph.like()
     values: dict[int, Tensor] = {}
-    nodes: dict[int, Node] = {}
+    awaited = {c.index for node in graph.nodes for c in node.control_inputs}
+    nodes: dict[int, list[Node]] = {}  # those made for an awaited one
     with _appending_to(new):
         for node in graph.nodes:
             if keep is not None and not keep(node):
                 continue
             inputs = [values[t.value_index] for t in node.inputs]
+            controls = [new_c for c in node.control_inputs for new_c in nodes.get(c.index, ())]
+            size = len(new)
             made: Sequence[Tensor] | None = None
             if replace is not None and node.op != "placeholder":
                 _native.set_scope(node.scope)
                 _native.set_scope_device(node.device)
+                _native.set_control_inputs([c.outputs[0] for c in controls if c.outputs])
                 made = replace(node, inputs)
             if made is None:
-                controls = [nodes[c.index] for c in node.control_inputs if c.index in nodes]
                 where = device(node) if device is not None else None
                 made = new.copy_node(node, inputs, controls, where)
             outputs = node.outputs
             values.update((old.value_index, t) for old, t in zip(outputs, made, strict=True))
-            if made and made[0].node is not None:
-                nodes[node.index] = made[0].node
+            if node.index in awaited:
+                # Nothing new: what was there stands for the node.
+                nodes[node.index] = new.nodes[size:] or [t.node for t in made[:1] if t.is_symbolic]
     new.inputs = [values[t.value_index] for t in graph.inputs]
     new.outputs = [values[t.value_index] for t in graph.outputs]
     return new
@@ -62,6 +66,7 @@ def rewrite(
 @contextmanager
 def _appending_to(graph: Graph) -> Iterator[None]:
     scope, device = _native.get_scope(), _native.get_scope_device()
+    controls = _native.get_control_inputs()
     graph.push()
     try:
         yield
@@ -69,3 +74,4 @@ def _appending_to(graph: Graph) -> Iterator[None]:
         graph.pop()
         _native.set_scope(scope)
         _native.set_scope_device(device)
+        _native.set_control_inputs(controls)
