@@ -196,3 +196,21 @@ def test_dropout_with_noise_shape_drops_channels() -> None:
 def test_refusals(call: Any, match: str) -> None:
     with pytest.raises((InvalidValueError, IndexError, ValueError), match=match):
         call()
+
+
+ROWS = {
+    "gamma": lambda x: ps.random.gamma((3,), 2.0),
+    "gamma by row": lambda x: ps.ops.random_gamma(x + ps.ones((3,))),
+    "poisson": lambda x: ps.random.poisson((3,), x + 50.0),
+    "binomial": lambda x: ps.ops.random_binomial(ps.full((3,), 200.0), 0.5 + 0.0 * x),
+    "randint": lambda x: ps.random.randint((3,), 0, 10**6),
+    "categorical": lambda x: ps.random.categorical(ps.zeros((1000,)), 3),
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_rows_of_a_map_draw_their_own(name: str) -> None:
+    drawn = ps.map(ROWS[name], ps.ones((6,))).numpy()
+    assert drawn.shape[0] == 6
+    assert drawn.size == 18
+    assert len({row.tobytes() for row in drawn}) == 6

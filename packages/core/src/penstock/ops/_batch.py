@@ -193,3 +193,12 @@ def drawn(node: Any, inputs: Sequence[Tensor], batched: Sequence[bool], size: An
     """Draw for all rows: each has a stretch of the counter of its own, so rows differ."""
     attrs = {**node.attrs, "shape": (size, *node.attrs["shape"])}
     return _native.call_op(node.op, inputs, attrs)
+
+
+def drawn_like(
+    node: Any, inputs: Sequence[Tensor], batched: Sequence[bool], size: Any
+) -> list[Tensor]:
+    """Draw for all rows from parameters that broadcast; also where all rows have the same ones."""
+    shape = (size, *node.outputs[0].shape)
+    rows = [ops.broadcast_to(t, shape) for t in align(node, inputs, batched, size)]
+    return _native.call_op(node.op, rows, node.attrs)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from penstock.ops import _batch
 from penstock.ops._declare import Reject, Sample, op
 from penstock.ops._draws import Draws
 from penstock.ops._gradients import NO_INPUTS
@@ -61,6 +62,7 @@ def random_integers(
     """
 
 
+random_integers.batch(_batch.drawn)
 random_integers.not_differentiable(NO_INPUTS)
 
 
@@ -127,6 +129,7 @@ def random_gamma(alpha: TensorLike, *, log: bool = False, seed: int | None = Non
     """
 
 
+random_gamma.batch(_batch.drawn_like)
 random_gamma.not_differentiable(
     "implicit reparametrisation is not there yet; draw outside of the gradient"
 )
@@ -206,6 +209,7 @@ def random_poisson(
     """
 
 
+random_poisson.batch(_batch.drawn_like)
 random_poisson.not_differentiable(_JUMPS)
 
 
@@ -308,6 +312,7 @@ def random_binomial(
     """
 
 
+random_binomial.batch(_batch.drawn_like)
 random_binomial.not_differentiable(_JUMPS)
 
 
@@ -413,6 +418,7 @@ def random_categorical(
     """
 
 
+random_categorical.batch(_batch.same)
 random_categorical.not_differentiable(_JUMPS)
 
 
