@@ -121,6 +121,50 @@ uint64_t Fnv1a(const Text& text) {
   return hash;
 }
 
+// The state of SipHash-2-4.
+struct Sip {
+  uint64_t a, b, c, d;
+
+  Sip(uint64_t key0, uint64_t key1)
+      : a(key0 ^ 0x736F6D6570736575),
+        b(key1 ^ 0x646F72616E646F6D),
+        c(key0 ^ 0x6C7967656E657261),
+        d(key1 ^ 0x7465646279746573) {}
+
+  void Stir(int rounds) {
+    for (int i = 0; i < rounds; ++i) {
+      a += b;
+      c += d;
+      b = Turn(b, 64 - 13) ^ a;
+      d = Turn(d, 64 - 16) ^ c;
+      a = Turn(a, 32) + d;
+      c += b;
+      b = Turn(b, 64 - 17) ^ c;
+      d = Turn(d, 64 - 21) ^ a;
+      c = Turn(c, 32);
+    }
+  }
+  void Take(uint64_t word) {
+    d ^= word;
+    Stir(2);
+    a ^= word;
+  }
+};
+
+uint64_t SipHash(const Text& text, uint64_t key0, uint64_t key1) {
+  Sip state(key0, key1);
+  const int64_t whole = text.size / 8 * 8;
+  for (int64_t at = 0; at < whole; at += 8) state.Take(Word(text.data + at));
+  uint64_t rest = static_cast<uint64_t>(text.size) << 56;
+  for (int64_t i = whole; i < text.size; ++i) {
+    rest |= static_cast<uint64_t>(text.At(i)) << (8 * (i - whole));
+  }
+  state.Take(rest);
+  state.c ^= 0xFF;
+  state.Stir(4);
+  return state.a ^ state.b ^ state.c ^ state.d;
+}
+
 template <class Hash>
 int Buckets(penstock_call* call, Hash&& hash) {
   const uint64_t buckets = static_cast<uint64_t>(IntAttr(call, 0));
@@ -137,5 +181,14 @@ int Buckets(penstock_call* call, Hash&& hash) {
 int StringToHashBucket(penstock_call* call) { return Buckets(call, Fnv1a); }
 
 int StringToHashBucketFast(penstock_call* call) { return Buckets(call, Fingerprint); }
+
+int StringToHashBucketStrong(penstock_call* call) {
+  const Ints key = IntsAttr(call, 1);
+  if (key.size != 2 || key[0] < 0 || key[1] < 0) {
+    return Fail(call, "got a key of %d numbers; use two numbers from 0 to 2**63 - 1", key.size);
+  }
+  const uint64_t key0 = static_cast<uint64_t>(key[0]), key1 = static_cast<uint64_t>(key[1]);
+  return Buckets(call, [=](const Text& text) { return SipHash(text, key0, key1); });
+}
 
 }  // namespace penstock::cpu::PENSTOCK_ISA

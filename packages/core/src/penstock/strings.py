@@ -3,9 +3,11 @@
 words, counts = penstock.strings.split(penstock.strings.lower(lines))
 """
 
+from penstock.ops.string_codes import decode_base64, encode_base64, unicode_normalize
 from penstock.ops.string_format import format
 from penstock.ops.string_hash import cross, hash_features
 from penstock.ops.string_hash import string_to_hash_bucket_fast as to_hash_bucket_fast
+from penstock.ops.string_hash import string_to_hash_bucket_strong as to_hash_bucket_strong
 from penstock.ops.string_numbers import as_string
 from penstock.ops.string_numbers import string_to_hash_bucket as to_hash_bucket
 from penstock.ops.string_numbers import string_to_number as to_number
@@ -34,8 +36,10 @@ __all__ = [
     "as_string",
     "contains",
     "cross",
+    "decode_base64",
     "decode_csv",
     "decode_json_lines",
+    "encode_base64",
     "endswith",
     "format",
     "hash_features",
@@ -53,9 +57,11 @@ __all__ = [
     "substr",
     "to_hash_bucket",
     "to_hash_bucket_fast",
+    "to_hash_bucket_strong",
     "to_number",
     "unicode_decode",
     "unicode_encode",
+    "unicode_normalize",
     "unicode_split",
     "upper",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
@@ -199,3 +200,40 @@ def test_templates() -> None:
             ps.strings.format(template, tensors)
     with pytest.raises(ValueError, match="use text such as"):
         ps.strings.format("a", [1], placeholder="")
+
+
+# tf.strings.to_hash_bucket_strong of the same texts, with 2**40 buckets and the key (3, 2**40 + 7).
+STRONG = {
+    0: 747686997638,
+    1: 477973627373,
+    3: 567510469433,
+    7: 930354892603,
+    8: 702532375096,
+    9: 131012583427,
+    15: 941888901778,
+    16: 1027443785155,
+    17: 229108666425,
+    32: 486945485953,
+    63: 938015157619,
+    64: 45690239189,
+    100: 636951217793,
+    255: 718641756126,
+    256: 247901899652,
+    300: 105186439300,
+}
+
+
+def test_strong_buckets_are_tensorflows() -> None:
+    line = ",".join(map(str, range(200)))
+    texts = [line[:n] for n in STRONG]
+    got = ps.strings.to_hash_bucket_strong(texts, 2**40, (3, 2**40 + 7)).tolist()
+    assert dict(zip(STRONG, got, strict=True)) == STRONG
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.binary(max_size=20))
+def test_base64_there_and_back(data: bytes) -> None:
+    for pad in (False, True):
+        text = ps.strings.encode_base64(data, pad=pad)
+        assert base64.urlsafe_b64decode(text.item() + b"==") == data
+        assert ps.strings.decode_base64(text).item() == data

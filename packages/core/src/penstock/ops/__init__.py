@@ -395,7 +395,8 @@ from penstock.ops.solving import adjugate, det, inv, pinv_, slogdet_, solve_, tr
 from penstock.ops.sorting import argsort, searchsorted, searchsorted_, sort, top_k
 from penstock.ops.sparse_product import sparse_matmul
 from penstock.ops.spectra import eig, eigh_, eigvals, eigvalsh, svd_, svdvals
-from penstock.ops.string_hash import string_to_hash_bucket_fast
+from penstock.ops.string_codes import decode_base64, encode_base64, unicode_normalize
+from penstock.ops.string_hash import string_to_hash_bucket_fast, string_to_hash_bucket_strong
 from penstock.ops.string_numbers import as_string, string_to_hash_bucket, string_to_number
 from penstock.ops.string_parts import (
     string_chars_,

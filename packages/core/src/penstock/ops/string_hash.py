@@ -12,12 +12,13 @@ from penstock import ops
 from penstock.errors import InvalidValueError
 from penstock.ops._declare import Reject, Sample, op
 from penstock.ops._farmhash import fingerprint64
+from penstock.ops._siphash import siphash
 from penstock.ops._text import MIXED, NO_GRADIENT, each, numbers_refused, some, strings
 from penstock.ops.conversion import asarray
 
 if TYPE_CHECKING:
     from penstock._native import Tensor
-    from penstock.annotations import TensorLike
+    from penstock.annotations import Ints, TensorLike
 
 
 @op(infer="string_to_bucket", host_only=True)
@@ -67,6 +68,58 @@ def _(rng: np.random.Generator) -> Iterator[Sample]:
 def _() -> Iterator[Reject]:
     yield from numbers_refused(3)()
     yield Reject((strings("a"), 0), match="num_buckets=0; use 1 or more")
+
+
+@op(infer="string_to_bucket", host_only=True)
+def string_to_hash_bucket_strong(x: TensorLike, /, num_buckets: int, key: Ints) -> Tensor:
+    """Put strings into numbered buckets by SipHash-2-4, which nobody can fill on purpose without the key.
+
+    The buckets are those of TensorFlow's function of this name, and of Keras' Hashing layer with a salt.
+
+    Args:
+        x: [...], string.
+        num_buckets: How many buckets there are.
+        key: Two numbers from 0 to 2^63 - 1, the secret.
+
+    Returns:
+        [...], int64, from 0 to num_buckets - 1.
+
+    Raises:
+        ValueError: There is no bucket, or the key has not two numbers.
+        TypeError: x is no string tensor.
+
+    Example:
+        >>> penstock.strings.to_hash_bucket_strong(["Hello", "TF"], 3, [1, 2])
+        Tensor([2, 0], shape=(2,), dtype=int64)
+
+    Source:
+        Aumasson and Bernstein, 2012, "SipHash: a fast short-input PRF". https://www.aumasson.jp/siphash/siphash.pdf
+    """
+
+
+string_to_hash_bucket_strong.not_differentiable(NO_GRADIENT)
+
+
+@string_to_hash_bucket_strong.reference
+def _(x: Any, num_buckets: int, key: Any) -> Any:
+    if len(key) != 2 or min(key) < 0:
+        raise ValueError(f"got key={tuple(key)}; use two numbers from 0 to 2**63 - 1")
+    return each(lambda item: siphash(item, *key) % num_buckets, x, dtype="int64")
+
+
+@string_to_hash_bucket_strong.samples
+def _(rng: np.random.Generator) -> Iterator[Sample]:
+    yield from some(rng, 10, (1, 2))
+    long = [rng.integers(0, 256, size, dtype="uint8").tobytes() for size in range(20)]
+    yield Sample((strings(*long), 2**63 - 1, (2**63 - 1, 7)), label="every size")
+
+
+@string_to_hash_bucket_strong.rejects
+def _() -> Iterator[Reject]:
+    yield from numbers_refused(3, (1, 2))()
+    yield Reject((strings("a"), 0, (1, 2)), match="num_buckets=0; use 1 or more")
+    for key in ((1,), (1, 2, 3), (-1, 2)):
+        yield Reject((strings("a"), 3, key), match=r"use two numbers from 0 to 2\*\*63 - 1")
 
 
 def cross(
