@@ -278,8 +278,10 @@ def sanitize(session: nox.Session) -> None:
 def tsan(session: nox.Session) -> None:
     """Run tests with the thread sanitizer; arguments go to pytest."""
     suppressions = Path(session.create_tmp()).resolve() / "tsan.supp"
-    # numpy's BLAS has threads of its own, which the sanitizer cannot see into.
-    suppressions.write_text("called_from_lib:openblas\nrace:openblas\n", "utf-8")
+    # The BLAS of numpy and that of scipy have threads of their own, which the sanitizer cannot see into. Each is named by
+    # itself: a name that fits two libraries ends the program.
+    names = ["called_from_lib:openblas64_", "called_from_lib:libscipy_openblas-", "race:openblas"]
+    suppressions.write_text("\n".join(names) + "\n", "utf-8")
     environment = {
         "LD_PRELOAD": runtime_libraries("libtsan.so", "libstdc++.so"),
         "TSAN_OPTIONS": f"halt_on_error=0:exitcode=66:suppressions={suppressions}",

@@ -128,10 +128,13 @@ void start_thread_cache() { static thread_local ThreadCacheOwner owner; }
 // Blocks of several huge pages ask for them: they take less time to touch first, and to find later.
 void* from_system(int64_t bytes) {
   bool huge = bytes >= 2 * kHugePage;
-  void* memory = std::aligned_alloc(static_cast<size_t>(huge ? kHugePage : kAlignment),
-                                    static_cast<size_t>(bytes));
+  void* memory = nullptr;
+  // Not aligned_alloc, which wants a size that is a multiple of the alignment.
+  if (posix_memalign(&memory, static_cast<size_t>(huge ? kHugePage : kAlignment),
+                     static_cast<size_t>(bytes)))
+    return nullptr;
 #if defined(MADV_HUGEPAGE)
-  if (memory && huge) madvise(memory, static_cast<size_t>(bytes), MADV_HUGEPAGE);
+  if (huge) madvise(memory, static_cast<size_t>(bytes), MADV_HUGEPAGE);
 #endif
   return memory;
 }
