@@ -183,6 +183,8 @@ def input_gradients(call: Call, flows: Sequence[Tensor | None]) -> Sequence[Tens
     rule = call.op_function.vjp_fn
     if rule is None:
         reason = getattr(call.op_function, "no_gradient", "")
+        if getattr(call.op_function, "refuses_gradient", False):
+            raise GraphError(f"[{call.op}] cannot be differentiated: {reason}")
         if reason:
             return [None] * len(call.inputs)
         if getattr(call.op_function, "compose_fn", None) is not None:

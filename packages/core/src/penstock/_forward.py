@@ -113,7 +113,7 @@ def _twice_backwards(entry: Entry, tangents: Tangents) -> Tangents:
     """Differentiate what the gradient returns by what flows into it."""
     block = entry.op_function
     reason = getattr(block, "no_gradient", "")
-    if block.vjp_fn is None and reason:
+    if block.vjp_fn is None and reason and not block.refuses_gradient:
         return [None] * len(entry.outputs)
     tape = _native.Tape(False)
     moving = [i for i, t in enumerate(tangents) if t is not None]

@@ -159,6 +159,7 @@ class OpBlock(Generic[P, R]):
         self.samples_fn: SampleMaker | None = None
         self.rejects_fn: RejectMaker | None = None
         self.no_gradient = ""
+        self.refuses_gradient = False
         functools.update_wrapper(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -194,9 +195,13 @@ class OpBlock(Generic[P, R]):
         self.jvp_fn = fn
         return fn
 
-    def not_differentiable(self, reason: str) -> None:
-        """Say why the op has no gradient; the words complete "... has no gradient because"."""
+    def not_differentiable(self, reason: str, *, refuse: bool = False) -> None:
+        """Say why the op has no gradient; the words complete "... has no gradient because".
+
+        With `refuse` it has one that nobody wrote: to differentiate it is an error. Else it counts as constant.
+        """
         self.no_gradient = reason
+        self.refuses_gradient = refuse
 
     def compose(self, fn: F) -> F:
         """Attach the op in terms of other ops, with the op's own signature."""

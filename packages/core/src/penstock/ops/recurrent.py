@@ -194,7 +194,7 @@ def lstm_grad(
     """
 
 
-lstm_grad.not_differentiable(_ONCE)
+lstm_grad.not_differentiable(_ONCE, refuse=True)
 
 
 @lstm_grad.reference
@@ -386,7 +386,7 @@ def gru_grad(
     """
 
 
-gru_grad.not_differentiable(_ONCE)
+gru_grad.not_differentiable(_ONCE, refuse=True)
 
 
 @gru_grad.reference
@@ -541,7 +541,7 @@ def simple_rnn_grad(
     """
 
 
-simple_rnn_grad.not_differentiable(_ONCE)
+simple_rnn_grad.not_differentiable(_ONCE, refuse=True)
 
 
 @simple_rnn_grad.reference
