@@ -193,7 +193,9 @@ def test_boxes_in_other_layouts() -> None:
 
 
 def test_crops_of_images_that_are_not_there() -> None:
-    with pytest.raises(IndexError, match=r"is of image 1, .*use 0 to 0|index 1 .*out of (range|bounds)"):
+    with pytest.raises(
+        IndexError, match=r"is of image 1, .*use 0 to 0|index 1 .*out of (range|bounds)"
+    ):
         ps.image.crop_and_resize(drawn(1, 2, 2, 1), np.zeros((1, 4), "float32"), [1], (2, 2))
 
 

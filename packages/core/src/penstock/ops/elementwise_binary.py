@@ -53,7 +53,11 @@ def _(node: Node, dz: Tensor) -> Gradients:
 @add.rejects
 def _() -> Iterator[Reject]:
     yield from no_broadcast()
-    yield Reject((np.ones(2), np.array([b"a"], object)), error=TypeError, match="strings go with strings only")
+    yield Reject(
+        (np.ones(2), np.array([b"a"], object)),
+        error=TypeError,
+        match="strings go with strings only",
+    )
     yield Reject((np.ones(2, "uint64"), np.ones(2, "int8")), error=TypeError, match="astype")
     yield Reject((np.ones(2, bool), np.ones(2, bool)), error=TypeError, match="got bool; expected")
 
