@@ -56,9 +56,7 @@ def ctc_loss_(
 def _check(name: str, values: Any, highest: int, remedy: str) -> None:
     wrong = (values < 0) | (values > highest)
     if wrong.any():
-        raise IndexError(
-            f"[ctc_loss] got {name} {int(values[wrong][0])}; expected 0 to {highest}; {remedy}"
-        )
+        raise IndexError(f"got {name} {int(values[wrong][0])}; expected 0 to {highest}; {remedy}")
 
 
 def _log_softmax(x: Any) -> Any:

@@ -114,7 +114,7 @@ def polygamma(x: TensorLike, n: int = 1) -> Tensor:
 @polygamma.reference
 def _(x: Any, n: int) -> Any:
     if not 1 <= n <= 100:
-        raise ValueError(f"[polygamma] got n={n}; use 1 to 100, or penstock.digamma for 0")
+        raise ValueError(f"got n={n}; use 1 to 100, or penstock.digamma for 0")
     return _special.polygamma(n, x).astype(x.dtype)
 
 
