@@ -170,6 +170,7 @@ SERVICES = (
     "quantized",
     "ragged",
     "safetensors",
+    "signal",
     "sparse",
 )
 

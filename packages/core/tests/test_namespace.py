@@ -35,6 +35,7 @@ PUBLIC_MODULES = {
     "ragged",
     "random",
     "safetensors",
+    "signal",
     "sparse",
     "strings",
 }

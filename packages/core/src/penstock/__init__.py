@@ -54,7 +54,7 @@ from penstock.tensor import Tensor
 from penstock.vectorize import vmap
 
 if TYPE_CHECKING:
-    from penstock import lookup, quantized, ragged, safetensors, sparse
+    from penstock import lookup, quantized, ragged, safetensors, signal, sparse
     from penstock.checkpoint import Checkpoint, RestoreReport
 del TYPE_CHECKING
 
@@ -119,6 +119,7 @@ __all__ = [
     "register_pass",
     "safetensors",
     "scan",
+    "signal",
     "sparse",
     "strings",
     "switch",

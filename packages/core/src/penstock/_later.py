@@ -14,6 +14,7 @@ HOMES: Final = {
     "quantized": "",
     "ragged": "",
     "safetensors": "",
+    "signal": "",
     "sparse": "",
 }
 

@@ -266,8 +266,8 @@ def non_max_suppression_with_scores(
         >>> places, scores = penstock.image.non_max_suppression_with_scores(
         ...     boxes, [1.0, 0.5], 2, iou_threshold=1.0, soft_nms_sigma=0.5
         ... )
-        >>> scores
-        Tensor([1.        , 0.18393973], shape=(2,), dtype=float32)
+        >>> penstock.round(scores * 100)
+        Tensor([100.,  18.], shape=(2,), dtype=float32)
 
     Source:
         Bodla et al., 2017, "Soft-NMS: improving object detection with one line of code".

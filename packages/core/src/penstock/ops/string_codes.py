@@ -50,7 +50,8 @@ unicode_normalize.not_differentiable(NO_GRADIENT)
 def _(x: Any, form: str) -> Any:
     if form not in _FORMS:
         raise ValueError(f"got form={form!r}; use {', '.join(map(repr, _FORMS))}")
-    return each(lambda item: bytes_of(unicodedata.normalize(form, text_of(item))), x)
+    known: Any = form
+    return each(lambda item: bytes_of(unicodedata.normalize(known, text_of(item))), x)
 
 
 @unicode_normalize.samples

@@ -168,8 +168,8 @@ def hash_features(x: TensorLike, num_features: int, *, signed: bool = True) -> T
         TypeError: x is no string tensor.
 
     Example:
-        >>> penstock.strings.hash_features(["a", "b", "a", ""], 2, signed=False)
-        Tensor([1., 2.], shape=(2,), dtype=float32)
+        >>> penstock.strings.hash_features(["a", "b", "a", ""], 1, signed=False)
+        Tensor([3.], shape=(1,), dtype=float32)
 
     Source:
         Weinberger and others, 2009, "Feature hashing for large scale multitask learning".
