@@ -284,7 +284,9 @@ def tsan(session: nox.Session) -> None:
     suppressions.write_text("\n".join(names) + "\n", "utf-8")
     environment = {
         "LD_PRELOAD": runtime_libraries("libtsan.so", "libstdc++.so"),
-        "TSAN_OPTIONS": f"halt_on_error=0:exitcode=66:suppressions={suppressions}",
+        # A test forks and then starts threads.
+        "TSAN_OPTIONS": "allocator_may_return_null=1:die_after_fork=0:halt_on_error=0:exitcode=66"
+        f":suppressions={suppressions}",
         "OPENBLAS_NUM_THREADS": "1",
     }
     run_sanitized(session, "thread", environment)
