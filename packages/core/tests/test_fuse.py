@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 import penstock as ps
 from penstock import _native, config
-from penstock.errors import NumericError
+from penstock.errors import NumericError, PluginError
 from penstock.ops._tile_program import TileProgram
 from penstock.passes import fuse as fuse_module
 from penstock.passes.fuse import fuse
+from penstock.reference import Destination
 
 RNG = np.random.default_rng(0)
 
@@ -216,6 +217,97 @@ def test_the_switch(monkeypatch: pytest.MonkeyPatch) -> None:
         config.Settings.from_environment({"PENSTOCK_FUSION": "maybe"})
 
 
+def hosts_of(graph: ps.Graph) -> list[str]:
+    return [n.op for n in graph.nodes if n.op not in ("placeholder", "constant")]
+
+
+def test_what_follows_a_product_runs_in_its_kernel() -> None:
+    def dense(x: Any, w: Any, b: Any, r: Any) -> Any:
+        return ps.relu(ps.matmul(x, w) + b) + r
+
+    fused = same_bits(traced(dense, (50, 900), (900, 37), (37,), (50, 37)))  # two blocks of 900
+    assert hosts_of(fused) == ["core.matmul_tile"]
+    wide = same_bits(traced(lambda x, w, b: ps.matmul(x, w) + b, (3, 8), (8, 700), (700,)))
+    assert hosts_of(wide) == ["core.matmul_tile"]  # a bias alone is enough
+    stacked = same_bits(traced(dense, (4, 9, 16), (4, 16, 5), (4, 1, 1), (4, 9, 5)))
+    assert hosts_of(stacked) == ["core.matmul_tile"]
+
+
+def test_what_follows_a_convolution_runs_in_its_kernel() -> None:
+    def layer(x: Any, w: Any, b: Any) -> Any:
+        return ps.relu(ps.nn.conv2d(x, w, padding="same") + b)
+
+    for shape in ((2, 9, 8, 3), (2, 1, 1, 3)):
+        fused = same_bits(traced(layer, shape, (3, 3, 3, 40), (40,)))
+        assert hosts_of(fused) == ["core.conv2d_tile"]
+    pointwise = same_bits(traced(layer, (3, 5, 5, 3), (1, 1, 3, 4), (3, 1, 1, 4)))
+    assert hosts_of(pointwise) == ["core.conv2d_tile"]
+
+
+def test_a_product_that_others_want_stays() -> None:
+    def both(x: Any, w: Any) -> Any:
+        y = ps.matmul(x, w)
+        return y, ps.relu(y) * 2
+
+    assert ops_of(same_bits(traced(both, (5, 6), (6, 3)))) == {"matmul": 1, "core.tile": 1}
+
+    def spread(x: Any, w: Any, r: Any) -> Any:
+        return ps.relu(ps.matmul(x, w) + r)  # more elements than the product has
+
+    wide = same_bits(traced(spread, (5, 6), (6, 3), (2, 5, 3)))
+    assert ops_of(wide) == {"matmul": 1, "core.tile": 1}
+    total = same_bits(traced(lambda x, w: ps.sum(ps.exp(ps.matmul(x, w))), (5, 6), (6, 3)))
+    assert ops_of(total) == {"matmul": 1, "core.tile": 1}
+
+
+def test_a_kernel_that_declares_nothing_keeps_its_op() -> None:
+    """Somebody's product runs as it is; the epilogue is for those who take one."""
+
+    def product(ctx: Any, x: Any, y: Any, *, out: Any, **attrs: Any) -> None:
+        out[...] = x @ y + 1000
+
+    g = traced(lambda x, w, b: ps.matmul(x, w) + b, (2, 3), (3, 4), (4,))
+    kernel = Destination(product)
+    _native.register_python_kernel("matmul", "cpu", "f32", kernel, 50, "plain")
+    try:
+        assert hosts_of(fuse(g)) == ["matmul", "add"]
+    finally:
+        _native.remove_kernels("plain")
+    assert hosts_of(fuse(g)) == ["core.matmul_tile"]
+
+
+def test_a_kernel_in_python_takes_an_epilogue() -> None:
+    def product(ctx: Any, x: Any, y: Any, *extras: Any, out: Any, **attrs: Any) -> None:
+        out[...] = x @ y + 1000
+        if "program" in attrs:
+            program = TileProgram.parse(attrs["program"], attrs["constants"])
+            out[...] = program.run([out, *extras], out.dtype)[0]
+
+    g = traced(lambda x, w, b: ps.matmul(x, w) * b, (2, 3), (3, 4), (4,))
+    kernel = Destination(product)
+    _native.register_python_kernel("matmul", "cpu", "f32", kernel, 50, "able", epilogue=True)
+    try:
+        fused = fuse(g)
+        assert hosts_of(fused) == ["core.matmul_tile"]
+        x, w, b = np.ones((2, 3), "f"), np.ones((3, 4), "f"), np.arange(4, dtype="f")
+        (got,) = _native.Plan(fused).run([ps.asarray(v) for v in (x, w, b)])
+        np.testing.assert_array_equal(got.numpy(), 1003 * b * np.ones((2, 1), "f"))
+    finally:
+        _native.remove_kernels("able")
+    assert hosts_of(fuse(g)) == ["core.matmul_tile"]  # of whoever is left
+
+
+def test_only_products_and_convolutions_have_epilogues() -> None:
+    with pytest.raises(PluginError, match="for 'exp'; it is for matmul and conv2d: take it out"):
+        _native.register_python_kernel("exp", "cpu", "f32", print, 50, "wrong", epilogue=True)
+
+
+def test_explain_names_the_product() -> None:
+    f = ps.function(lambda x, w, b: ps.relu(ps.matmul(x, w) + b))
+    f(ps.ones((2, 3)), ps.ones((3, 4)), ps.ones((4,)))
+    assert ": matmul, add, relu in one pass" in ps.explain_placement(f)
+
+
 def test_explain_shows_the_members() -> None:
     f = ps.function(lambda x: ps.exp(x) * 2)
     f(ps.ones((3,)))
@@ -225,10 +317,12 @@ def test_explain_shows_the_members() -> None:
 def test_the_reference_runs_the_same_programs() -> None:
     code = """
 import numpy as np, penstock as ps
-f = ps.function(lambda x, r: (ps.mean(ps.square(ps.tanh(x * r) - 1.5), axis=-1), ps.relu(x) + r))
+def fn(x, r):
+    return ps.mean(ps.square(ps.tanh(x * r) - 1.5), axis=-1), ps.relu(x) + r, ps.relu(x @ x + r)
+f = ps.function(fn)
 x, r = np.random.default_rng(0).standard_normal((2, 60, 60)).astype("float32")
 got = f(x, r[0])
-assert any(n.op == "core.tile" for n in f.traces[0].optimized.nodes)
+assert {"core.tile", "core.matmul_tile"} <= {n.op for n in f.traces[0].optimized.nodes}
 eager = f.__wrapped__(ps.asarray(x), ps.asarray(r[0]))
 assert [a.numpy().tobytes() for a in got] == [a.numpy().tobytes() for a in eager]
 print("same")

@@ -229,6 +229,21 @@ def test_a_library_that_fails_leaves_no_device(build, body: str, message: str) -
     assert "cpu:0" in penstock.devices()
 
 
+def test_layouts_that_images_do_not_have_are_refused(build) -> None:
+    row = """
+    static int run(penstock_call* call) { (void)call; return PENSTOCK_OK; }
+    PENSTOCK_PLUGIN_ENTRY(t)(penstock_registry* r) {
+      penstock_kernel_def def = {.head = {sizeof def, PENSTOCK_ABI_MAJOR, PENSTOCK_ABI_MINOR, 0},
+                                 .op = "conv2d", .op_version = 1, .device = "cpu", .dtypes = "f64",
+                                 .layouts = LAYOUTS, .run = run, .priority = -2000};
+      return r->add_kernel(r, &def);
+    }
+    """
+    build(row.replace("LAYOUTS", '"NHWC"'))
+    with pytest.raises(PluginError, match=r"wants layouts 'NCHW'.*transpose in the kernel"):
+        build(row.replace("LAYOUTS", '"NCHW"'))
+
+
 def test_another_abi_major_is_refused_with_what_to_do(build) -> None:
     with pytest.raises(PluginError, match=r"built for kernel ABI 99; this is ABI 0: rebuild it"):
         build("""

@@ -1,5 +1,6 @@
 // 2-D convolution and its gradients, NHWC images and HWIO filters, as matrix products that read images in place: each
 // row of output pixels is a matrix whose rows lie stride * channels apart.
+#include "epilogue.h"
 #include "gemm.h"
 #include "penstock/kernel_abi.h"
 
@@ -180,8 +181,9 @@ void JoinImages(Conv* conv, Image* image) {
   conv->batch = 1;
 }
 
-// y = image * filter (packed): one task makes a few rows of output pixels.
-int Convolve(penstock_call* call, Conv conv, Image image, const float* filter, float* y) {
+// y = image * filter (packed): one task makes a few rows of output pixels. `epilogue`: what runs on y, or nullptr.
+int Convolve(penstock_call* call, Conv conv, Image image, const float* filter, float* y,
+             const TileProgram* epilogue = nullptr) {
   JoinImages(&conv, &image);
   const Taps taps = MakeTaps(call, conv, image.w);
   if (taps.offset == nullptr) return PENSTOCK_NO_MEMORY;
@@ -216,9 +218,18 @@ int Convolve(penstock_call* call, Conv conv, Image image, const float* filter, f
     }
   };
   const int64_t cost = conv.w.out * WindowSize(conv) * conv.out_channels;
+  const int64_t size = conv.w.out * conv.out_channels, first = y - Output<float>(call, 0);
   return ParallelFor(call, conv.batch * conv.h.out, Grain(cost, kTaskCost),
                      [&](int64_t begin, int64_t end) {
-                       for (int64_t i = begin; i < end; ++i) row(i);
+                       if (epilogue == nullptr) {
+                         for (int64_t i = begin; i < end; ++i) row(i);
+                         return;
+                       }
+                       TileFrame frame(*epilogue, PENSTOCK_TILE_SLOTS(*epilogue));
+                       for (int64_t i = begin; i < end; ++i) {
+                         row(i);
+                         frame.RunAll(first + i * size, first + (i + 1) * size);
+                       }
                      });
 }
 
@@ -227,7 +238,8 @@ constexpr int64_t kPlacedAtOnce = 512 * 1024;
 
 // The same for images that need room, a few at a time.
 int ConvolvePlaced(penstock_call* call, Conv conv, const float* x, int64_t h, int64_t w,
-                   const Placement& placement, const float* filter, float* y) {
+                   const Placement& placement, const float* filter, float* y,
+                   const TileProgram* epilogue = nullptr) {
   const int64_t batch = conv.batch, c = conv.in_channels;
   const int64_t group = MinOf(batch, Grain(placement.h * placement.w * c, kPlacedAtOnce));
   float* room = Scratch<float>(call, group * placement.h * placement.w * c);
@@ -237,7 +249,7 @@ int ConvolvePlaced(penstock_call* call, Conv conv, const float* x, int64_t h, in
     int status = Place(call, x + first * h * w * c, conv.batch, h, w, c, placement, room);
     if (status != PENSTOCK_OK) return status;
     status = Convolve(call, conv, PlacedImage(room, h, placement), filter,
-                      y + first * conv.h.out * conv.w.out * conv.out_channels);
+                      y + first * conv.h.out * conv.w.out * conv.out_channels, epilogue);
     if (status != PENSTOCK_OK) return status;
   }
   return PENSTOCK_OK;
@@ -379,9 +391,9 @@ int FilterGradientShares(penstock_call* call, const FilterGradient& gradient, fl
   });
 }
 
-}  // namespace
+// ---- forward ----
 
-int Conv2d(penstock_call* call) {
+int Forward(penstock_call* call, const TileProgram* epilogue) {
   float* y = Output<float>(call, 0);
   const int64_t* y_shape = call->outputs[0]->shape;
   const Conv conv = MakeConv(call, 0, call->inputs[0]->shape, call->inputs[1]->shape, y_shape);
@@ -392,9 +404,18 @@ int Conv2d(penstock_call* call) {
   const float* x = Input<float>(call, 0);
   const Placement padded = PaddedPlacement(conv);
   if (NeedsPadding(conv, padded)) {
-    return ConvolvePlaced(call, conv, x, conv.h.in, conv.w.in, padded, filter, y);
+    return ConvolvePlaced(call, conv, x, conv.h.in, conv.w.in, padded, filter, y, epilogue);
   }
-  return Convolve(call, conv, {x, conv.h.in, conv.w.in, 0, conv.h.in}, filter, y);
+  return Convolve(call, conv, {x, conv.h.in, conv.w.in, 0, conv.h.in}, filter, y, epilogue);
+}
+
+}  // namespace
+
+int Conv2d(penstock_call* call) {
+  constexpr int kOwnAttrs = 5;
+  if (call->num_attrs == kOwnAttrs) return Forward(call, nullptr);
+  const Epilogue epilogue(call, kOwnAttrs);
+  return Forward(call, &epilogue.program);
 }
 
 int Conv2dInputGrad(penstock_call* call) {

@@ -1,4 +1,5 @@
 // Matrix products: both operands packed into panels of the microkernel, block by block of the inner dimension.
+#include "epilogue.h"
 #include "gemm.h"
 #include "penstock/kernel_abi.h"
 
@@ -55,13 +56,14 @@ int64_t PackedColsSize(int64_t n, int64_t k) { return RoundUp(n, kTileCols) * k;
 class BlockProduct {
  public:
   BlockProduct(const Product& product, const Batch& batch, float* packed_a, float* packed_b,
-               int64_t size_a, int64_t size_b)
+               int64_t size_a, int64_t size_b, const TileProgram* epilogue)
       : p_(product),
         batch_(batch),
         packed_a_(packed_a),
         packed_b_(packed_b),
         size_a_(size_a),
         size_b_(size_b),
+        epilogue_(epilogue),
         panel_rows_(PanelRows(product.m)),
         pack_a_(NeedsPackingA(product)),
         pack_b_(NeedsPackingB(product)) {}
@@ -118,18 +120,27 @@ class BlockProduct {
     const int64_t block_cols = EqualBlocks(p_.n, kBlockCols, kTileCols);
     const int64_t blocks_m = CeilDiv(p_.m, block_rows), blocks_n = CeilDiv(p_.n, block_cols);
     const int64_t cost = block_rows * block_cols * k_;
-    return ParallelFor(
-        call, count * blocks_m * blocks_n, Grain(cost, kTaskCost), [&](int64_t begin, int64_t end) {
-          for (int64_t i = begin; i < end; ++i) {
-            const int64_t row = i / blocks_n % blocks_m * block_rows;
-            const int64_t col = i % blocks_n * block_cols;
-            MultiplyBlock(i / blocks_n / blocks_m, row, MinOf(p_.m, row + block_rows), col,
-                          MinOf(block_cols, p_.n - col));
-          }
-        });
+    const auto blocks = [&](int64_t begin, int64_t end, TileFrame* epilogue) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t row = i / blocks_n % blocks_m * block_rows;
+        const int64_t col = i % blocks_n * block_cols;
+        MultiplyBlock(i / blocks_n / blocks_m, row, MinOf(p_.m, row + block_rows), col,
+                      MinOf(block_cols, p_.n - col), epilogue);
+      }
+    };
+    return ParallelFor(call, count * blocks_m * blocks_n, Grain(cost, kTaskCost),
+                       [&](int64_t begin, int64_t end) {
+                         if (epilogue_ == nullptr || k0_ + k_ < p_.k) {
+                           blocks(begin, end, nullptr);
+                         } else {
+                           TileFrame frame(*epilogue_, PENSTOCK_TILE_SLOTS(*epilogue_));
+                           blocks(begin, end, &frame);
+                         }
+                       });
   }
 
-  void MultiplyBlock(int64_t item, int64_t row, int64_t last_row, int64_t col, int64_t cols) {
+  void MultiplyBlock(int64_t item, int64_t row, int64_t last_row, int64_t col, int64_t cols,
+                     TileFrame* epilogue) {
     for (int64_t i = row; i < last_row; i += panel_rows_) {
       const int64_t rows = MinOf(panel_rows_, last_row - i);
       Tile tile = {};
@@ -144,18 +155,27 @@ class BlockProduct {
       tile.c_row = p_.n;
       tile.accumulate = k0_ > 0;
       RunTiles(tile, rows, cols, pack_b_ ? kTileCols * k_ : kTileCols);
+      if (epilogue != nullptr) Finish(epilogue, tile.c - p_.c, rows, cols);
     }
+  }
+
+  void Finish(TileFrame* epilogue, int64_t at, int64_t rows, int64_t cols) {
+    if (cols == p_.n) return epilogue->RunAll(at, at + rows * cols);
+    for (int64_t i = 0; i < rows; ++i, at += p_.n) epilogue->RunAll(at, at + cols);
   }
 
   const Product& p_;
   const Batch& batch_;
   float *packed_a_, *packed_b_;
-  int64_t size_a_, size_b_, panel_rows_;
+  int64_t size_a_, size_b_;
+  const TileProgram* epilogue_;
+  int64_t panel_rows_;
   bool pack_a_, pack_b_;
   int64_t first_ = 0, k0_ = 0, k_ = 0;
 };
 
-int Multiply(penstock_call* call, const Product& product, const Batch& batch) {
+int Multiply(penstock_call* call, const Product& product, const Batch& batch,
+             const TileProgram* epilogue) {
   const int64_t k_block = MinOf(kBlockK, product.k);
   const int64_t size_a = NeedsPackingA(product) ? PackedRowsSize(product.m, k_block) : 0;
   const int64_t size_b = NeedsPackingB(product) ? PackedColsSize(product.n, k_block) : 0;
@@ -163,7 +183,7 @@ int Multiply(penstock_call* call, const Product& product, const Batch& batch) {
       MinOf(batch.count, MaxOf<int64_t>(1, kMaxPacked / MaxOf<int64_t>(1, size_a + size_b)));
   float* packed = Scratch<float>(call, group * (size_a + size_b));
   if (packed == nullptr) return PENSTOCK_NO_MEMORY;
-  BlockProduct block(product, batch, packed, packed + group * size_a, size_a, size_b);
+  BlockProduct block(product, batch, packed, packed + group * size_a, size_a, size_b, epilogue);
   for (int64_t first = 0; first < batch.count; first += group) {
     const int64_t count = MinOf(group, batch.count - first);
     for (int64_t k = 0; k < product.k; k += kBlockK) {
@@ -196,9 +216,8 @@ Matrix LastTwo(const penstock_tensor* x, bool transpose) {
   return transpose ? Matrix{Data<const float>(x), 1, cols} : Matrix{Data<const float>(x), cols, 1};
 }
 
-}  // namespace
-
-int MatMul(penstock_call* call) {
+// `epilogue`: what runs on the product, or nullptr.
+int MultiplyAll(penstock_call* call, const TileProgram* epilogue) {
   const penstock_tensor *x = call->inputs[0], *y = call->inputs[1], *out = call->outputs[0];
   const bool transpose_x = BoolAttr(call, 0);
   Product product = {out->shape[out->ndim - 2],
@@ -210,6 +229,9 @@ int MatMul(penstock_call* call) {
   if (Count(out) == 0) return PENSTOCK_OK;
   if (product.k == 0) {
     memset(product.c, 0, static_cast<size_t>(Count(out)) * sizeof(float));
+    if (epilogue != nullptr) {
+      TileFrame(*epilogue, PENSTOCK_TILE_SLOTS(*epilogue)).RunAll(0, Count(out));
+    }
     return PENSTOCK_OK;
   }
   int64_t batch = Extent(out, 0, out->ndim - 2);
@@ -226,7 +248,16 @@ int MatMul(penstock_call* call) {
     BatchOffsets(x, out, offsets);
     BatchOffsets(y, out, offsets + batch);
   }
-  return Multiply(call, product, {batch, offsets, offsets + batch});
+  return Multiply(call, product, {batch, offsets, offsets + batch}, epilogue);
+}
+
+}  // namespace
+
+int MatMul(penstock_call* call) {
+  constexpr int kOwnAttrs = 2;
+  if (call->num_attrs == kOwnAttrs) return MultiplyAll(call, nullptr);
+  const Epilogue epilogue(call, kOwnAttrs);
+  return MultiplyAll(call, &epilogue.program);
 }
 
 }  // namespace penstock::cpu::PENSTOCK_ISA

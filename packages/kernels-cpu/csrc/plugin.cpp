@@ -33,6 +33,8 @@ int Register(penstock_registry* registry) {
     def.isa = table.isa;
     def.run = row.run;
     def.inplace = row.inplace;
+    def.caps = row.caps;
+    def.layouts = row.layouts;
     const int status = registry->add_kernel(registry, &def);
     if (status != PENSTOCK_OK) return status;
   }

@@ -11,6 +11,8 @@ struct Row {
   const char* dtypes;
   int (*run)(penstock_call*);
   const int8_t* inplace;
+  uint64_t caps;
+  const char* layouts;
 };
 
 struct RowTable {

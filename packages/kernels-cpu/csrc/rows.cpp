@@ -45,7 +45,9 @@ namespace penstock::cpu::PENSTOCK_ISA {
 
 // The families define them. No header declares them there, so that a new row compiles only this file again.
 #define ROW(op, dtypes, function, inplace) int function(penstock_call* call);
+#define CAPABLE(op, dtypes, function, inplace, caps, layouts) int function(penstock_call* call);
 #include "kernels.def"
+#undef CAPABLE
 #undef ROW
 
 namespace {
@@ -58,8 +60,11 @@ constexpr int8_t kInPlaceTile[] = {0, 0, 0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 1, 0, 1, 
                                    1, 4, 2, 0, 2, 1, 2, 2, 2, 3, 3, 0, 3, 1, 3, 2, 3, 3, -1};
 
 constexpr Row kRows[] = {
-#define ROW(op, dtypes, function, inplace) {#op, dtypes, function, inplace},
+#define ROW(op, dtypes, function, inplace) {#op, dtypes, function, inplace, 0, nullptr},
+#define CAPABLE(op, dtypes, function, inplace, caps, layouts) \
+  {#op, dtypes, function, inplace, caps, layouts},
 #include "kernels.def"
+#undef CAPABLE
 #undef ROW
 };
 

@@ -19,6 +19,9 @@ using TileInstruction = void (*)(const TileOperand* in, float* out, int64_t n);
 // NULL for reductions, and for codes that are not in the table.
 TileInstruction FindTileInstruction(int64_t opcode);
 
+// second(first(in[0], in[1]), in[2]), or second(in[2], first(...)) when turned. NULL where there is no such pair.
+TileInstruction FindTilePair(int64_t first, int64_t second, bool turned);
+
 void FillTile(float* out, int64_t n, float value);
 
 }  // namespace penstock::cpu::PENSTOCK_ISA

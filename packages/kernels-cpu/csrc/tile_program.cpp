@@ -70,6 +70,7 @@ TileProgram::TileProgram(const penstock_call* call, int first_attr,
   ReadShape(inputs, domain, axes);
   ReadSteps(code, words[3]);
   ReadResults(code + words[3] * PENSTOCK_TILE_INSTRUCTION_WORDS, words[4], outputs);
+  JoinPairs();
   AssignSlots();
 }
 
@@ -130,6 +131,7 @@ void TileProgram::ReadSteps(const int64_t* code, int64_t instructions) {
   for (int i = 0; i < instructions; ++i, code += PENSTOCK_TILE_INSTRUCTION_WORDS) {
     is_mask_[first + i] = MakesMask(code[0]);
     Step& step = steps_[num_steps_++];
+    step.opcode = code[0];
     step.run = FindTileInstruction(code[0]);
     step.value = first + i;
     step.arity = Arity(code[0]);
@@ -177,6 +179,33 @@ void TileProgram::ReadResults(const int64_t* results, int64_t outputs,
   }
 }
 
+// A step whose result only the next one wants is run together with it, where there is an instruction for both.
+void TileProgram::JoinPairs() {
+  int uses[kMaxTileValues] = {};
+  for (int s = 0; s < num_steps_; ++s) {
+    for (int k = 0; k < steps_[s].arity; ++k) ++uses[steps_[s].operand[k]];
+  }
+  for (int r = 0; r < num_results_; ++r) ++uses[results_[r].value];
+  for (int r = 0; r < num_reductions_; ++r) ++uses[reductions_[r].value];
+  for (int s = 0; s + 1 < num_steps_; ++s) {
+    Step &first = steps_[s], &second = steps_[s + 1];
+    if (first.arity != 2 || second.arity != 2 || uses[first.value] != 1) continue;
+    const bool turned = second.operand[1] == first.value;
+    if (!turned && second.operand[0] != first.value) continue;
+    const TileInstruction run = FindTilePair(first.opcode, second.opcode, turned);
+    if (run == nullptr) continue;
+    const int other = second.operand[turned ? 0 : 1];
+    second.run = run;
+    second.arity = 3;
+    second.operand[0] = first.operand[0];
+    second.operand[1] = first.operand[1];
+    second.operand[2] = other;
+    first.run = nullptr;
+    first.arity = 0;
+  }
+  for (int s = 0; s < num_steps_; ++s) num_runs_ += steps_[s].run != nullptr;
+}
+
 // Each value gets room from its instruction to its last use; what is stored or folded at the end keeps it.
 void TileProgram::AssignSlots() {
   const int first = num_inputs_ + num_constants_;
@@ -205,7 +234,7 @@ void TileProgram::AssignSlots() {
 }
 
 int64_t TileProgram::PieceAt(int64_t at, int64_t end) const {
-  const int64_t left = end - at, in_row = at % inner_;
+  const int64_t left = end - at, in_row = Column(at);
   if (inner_ > kTile || in_row != 0 || left < inner_)
     return MinOf(MinOf(kTile, inner_ - in_row), left);
   const int64_t unit = num_reductions_ > 0 && span_ <= kTile ? span_ : inner_;
@@ -292,24 +321,59 @@ void TileFrame::Place(int k, int64_t at, int64_t n) {
 }
 
 void TileFrame::Run(int64_t at, int64_t n) {
-  const bool rows = n > program_.inner_ - at % program_.inner_;
+  const bool rows = n > program_.inner_ - program_.Column(at);
   if (!rows) spread_ = 0;  // part of a row takes the room of whole ones
   for (int k = 0; k < program_.num_inputs_; ++k) Place(k, at, n);
   if (rows) spread_ = MaxOf(spread_, n);
+  Ahead ahead(program_, at + n, n);
   for (int s = 0; s < program_.num_steps_; ++s) {
     const TileProgram::Step& step = program_.steps_[s];
     if (step.run == nullptr) continue;
-    float* out = step.slot >= 0 ? Slot(step.slot) : nullptr;
-    for (int r = 0; out == nullptr && r < program_.num_results_; ++r) {
-      if (program_.results_[r].step == s) out = static_cast<float*>(program_.results_[r].data) + at;
-    }
+    float* out = Room(s, at);
     if (out == nullptr) continue;  // nobody uses it
+    ahead.Fetch();
     TileOperand in[3];
     for (int k = 0; k < step.arity; ++k) in[k] = operand_[step.operand[k]];
     step.run(in, out, n);
     operand_[step.value] = {out, false};
   }
   StoreResults(at, n);
+}
+
+// Where a step's result goes, or NULL.
+float* TileFrame::Room(int step, int64_t at) {
+  if (program_.steps_[step].slot >= 0) return Slot(program_.steps_[step].slot);
+  for (int r = 0; r < program_.num_results_; ++r) {
+    const TileProgram::Result& result = program_.results_[r];
+    if (result.step == step) return static_cast<float*>(result.data) + at;
+  }
+  return nullptr;
+}
+
+// Smaller tensors are near enough without it.
+constexpr int64_t kFetchFrom = 128 * 1024;
+
+TileFrame::Ahead::Ahead(const TileProgram& program, int64_t next, int64_t n)
+    : share_(CeilDiv(kTile, MaxOf(1, program.num_runs_)) * static_cast<int64_t>(sizeof(float))) {
+  if (program.count_ < kFetchFrom || next + n > program.count_) return;
+  const auto add = [&](const void* data) {
+    if (count_ < kMost) at_[count_++] = static_cast<const char*>(data) + next * sizeof(float);
+  };
+  for (int k = 0; k < program.num_inputs_; ++k) {
+    const TileProgram::Input& input = program.inputs_[k];
+    if (input.kind == TileProgram::Input::kFull && !input.is_mask) add(input.data);
+  }
+  for (int r = 0; r < program.num_results_; ++r) {
+    if (program.results_[r].step >= 0) add(program.results_[r].data);
+  }
+}
+
+void TileFrame::Ahead::Fetch() {
+  constexpr int kLine = 64;
+  for (int i = 0; i < count_; ++i) {
+    const char* end = at_[i] + share_;
+    for (; at_[i] < end; at_[i] += kLine) __builtin_prefetch(at_[i], 0, 2);
+  }
 }
 
 const float* TileFrame::Elements(int value, int64_t n) {

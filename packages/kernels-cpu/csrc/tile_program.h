@@ -47,6 +47,7 @@ class TileProgram {
     int slot;                  // room to spread it out in, or -1
   };
   struct Step {
+    int64_t opcode;
     TileInstruction run;
     int value, arity, slot;  // slot -1: straight into an output
     int operand[3];
@@ -60,10 +61,14 @@ class TileProgram {
   void ReadShape(const penstock_tensor* const* inputs, const penstock_tensor* domain, int64_t axes);
   void ReadSteps(const int64_t* code, int64_t instructions);
   void ReadResults(const int64_t* results, int64_t outputs, penstock_tensor* const* tensors);
+  void JoinPairs();
   void AssignSlots();
+  // Where an element is in its row. Division is slow, and most domains are one row.
+  int64_t Column(int64_t at) const { return inner_ == count_ ? at : at % inner_; }
 
   int num_inputs_ = 0, num_constants_ = 0, num_steps_ = 0, num_results_ = 0, num_reductions_ = 0;
   int num_slots_ = 1;  // the first is spare room
+  int num_runs_ = 0;   // steps that run
   bool aliased_ = false;
   int64_t count_ = 1, inner_ = 1, span_ = 1;
   int outer_dims_ = 0;
@@ -102,10 +107,24 @@ class TileFrame {
 
  private:
   void Place(int input, int64_t at, int64_t n);
+  float* Room(int step, int64_t at);
   void Spread(const TileProgram::Input& input, int64_t at, int64_t n);
   void StoreResults(int64_t at, int64_t n);
 
   float* Slot(int slot) { return slots_ + slot * kTile; }
+
+  // What the next piece will read and write is fetched during this one, a share with every step.
+  class Ahead {
+   public:
+    Ahead(const TileProgram& program, int64_t next, int64_t n);
+    void Fetch();
+
+   private:
+    static constexpr int kMost = 4;
+    const char* at_[kMost];
+    int count_ = 0;
+    int64_t share_;
+  };
 
   const TileProgram& program_;
   float* slots_;

@@ -137,6 +137,36 @@ struct SignOp {
   }
 };
 
+inline Vf Limit(Vf x, float low, float high) { return AtMost(AtLeast(x, low), high); }
+
+// clang-format off
+struct Exp2Op { Vf operator()(Vf x) const { return Exp2(x); } };
+struct Expm1Op { Vf operator()(Vf x) const { return Expm1(x); } };
+struct Log2Op { Vf operator()(Vf x) const { return Log2(x); } };
+struct ErfOp { Vf operator()(Vf x) const { return Erf(x); } };
+struct RoundOp { Vf operator()(Vf x) const { return Round(x); } };
+struct TruncOp { Vf operator()(Vf x) const { return Trunc(x); } };
+struct ReciprocalOp { Vf operator()(Vf x) const { return 1.0f / x; } };
+struct IsInfOp { Vi operator()(Vf x) const { return Abs(x) == INFINITY; } };
+struct SquaredDifferenceOp { Vf operator()(Vf x, Vf y) const { const Vf d = x - y; return d * d; } };
+struct GeluErfOp { Vf operator()(Vf x) const { return GeluErf(x); } };
+struct GeluTanhOp { Vf operator()(Vf x) const { return GeluTanh(x); } };
+struct SiluOp { Vf operator()(Vf x) const { return x * Sigmoid(x); } };
+struct SoftplusOp { Vf operator()(Vf x) const { return Softplus(x); } };
+struct SoftsignOp { Vf operator()(Vf x) const { return x / (Abs(x) + 1.0f); } };
+struct Relu6Op { Vf operator()(Vf x) const { return Limit(x, 0.0f, 6.0f); } };
+struct HardSigmoidOp { Vf operator()(Vf x) const { return Limit(x + 3.0f, 0.0f, 6.0f) / 6.0f; } };
+struct HardSwishOp { Vf operator()(Vf x) const { return x * Limit(x + 3.0f, 0.0f, 6.0f) / 6.0f; } };
+// clang-format on
+
+// tanh(log(1 + e)) = n / (n + 2) with n = e * (e + 2); from 20 on it is 1.
+struct MishOp {
+  Vf operator()(Vf x) const {
+    const Vf e = Exp(AtMost(x, 20.0f)), n = e * (e + 2.0f);
+    return x > 20.0f ? x : x * (n / (n + 2.0f));
+  }
+};
+
 struct PowerOp {
   Vf operator()(Vf x, Vf y) const { return Pow(x, y); }
 };

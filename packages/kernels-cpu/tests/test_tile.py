@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,48 @@ def test_an_opcode_is_its_op_bit_for_bit(opcode: Any, shapes: list[tuple[int, ..
     nan = got != got  # whose sign is nobody's business
     np.testing.assert_array_equal(nan, expected != expected)
     assert np.where(nan, 0, got).tobytes() == np.where(nan, 0, expected).tobytes()
+
+
+PAIRED = ("ADD", "SUBTRACT", "MULTIPLY")
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["first", "second"])
+@pytest.mark.parametrize("second", PAIRED)
+@pytest.mark.parametrize("first", PAIRED)
+def test_two_in_one_pass_round_twice(first: str, second: str, turned: bool) -> None:
+    """Pairs share a pass, in all mixtures of rows and single numbers; no product may meet its sum unrounded."""
+    rng = np.random.default_rng(3)
+    shapes: list[tuple[int, ...]] = [(1337,), ()]
+    for sizes in itertools.product(shapes, repeat=3):
+        x, y, z = (np.asarray(rng.standard_normal(s), "float32") for s in sizes)
+        keep = np.asarray(
+            rng.standard_normal(1337), "float32"
+        )  # the domain, whatever the others are
+        steps = (
+            Instruction(first, (0, 1)),
+            Instruction(second, (2, 4) if turned else (4, 2)),
+            Instruction("MAXIMUM", (5, 3)),
+        )
+        got = run(TileProgram(4, (), steps, (6,)), [x, y, z, keep])[0]
+        inner = getattr(np, first.lower())(x, y)
+        outer = getattr(np, second.lower())(*((z, inner) if turned else (inner, z)))
+        np.testing.assert_array_equal(got, np.maximum(outer, keep))
+
+
+def test_a_value_with_two_users_is_not_lost_in_a_pair() -> None:
+    x = np.linspace(-2, 2, 5000, dtype=np.float32)
+    steps = (
+        Instruction("MULTIPLY", (0, 1)),
+        Instruction("ADD", (2, 2)),  # both operands
+        Instruction("SUBTRACT", (3, 0)),
+        Instruction("MULTIPLY", (4, 4)),
+        Instruction("ADD", (5, 3)),
+    )
+    got = run(TileProgram(1, (0.3,), steps, (6, 4)), [x])
+    three = x * np.float32(0.3) + x * np.float32(0.3)
+    four = three - x
+    np.testing.assert_array_equal(got[0], four * four + three)
+    np.testing.assert_array_equal(got[1], four)
 
 
 def test_masks_have_a_native_kernel_too() -> None:

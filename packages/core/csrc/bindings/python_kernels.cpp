@@ -232,7 +232,7 @@ int run(penstock_call* call) {
 
 void add(const std::string& op, const std::string& device, const std::string& dtypes,
          nb::object function, int priority, const std::string& provider,
-         const std::vector<int>& inplace) {
+         const std::vector<int>& inplace, bool epilogue) {
   PythonKernel& k = kernels().emplace_back();
   k.op = op;
   k.device = device;
@@ -261,6 +261,7 @@ void add(const std::string& op, const std::string& device, const std::string& dt
   def.isa = "python";
   def.run = run;
   if (k.device != "cpu") def.caps = PENSTOCK_CAP_ASYNC;
+  if (epilogue) def.caps |= PENSTOCK_CAP_TILE_EPILOGUE;
   def.inplace = k.inplace;
   def.priority = priority;
   def.data = &k;
@@ -272,7 +273,7 @@ void add(const std::string& op, const std::string& device, const std::string& dt
 void bind_python_kernels(nb::module_& m) {
   m.def("register_python_kernel", add, nb::arg("op"), nb::arg("device"), nb::arg("dtypes"),
         nb::arg("function"), nb::arg("priority") = 0, nb::arg("provider") = "python",
-        nb::arg("inplace") = std::vector<int>());
+        nb::arg("inplace") = std::vector<int>(), nb::arg("epilogue") = false);
   m.def("remove_kernels", remove_kernels);
 }
 

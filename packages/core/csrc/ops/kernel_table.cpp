@@ -196,6 +196,27 @@ std::vector<const KernelRow*> KernelRows::rows() {
   return out;
 }
 
+namespace {
+
+// The op that stands for another one with a tile program behind it.
+std::string with_epilogue(const std::string& op) { return "core." + op + "_tile"; }
+
+// The same kernel as a row of that op.
+void add_epilogue(const KernelRow& row) {
+  std::string op = with_epilogue(row.op);
+  penstock_kernel_def def = row.def;
+  def.head.struct_size = sizeof(def);
+  def.op = op.c_str();
+  def.op_version = get_op(op).schema.version;
+  def.caps &= ~uint64_t{PENSTOCK_CAP_TILE_EPILOGUE};
+  def.inplace = nullptr;
+  auto second = make_kernel(def, row.provider, row.is_python);
+  second->def.op = second->op.c_str();
+  add_kernel(std::move(second));
+}
+
+}  // namespace
+
 std::unique_ptr<KernelRow> make_kernel(const penstock_kernel_def& given,
                                        const std::string& provider, bool is_python) {
   if (given.head.abi_major != PENSTOCK_ABI_MAJOR)
@@ -215,6 +236,12 @@ std::unique_ptr<KernelRow> make_kernel(const penstock_kernel_def& given,
     fail(ErrorKind::kPlugin, provider, " has a kernel for ", def.op, "@", def.op_version,
          "; this penstock has ", def.op, "@", op.schema.version);
   check_dtypes(def.dtypes, def.op);
+  if (def.layouts && std::string(def.layouts) != "NHWC")
+    fail(ErrorKind::kPlugin, provider, " has a kernel for '", def.op, "' that wants layouts '",
+         def.layouts, "'; images are NHWC here: declare \"NHWC\" and transpose in the kernel");
+  if ((def.caps & PENSTOCK_CAP_TILE_EPILOGUE) && !find_op(with_epilogue(def.op)))
+    fail(ErrorKind::kPlugin, provider, " declares PENSTOCK_CAP_TILE_EPILOGUE for '", def.op,
+         "'; it is for matmul and conv2d: take it out of caps");
   row->provider = provider;
   row->op = def.op;
   row->device = def.device;
@@ -229,6 +256,7 @@ std::unique_ptr<KernelRow> make_kernel(const penstock_kernel_def& given,
 }
 
 void add_kernel(std::unique_ptr<KernelRow> row) {
+  if (row->def.caps & PENSTOCK_CAP_TILE_EPILOGUE) add_epilogue(*row);
   Op& op = get_op(row->op);
   op.kernels->add(std::move(row));
 }

@@ -122,6 +122,8 @@ const Table& core_rules() {
       {"batch_norm", rule_batch_norm},
       {"batch_norm_grad", rule_batch_norm_grad},
       {"tile", rule_tile},
+      {"matmul_tile", rule_matmul_tile},
+      {"conv2d_tile", rule_conv2d_tile},
       {"conv2d", rule_conv2d},
       {"conv2d_input_grad", rule_conv2d_input_grad},
       {"conv2d_filter_grad", rule_conv2d_filter_grad},

@@ -146,6 +146,8 @@ void rule_batch_norm_grad(InferContext&);
 
 // rules_tile.cpp
 void rule_tile(InferContext&);
+void rule_matmul_tile(InferContext&);
+void rule_conv2d_tile(InferContext&);
 
 // rules_conv.cpp
 void rule_conv2d(InferContext&);

@@ -166,7 +166,13 @@ enum {
   PENSTOCK_CAP_STRIDED =
       2, /* accepts any strides; without it inputs are dense, but for stride-0 broadcasting of
                                  elementwise ops, whose inputs always arrive broadcast to the output's rank */
-  PENSTOCK_CAP_ASYNC = 4 /* may return PENSTOCK_PENDING */
+  PENSTOCK_CAP_ASYNC = 4, /* may return PENSTOCK_PENDING */
+  /* Of "matmul" and "conv2d": `run` also serves "core.matmul_tile" and "core.conv2d_tile", the same op with a tile
+   * program behind it. `call->op` says which it is. The op's two inputs and its attributes come first, then the
+   * program's other inputs, in their own shapes, and attributes `program` and `constants`. The program's first input
+   * is the op's result, its one output is what the kernel writes. Graphs are fused so only where the kernel that runs
+   * the op declares it. Cores that do not know the flag ignore it. */
+  PENSTOCK_CAP_TILE_EPILOGUE = 8
 };
 
 typedef struct penstock_kernel_def {
@@ -178,8 +184,9 @@ typedef struct penstock_kernel_def {
    * last input repeats for variadic ops. "*" matches any dtype. Names: bool i8 i16 i32 i64 u8 u16 u32 u64 f16 bf16
    * f32 f64 c64 c128 str. */
   const char* dtypes;
-  const char* layouts; /* NULL, or required layouts; reserved */
-  const char* isa;     /* for people: "avx512" */
+  const char*
+      layouts; /* of images: NULL or "NHWC", which all images are; a row that wants another is refused */
+  const char* isa; /* for people: "avx512" */
   int (*run)(penstock_call*);
   /* Optional: what can be done once and kept, such as packing weights. Called before the first run of a plan at given
    * sizes, and again when a variable that it saw has a new value. Constant inputs are constants of the graph, and
@@ -229,18 +236,24 @@ enum {
   X(EXP, 7, "N", 'N')           X(LOG, 8, "N", 'N')            X(LOG1P, 9, "N", 'N')         \
   X(SIN, 10, "N", 'N')          X(COS, 11, "N", 'N')           X(TANH, 12, "N", 'N')         \
   X(SIGMOID, 13, "N", 'N')      X(RELU, 14, "N", 'N')          X(FLOOR, 15, "N", 'N')        \
-  X(CEIL, 16, "N", 'N')                                                                      \
+  X(CEIL, 16, "N", 'N')         X(EXP2, 17, "N", 'N')          X(EXPM1, 18, "N", 'N')        \
+  X(LOG2, 19, "N", 'N')         X(ERF, 20, "N", 'N')           X(ROUND, 21, "N", 'N')        \
+  X(TRUNC, 22, "N", 'N')        X(RECIPROCAL, 23, "N", 'N')    X(SILU, 24, "N", 'N')         \
+  X(MISH, 25, "N", 'N')         X(SOFTPLUS, 26, "N", 'N')      X(SOFTSIGN, 27, "N", 'N')     \
+  X(RELU6, 28, "N", 'N')        X(HARD_SIGMOID, 29, "N", 'N')  X(HARD_SWISH, 30, "N", 'N')   \
+  /* gelu with approximate = true, and with false */                                         \
+  X(GELU, 31, "N", 'N')         X(GELU_ERF, 32, "N", 'N')                                    \
   X(ADD, 64, "NN", 'N')         X(SUBTRACT, 65, "NN", 'N')     X(MULTIPLY, 66, "NN", 'N')    \
   X(DIVIDE, 67, "NN", 'N')      X(POWER, 68, "NN", 'N')        X(MAXIMUM, 69, "NN", 'N')     \
   X(MINIMUM, 70, "NN", 'N')     X(FLOOR_DIVIDE, 71, "NN", 'N') X(REMAINDER, 72, "NN", 'N')   \
-  X(RELU_GRAD, 73, "NN", 'N')                                                                \
+  X(RELU_GRAD, 73, "NN", 'N')   X(SQUARED_DIFFERENCE, 74, "NN", 'N')                         \
   X(ISNAN, 128, "N", 'M')       X(ISFINITE, 129, "N", 'M')                                   \
   X(EQUAL, 130, "NN", 'M')      X(NOT_EQUAL, 131, "NN", 'M')   X(LESS, 132, "NN", 'M')       \
   X(LESS_EQUAL, 133, "NN", 'M') X(GREATER, 134, "NN", 'M')     X(GREATER_EQUAL, 135, "NN", 'M') \
   X(LOGICAL_AND, 136, "MM", 'M') X(LOGICAL_OR, 137, "MM", 'M') X(LOGICAL_NOT, 138, "M", 'M') \
   X(WHERE, 139, "MNN", 'N')                                                                  \
   /* cast: a mask becomes 1 or 0; a number becomes whether it is not 0 */                    \
-  X(NUMBER, 140, "M", 'N')      X(MASK, 141, "N", 'M')                                       \
+  X(NUMBER, 140, "M", 'N')      X(MASK, 141, "N", 'M')         X(ISINF, 142, "N", 'M')       \
   X(SUM, 192, "R", 'N')         X(MEAN, 193, "R", 'N')                                       \
   X(MAX, 194, "R", 'N')         X(MIN, 195, "R", 'N')
 /* clang-format on */

@@ -106,10 +106,13 @@ def _with_hint(text: str, node: Node, device: str) -> str:
 
 def _members(node: Node) -> str:
     """Name the ops that a fused node runs in one pass."""
-    if node.op != "core.tile":
+    if "program" not in node.attrs:
         return ""
     program = TileProgram.parse(node.attrs["program"], node.attrs["constants"])
-    return f": {', '.join(op_of(step.opcode)[0] for step in program.instructions)} in one pass"
+    names = [op_of(step.opcode)[0] for step in program.instructions]
+    if node.op != "core.tile":
+        names.insert(0, node.op.removeprefix("core.").removesuffix("_tile"))
+    return f": {', '.join(names)} in one pass"
 
 
 __all__ = ["explain_placement", "to_device"]

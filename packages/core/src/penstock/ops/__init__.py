@@ -423,6 +423,7 @@ from penstock.ops.strings import (
     string_substr,
     string_upper,
 )
+from penstock.ops.tile_epilogues import conv2d_tile, matmul_tile
 from penstock.ops.tiles import tile_program
 from penstock.ops.training import adam_update, adam_update_rows
 from penstock.ops.trigonometric import (

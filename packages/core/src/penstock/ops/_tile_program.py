@@ -28,7 +28,10 @@ _HEADER_WORDS = 5
 _INSTRUCTION_WORDS = 4
 
 # Opcodes that are an op with these attributes. All others are the op of their own name, in lower case.
-_WITH_ATTRIBUTES: dict[str, tuple[str, dict[str, Any]]] = {}
+_WITH_ATTRIBUTES: dict[str, tuple[str, dict[str, Any]]] = {
+    "GELU": ("gelu", {"approximate": True}),
+    "GELU_ERF": ("gelu", {"approximate": False}),
+}
 
 
 class Opcode(NamedTuple):

@@ -70,7 +70,7 @@ class Uses:
 
 
 def find_groups(graph: Graph, uses: Uses) -> list[Group]:
-    """Return the groups of two nodes and more, none of which can grow."""
+    """Return the groups, none of which can grow; some are single nodes."""
     group_of: dict[int, Group] = {}
     for node in graph.nodes:
         if node.index in uses.ordered or (alone := _start(node, uses)) is None:
@@ -79,7 +79,7 @@ def find_groups(graph: Graph, uses: Uses) -> list[Group]:
         for index in group.members:
             group_of[index] = group
     found = {id(group): group for group in group_of.values()}
-    return [group for group in found.values() if len(group.members) > 1]
+    return list(found.values())
 
 
 def _start(node: Node, uses: Uses) -> Group | None:

@@ -1,4 +1,8 @@
-"""Makes chains of elementwise ops, and reductions of their results, into tile programs: one pass over memory each."""
+"""Makes chains of elementwise ops, and reductions of their results, into tile programs: one pass over memory each.
+
+What follows a matrix product or a convolution, if only a bias, runs inside of its kernel where that kernel says that it
+can: then it passes over no memory at all.
+"""
 
 from __future__ import annotations
 
@@ -29,18 +33,22 @@ def fuse(graph: Graph) -> Graph:
 
 @dataclass(frozen=True)
 class Fused:
-    """A group with its program."""
+    """A group with its program, and the product or convolution that runs it on its result, if there is one."""
 
     members: dict[int, Node]
     program: TileProgram
     inputs: list[Tensor]
     outputs: list[Tensor]
     dtype: str
+    host: Node | None = None
 
 
 def _program_of(group: Group, uses: Uses) -> Fused | None:
     """Write the program of a group, or None: no kernel takes its inputs and outputs together."""
     found, held = operands_of(group.members.values())
+    behind = _behind_a_product(group, list(found.values()), list(held.values()), uses)
+    if behind is not None or len(group.members) < 2:
+        return behind
     inputs = sorted(found.values(), key=_is_mask)
     outputs = sorted(outputs_of(group.members, uses), key=_is_mask)
     if not outputs:  # nobody uses them
@@ -55,6 +63,40 @@ def _program_of(group: Group, uses: Uses) -> Fused | None:
         return None
     program = _write_program(group, inputs, list(held.values()), outputs)
     return Fused(group.members, program, inputs, outputs, dtype)
+
+
+def _behind_a_product(
+    group: Group, inputs: list[Tensor], constants: list[Tensor], uses: Uses
+) -> Fused | None:
+    """Hand a group to the kernel that makes one of its inputs, where nobody else wants that input."""
+    outputs = outputs_of(group.members, uses)
+    if len(outputs) != 1 or group.axes is not None or _is_mask(outputs[0]):
+        return None
+    for t in inputs:
+        host = t.node
+        if host.op not in _WITH_EPILOGUE or host.index in uses.ordered:
+            continue
+        if uses.outside(t, group.members) or uses.shape(t) != group.shape:
+            continue
+        extras = [other for other in inputs if other is not t]
+        if _runs_epilogues(host, group, extras):
+            program = _write_program(group, [t, *extras], constants, outputs)
+            members = {host.index: host, **group.members}
+            return Fused(members, program, [*host.inputs, *extras], outputs, group.dtype, host)
+    return None
+
+
+# Ops whose kernels may declare PENSTOCK_CAP_TILE_EPILOGUE, and the op with a program that such a kernel runs too.
+_WITH_EPILOGUE = {"matmul": "core.matmul_tile", "conv2d": "core.conv2d_tile"}
+
+
+def _runs_epilogues(host: Node, group: Group, extras: list[Tensor]) -> bool:
+    """Whether the very kernel that computes a node can run a group on its result."""
+    if host.device != group.device or host.outputs[0].dtype.name != group.dtype:
+        return False
+    inputs = [t.dtype for t in (*host.inputs, *extras)]
+    row = _native.kernel_row(_WITH_EPILOGUE[host.op], host.device, inputs, [host.outputs[0].dtype])
+    return row is not None and row == _native.kernel_for_node(host)
 
 
 def _is_mask(t: Tensor) -> bool:
@@ -109,10 +151,10 @@ def _rewrite_groups(graph: Graph, groups: list[Fused]) -> Graph:
 
 
 def _make(new: Graph, group: Fused, values: dict[int, Tensor]) -> list[Tensor]:
-    members = list(group.members.values())
+    members = [node for _, node in sorted(group.members.items())]
     program = group.program
-    attrs = {"program": program.words(), "constants": program.constants, "dtype": group.dtype}
+    attrs = {"program": program.words(), "constants": program.constants}
+    attrs |= {"dtype": group.dtype} if group.host is None else dict(group.host.attrs)
+    op = "core.tile" if group.host is None else _WITH_EPILOGUE[group.host.op]
     inputs = [values[t.value_index] for t in group.inputs]
-    return new.add_node(
-        "core.tile", inputs, attrs, members[-1].name, members[0].device, members[0].source
-    )
+    return new.add_node(op, inputs, attrs, members[-1].name, members[0].device, members[0].source)

@@ -85,7 +85,7 @@ def register_kernel(row: KernelRow, provider: str) -> Undo:
     native = _native()
     kernel = import_module("penstock.reference").Destination(row.fn)
     native.register_python_kernel(
-        row.op, row.device, row.dtypes, kernel, row.priority, provider, flat
+        row.op, row.device, row.dtypes, kernel, row.priority, provider, flat, row.epilogue
     )
     return partial(native.remove_kernels, provider)
 

@@ -105,6 +105,7 @@ class KernelRow:
     fn: Callable[..., Any]
     priority: int
     inplace: tuple[tuple[int, int], ...]
+    epilogue: bool
 
 
 @dataclass
@@ -131,6 +132,7 @@ class KernelRegistrar:
         *,
         priority: int = 0,
         inplace: Sequence[tuple[int, int]] = (),
+        epilogue: bool = False,
     ) -> None:
         """Add a kernel for one op on one device type.
 
@@ -141,6 +143,8 @@ class KernelRegistrar:
             fn: `fn(ctx, *inputs, out, **attrs)`, which writes into `out`.
             priority: Higher wins; the reference has -1000.
             inplace: Pairs (output, input): that output may use that input's memory.
+            epilogue: Of matmul and conv2d: `fn` also runs a tile program on its result, which it then gets as further
+                inputs and the attributes `program` and `constants` (PENSTOCK_CAP_TILE_EPILOGUE in `kernel_abi.h`).
 
         Raises:
             PluginError: Unknown op or dtype, unusable `fn`, or a kernel that the manifest does not cover.
@@ -155,7 +159,7 @@ class KernelRegistrar:
             )
         alternatives = " ".join(_dtypes(text) for text in _words(dtypes))
         pairs = tuple((int(output), int(given)) for output, given in inplace)
-        self.staged.append(KernelRow(op, device, alternatives, fn, priority, pairs))
+        self.staged.append(KernelRow(op, device, alternatives, fn, priority, pairs, epilogue))
 
     def _check_op(self, op: str) -> None:
         if op in self.ops.staged or _host.has_op(op):
