@@ -16,6 +16,7 @@ struct PythonKernel {
   // Of a plugin's kernel, `fn(ctx, *inputs, out, **attrs)`: the bare function, and the names of its keywords.
   PyObject* destination = nullptr;
   PyObject* keywords = nullptr;
+  PyObject* epilogue_keywords = nullptr;  // the same where a tile program follows
   int8_t inplace[17];
 };
 
@@ -174,10 +175,13 @@ void call_directly(const PythonKernel& kernel, const penstock_call* call) {
     arguments.push_back(attr.kind == PENSTOCK_ATTR_DTYPE ? numpy_dtype(dtype_in(attr))
                                                          : attr_value(attr));
   }
+  auto named = static_cast<Py_ssize_t>(arguments.size() - positional);
+  PyObject* keywords =
+      named == PyTuple_Size(kernel.keywords) ? kernel.keywords : kernel.epilogue_keywords;
   static_assert(sizeof(nb::object) == sizeof(PyObject*));
   PyObject* result =
       PyObject_Vectorcall(kernel.destination, reinterpret_cast<PyObject* const*>(arguments.data()),
-                          positional, kernel.keywords);
+                          positional, keywords);
   if (!result) throw nb::python_error();
   Py_DECREF(result);
 }
@@ -230,6 +234,17 @@ int run(penstock_call* call) {
   return with_gil([&] { return call_python(call); });
 }
 
+// "out", and the names of an op's attributes.
+PyObject* keywords_of(const Op& op) {
+  nb::list words;
+  auto add_word = [&](const char* word) {
+    words.append(nb::steal(PyUnicode_InternFromString(word)));
+  };
+  add_word("out");
+  for (const AttrSpec& attr : op.schema.attrs) add_word(attr.name.c_str());
+  return nb::tuple(words).release().ptr();
+}
+
 void add(const std::string& op, const std::string& device, const std::string& dtypes,
          nb::object function, int priority, const std::string& provider,
          const std::vector<int>& inplace, bool epilogue) {
@@ -238,14 +253,10 @@ void add(const std::string& op, const std::string& device, const std::string& dt
   k.device = device;
   k.dtypes = dtypes;
   if (nb::isinstance(function, nb::module_::import_("penstock.reference").attr("Destination"))) {
-    nb::list words;
-    auto add_word = [&](const char* word) {
-      words.append(nb::steal(PyUnicode_InternFromString(word)));
-    };
-    add_word("out");
-    for (const AttrSpec& attr : get_op(op).schema.attrs) add_word(attr.name.c_str());
     k.destination = nb::object(function.attr("fn")).release().ptr();
-    k.keywords = nb::tuple(words).release().ptr();
+    k.keywords = keywords_of(get_op(op));
+    const Op* second = epilogue ? find_op("core." + op + "_tile") : nullptr;
+    if (second) k.epilogue_keywords = keywords_of(*second);
   }
   k.function = function.release().ptr();
   k.random = get_op(op).schema.effects == Effects::kRandom;

@@ -50,6 +50,7 @@ def matmul_tile(
         TypeError: An extra has another dtype than the product.
 
     Example:
+        >>> from penstock.ops.tile_epilogues import matmul_tile
         >>> from penstock.ops.tiles import Instruction, TileProgram
         >>> relu = TileProgram(1, (), (Instruction("RELU", (0,)),), (1,))
         >>> matmul_tile([[1.0, -1.0]], [[2.0, 3.0], [1.0, 4.0]], [], program=relu.words(), constants=())
@@ -104,6 +105,7 @@ def conv2d_tile(
         TypeError: An extra has another dtype than the result.
 
     Example:
+        >>> from penstock.ops.tile_epilogues import conv2d_tile
         >>> from penstock.ops.tiles import Instruction, TileProgram
         >>> plus = TileProgram(2, (), (Instruction("ADD", (0, 1)),), (2,))
         >>> x, w = [[[[1.0], [2.0]]]], [[[[3.0]]]]
