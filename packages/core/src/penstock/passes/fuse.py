@@ -7,6 +7,7 @@ can: then it passes over no memory at all.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from penstock import _native
 from penstock._native import Graph, Node, Tensor
@@ -153,7 +154,7 @@ def _rewrite_groups(graph: Graph, groups: list[Fused]) -> Graph:
 def _make(new: Graph, group: Fused, values: dict[int, Tensor]) -> list[Tensor]:
     members = [node for _, node in sorted(group.members.items())]
     program = group.program
-    attrs = {"program": program.words(), "constants": program.constants}
+    attrs: dict[str, Any] = {"program": program.words(), "constants": program.constants}
     attrs |= {"dtype": group.dtype} if group.host is None else dict(group.host.attrs)
     op = "core.tile" if group.host is None else _WITH_EPILOGUE[group.host.op]
     inputs = [values[t.value_index] for t in group.inputs]
