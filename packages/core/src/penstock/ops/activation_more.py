@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from penstock import ops
-from penstock.errors import ShapeError
+from penstock.errors import InvalidValueError, ShapeError
 from penstock.ops.conversion import asarray
 
 if TYPE_CHECKING:
@@ -344,7 +344,9 @@ def gumbel_softmax(
 
     logits = asarray(logits)
     if not temperature > 0:
-        raise ValueError(f"[gumbel_softmax] got temperature={temperature}; use a number above 0")
+        raise InvalidValueError(
+            f"[gumbel_softmax] got temperature={temperature}; use a number above 0"
+        )
     noise = gumbel(logits.shape, dtype=logits.dtype, seed=seed)
     soft = ops.softmax((logits + noise) / temperature, axis)
     if not hard:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from penstock import ops
+from penstock.errors import InvalidValueError, ShapeError
 from penstock.ops.conversion import asarray
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def smooth_l1(y_true: TensorLike, y_pred: TensorLike, /, beta: float = 1.0) -> T
         Tensor([0.125, 2.5  ], shape=(2,), dtype=float32)
     """
     if not beta > 0:
-        raise ValueError(
+        raise InvalidValueError(
             f"[smooth_l1] got beta={beta}; use a number above 0, or mean_absolute_error"
         )
     return ops.huber(y_true, y_pred, beta) / beta
@@ -247,7 +248,7 @@ def tversky_loss(
     """
     y_true, y_pred = _floats(y_true), _floats(y_pred)
     if not y_true.ndim or y_true.ndim != y_pred.ndim:
-        raise ValueError(
+        raise ShapeError(
             f"[tversky_loss] got shapes {y_true.shape} and {y_pred.shape}; expected [batch, ...] twice; reshape them"
         )
     axes = tuple(range(1, y_true.ndim))
@@ -384,7 +385,9 @@ def label_smoothing(labels: TensorLike, /, smoothing: float) -> Tensor:
         Tensor([0.25, 0.75], shape=(2,), dtype=float32)
     """
     if not 0 <= smoothing <= 1:
-        raise ValueError(f"[label_smoothing] got smoothing={smoothing}; use a number from 0 to 1")
+        raise InvalidValueError(
+            f"[label_smoothing] got smoothing={smoothing}; use a number from 0 to 1"
+        )
     labels = _floats(labels)
     classes = ops.count([labels.shape[-1]], labels.dtype)
     return labels * (1.0 - smoothing) + smoothing / classes

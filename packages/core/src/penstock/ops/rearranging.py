@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from penstock import ops
-from penstock.errors import ShapeError
+from penstock.errors import InvalidValueError, ShapeError
 from penstock.ops._attention_gradients import numbers
 from penstock.ops.conversion import asarray
 from penstock.ops.shaping import normalise_axes
@@ -35,7 +35,7 @@ def sequence_mask(lengths: TensorLike, maxlen: int, *, dtype: DTypeLike = "bool"
                 [1, 1, 1]], shape=(2, 3), dtype=int32)
     """
     if maxlen < 0:
-        raise ValueError(f"[sequence_mask] got maxlen={maxlen}; it must not be negative")
+        raise InvalidValueError(f"[sequence_mask] got maxlen={maxlen}; it must not be negative")
     return ops.astype(numbers(maxlen) < ops.expand_dims(ops.cast(lengths, "int64"), -1), dtype)
 
 

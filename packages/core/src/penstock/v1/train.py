@@ -11,7 +11,7 @@ from typing import Any
 import penstock
 from penstock import _native
 from penstock._native import Tensor
-from penstock.errors import InvalidValueError
+from penstock.errors import InvalidTypeError, InvalidValueError
 from penstock.graph import Operation
 from penstock.ops.indexed_slices import IndexedSlices, dense
 from penstock.v1._graph import Variable, get_default_graph, trainable_variables
@@ -113,7 +113,7 @@ class Optimizer:
         """Append what is done once for all variables."""
 
     def _step(self, gradient: Any, variable: Variable) -> list[Tensor]:
-        raise NotImplementedError(f"[{self._name}] has no step; write _step(gradient, variable)")
+        raise InvalidTypeError(f"[{self._name}] has no step; write _step(gradient, variable)")
 
     def _slot(self, variable: Variable, name: str) -> Variable:
         """Make a variable like another, of zeros, which is not trained."""
