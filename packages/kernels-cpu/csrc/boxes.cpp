@@ -101,7 +101,8 @@ void Suppress(const Box& chosen, int64_t place, float most, float least, double 
       const double iou = static_cast<double>(overlap);
       score *= static_cast<float>(exp(-0.5 * iou * iou / sigma));
     }
-    if (open->places[i] == place || !(overlap <= most) || !(score > least)) continue;
+    const bool covered = sigma == 0 && !(overlap <= most);
+    if (open->places[i] == place || covered || !(score > least)) continue;
     open->boxes[kept] = open->boxes[i];
     open->scores[kept] = score;
     open->places[kept++] = open->places[i];

@@ -174,6 +174,28 @@ def test_non_max_suppression_by_hand() -> None:
         ps.function(lambda b, s: ps.image.non_max_suppression(b, s, 4))(boxes, scores)
 
 
+def test_soft_suppression_lowers_scores_only() -> None:
+    boxes = np.array([[0, 0, 2, 2], [0, 0, 2, 2], [0, 0, 2, 1], [5, 5, 6, 6]], "float32")
+    places, scores = ps.image.non_max_suppression_with_scores(
+        boxes, [0.9, 0.8, 0.7, 0.1], 4, iou_threshold=0.1, soft_nms_sigma=0.5
+    )
+    # The third is half of the first; then the second is all of it and twice the third.
+    half = 0.7 * np.exp(-0.25)
+    assert places.tolist() == [0, 2, 1, 3]
+    second = 0.8 * np.exp(-1) * np.exp(-0.25)
+    np.testing.assert_allclose(scores.numpy(), [0.9, half, second, 0.1], rtol=1e-5)
+    padded = ps.image.non_max_suppression_with_scores(boxes, [0.9, 0.8, 0.7, 0.1], 9, padded=True)
+    assert (padded[0].shape, int(padded[2])) == ((9,), 3)
+
+
+def test_resize_with_pad_is_tensorflows() -> None:
+    # tf.image.resize_with_pad(tf.ones([9, 11, 1]), 20, 20): 16 rows, of which the first is row 1.
+    rows = ps.image.resize_with_pad(np.ones((9, 11, 1), "float32"), 20, 20).numpy()[:, 3, 0]
+    assert np.flatnonzero(rows).tolist() == list(range(1, 17))
+    with pytest.raises(ValueError, match="use sizes of 1 or more"):
+        ps.image.resize_with_pad(np.ones((9, 11, 1)), 0, 5)
+
+
 def test_boxes_in_other_layouts() -> None:
     corners = np.array([[2.0, 1.0, 6.0, 9.0]])  # left, top, right, bottom
     layouts = {

@@ -106,7 +106,8 @@ def non_max_suppression_(
         max_output_size: How many boxes to choose at most.
         iou_threshold: A box that overlaps a chosen one more than this is left out.
         score_threshold: Only boxes with a higher score are chosen; None for all but NaN and -inf.
-        soft_nms_sigma: Above 0 a box's score is multiplied by exp(-iou² / (2·sigma)) for each chosen box.
+        soft_nms_sigma: Above 0 no box is left out for its overlap; instead its score is multiplied by
+            exp(-iou² / (2·sigma)) for each chosen box.
 
     Returns:
         The places of the chosen boxes, [max_output_size], int64, their scores, and how many there are; what is
@@ -157,7 +158,9 @@ def _(
         iou = _overlap(boxes[best], boxes)
         if soft_nms_sigma > 0:
             left = left * np.exp(-0.5 * iou**2 / soft_nms_sigma).astype(left.dtype)
-        open_ &= (iou <= iou_threshold) & (left > least)
+        else:
+            open_ &= iou <= iou_threshold
+        open_ &= left > least
         open_[best] = False
     return places, found, np.array(count)
 
@@ -248,9 +251,10 @@ def non_max_suppression_with_scores(
         boxes: [n, 4], any real dtype: two opposite corners.
         scores: [n], any real dtype.
         max_output_size: How many boxes to choose at most.
-        iou_threshold: A box that overlaps a chosen one more than this is left out; 1 leaves none out.
+        iou_threshold: A box that overlaps a chosen one more than this is left out, if soft_nms_sigma is 0.
         score_threshold: Only boxes with a higher score are chosen.
-        soft_nms_sigma: Above 0 a box's score is multiplied by exp(-iou² / (2·sigma)) for each chosen box.
+        soft_nms_sigma: Above 0 no box is left out for its overlap; instead its score is multiplied by
+            exp(-iou² / (2·sigma)) for each chosen box, as in TensorFlow.
         padded: Fill the results with 0 up to `max_output_size`, and also return how many are real; needed in graphs.
 
     Returns:
@@ -264,7 +268,7 @@ def non_max_suppression_with_scores(
     Example:
         >>> boxes = [[0.0, 0.0, 1.0, 1.0], [0.0, 0.0, 1.0, 1.0]]
         >>> places, scores = penstock.image.non_max_suppression_with_scores(
-        ...     boxes, [1.0, 0.5], 2, iou_threshold=1.0, soft_nms_sigma=0.5
+        ...     boxes, [1.0, 0.5], 2, soft_nms_sigma=0.5
         ... )
         >>> penstock.round(scores * 100)
         Tensor([100.,  18.], shape=(2,), dtype=float32)

@@ -269,10 +269,15 @@ def resize_with_pad(
     """
     images = images_of("resize_with_pad", images)
     height, width = (int(n) for n in images.shape[-3:-1])
-    ratio = max(width / target_width, height / target_height) if target_width > 0 else 0.0
-    inner = max(int(height / ratio), 1), max(int(width / ratio), 1)
+    if min(target_height, target_width) < 1:
+        raise InvalidValueError(
+            f"[resize_with_pad] got {target_height} by {target_width}; use sizes of 1 or more"
+        )
+    ratio = max(width / target_width, height / target_height)
+    exact = height / ratio, width / ratio
+    inner = max(int(exact[0]), 1), max(int(exact[1]), 1)
     resized = resize(images, inner, method, antialias=antialias)
-    margin = (target_height - inner[0]) // 2, (target_width - inner[1]) // 2
+    margin = int((target_height - exact[0]) / 2), int((target_width - exact[1]) / 2)
     return pad_to_bounding_box(resized, *margin, target_height, target_width)
 
 
