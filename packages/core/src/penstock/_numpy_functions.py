@@ -16,7 +16,7 @@ from penstock.errors import InvalidTypeError
 _NAMES = {"absolute": "abs", "rint": "round", "invert": "bitwise_invert"}
 _NAMES |= {"left_shift": "bitwise_left_shift", "right_shift": "bitwise_right_shift"}
 _NAMES |= {f"arc{name}": f"a{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")}
-_NAMES |= {"arctan2": "atan2", "pow": "power"}
+_NAMES |= {"arctan2": "atan2", "pow": "power", "conjugate": "conj"}
 
 
 def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:

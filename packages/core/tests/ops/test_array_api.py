@@ -227,7 +227,11 @@ def test_new_tensors_go_to_a_device() -> None:
 def test_copies_are_made_only_where_they_may_be() -> None:
     x = ps.ones(2)
     assert ps.asarray(x, copy=False) is x
-    assert ps.asarray(x, copy=True).tolist() == [1, 1]
+    assert ps.astype(x, "float32", copy=False) is x
+    for copy in (ps.asarray(x, copy=True), x.astype("float32"), ps.positive(x)):
+        copy[0] = 5
+        assert (copy.tolist(), x.tolist()) == ([5, 1], [1, 1])
+    assert ps.grad(lambda v: ps.sum(ps.asarray(v, copy=True) ** 2))(x).tolist() == [2, 2]
     with pytest.raises(ValueError, match="leave copy out"):
         ps.asarray([1.0], copy=False)
     with pytest.raises(ValueError, match="leave copy out"):

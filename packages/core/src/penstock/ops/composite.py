@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 def astype(
     x: TensorLike, dtype: DTypeLike, /, *, copy: bool = True, device: str | None = None
 ) -> Tensor:
-    """Convert to another dtype; a tensor that has it already is returned as it is.
+    """Convert to another dtype. Nothing is computed for a tensor that has it already.
 
     Args:
         x: [...], any dtype.
         dtype: What to convert to.
-        copy: The array API's. Tensors are values, so a copy could not be told from the original; there is none.
+        copy: Return another tensor also where x has the dtype, so that assigning to an element of one leaves the other
+            alone. They share memory until then. False returns x itself.
         device: Where the result goes; by default where x is.
 
     Returns:
@@ -37,7 +38,9 @@ def astype(
         Tensor([ 1, -1], shape=(2,), dtype=int32)
     """
     x, wanted = asarray(x), dtypes.as_dtype(dtype)
-    return on_device(x if x.dtype == wanted else ops.cast(x, wanted), device)
+    if x.dtype != wanted:
+        return on_device(ops.cast(x, wanted), device)
+    return on_device(x._strong() if copy else x, device)
 
 
 def clip(x: TensorLike, /, min: Any = None, max: Any = None) -> Tensor:
@@ -371,4 +374,4 @@ def positive(x: TensorLike, /) -> Tensor:
         raise DTypeError(
             f"[positive] got {x.dtype.name}; expected a numeric dtype; convert it: x.astype(penstock.int32)"
         )
-    return x
+    return x._strong()

@@ -29,8 +29,8 @@ def asarray(
             `__dlpack__` or the buffer protocol.
         dtype: Of the result; by default that of x. Python's floats become float32 and its integers int64.
         device: Where the result goes; by default a tensor stays where it is, and anything else goes to the host.
-        copy: False refuses to copy: then x must be a tensor of that dtype, there already. Otherwise it changes nothing
-            that can be seen, since tensors are values.
+        copy: True returns another tensor also where x is one, so that assigning to an element of one leaves the other
+            alone. False refuses to copy: then x must be a tensor of that dtype, there already.
 
     Returns:
         [...], of `dtype`.
@@ -61,7 +61,7 @@ def asarray(
         tensor = _from_nested(x, dtype)
     else:
         tensor = _from_array(x)
-    return tensor if dtype is None else ops.astype(tensor, dtype)
+    return tensor if dtype is None else ops.astype(tensor, dtype, copy=False)
 
 
 def on_device(x: Tensor, device: str | None) -> Tensor:
@@ -76,7 +76,7 @@ def _placed(x: Any, dtype: DTypeLike | None, device: str | None, copy: bool | No
             f"[asarray] got copy=False, but this {type(x).__name__} has to be copied; leave copy out, or use "
             "penstock.from_dlpack(x, copy=False) to share another library's memory"
         )
-    return tensor
+    return tensor._strong() if copy else tensor
 
 
 def _from_number(x: Any, dtype: DTypeLike | None) -> Tensor:

@@ -75,8 +75,10 @@ def expm1(x: TensorLike, /) -> Tensor:
 @expm1.reference
 def _(x: Any) -> Any:
     y = np.expm1(x)
-    # Beside infinity and NaN NumPy's complex function loses what its exponential keeps.
-    return y if y.dtype.kind != "c" else np.where(np.isfinite(x), y, np.exp(x) - 1)
+    if y.dtype.kind != "c":
+        return y
+    # Beside infinity and NaN NumPy's complex function loses what its exponential keeps; of zero it is +0.
+    return np.where(np.isfinite(x), y + 0.0, np.exp(x) - 1)
 
 
 expm1.samples(unary())
