@@ -49,7 +49,7 @@ def test_it_asks_for_no_symbol_of_ours(library: Path) -> None:
 
 
 def ops_filled() -> list[str]:
-    return re.findall(r"^ROW\((\w+),", KERNELS.read_text("utf-8"), re.MULTILINE)
+    return re.findall(r"^(?:ROW|CAPABLE)\((\w+),", KERNELS.read_text("utf-8"), re.MULTILINE)
 
 
 @pytest.mark.skipif(not KERNELS.exists(), reason="needs the sources")
