@@ -655,3 +655,34 @@ def test_threads_trace_different_functions_at_once() -> None:
     for t in threads:
         t.join()
     assert results == {k: 1 + sum(range(k)) for k in range(1, 9)}
+
+
+@pytest.mark.parametrize(
+    "fn",
+    [
+        ps.sin,
+        ps.mean,
+        ps.zeros_like,
+        ps.grad(lambda a: a * a),
+        lambda a: ps.stack([a, a]),
+        lambda a: ps.asarray([a, a]),
+        lambda a: ps.full((2,), a),
+        lambda a: ps.sum(ps.broadcast_to(a, (3,))) * ps.ones((2,), "float16"),
+        lambda a: ps.astype(a, "float64"),
+        lambda a: a * ps.ones((2,), "float16"),
+        lambda a: ps.clip(ps.ones((2,), "float16"), 0.0, a),
+        lambda a: (a * 2) * ps.ones((2,), "float16"),
+    ],
+)
+def test_numbers_have_the_dtypes_of_eager_calls(fn):
+    eager, traced = fn(0.1), ps.function(fn)(0.1)
+    assert traced.dtype == eager.dtype
+    np.testing.assert_allclose(traced.numpy(), eager.numpy(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_variables_take_numbers_of_the_arguments(dtype):
+    v = ps.Variable(ps.asarray(1.0, dtype))
+    ps.function(v.assign)(0.25)
+    assert v.value.dtype == dtype
+    assert float(v) == 0.25

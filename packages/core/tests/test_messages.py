@@ -32,7 +32,7 @@ TEXT = ps.asarray(["a", "b"])
         (lambda: TEXT == 1, DTypeError, r"\[equal\].*numbers of them, penstock\.string_to_number"),
         (lambda: ps.zeros(2, "string"), DTypeError, r"penstock\.broadcast_to\(penstock\.asarray"),
         (lambda: X * 2**70, InvalidValueError, r"does not fit int64; give a float"),
-        (lambda: X ^ 2, DTypeError, r"\[\^\].*use penstock\.bitwise_xor"),
+        (lambda: X ^ 2, DTypeError, r"\[bitwise_xor\].*x\.astype\(penstock\.int32\)"),
         (lambda: bool(X), ShapeError, r"\[bool\].*penstock\.any\(x\)"),
         (lambda: int(X), ShapeError, r"\[item\] only a tensor with one element"),
         (lambda: range(ps.asarray(1.0)), DTypeError, r"\[index\].*use int\(x\)"),
@@ -156,7 +156,6 @@ def test_arrays_stay_arrays_when_they_are_written_to() -> None:
         (lambda x: np.add.reduce(x), r"np\.add\.reduce\(x\.numpy\(\)\)"),
         (lambda x: np.exp(x, dtype="float64"), r"use penstock\.exp\(x\), or NumPy on the values"),
         (lambda x: np.sum(x, where=np.array([True])), r"has no argument 'where'"),
-        (lambda x: np.sum(x, dtype="float64"), r"has no argument 'dtype'"),
     ],
 )
 def test_what_numpy_cannot_do_with_tensors(call: Any, match: str) -> None:

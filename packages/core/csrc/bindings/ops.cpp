@@ -124,16 +124,32 @@ class Arguments {
       if (op_.schema.attrs[i].required && !given_[i])
         bad_call(op_, "misses the argument '" + op_.schema.attrs[i].name + "'");
   }
-  // Among numbers only, nothing strong decides the dtype: floats take the default.
+  // Among numbers only, nothing strong decides the dtype: floats take the default, also while a graph is built. Ops that
+  // hand their inputs on leave them as they are.
   void settle_scalars() {
+    if (op_.builtin != Builtin::kNone || op_.schema.effects == Effects::kWrite) return;
+    if (op_.name() == "cast" || op_.name() == "identity" || op_.name() == "barrier") return;
     for (const Tensor& t : inputs)
-      if (!t.weak || t.symbolic()) return;
+      if (!t.weak) return;
     for (Tensor& t : inputs) {
+      if (t.symbolic()) {
+        t = settled_symbol(t);
+        continue;
+      }
       t = t.dtype == DType::kF64    ? t.scalar_as(kDefaultFloat)
           : t.dtype == DType::kC128 ? t.scalar_as(DType::kC64)
                                     : t;
       t.weak = false;
     }
+  }
+  static Tensor settled_symbol(const Tensor& t) {
+    DType wanted = t.dtype == DType::kF64    ? kDefaultFloat
+                   : t.dtype == DType::kC128 ? DType::kC64
+                                             : t.dtype;
+    AttrList to{wanted};
+    Tensor made;
+    call_op(get_op("cast"), &t, 1, to, &made);
+    return made;
   }
 };
 
@@ -154,7 +170,7 @@ PyObject* op_call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject
     if (!kwnames && num_args == n && n > 0 && n <= kMaxShortcut && op.schema.num_outputs == 1 &&
         op.schema.attrs.empty()) {
       bool tensors = true;
-      for (int i = 0; i < n; ++i) tensors &= is_tensor(args[i]);
+      for (int i = 0; i < n; ++i) tensors &= is_tensor(args[i]) && !tensor_of(args[i]).weak;
       if (tensors && !op.variadic()) {
         const Tensor* inputs[3];
         for (int i = 0; i < n; ++i) inputs[i] = &tensor_of(args[i]);

@@ -84,7 +84,8 @@ def gradient_of(
 
 def _seeds(target: Any, given: Any) -> dict[int, Tensor]:
     """What flows into the targets, by their identity."""
-    targets = [ops.asarray(t) for t in _native.tree_flatten(target)[0]]
+    leaves = _native.tree_flatten(target)[0]
+    targets = [t if isinstance(t, Tensor) else ops.asarray(t) for t in leaves]
     flows = [None] * len(targets) if given is None else _flatten_like(target, given)
     seeds: dict[int, Tensor] = {}
     for t, flow in zip(targets, flows, strict=True):

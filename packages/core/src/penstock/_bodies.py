@@ -86,6 +86,8 @@ def as_tensor(what: str, leaf: Any, keep_weak: bool = False) -> Tensor:
 
 def _number_or_tensor(leaf: Any) -> Tensor:
     """Make a tensor; a Python number is weak, as in arithmetic."""
+    if isinstance(leaf, Tensor):
+        return leaf
     number = type(leaf) in (int, float, complex)
     return _native.scalar_tensor(leaf, weak=True) if number else ops.asarray(leaf)
 

@@ -113,7 +113,8 @@ class Variable:
             ShapeError: The shape differs.
             DTypeError: The dtype differs.
         """
-        strong = hasattr(value, "__array__")  # tensors, arrays, NumPy's numbers, variables
+        # Tensors, arrays, NumPy's numbers, variables; but not numbers among a traced function's arguments.
+        strong = hasattr(value, "__array__") and not (isinstance(value, Tensor) and value.weak)
         value = asarray(value, dtype=None if strong else self.dtype)
         return ops.assign_variable(value, self)  # type: ignore[arg-type]
 

@@ -48,7 +48,8 @@ def asarray(
     if device is not None or copy is not None:
         return _placed(x, dtype, device, copy)
     if isinstance(x, _native.Tensor):
-        tensor = x
+        # A number among a traced function's arguments takes the dtype that it has outside.
+        tensor = _settled(x) if x.weak and dtype is None else x
     elif hasattr(x, "__penstock_tensor__"):  # a variable
         tensor = x.__penstock_tensor__()
     elif isinstance(x, bool | int | float | complex) and not isinstance(x, np.generic):
@@ -77,6 +78,10 @@ def _placed(x: Any, dtype: DTypeLike | None, device: str | None, copy: bool | No
             "penstock.from_dlpack(x, copy=False) to share another library's memory"
         )
     return tensor._strong() if copy else tensor
+
+
+def _settled(x: Tensor) -> Tensor:
+    return ops.cast(x, "float32" if x.dtype.kind == "float" else x.dtype)
 
 
 def _from_number(x: Any, dtype: DTypeLike | None) -> Tensor:
