@@ -169,9 +169,11 @@ SERVICES = (
     "mixed_precision",
     "quantized",
     "ragged",
+    "replay",
     "safetensors",
     "signal",
     "sparse",
+    "summary",
 )
 
 

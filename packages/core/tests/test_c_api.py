@@ -63,6 +63,10 @@ int main(int, char** argv) {
   expect_error([&] { plan.run({api::Tensor::from<float>({1, 1}, {1.0f})}); });
   expect_error([&] { plan.run({api::Tensor::from<int32_t>({1}, {1})}); });
   expect_error([&] { plan.run({}); });
+  api::CancelToken token;
+  plan.run({api::Tensor::from<float>({1}, {1.0f})}, 60.0, &token);
+  token.cancel();
+  expect_error([&] { plan.run({api::Tensor::from<float>({1}, {1.0f})}, 0, &token); });
   expect_error([&] { api::Plan(([] { static api::Graph g("h"); g.set_outputs({g.call("exp", {g.input<float>("x", {2})})}); return &g; })()[0]); });
   return 0;
 }
@@ -108,7 +112,8 @@ def test_a_graph_is_built_printed_and_run_at_several_sizes(output: list[str]) ->
         (10, "input 'x' has shape (1, 1); the graph expects (n0,)"),
         (11, "input 'x' is int32; the graph expects float32"),
         (12, "the graph takes 1 inputs and got 0"),
-        (13, "[exp] has no kernel on cpu:0 for (float32)"),
+        (13, "the run was cancelled"),
+        (14, "[exp] has no kernel on cpu:0 for (float32)"),
     ],
 )
 def test_mistakes_are_exceptions_with_a_reason(output: list[str], line: int, message: str) -> None:

@@ -224,7 +224,7 @@ def test_variables_of_v1_are_saved_once_they_have_a_value(tmp_path: Path) -> Non
 
     tf.reset_default_graph()
     v = tf.Variable([1.0, 2.0], name="v")
-    checkpoint = ps.Checkpoint(tmp_path, **ps.Checkpoint.by_name(tf.global_variables()))
+    checkpoint = ps.Checkpoint(tmp_path, ps.Checkpoint.by_name(tf.global_variables()))
     with pytest.raises(errors.CheckpointError, match="run its initializer first"):
         checkpoint.save(1)
     with tf.Session() as sess:

@@ -81,9 +81,10 @@ def test_help_lists_plugin_commands_without_importing(tmp_path: Path) -> None:
     write(tmp_path, PLUGIN)
     result = penstock(tmp_path, "--help")
     assert result.returncode == 0
-    assert [line.split()[0] for line in result.stdout.splitlines()[-3:]] == [
+    assert [line.split()[0] for line in result.stdout.splitlines()[-4:]] == [
         "doctor",
         "graph",
+        "replay",
         "greet",
     ]
     assert "Say hello." in result.stdout

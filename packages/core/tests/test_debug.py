@@ -47,6 +47,24 @@ def test_a_node_of_a_function_is_named_with_its_line() -> None:
     assert f(3.0).item() == 1  # outside the block nobody looks
 
 
+def test_a_step_that_was_fused_is_taken_apart() -> None:
+    f = ps.function(lambda x: ps.tanh(ps.sqrt(x * 2) + 1) * 3)
+    with ps.Graph().as_default() as graph:
+        x = ps.placeholder("float32", (None,))
+        y = ps.tanh(ps.sqrt(x * 2) + 1) * 3
+    sess = ps.Session(graph)
+    good, bad = np.ones(64, "float32"), np.full(64, -1, "float32")
+    for _ in range(2):  # plans from before and from inside the block are kept apart
+        assert np.isnan(f(bad).numpy()).all()
+        assert np.isnan(sess.run(y, {x: bad})).all()
+        with ps.debug_nans():
+            assert f(good).shape == (64,)
+            with pytest.raises(errors.NumericError, match=r"\[sqrt\] produced NaN.*\n.*test_debug"):
+                f(bad)
+            with pytest.raises(errors.NumericError, match=r"\[sqrt\] produced NaN.*\n.*test_debug"):
+                sess.run(y, {x: bad})
+
+
 def test_a_node_of_a_session_is_named() -> None:
     with ps.Graph().as_default() as g:
         x = ps.placeholder("float32", (2,), name="x")

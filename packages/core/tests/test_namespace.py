@@ -38,6 +38,8 @@ PUBLIC_MODULES = {
     "signal",
     "sparse",
     "strings",
+    "replay",
+    "summary",
 }
 
 

@@ -316,7 +316,7 @@ def test_what_cannot_be_trained(call: Any, match: str) -> None:
         (tf, "InteractiveSession", r"use `with tf\.Session\(\) as sess:`"),
         (tf, "unsqueeze", r"use penstock\.expand_dims"),
         (tf, "reduce_sun", r"has no attribute 'reduce_sun'"),
-        (tf.train, "Saver", r"use penstock\.Checkpoint"),
+        (tf.train, "Checkpoint", r"use penstock\.Checkpoint"),
         (tf.train, "FtrlOptimizer", "MomentumOptimizer or AdamOptimizer"),
         (tf.train, "nonsense", "has no attribute 'nonsense'"),
     ],

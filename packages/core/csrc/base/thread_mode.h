@@ -8,9 +8,10 @@
 namespace penstock {
 
 enum ThreadMode : uint32_t {
-  kModeGraph = 1 << 0,   // a graph is being built
-  kModeTape = 1 << 8,    // a gradient tape is active
-  kModeScope = 1 << 16,  // a device was chosen
+  kModeGraph = 1 << 0,     // a graph is being built
+  kModeTape = 1 << 8,      // a gradient tape is active
+  kModeScope = 1 << 16,    // a device was chosen
+  kModeOptions = 1 << 24,  // runs have a deadline, or can be cancelled
 };
 
 // Initial-exec: one load instead of a call; the word is small enough for every loader.

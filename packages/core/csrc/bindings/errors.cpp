@@ -56,7 +56,11 @@ void set_error(const Error& e) {
     Py_DECREF(cause);
     return;
   }
-  nb::object type = nb::module_::import_("penstock.errors").attr(class_name(e.kind));
+  nb::module_ errors = nb::module_::import_("penstock.errors");
+  nb::object type = errors.attr(class_name(e.kind));
+  // What a kernel written in Python says in our own terms stays of its class.
+  if (cause && PyObject_IsInstance(cause, errors.attr("PenstockError").ptr()) == 1)
+    type = nb::borrow(reinterpret_cast<PyObject*>(Py_TYPE(cause)));
   nb::object error = type(e.what());
   if (cause) PyException_SetCause(error.ptr(), cause);  // steals
   PyErr_SetObject(type.ptr(), error.ptr());

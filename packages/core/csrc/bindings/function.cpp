@@ -74,6 +74,7 @@ struct Entry {
   TreeSpec outputs;
   std::vector<int> order;              // plan input i is leaf order[i] of the call
   std::vector<nb::object> keep_alive;  // static arguments that are known by address
+  bool hunting = false;                // made while debug_nans was on
   bool flat = false;  // positional tensors only, in this order: compared without building a key
   std::vector<Aval> avals;
 };
@@ -192,6 +193,7 @@ void build_key(FunctionObject& f, PyObject* const* args, Py_ssize_t n, PyObject*
       call->add(args[i]);
     }
   }
+  if (debug_nans()) call->key += '!';  // plans of their own, whose steps are the ops themselves
   if (t_mode & kModeScope)
     call->key += "@" + graph_scope().device;  // placed where the call is made
   Py_ssize_t num_keywords = kwnames ? PyTuple_Size(kwnames) : 0;
@@ -221,6 +223,7 @@ std::shared_ptr<const Entry> make_entry(FunctionObject& f, PyObject* const* args
   nb::object answer = nb::handle(f.miss)(nb::tuple(positional), keywords);
   auto made = std::make_shared<Entry>();
   Entry& entry = *made;
+  entry.hunting = debug_nans();
   entry.plan = nb::cast<Ref<Plan>>(answer[0]);
   entry.outputs = nb::cast<TreeSpec>(answer[1]);
   for (nb::handle number : nb::iter(answer[3])) entry.order.push_back(nb::cast<int>(number));
@@ -284,7 +287,8 @@ PyObject* function_call(PyObject* self, PyObject* const* args, size_t nargsf, Py
   try {
     // The entry is held while it runs: another thread may drop it from the table.
     std::shared_ptr<const Entry> entry = *f.last;
-    if (t_mode == 0 && entry && !kwnames && same_flat_call(*entry, args, n))
+    if (t_mode == 0 && entry && entry->hunting == debug_nans() && !kwnames &&
+        same_flat_call(*entry, args, n))
       return run_flat(*entry, args, n);
     CallKey call;
     build_key(f, args, n, kwnames, &call);

@@ -10,8 +10,9 @@ std::vector<Tensor> tensor_list(nb::handle list) {
   return out;
 }
 
-RunOptions options_from(nb::handle timeout) {
+RunOptions options_from(nb::handle timeout, const CancelToken* token = nullptr) {
   RunOptions options;
+  if (token) options.cancel = &token->cancelled;
   if (timeout.is_none()) return options;
   double seconds = nb::cast<double>(timeout);
   if (!(seconds >= 0))
@@ -32,9 +33,48 @@ nb::list run(const Ref<Plan>& plan, nb::handle inputs, nb::handle timeout) {
   return results;
 }
 
+// Options that hold while a Python `with` block runs.
+struct PyRunScope {
+  nb::object timeout;
+  Ref<CancelToken> token;
+  std::unique_ptr<OptionsScope> scope;
+};
+
 }  // namespace
 
 void bind_plan(nb::module_& m) {
+  nb::class_<Ref<CancelToken>>(m, "CancelToken",
+                               "Stop runs from another thread: give it to RunOptions, and call "
+                               "`cancel()`. It cannot be taken back.")
+      .def("__init__",
+           [](Ref<CancelToken>* self) { new (self) Ref<CancelToken>(make_ref<CancelToken>()); })
+      .def(
+          "cancel", [](const Ref<CancelToken>& token) { token->cancelled = true; },
+          "Stop every run that has the token.")
+      .def_prop_ro(
+          "cancelled", [](const Ref<CancelToken>& token) { return token->cancelled.load(); },
+          "Whether it was cancelled.");
+  nb::class_<PyRunScope>(m, "RunScope")
+      .def(
+          "__init__",
+          [](PyRunScope* self, nb::object timeout, nb::object token) {
+            options_from(timeout);  // refuses what is no time
+            Ref<CancelToken> held;
+            if (!token.is_none()) held = nb::cast<Ref<CancelToken>>(token);
+            new (self) PyRunScope{timeout, held, nullptr};
+          },
+          nb::arg("timeout").none(), nb::arg("cancel").none())
+      .def("enter",
+           [](PyRunScope& self) {
+             self.scope =
+                 std::make_unique<OptionsScope>(options_from(self.timeout, self.token.get()));
+           })
+      .def("leave", [](PyRunScope& self) { self.scope.reset(); });
+  m.def("stop_reason", []() -> nb::object {
+    const RunOptions* options = current_options();
+    const char* reason = options ? options->stop_reason() : nullptr;
+    return reason ? nb::object(nb::str(reason)) : nb::none();
+  });
   nb::class_<Ref<Plan>>(m, "Plan")
       .def("__init__",
            [](Ref<Plan>* self, const Ref<Graph>& graph) { new (self) Ref<Plan>(new Plan(graph)); })

@@ -84,6 +84,10 @@ nb::object attr_value(const penstock_attr& a) {
     case PENSTOCK_ATTR_FLOATS:
       for (uint32_t i = 0; i < a.count; ++i) items.append(a.v.fs[i]);
       return nb::tuple(items);
+    case PENSTOCK_ATTR_OTHER:
+      if (auto* holder = dynamic_cast<PyHolder*>(reinterpret_cast<RefCounted*>(a.v.i)))
+        return holder->object;
+      return nb::none();
     default:
       return nb::none();
   }
@@ -209,12 +213,17 @@ int call_python(penstock_call* call) {
           nb::cpp_function([call](nb::handle future) { finish(call, future); }));
       return PENSTOCK_PENDING;
     }
-    int64_t i = 0;  // a string output: its bytes, in order
-    for (nb::handle item : nb::iter(strings)) {
-      char* data;
-      Py_ssize_t size;
-      if (PyBytes_AsStringAndSize(item.ptr(), &data, &size) != 0) throw nb::python_error();
-      call->host->set_string(call, 0, i++, data, static_cast<uint64_t>(size));
+    int32_t output = 0;
+    for (nb::handle items : nb::iter(strings)) {
+      int64_t i = 0;  // of a string output: its bytes, in order
+      if (!items.is_none())
+        for (nb::handle item : nb::iter(items)) {
+          char* data;
+          Py_ssize_t size;
+          if (PyBytes_AsStringAndSize(item.ptr(), &data, &size) != 0) throw nb::python_error();
+          call->host->set_string(call, output, i++, data, static_cast<uint64_t>(size));
+        }
+      ++output;
     }
     return PENSTOCK_OK;
   } catch (nb::python_error& e) {

@@ -2,6 +2,7 @@
 #include <chrono>
 
 #include "bindings/common.h"
+#include "dispatch/profile.h"
 #include "plugins/library.h"
 #include "threads/pool.h"
 
@@ -94,6 +95,27 @@ nb::object kernel_for_node(const PyNode& n) {
   return row_facts(row);
 }
 
+void bind_profile(nb::module_& m) {
+  m.def("begin_profile", begin_profile);
+  m.def("profile_clock", profile_clock);
+  m.def("end_profile", [](size_t from) {
+    constexpr const char* kKinds[] = {"op", "node", "run", "region"};
+    nb::list out;
+    for (const ProfileEvent& e : end_profile(from))
+      out.append(nb::make_tuple(kKinds[e.kind], e.name, e.op, e.kernel, e.inputs, e.outputs,
+                                e.source, e.begin, e.end, e.thread, e.output_bytes, e.live_bytes));
+    return out;
+  });
+  m.def("add_profile_region", [](const std::string& name, int64_t begin) {
+    ProfileEvent event;
+    event.kind = ProfileEvent::kRegion;
+    event.name = name;
+    event.begin = begin;
+    event.end = profile_clock();
+    add_profile_event(std::move(event));
+  });
+}
+
 void bind_memory(nb::module_& m) {
   m.def("memory_stats", [] {
     MemoryStats s = host_memory_stats();
@@ -181,6 +203,7 @@ void bind_runtime(nb::module_& m) {
   m.def("set_random_state", set_random_state);
   m.def("set_debug_nans", set_debug_nans);
   m.def("get_debug_nans", debug_nans);
+  bind_profile(m);
   bind_memory(m);
   bind_placement(m);
 }

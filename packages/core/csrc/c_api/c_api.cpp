@@ -21,6 +21,9 @@ struct penstock_graph_s {
 struct penstock_plan_s {
   penstock::Ref<penstock::Plan> plan;
 };
+struct penstock_cancel_s {
+  std::atomic<bool> cancelled{false};
+};
 
 namespace {
 
@@ -241,6 +244,10 @@ penstock_plan_t penstock_plan_new(penstock_graph_t g) {
   });
 }
 
+penstock_cancel_t penstock_cancel_new(void) { return new penstock_cancel_s; }
+void penstock_cancel_set(penstock_cancel_t c) { c->cancelled = true; }
+void penstock_cancel_free(penstock_cancel_t c) { delete c; }
+
 void penstock_plan_free(penstock_plan_t p) { delete p; }
 int32_t penstock_plan_num_outputs(penstock_plan_t p) { return p->plan->num_outputs(); }
 
@@ -250,6 +257,9 @@ int penstock_plan_run(penstock_plan_t p, int32_t num_inputs, const penstock_tens
     std::vector<penstock::Tensor> in, out(static_cast<size_t>(p->plan->num_outputs()));
     for (int32_t i = 0; i < num_inputs; ++i) in.push_back(inputs[i]->tensor);
     penstock::RunOptions run;
+    bool has_cancel = options && options->struct_size >= offsetof(penstock_run_options, cancel) +
+                                                             sizeof(options->cancel);
+    if (has_cancel && options->cancel) run.cancel = &options->cancel->cancelled;
     if (options && options->timeout_seconds > 0 && options->timeout_seconds < 1e9)
       run.deadline = std::chrono::steady_clock::now() +
                      std::chrono::nanoseconds(static_cast<int64_t>(options->timeout_seconds * 1e9));

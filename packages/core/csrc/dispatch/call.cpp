@@ -1,6 +1,7 @@
 #include "dispatch/call.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cstdio>
 #include <cstring>
 
@@ -61,10 +62,7 @@ int host_parallel_for(penstock_call* call, int64_t n, int64_t grain,
 
 int host_cancelled(penstock_call* call) {
   const RunOptions* options = context_of(call).options;
-  if (!options) return 0;
-  if (options->cancel && options->cancel->load(std::memory_order_relaxed)) return 1;
-  return options->deadline != std::chrono::steady_clock::time_point::max() &&
-         std::chrono::steady_clock::now() > options->deadline;
+  return options && options->stop_reason();
 }
 
 void host_done(penstock_call* call, int status) {
@@ -100,16 +98,18 @@ int wait_for_done(CallContext& context) {
 
 [[noreturn]] void raise_status(const CallContext& context, int status) {
   std::string prefix = "[" + context.op->name() + "] ";
-  if (status == PENSTOCK_CANCELLED)
-    throw Error(ErrorKind::kCancelled, prefix + "the run was cancelled");
+  if (status == PENSTOCK_CANCELLED) fail_stopped(context, prefix);
   if (status == PENSTOCK_NO_MEMORY)
     throw Error(ErrorKind::kMemory, prefix + "out of memory inside the kernel" +
                                         (context.error.empty() ? "" : ": " + context.error));
   if (status == PENSTOCK_OUT_OF_RANGE)
     throw Error(ErrorKind::kIndex,
                 prefix + (context.error.empty() ? "an index is out of range" : context.error));
-  throw Error(ErrorKind::kValue,
-              prefix + (context.error.empty() ? "the kernel failed" : context.error));
+  // What a host call runs names itself.
+  const std::string& told = context.error;
+  if (told.size() > 1 && told[0] == '[' && std::isalpha(static_cast<unsigned char>(told[1])))
+    throw Error(ErrorKind::kValue, told);
+  throw Error(ErrorKind::kValue, prefix + (told.empty() ? "the kernel failed" : told));
 }
 
 struct Generator {
@@ -214,20 +214,22 @@ void fill_attrs(const OpSchema& schema, const AttrList& values, std::vector<pens
     } else {
       attr.kind = PENSTOCK_ATTR_OTHER;
       attr.count = 0;
+      // For the binding's own kernels: the host object, which the attributes keep alive.
+      const auto* object = std::get_if<Ref<RefCounted>>(&value);
+      attr.v.i = object ? reinterpret_cast<intptr_t>(object->get()) : 0;
     }
   }
 }
 
 bool should_stop(CallContext& context) {
-  if (context.options) {
-    if (context.options->cancel && context.options->cancel->load(std::memory_order_relaxed))
-      return true;
-    if (context.options->deadline != std::chrono::steady_clock::time_point::max() &&
-        std::chrono::steady_clock::now() > context.options->deadline)
-      return true;
-  }
+  if (context.options && context.options->stop_reason()) return true;
   InterruptCheck check = g_interrupt.load(std::memory_order_relaxed);
   return context.may_interrupt && check && check();
+}
+
+void fail_stopped(const CallContext& context, const std::string& prefix) {
+  const char* reason = context.options ? context.options->stop_reason() : nullptr;
+  throw Error(ErrorKind::kCancelled, prefix + (reason ? reason : "the run was cancelled"));
 }
 
 void run_kernel(penstock_call& call, CallContext& context) {

@@ -9,16 +9,11 @@
 #include <string>
 #include <vector>
 
+#include "dispatch/run_options.h"
 #include "ops/kernel_table.h"
 #include "tensor/tensor.h"
 
 namespace penstock {
-
-// What a caller may ask of a run; part of the C interface too.
-struct RunOptions {
-  std::atomic<bool>* cancel = nullptr;
-  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
-};
 
 // Asked by the calling thread between steps and chunks; throws (in the binding: KeyboardInterrupt is pending) or
 // returns true to stop. Set once by the binding.
@@ -93,6 +88,9 @@ PENSTOCK_API std::shared_ptr<void> prepare_kernel(const penstock_call& call,
 
 // True when the run was cancelled, timed out or interrupted.
 PENSTOCK_API bool should_stop(CallContext& context);
+// Throws, with the reason why it was.
+[[noreturn]] PENSTOCK_API void fail_stopped(const CallContext& context,
+                                            const std::string& prefix = "");
 
 // The global random generator: a key and a counter of Philox blocks.
 PENSTOCK_API void set_seed(uint64_t seed);

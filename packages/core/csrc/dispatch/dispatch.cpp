@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/few.h"
 #include "base/thread_mode.h"
+#include "dispatch/profile.h"
 #include "graph/variable.h"
 
 namespace penstock {
@@ -167,12 +168,31 @@ int run_builtin(Op& op, const Tensor* inputs, int n, AttrList& attrs, Tensor* ou
   return 1;
 }
 
+void describe_call(const Op& op, const KernelRow& row, const Tensor* inputs, int n,
+                   const Tensor* outputs, int num_outputs, ProfileEvent& event) {
+  auto text = [](const Tensor& t) { return dtype_code(t.dtype) + t.shape.text(); };
+  event.name = event.op = op.name();
+  event.kernel = row.provider + " (" + row.isa + ")";
+  for (int i = 0; i < n; ++i) event.inputs += (i ? ", " : "") + text(inputs[i]);
+  for (int i = 0; i < num_outputs; ++i) {
+    event.outputs += (i ? ", " : "") + text(outputs[i]);
+    event.output_bytes += outputs[i].bytes();
+  }
+}
+
 int run_row(Op& op, const KernelRow& row, const Device& device, const Tensor* inputs, int n,
             AttrList& attrs, InferContext& ctx, const Aval* avals, Tensor* outputs) {
   CallContext context;
   context.op = &op;
   context.row = &row;
   context.outputs = outputs;
+  context.options = current_options();
+  if (context.options)
+    if (const char* reason = context.options->stop_reason())
+      fail(ErrorKind::kCancelled, "[", op.name(), "] ", reason);
+  ProfileSpan span([&](ProfileEvent& event) {
+    describe_call(op, row, inputs, n, outputs, ctx.num_outputs, event);
+  });
   Few<TensorView> in(n);
   Few<const penstock_tensor*> in_views(n);
   TensorView out[kMaxOutputs];
@@ -451,7 +471,7 @@ void run_shortcut(const Op& op, const Shortcut& s, const Tensor* const* inputs, 
 }  // namespace
 
 void call_simple(Op& op, const Tensor* const* inputs, int n, Tensor* output) {
-  if (t_mode == 0 && !debug_nans()) {
+  if (t_mode == 0 && !debug_nans() && !profiling()) {
     if (const Shortcut* s = find_shortcut(op, inputs, n))
       return run_shortcut(op, *s, inputs, n, output);
   }

@@ -91,6 +91,7 @@ void Graph::changed() {
 void Graph::forget_objects() {
   for (Node& node : nodes) {
     for (const Ref<Graph>& body : bodies_of(node)) body->forget_objects();
+    if (node.op->builtin != Builtin::kCustomGradient) continue;
     for (size_t i = 0; i < node.attrs.size(); ++i)
       if (node.op->schema.attrs[i].kind == AttrKind::kObject) node.attrs[i] = std::monostate{};
   }

@@ -184,6 +184,7 @@ const Table& core_rules() {
       {"arange", rule_arange},
       {"full", rule_full},
       {"size_of", rule_size_of},
+      {"host_call", rule_host_call},
       {"constant", rule_constant},
       {"placeholder", rule_placeholder},
       {"same", rule_same},

@@ -222,6 +222,9 @@ void rule_arange(InferContext&);
 void rule_full(InferContext&);
 void rule_size_of(InferContext&);
 
+// rules_host.cpp
+void rule_host_call(InferContext&);
+
 // rules_basic.cpp
 void rule_constant(InferContext&);
 void rule_placeholder(InferContext&);

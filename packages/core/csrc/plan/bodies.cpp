@@ -177,7 +177,7 @@ void Plan::run_while(const Node& node, std::vector<std::unique_ptr<BodyRun>>& ru
   int64_t n = 0;
   for (;; ++n) {
     if (most && n >= *most) break;
-    if (should_stop(context)) fail(ErrorKind::kCancelled, "the run was cancelled");
+    if (should_stop(context)) fail_stopped(context);
     Tensor go;
     (*runs[0])(inputs.data(), &go);
     if (!*reinterpret_cast<const bool*>(go.data())) break;
@@ -210,7 +210,7 @@ void Plan::run_scan(const Node& node, const Binding& binding, BodyRun& run, Call
                         run.output_shape(o), length);
   std::vector<Tensor> results(body.outputs.size());
   for (int64_t step = 0; step < length; ++step) {
-    if (should_stop(context)) fail(ErrorKind::kCancelled, "the run was cancelled");
+    if (should_stop(context)) fail_stopped(context);
     int64_t i = reverse ? length - 1 - step : step;
     for (size_t x = 0; x < scanned; ++x) inputs[carried + x] = row_of(rows[x], i);
     run(inputs.data(), results.data());

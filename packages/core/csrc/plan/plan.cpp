@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <ctime>
+#include <optional>
 #include <set>
 
 #include "base/error.h"
 #include "base/few.h"
+#include "dispatch/profile.h"
 #include "graph/bodies.h"
 #include "plan/binding.h"
 
@@ -346,7 +348,12 @@ bool Plan::accepts(const Tensor* inputs, int n) const {
   return true;
 }
 
-void Plan::run(const Tensor* inputs, int n, Tensor* outputs, const RunOptions& options) {
+void Plan::run(const Tensor* inputs, int n, Tensor* outputs, const RunOptions& asked) {
+  // Kernels in Python and runs inside of this one see them too.
+  std::optional<OptionsScope> scope_of_options;
+  if (__builtin_expect(asked.active(), 0)) scope_of_options.emplace(asked);
+  const RunOptions* current = current_options();
+  const RunOptions& options = current ? *current : asked;
   if (n != num_inputs())
     fail(ErrorKind::kValue, "the graph takes ", num_inputs(), " inputs and got ", n);
   for (int i = 0; i < n; ++i)
@@ -368,6 +375,11 @@ void Plan::run(const Tensor* inputs, int n, Tensor* outputs, const RunOptions& o
       binding.give_state(std::move(state));
     }
   } give_back{*binding, state};
+  ProfileSpan span([&](ProfileEvent& event) {
+    event.kind = ProfileEvent::kRun;
+    event.name = graph_->name;
+    event.output_bytes = binding->arena_bytes;
+  });
   LongWorkScope scope(waits_ || binding->cost > kLongWork);
   execute(*state, *binding, inputs, outputs, options);
 }
@@ -403,15 +415,15 @@ void Plan::execute(RunState& state, Binding& binding, const Tensor* inputs, Tens
     state.roots[root] = copy_to(inputs[i], *roots_[root].device);
     state.point(binding, static_cast<int32_t>(root), state.roots[root].data());
   }
-  bool checks = binding.cost > kLongWork || options.cancel ||
-                options.deadline != std::chrono::steady_clock::time_point::max();
+  bool checks = binding.cost > kLongWork || options.active();
   for (size_t s = 0; s < steps_.size(); ++s) {
     const Step& step = steps_[s];
     const Node& node = g.nodes[static_cast<size_t>(step.node)];
+    ProfileSpan span([&](ProfileEvent& event) { describe_step(binding, s, event); });
     try {
       if (checks) {
         state.contexts[s].options = &options;
-        if (should_stop(state.contexts[s])) fail(ErrorKind::kCancelled, "the run was cancelled");
+        if (should_stop(state.contexts[s])) fail_stopped(state.contexts[s]);
       }
       if (__builtin_expect(step.kind == Step::kKernel, 1)) {
         run_kernel_step(state, binding, s, options);
@@ -442,6 +454,28 @@ void Plan::execute(RunState& state, Binding& binding, const Tensor* inputs, Tens
     }
   }
   collect_outputs(state, binding, outputs);
+}
+
+void Plan::describe_step(const Binding& binding, size_t index, ProfileEvent& event) const {
+  const Step& step = steps_[index];
+  const Node& node = graph_->nodes[static_cast<size_t>(step.node)];
+  event.kind = ProfileEvent::kNode;
+  event.name = node.name;
+  event.op = node.op->name();
+  event.source = node.source;
+  if (step.row) event.kernel = step.row->provider + " (" + step.row->isa + ")";
+  auto text = [&](int32_t v) {
+    DType dtype = graph_->values[static_cast<size_t>(v)].aval.dtype;
+    return dtype_code(dtype) + binding.shapes[static_cast<size_t>(v)].text();
+  };
+  for (int32_t v : node.inputs) event.inputs += (event.inputs.empty() ? "" : ", ") + text(v);
+  for (int32_t v : node.outputs) {
+    event.outputs += (event.outputs.empty() ? "" : ", ") + text(v);
+    const Shape& shape = binding.shapes[static_cast<size_t>(v)];
+    if (step.kind == Step::kKernel)
+      event.output_bytes +=
+          shape.size() * dtype_size(graph_->values[static_cast<size_t>(v)].aval.dtype);
+  }
 }
 
 Tensor Plan::value_of(const RunState& state, const Binding& binding, int32_t v) const {

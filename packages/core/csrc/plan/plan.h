@@ -120,6 +120,7 @@ class PENSTOCK_API Plan final : public RefCounted {
                  CallContext& context, std::vector<Tensor> inputs, Tensor* outputs) const;
   void run_scan(const Node& node, const Binding& binding, BodyRun& run, CallContext& context,
                 std::vector<Tensor> inputs, Tensor* outputs) const;
+  void describe_step(const Binding& binding, size_t index, struct ProfileEvent& event) const;
   // A value that a step takes as a tensor.
   Tensor value_of(const RunState& state, const Binding& binding, int32_t value) const;
   bool is_reshaped(int32_t value) const;

@@ -59,9 +59,16 @@ PENSTOCK_C_API char* penstock_graph_text(penstock_graph_t);
 PENSTOCK_C_API void penstock_string_free(char*);
 
 /* ---- running */
+/* Ends runs from another thread: those that were given this handle stop soon, with an error. */
+typedef struct penstock_cancel_s* penstock_cancel_t;
+PENSTOCK_C_API penstock_cancel_t penstock_cancel_new(void);
+PENSTOCK_C_API void penstock_cancel_set(penstock_cancel_t);
+PENSTOCK_C_API void penstock_cancel_free(penstock_cancel_t); /* not while a run has it */
+
 typedef struct {
   uint32_t struct_size;
-  double timeout_seconds; /* 0: none */
+  double timeout_seconds;   /* 0: none */
+  penstock_cancel_t cancel; /* NULL: none */
 } penstock_run_options;
 
 PENSTOCK_C_API penstock_plan_t

@@ -190,18 +190,31 @@ inline Value operator*(const Value& a, const Value& b) {
 }
 inline Value operator/(const Value& a, const Value& b) { return a.graph().call("divide", {a, b}); }
 
+// Stops runs from another thread: each that was given the token ends soon, with an Error.
+class CancelToken {
+ public:
+  CancelToken() : handle_(penstock_cancel_new(), penstock_cancel_free) {}
+  void cancel() { penstock_cancel_set(handle_.get()); }
+  penstock_cancel_t get() const { return handle_.get(); }
+
+ private:
+  std::unique_ptr<penstock_cancel_s, void (*)(penstock_cancel_t)> handle_;
+};
+
 // A graph made ready to run. Threads may share one.
 class Plan {
  public:
   explicit Plan(const Graph& graph) : handle_(penstock_plan_new(graph.get()), penstock_plan_free) {
     check(handle_ != nullptr);
   }
-  std::vector<Tensor> run(const std::vector<Tensor>& inputs, double timeout_seconds = 0) const {
+  std::vector<Tensor> run(const std::vector<Tensor>& inputs, double timeout_seconds = 0,
+                          const CancelToken* cancel = nullptr) const {
     std::vector<penstock_tensor_t> in;
     for (const Tensor& t : inputs) in.push_back(t.get());
     std::vector<penstock_tensor_t> out(
         static_cast<size_t>(penstock_plan_num_outputs(handle_.get())));
-    penstock_run_options options{sizeof(options), timeout_seconds};
+    penstock_run_options options{sizeof(options), timeout_seconds,
+                                 cancel ? cancel->get() : nullptr};
     check(penstock_plan_run(handle_.get(), static_cast<int32_t>(in.size()), in.data(), out.data(),
                             &options) == 0);
     std::vector<Tensor> results;

@@ -54,19 +54,42 @@ from penstock.tensor import Tensor
 from penstock.vectorize import vmap
 
 if TYPE_CHECKING:
-    from penstock import lookup, quantized, ragged, safetensors, signal, sparse
+    from penstock import (
+        lookup,
+        quantized,
+        ragged,
+        replay,
+        safetensors,
+        signal,
+        sparse,
+        summary,
+    )
     from penstock.checkpoint import Checkpoint, RestoreReport
+    from penstock.coordinator import Coordinator, QueueRunner
+    from penstock.host_functions import numpy_function
+    from penstock.profiler import profile
+    from penstock.queues import FIFOQueue, PaddingFIFOQueue, PriorityQueue, RandomShuffleQueue
+    from penstock.run_options import CancelToken, RunFuture, RunOptions, submit
 del TYPE_CHECKING
 
 __all__ = [
+    "CancelToken",
     "Checkpoint",
+    "Coordinator",
+    "FIFOQueue",
     "Function",
     "GradientTape",
     "Graph",
     "IndexedSlices",
     "Node",
     "Operation",
+    "PaddingFIFOQueue",
+    "PriorityQueue",
+    "QueueRunner",
+    "RandomShuffleQueue",
     "RestoreReport",
+    "RunFuture",
+    "RunOptions",
     "Session",
     "Tensor",
     "Variable",
@@ -108,20 +131,25 @@ __all__ = [
     "nan",
     "newaxis",
     "nn",
+    "numpy_function",
     "ops",
     "pi",
     "placeholder",
+    "profile",
     "quantized",
     "ragged",
     "random",
     "recompute_grad",
     "register_device",
     "register_pass",
+    "replay",
     "safetensors",
     "scan",
     "signal",
     "sparse",
     "strings",
+    "submit",
+    "summary",
     "switch",
     "to_device",
     "value_and_grad",

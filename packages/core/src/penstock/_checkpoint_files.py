@@ -60,16 +60,18 @@ def folder_of(root: Path, step: int) -> Path:
     return root / f"{_PREFIX}{step:08d}"
 
 
+def step_of(path: Path) -> int | None:
+    """Return the step that a checkpoint's folder is of, or None where the name says nothing of a step."""
+    number = path.name.removeprefix(_PREFIX)
+    return int(number) if path.name.startswith(_PREFIX) and number.isdecimal() else None
+
+
 def steps(root: Path) -> list[int]:
     """List the steps that have a whole checkpoint, in order."""
     if not root.is_dir():
         return []
-    numbers = [
-        int(path.name.removeprefix(_PREFIX))
-        for path in root.iterdir()
-        if path.name.startswith(_PREFIX) and path.name.removeprefix(_PREFIX).isdecimal()
-    ]
-    return sorted(step for step in numbers if (folder_of(root, step) / _MANIFEST).is_file())
+    found = [(step_of(path), path) for path in root.iterdir()]
+    return sorted(step for step, path in found if step is not None and (path / _MANIFEST).is_file())
 
 
 def write(
@@ -268,8 +270,7 @@ def _check(path: Path, shard: Shard) -> None:
 
 
 def _others(target: Path) -> str:
-    number = target.name.removeprefix(_PREFIX)
-    others = [step for step in steps(target.parent) if str(step) != number.lstrip("0")]
+    others = [step for step in steps(target.parent) if step != step_of(target)]
     if not others:
         return "there is no other checkpoint in its folder"
     return f"there are others, of steps {', '.join(map(str, others))}: restore(step={others[-1]})"

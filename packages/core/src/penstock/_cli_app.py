@@ -69,6 +69,14 @@ def graph(
     cli.print_graph(target)
 
 
+@app.command()
+def replay(
+    folder: Annotated[str, typer.Argument(help="What penstock.replay.record wrote.")],
+) -> None:
+    """Play a step that failed again: as it ran, op by op, and looking for NaN."""
+    raise typer.Exit(cli.print_replay(folder))
+
+
 def run(words: list[str]) -> int:
     """Run the command.
 

@@ -7,15 +7,29 @@ from importlib import import_module
 from typing import Final
 
 HOMES: Final = {
+    "CancelToken": "run_options",
     "Checkpoint": "checkpoint",
+    "Coordinator": "coordinator",
+    "FIFOQueue": "queues",
+    "PaddingFIFOQueue": "queues",
+    "PriorityQueue": "queues",
+    "QueueRunner": "coordinator",
+    "RandomShuffleQueue": "queues",
     "RestoreReport": "checkpoint",
+    "RunFuture": "run_options",
+    "RunOptions": "run_options",
+    "numpy_function": "host_functions",
+    "profile": "profiler",
+    "submit": "run_options",
     # Modules themselves.
     "lookup": "",
     "quantized": "",
     "ragged": "",
+    "replay": "",
     "safetensors": "",
     "signal": "",
     "sparse": "",
+    "summary": "",
 }
 
 

@@ -22,6 +22,7 @@ class Key:
     structure: TreeSpec  # of the arguments; static values are part of it
     kinds: tuple[tuple[str, int, bool], ...]  # dtype, rank and weakness of every input
     device: str  # of the `with device(...)` block around the call
+    hunting: bool  # whether debug_nans was on: then no step hides the ops that it is made of
 
 
 @dataclass

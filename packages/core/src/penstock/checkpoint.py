@@ -70,8 +70,8 @@ class Checkpoint:
 
     Args:
         folder: Where checkpoints lie, one folder for each step. One program at a time writes there.
-        objects: What has variables, by keyword: a variable, or dictionaries, lists and objects with variables inside.
-            The way to a variable is its name: `model/layers/0/kernel`.
+        objects: What has variables, by name: a variable, or dictionaries, lists and objects with variables inside.
+        named_objects: The same by keyword. The way to a variable is its name: `model/layers/0/kernel`.
         keep: So many of the newest checkpoints stay; None keeps all.
         shard_bytes: Where a file ends and the next begins.
 
@@ -93,10 +93,12 @@ class Checkpoint:
     def __init__(
         self,
         folder: str | os.PathLike[str],
+        objects: Mapping[str, Any] | None = None,
+        /,
         *,
         keep: int | None = 3,
         shard_bytes: int = _SHARD_BYTES,
-        **objects: Any,
+        **named_objects: Any,
     ) -> None:
         for name, number in (("keep", keep), ("shard_bytes", shard_bytes)):
             if number is not None and operator.index(number) < 1:
@@ -104,7 +106,7 @@ class Checkpoint:
         self.folder = Path(folder)
         self._keep = keep
         self._shard_bytes = shard_bytes
-        self._objects = objects
+        self._objects = {**(objects or {}), **named_objects}
         self._lock = threading.Lock()
         self._writer: ThreadPoolExecutor | None = None
         self._writing: Future[Path] | None = None

@@ -114,6 +114,15 @@ def list_ops(*, as_json: bool = False) -> int:
     return 0
 
 
+def print_replay(folder: str) -> int:
+    """Play a recorded step again and print what happens; return 1 if it fails."""
+    from penstock import replay
+
+    text, failed = replay.report(folder)
+    print(text)
+    return int(failed)
+
+
 def print_graph(target: str) -> None:
     """Print what `graph_text` returns."""
     print(graph_text(target))

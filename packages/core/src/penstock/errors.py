@@ -55,6 +55,10 @@ class NumericError(PenstockError, ArithmeticError):
     """NaN or infinity appeared while `debug_nans` was on."""
 
 
+class OutOfRangeError(PenstockError, EOFError):
+    """A queue is closed, or a sequence has come to its end."""
+
+
 class FormatError(PenstockError, ValueError):
     """A file is damaged, or of another format than the one expected."""
 
@@ -85,3 +89,7 @@ class RetraceWarning(UserWarning):
 
 class FallbackWarning(UserWarning):
     """An op ran on the host because its device has no kernel for it."""
+
+
+class ObserverWarning(UserWarning):
+    """An observer raised; the program goes on and tells it nothing more."""

@@ -14,6 +14,7 @@ from penstock._trace import Key, Slot, Static, Trace, as_input, is_traced, need_
 from penstock.autograph._convert import converted
 from penstock.autograph._state import explain_unset
 from penstock.errors import GraphError, InvalidValueError, RetraceWarning
+from penstock.run_options import RunFuture, submit
 
 _MANY_TRACES = 8
 
@@ -96,6 +97,10 @@ class Function(FunctionBase):
         """
         return self._find(args, kwargs)[0]
 
+    def submit(self, *args: Any, **kwargs: Any) -> RunFuture[Any]:
+        """Call the function in another thread, and return a future at once; see `penstock.submit`."""
+        return submit(self, *args, **kwargs)
+
     def memory(self, *args: Any, **kwargs: Any) -> dict[str, int]:
         """Return what one run with these arguments takes, in bytes, before there is one.
 
@@ -149,7 +154,7 @@ class Function(FunctionBase):
         leaves = [leaves[number] for number in order]
         inputs = [as_input(leaf) for leaf in leaves]
         kinds = tuple((t.dtype.code, t.ndim, t.weak) for t in inputs)
-        key = Key(structure, kinds, _native.get_scope_device())
+        key = Key(structure, kinds, _native.get_scope_device(), _native.get_debug_nans())
         with self._tracing:
             for known in self.traces:
                 if known.key == key and known.plan.accepts(inputs):
@@ -229,6 +234,9 @@ class Function(FunctionBase):
         near = [t for t in near if t.key.device == key.device]
         if not near:
             return "another device around the call"
+        near = [t for t in near if t.key.hunting == key.hunting]
+        if not near:
+            return "debug_nans was switched"
         broken = "; ".join(what for t in near for what, _ in t.graph.guards)
         if broken:
             return f"a size broke what an earlier trace assumes: {broken}"

@@ -120,8 +120,8 @@ def run(
         rng: Key and counter of a random op.
 
     Returns:
-        The elements of a string output, which must be the first and the only one: the runtime stores them; the future
-        of a device's kernel that is still at work; else None.
+        For each output its elements, if it is of strings, which the runtime stores; the future of a device's kernel that is still at
+        work; else None.
 
     Raises:
         ValueError: The kernel returned another number of arrays, or a shape that does not fit.
@@ -136,13 +136,21 @@ def run(
         raise ValueError(
             f"the kernel returned {len(results)} arrays, the op has {len(outputs)} outputs"
         )
-    texts = None
+    strings: list[list[bytes] | None] = []
     for value, (out, code) in zip(results, outputs, strict=True):
-        if code == "str":
-            texts = [_as_bytes(item) for item in np.asarray(value, dtype=object).ravel()]
-        else:
+        strings.append(_strings(value, out) if code == "str" else None)
+        if code != "str":
             _store(np.asarray(value), out, code)
-    return texts
+    return strings if any(items is not None for items in strings) else None
+
+
+def _strings(value: Any, out: Array) -> list[bytes]:
+    elements = np.asarray(value, dtype=object)
+    if elements.shape != out.shape:
+        raise ValueError(
+            f"the kernel returned shape {elements.shape}, the op's rule says {out.shape}"
+        )
+    return [_as_bytes(item) for item in elements.ravel()]
 
 
 def _store(value: Array, out: Array, code: str) -> None:

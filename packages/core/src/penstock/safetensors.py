@@ -204,7 +204,8 @@ def bits(t: Tensor) -> memoryview:
     array: Any = t.numpy()  # bfloat16 comes as float32
     if t.dtype.name == "bfloat16":
         array = (array.reshape(-1).view(np.uint32) >> 16).astype(np.uint16)
-    return memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8)).toreadonly()
+    flat: Any = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    return memoryview(flat).toreadonly()
 
 
 def read_header(file: IO[bytes], what: str) -> tuple[int, dict[str, Entry], dict[str, str]]:

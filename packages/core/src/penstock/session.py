@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, TypeAlias
@@ -15,10 +17,26 @@ from penstock.errors import CancelledError, DTypeError, GraphError
 from penstock.graph import Operation, eagerly
 from penstock.ops import asarray
 from penstock.passes.prune import needed_nodes
+from penstock.run_options import RunFuture, RunOptions, submit
 from penstock.state import Variable
 
 Target: TypeAlias = int | Variable
 """What a run computes: a value of the graph, by number, or what a variable holds at the end."""
+
+
+class _Entered(threading.local):
+    """The sessions whose `with` blocks this thread is in."""
+
+    def __init__(self) -> None:
+        self.sessions: list[Session] = []
+
+
+_entered = _Entered()
+
+
+def default_session() -> Session | None:
+    """Return the session of the innermost `with` block of this thread, or None."""
+    return _entered.sessions[-1] if _entered.sessions else None
 
 
 class Session:
@@ -41,11 +59,12 @@ class Session:
     def __init__(self, graph: Graph | None = None) -> None:
         current = _native.current_graph() if graph is None else graph
         self.graph = _default_graph() if current is None else current
-        self._plans: dict[Any, Plan] = {}
+        self._plans: dict[Any, tuple[Plan, list[Node]]] = {}
         self._closed = False
 
     def __enter__(self) -> Session:
         self.graph.push()
+        _entered.sessions.append(self)
         return self
 
     def __exit__(
@@ -54,6 +73,7 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        _entered.sessions.pop()
         self.graph.pop()
         self.close()
 
@@ -63,7 +83,11 @@ class Session:
         self._closed = True
 
     def run(
-        self, fetches: Any, feed_dict: Mapping[Any, Any] | None = None, timeout: float | None = None
+        self,
+        fetches: Any,
+        feed_dict: Mapping[Any, Any] | None = None,
+        timeout: float | None = None,
+        options: RunOptions | None = None,
     ) -> Any:
         """Compute fetches.
 
@@ -73,6 +97,7 @@ class Session:
             feed_dict: Values by tensor or name: of placeholders, or of any other tensor, which is then not
                 computed.
             timeout: Seconds after which the run is cancelled.
+            options: A deadline and a token; see `penstock.RunOptions`.
 
         Returns:
             NumPy values in the structure of `fetches`; None for operations.
@@ -81,14 +106,16 @@ class Session:
             GraphError: A fetch or feed is not in the graph, or a placeholder is needed and not fed.
             ShapeError: A fed value does not fit its tensor's shape.
             DTypeError: A fed value does not fit its tensor's dtype.
-            CancelledError: The timeout passed.
+            CancelledError: The timeout passed, or the token was cancelled.
+            OutOfRangeError: A queue that the run takes from is closed and empty.
         """
         if self._closed:
             raise GraphError("[Session.run] this session is closed; make a new one")
         leaves, structure = _native.tree_flatten(fetches)
         wanted = [self._fetch(leaf) for leaf in leaves]
         targets = [target for fetch in wanted for target in fetch.targets]
-        with eagerly():  # `with session:` makes ops append to its graph; values are no part of it
+        # `with session:` makes ops append to its graph; values are no part of it
+        with eagerly(), nullcontext() if options is None else options:
             feeds = self._feeds(feed_dict or {})
             values = iter(self._compute(feeds, targets, timeout))
             results = []
@@ -97,22 +124,51 @@ class Session:
                 results.append(_to_numpy(computed[0]) if fetch.has_value else None)
         return _native.tree_unflatten(structure, results)
 
+    def run_async(
+        self,
+        fetches: Any,
+        feed_dict: Mapping[Any, Any] | None = None,
+        timeout: float | None = None,
+        options: RunOptions | None = None,
+    ) -> RunFuture[Any]:
+        """Compute fetches in another thread, and return at once.
+
+        Args:
+            fetches: As in `run`.
+            feed_dict: As in `run`.
+            timeout: As in `run`.
+            options: As in `run`.
+
+        Returns:
+            A future of what `run` returns; `cancel()` stops the run.
+
+        Raises:
+            Nothing; the future has the errors of `run`.
+        """
+        with eagerly():
+            return submit(self.run, fetches, feed_dict, timeout, options)
+
     def _compute(
         self, feeds: Mapping[int, Tensor], targets: Sequence[Target], timeout: float | None
     ) -> list[Tensor]:
         version = self.graph.version
         feeds = dict(sorted(feeds.items()))  # their order makes no other plan
-        key = (version, tuple(feeds), tuple(targets))
-        plan = self._plans.get(key)
-        if plan is None:
-            for old in [known for known in list(self._plans) if known[0] != version]:
+        key = (version, tuple(feeds), tuple(targets), _native.get_debug_nans())
+        known = self._plans.get(key)
+        if known is None:
+            for old in [other for other in list(self._plans) if other[0] != version]:
                 self._plans.pop(
                     old, None
                 )  # the graph was changed since; other threads may do the same
-            plan = self._plans[key] = Plan(passes.optimize(_cut(self.graph, list(feeds), targets)))
+            cut, pulled = _cut(self.graph, list(feeds), targets)
+            known = self._plans[key] = (Plan(passes.optimize(cut)), pulled)
+        plan, pulled = known
         try:
-            return plan.run(list(feeds.values()), timeout)
+            with RunOptions(timeout) if timeout is not None else nullcontext():
+                return plan.run([*feeds.values(), *_pull(pulled, feeds)])
         except CancelledError as error:
+            if timeout is None or "its time is over" not in str(error):
+                raise
             raise CancelledError(
                 f"[Session.run] the timeout of {timeout} seconds passed; give more, or fetch less: {error}"
             ) from error
@@ -228,8 +284,12 @@ def _fits(given: DType, wanted: DType) -> bool:
     return ranks[given.kind] <= ranks[wanted.kind]
 
 
-def _cut(graph: Graph, feeds: Sequence[int], targets: Sequence[Target]) -> Graph:
-    """Copy what the targets need, with an input in place of every fed tensor; variables are read at the end."""
+def _cut(graph: Graph, feeds: Sequence[int], targets: Sequence[Target]) -> tuple[Graph, list[Node]]:
+    """Copy what the targets need, with an input in place of every fed tensor; variables are read at the end.
+
+    Returns:
+        The new graph, and the nodes whose results must be had before the run: their outputs are further inputs.
+    """
     originals = {t.value_index: t for node in graph.nodes for t in node.outputs}
     new = graph.like()
     values: dict[int, Tensor] = {}
@@ -237,9 +297,14 @@ def _cut(graph: Graph, feeds: Sequence[int], targets: Sequence[Target]) -> Graph
     for index in feeds:
         t = originals[index]
         values[index] = new.placeholder(t.dtype, t.shape, t.name.replace(":", "_"))
-    new.inputs = list(values.values())
     roots = [originals[t].node for t in targets if isinstance(t, int) and t not in values]
     needed = needed_nodes(roots, known=values)
+    pulled = [node for node in graph.nodes if node.index in needed and _must_be_pulled(node)]
+    for t in (t for node in pulled for t in node.outputs):
+        if t.value_index not in values:
+            values[t.value_index] = new.placeholder(t.dtype, t.shape, t.name.replace(":", "_"))
+    needed -= {node.index for node in pulled}
+    new.inputs = list(values.values())
     for node in graph.nodes:
         if node.index not in needed:
             continue
@@ -251,7 +316,25 @@ def _cut(graph: Graph, feeds: Sequence[int], targets: Sequence[Target]) -> Graph
             values.setdefault(old.value_index, t)
     with new.as_default():
         new.outputs = [values[t] if isinstance(t, int) else t.value for t in targets]
-    return new
+    return new, pulled
+
+
+def _must_be_pulled(node: Node) -> bool:
+    """Say whether only a call can tell the sizes of a node's results, as of what a queue gives."""
+    return (
+        node.op == "host_call"
+        and not node.inputs
+        and any(not isinstance(size, int) for t in node.outputs for size in t.shape)
+    )
+
+
+def _pull(nodes: Sequence[Node], fed: Mapping[int, Tensor]) -> Iterator[Tensor]:
+    """Call the functions of such nodes; what is fed is not looked at."""
+    for node in nodes:
+        results = node.attrs["function"]()
+        for t, result in zip(node.outputs, results, strict=True):
+            if t.value_index not in fed:
+                yield asarray(result, dtype=t.dtype)
 
 
 def _to_numpy(t: Tensor) -> Any:
@@ -265,4 +348,4 @@ def _default_graph() -> Graph:
     return get_default_graph()
 
 
-__all__ = ["Session"]
+__all__ = ["Session", "default_session"]

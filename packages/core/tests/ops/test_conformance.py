@@ -26,6 +26,7 @@ RUNTIME = {
     *("to_device", "custom_gradient", "call", "cond", "while", "scan"),
 }
 EFFECTS = {
+    "host_call": "io",
     "read_variable": "read",
     "assign_variable": "write",
     "assert_true": "io",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import shutil
 import subprocess
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -196,6 +197,38 @@ def test_penstock_register_commands(plugins: PluginFolder) -> None:
     """
     plugins.add("acme", module, '[[provides.command]]\nname = "serve"')
     assert plugins.run("loader.activate_for_command('serve')(3)")[0] == "serving on 3"
+
+
+def test_penstock_register_observers(plugins: PluginFolder) -> None:
+    module = """
+        class Keep:
+            def __init__(self, target, prefix=""):
+                self.file, self.prefix = open(target, "w"), prefix
+
+            def record(self, record):
+                print(self.prefix, record.kind, record.name, record.step, record.value, file=self.file)
+
+            def close(self):
+                self.file.close()
+
+        @hookimpl
+        def penstock_register_observers(observers):
+            observers.add("keep", Keep)
+    """
+    plugins.add("acme", module, '[[provides.observer]]\nname = "keep"')
+    program = """
+        import sys
+        assert "penstock_acme.hooks" not in sys.modules
+        with penstock.summary.observe("keep", "seen.txt", prefix=">"):
+            penstock.summary.scalar("loss", 0.5, step=3)
+            penstock.summary.text("note", "hello", step=4)
+        print(open("seen.txt").read())
+    """
+    folder = str(plugins.root)
+    out, _ = plugins.run(f"import os\nos.chdir({folder!r})\n" + textwrap.dedent(program))
+    assert out.split("\n") == ["> scalar loss 3 0.5", "> text note 4 ['hello']"]
+    out, _ = plugins.run("print(loader.activate_for_observer('other'))")
+    assert out == "None"
 
 
 def test_penstock_doctor(plugins: PluginFolder) -> None:

@@ -185,6 +185,7 @@ def test_duplicate_plugin_name(plugins: PluginFolder) -> None:
         ("device type 'npu'", '[[provides.device]]\ntype = "npu"'),
         ("op 'acme.x'", '[[provides.op]]\nname = "acme.x"'),
         ("command 'serve'", '[[provides.command]]\nname = "serve"'),
+        ("observer 'board'", '[[provides.observer]]\nname = "board"'),
         ("public name 'penstock.w'", '[provides]\nnames = {w = "penstock_acme"}'),
     ],
 )

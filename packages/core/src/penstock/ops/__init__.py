@@ -224,6 +224,7 @@ from penstock.ops.growing import (
     conv1d_transpose,
     conv3d_transpose,
 )
+from penstock.ops.host import host_call_
 from penstock.ops.image_boxes import box_iou, non_max_suppression_
 from penstock.ops.image_color import (
     hsv_to_rgb,

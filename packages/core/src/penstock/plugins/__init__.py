@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         CommandRegistrar,
         DeviceRegistrar,
         KernelRegistrar,
+        ObserverRegistrar,
         OpRegistrar,
         PassRegistrar,
     )
@@ -26,6 +27,7 @@ _HOMES = {
     "CommandRegistrar": "penstock.plugins.registrar",
     "DeviceRegistrar": "penstock.plugins.registrar",
     "KernelRegistrar": "penstock.plugins.registrar",
+    "ObserverRegistrar": "penstock.plugins.registrar",
     "OpRegistrar": "penstock.plugins.registrar",
     "PassRegistrar": "penstock.plugins.registrar",
 }
@@ -36,6 +38,7 @@ __all__ = [
     "DeviceRegistrar",
     "KernelRegistrar",
     "NativeLibrary",
+    "ObserverRegistrar",
     "OpRegistrar",
     "PassRegistrar",
     "PluginInfo",

@@ -86,6 +86,12 @@ class CommandRow(_Table):
     help: str = ""
 
 
+class ObserverRow(_Table):
+    """`[[provides.observer]]`: what takes a program's records, under the name that programs use."""
+
+    name: Word
+
+
 class Provides(_Table):
     """`[provides]`: everything that the plugin gives."""
 
@@ -94,6 +100,7 @@ class Provides(_Table):
     op: tuple[OpRow, ...] = ()
     format: tuple[FormatRow, ...] = ()
     command: tuple[CommandRow, ...] = ()
+    observer: tuple[ObserverRow, ...] = ()
     names: dict[PublicName, ModulePath] = {}
 
 
@@ -112,6 +119,7 @@ class Manifest(_Table):
             "op": [row.name for row in p.op],
             "format": [row.name for row in p.format],
             "command": [row.name for row in p.command],
+            "observer": [row.name for row in p.observer],
             "name": [f"penstock.{name}" for name in p.names],
         }
         return [f"{kind} {', '.join(names)}" for kind, names in kinds.items() if names]
@@ -153,5 +161,6 @@ def _known_keys() -> list[str]:
         KernelsRow,
         OpRow,
         CommandRow,
+        ObserverRow,
     )
     return sorted({name for table in tables for name in table.model_fields})

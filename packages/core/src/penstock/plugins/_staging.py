@@ -13,6 +13,7 @@ from penstock.plugins.registrar import (
     CommandRegistrar,
     DeviceRegistrar,
     KernelRegistrar,
+    ObserverRegistrar,
     OpRegistrar,
     PassRegistrar,
     provides_of,
@@ -37,6 +38,7 @@ class Staging:
         self.kernels = KernelRegistrar(plugin, self.ops, need_op)
         self.passes = PassRegistrar(plugin)
         self.commands = CommandRegistrar(plugin)
+        self.observers = ObserverRegistrar(plugin)
         self.libraries: list[Path] = []
 
     def add_library(self, path: Path) -> None:
@@ -57,13 +59,15 @@ class Staging:
         """Check that the manifest's promises were kept. A device may be missing: its hardware may be absent.
 
         Raises:
-            PluginError: An op or a command of the manifest was not registered.
+            PluginError: An op, a command or an observer of the manifest was not registered.
         """
         provides = provides_of(self.plugin)
         ops, commands = [row.name for row in provides.op], [row.name for row in provides.command]
+        observers = [row.name for row in provides.observer]
         for kind, promised, given in (
             ("op", ops, self.ops.staged),
             ("command", commands, self.commands.staged),
+            ("observer", observers, self.observers.staged),
         ):
             absent = [name for name in promised if name not in given]
             if absent:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         CommandRegistrar,
         DeviceRegistrar,
         KernelRegistrar,
+        ObserverRegistrar,
         OpRegistrar,
         PassRegistrar,
     )
@@ -191,6 +192,26 @@ def penstock_register_commands(commands: CommandRegistrar) -> None:
         @hookimpl
         def penstock_register_commands(commands: CommandRegistrar) -> None:
             commands.add("serve", serve)
+    """
+
+
+@hookspec
+def penstock_register_observers(observers: ObserverRegistrar) -> None:
+    """Add observers, which are told what a program says through `penstock.summary`.
+
+    Args:
+        observers: `observers.add(name, make)`; `make(target, **options)` returns an object with `record(record)` and
+            `close()` when a program writes `penstock.summary.observe(name, target)`. The name stands in the manifest
+            under `[[provides.observer]]`.
+
+    Raises:
+        Exception: Anything; the plugin is then refused.
+
+    Example::
+
+        @hookimpl
+        def penstock_register_observers(observers: ObserverRegistrar) -> None:
+            observers.add("board", EventWriter)
     """
 
 

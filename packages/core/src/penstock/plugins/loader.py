@@ -30,6 +30,7 @@ class Loader:
         self._records: tuple[Record, ...] | None = None
         self._settled: set[tuple[str, ...]] = set()
         self._commands: dict[str, Any] = {}
+        self._observers: dict[str, Any] = {}
 
     def records(self) -> Sequence[Record]:
         """List every installed plugin, reading the manifests the first time. Nothing is imported.
@@ -113,6 +114,23 @@ class Loader:
             ("command", name), lambda m: any(r.name == name for r in m.provides.command)
         )
         return self._commands.get(name)
+
+    def activate_for_observer(self, name: str) -> Any:
+        """Activate the plugin that makes an observer.
+
+        Args:
+            name: The observer's name.
+
+        Returns:
+            What makes it; None when no usable plugin does.
+
+        Raises:
+            ConfigError: PENSTOCK_PLUGINS is not understood.
+        """
+        self._activate_each(
+            ("observer", name), lambda m: any(r.name == name for r in m.provides.observer)
+        )
+        return self._observers.get(name)
 
     def activate(self, name: str) -> Record:
         """Activate one plugin by name, whatever the need.
@@ -220,6 +238,7 @@ class Loader:
         with self._lock:
             staging.commit()
             self._commands |= staging.commands.staged
+            self._observers |= staging.observers.staged
             record.staging, record.info, record.manager = staging, info, manager
             record.state = "active"
 
@@ -252,5 +271,6 @@ activate_for_command = _loader.activate_for_command
 activate_for_device = _loader.activate_for_device
 activate_for_kernels = _loader.activate_for_kernels
 activate_for_name = _loader.activate_for_name
+activate_for_observer = _loader.activate_for_observer
 activate_for_op = _loader.activate_for_op
 missing_hint = _loader.missing_hint

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from penstock.plugins._schema import Provides
     from penstock.plugins.manifest import Installed
 
-RESERVED_COMMANDS: Final = ("doctor", "graph")
+RESERVED_COMMANDS: Final = ("doctor", "graph", "replay")
 DEVICE_METHODS: Final = ("allocate", "free", "copy_in", "copy_out", "synchronize", "properties")
 DTYPE_CODES: Final = {
     "bool": "bool",
@@ -220,6 +220,32 @@ class CommandRegistrar:
         promised = [row.name for row in provides_of(self.plugin).command]
         _promised("commands", "command", name, promised)
         self.staged[name] = command
+
+
+@dataclass
+class ObserverRegistrar:
+    """Collects the observers of one plugin."""
+
+    plugin: Installed
+    staged: dict[str, Callable[..., Any]] = field(default_factory=dict)
+
+    def add(self, name: str, make: Callable[..., Any]) -> None:
+        """Add an observer.
+
+        Args:
+            name: What programs call it in `penstock.summary.observe`; it stands in the manifest.
+            make: `make(target, **options)` returns a `penstock.summary.Observer`.
+
+        Raises:
+            PluginError: `make` cannot be called, or the name is used twice or not in the manifest.
+        """
+        if not callable(make):
+            raise PluginError(f"observers.add got {make!r}: expected a function or class")
+        if name in self.staged:
+            raise PluginError(f"observers.add got {name!r} twice: add each observer once")
+        promised = [row.name for row in provides_of(self.plugin).observer]
+        _promised("observers", "observer", name, promised)
+        self.staged[name] = make
 
 
 def provides_of(plugin: Installed) -> Provides:

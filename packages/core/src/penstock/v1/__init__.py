@@ -24,6 +24,7 @@ from penstock._native import Graph
 from penstock.dtypes import *  # noqa: F403
 from penstock.graph import Operation, control_dependencies, device, group, name_scope
 from penstock.session import Session
+from penstock.session import default_session as get_default_session
 from penstock.v1 import nn, train
 from penstock.v1._functions import (
     RENAMED,
@@ -53,6 +54,15 @@ from penstock.v1._graph import (
     reset_default_graph,
     trainable_variables,
     wrapped,
+)
+from penstock.v1._queues import (
+    FIFOQueue,
+    PaddingFIFOQueue,
+    PriorityQueue,
+    QueueBase,
+    RandomShuffleQueue,
+    RunOptions,
+    local_variables_initializer,
 )
 from penstock.v1._variables import (
     AUTO_REUSE,
@@ -84,9 +94,7 @@ MISSING = {
     "get_collection": "tf.global_variables() or tf.trainable_variables()",
     "keras": "tf.get_variable and tf.nn",
     "layers": "tf.get_variable and tf.nn",
-    "local_variables_initializer": "tf.global_variables_initializer(): all variables are global",
-    "py_func": "an op with a reference in NumPy: penstock.op",
-    "summary": "what sess.run returns: nothing writes summaries yet",
+    "py_func": "tf.numpy_function(func, inp, Tout, shapes)",
 }
 
 
@@ -113,8 +121,14 @@ class _Namespace:
 
 __all__ = [
     "AUTO_REUSE",
+    "FIFOQueue",
     "Graph",
     "Operation",
+    "PaddingFIFOQueue",
+    "PriorityQueue",
+    "QueueBase",
+    "RandomShuffleQueue",
+    "RunOptions",
     "Session",
     "Variable",
     "VariableScope",
@@ -128,6 +142,7 @@ __all__ = [
     "convert_to_tensor",
     "device",
     "get_default_graph",
+    "get_default_session",
     "get_variable",
     "get_variable_scope",
     "global_variables",
@@ -135,6 +150,7 @@ __all__ = [
     "glorot_uniform_initializer",
     "group",
     "initialize_all_variables",
+    "local_variables_initializer",
     "name_scope",
     "nn",
     "ones_initializer",

@@ -1,4 +1,4 @@
-"""`tf.train`: optimisers that append the steps of training to the default graph.
+"""`tf.train`: optimisers that append the steps of training to the default graph; input pipelines; `Saver`.
 
 An optimiser's own variables are made when `apply_gradients` is called, and get their first values with all others.
 """
@@ -11,10 +11,21 @@ from typing import Any
 import penstock
 from penstock import _native
 from penstock._native import Tensor
+from penstock.coordinator import Coordinator, QueueRunner, add_queue_runner, start_queue_runners
 from penstock.errors import InvalidTypeError, InvalidValueError
 from penstock.graph import Operation
 from penstock.ops.indexed_slices import IndexedSlices, dense
 from penstock.v1._graph import Variable, get_default_graph, trainable_variables
+from penstock.v1._inputs import (
+    batch,
+    input_producer,
+    limit_epochs,
+    range_input_producer,
+    shuffle_batch,
+    slice_input_producer,
+    string_input_producer,
+)
+from penstock.v1._saving import Saver, latest_checkpoint
 
 GradientsAndVariables = Sequence[tuple[Any, Variable]]
 
@@ -204,7 +215,6 @@ class AdamOptimizer(Optimizer):
 
 _MISSING = {
     "Checkpoint": "penstock.Checkpoint",
-    "Saver": "penstock.Checkpoint, which saves and restores variables",
 }
 
 
@@ -215,3 +225,24 @@ def __getattr__(name: str) -> Any:
     elif name.endswith("Optimizer"):
         hint = "; use GradientDescentOptimizer, MomentumOptimizer or AdamOptimizer, or write a subclass of Optimizer"
     raise AttributeError(f"module 'penstock.v1.train' has no attribute {name!r}{hint}")
+
+
+__all__ = [
+    "AdamOptimizer",
+    "Coordinator",
+    "GradientDescentOptimizer",
+    "MomentumOptimizer",
+    "Optimizer",
+    "QueueRunner",
+    "Saver",
+    "add_queue_runner",
+    "batch",
+    "input_producer",
+    "latest_checkpoint",
+    "limit_epochs",
+    "range_input_producer",
+    "shuffle_batch",
+    "slice_input_producer",
+    "start_queue_runners",
+    "string_input_producer",
+]
