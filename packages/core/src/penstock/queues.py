@@ -610,7 +610,8 @@ class PaddingFIFOQueue(QueueBase):
         if values[0].dtype == "string":
             filled[...] = b""
         for i, v in enumerate(values):
-            filled[(i, *(slice(size) for size in v.shape))] = v.numpy()
+            place: Any = (i, *(slice(size) for size in v.shape))
+            filled[place] = v.numpy()
         return asarray(filled, dtype=values[0].dtype)
 
 
