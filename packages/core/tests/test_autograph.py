@@ -172,6 +172,22 @@ def test_variables_decide():
     assert float(fn(2.0)) == -2.0
 
 
+def test_annotations_walrus_and_match():
+    def fn(x):
+        total: float = 0.0
+        if (first := x[0]) > 0:
+            total: float = first * 2
+        while (rest := ps.sum(x)) < 50:
+            x = x + ps.abs(rest) + 1
+        match ("pair", total):
+            case ("pair", value):
+                if value > 3:
+                    total = value - 1
+        return total, x, rest
+
+    agree(fn)
+
+
 # ---- operators
 
 

@@ -169,6 +169,9 @@ def _step(node: Any, values: Values) -> None:
 def _rows_of(node: Any, given: list[Tensor], which: list[bool], size: Any) -> Sequence[Tensor]:
     """Call one op for all rows: by its rule, by its parts, or row by row."""
     rule = _rule(node)
+    if node.effects == "random" and rule is not None and given:  # each row draws for itself
+        given = [_batch.for_all(t, b, size) for t, b in zip(given, which, strict=True)]
+        which = [True] * len(given)
     made = rule(node, given, which, size) if _fits(rule, which) else None
     if made is not None:
         return list(made)

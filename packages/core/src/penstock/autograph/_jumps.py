@@ -52,6 +52,7 @@ class _Loops:
     def visit_block(self, block: list[ast.stmt]) -> None:
         made: list[ast.stmt] = []
         for statement in block:
+            _test_inside(statement)
             for inner in _blocks(statement):
                 self.visit_block(inner)
             made += self._loop(statement) if isinstance(statement, _LOOPS) else [statement]
@@ -166,6 +167,18 @@ def _always(block: list[ast.stmt], flags: _Flags | None = None) -> bool:
     return False
 
 
+def _test_inside(statement: ast.stmt) -> None:
+    """Move the test of a `while` that assigns a name into the loop, where the name is one that the loop changes."""
+    if not isinstance(statement, ast.While) or statement.orelse:
+        return
+    if not any(isinstance(node, ast.NamedExpr) for node in ast.walk(statement.test)):
+        return
+    fails = _at(ast.UnaryOp(ast.Not(), statement.test), statement)
+    leave = _at(ast.If(fails, [_at(ast.Break(), statement)], []), statement)
+    statement.test = _at(ast.Constant(True), statement)
+    statement.body = [leave, *statement.body]
+
+
 def _holds_always(loop: ast.For | ast.While) -> bool:
     """Whether only a jump can end a loop."""
     test = loop.test if isinstance(loop, ast.While) else None
@@ -203,7 +216,7 @@ def _name(name: str) -> ast.expr:
     return ast.Name(name, ast.Load())
 
 
-def _at(node: ast.stmt, where: ast.stmt) -> ast.stmt:
+def _at(node: T, where: ast.stmt) -> T:
     return ast.fix_missing_locations(ast.copy_location(node, where))
 
 

@@ -28,6 +28,8 @@ def assigned(nodes: Iterable[ast.AST]) -> list[str]:
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             for alias in node.names:
                 found[(alias.asname or alias.name).split(".")[0]] = None
+        elif isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name:
+            found[node.name] = None
         elif isinstance(getattr(node, "ctx", None), (ast.Store, ast.Del)) and _place(node):
             found[_place(node)] = None
     return list(found)

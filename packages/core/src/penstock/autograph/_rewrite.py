@@ -121,6 +121,12 @@ class Rewriter(ast.NodeTransformer):
             *orelse,
         ]
 
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
+        """Drop annotations: a name of the function around may not have one."""
+        if node.value is None:
+            return _at(ast.Pass(), node)
+        return _at(ast.Assign([self.visit(node.target)], self.visit(node.value)), node)
+
     def visit_Assert(self, node: ast.Assert) -> Any:
         made = _expression("ps__.assert_(lambda: 0, lambda: 1)", node)
         message = self.visit(node.msg) if node.msg else ast.Constant(None)

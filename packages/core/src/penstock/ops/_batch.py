@@ -202,3 +202,25 @@ def drawn_like(
     shape = (size, *node.outputs[0].shape)
     rows = [ops.broadcast_to(t, shape) for t in align(node, inputs, batched, size)]
     return _native.call_op(node.op, rows, node.attrs)
+
+
+_WEIGHTS = ("recurrent_kernel", "recurrent_bias")
+
+
+def sequences(
+    node: Any, inputs: Sequence[Tensor], batched: Sequence[bool], size: Any
+) -> list[Tensor] | None:
+    """Call an op on a batch of sequences: rows of batches are one batch, weights are the same for all rows."""
+    names = [spec.name for spec in node.op_function.schema.inputs]
+    if any(b and name in _WEIGHTS for name, b in zip(names, batched, strict=True)):
+        return None
+    count = node.inputs[0].shape[0]
+    merged = []
+    for name, t, b in zip(names, inputs, batched, strict=True):
+        if name not in _WEIGHTS:
+            rest = t.shape[2:] if b else t.shape[1:]
+            t = ops.broadcast_to(t, (size, count, *rest))  # a mask may be one for all
+            t = ops.reshape(t, (size * count, *rest))
+        merged.append(t)
+    made = _native.call_op(node.op, merged, node.attrs)
+    return [ops.reshape(t, (size, count, *t.shape[1:])) for t in made]

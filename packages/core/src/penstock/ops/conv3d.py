@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
-from penstock.ops import _batch
+from penstock.ops import _batch, _tangents
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._samples import FLOATS, Array, array
 from penstock.ops._windows import Windows
@@ -102,6 +102,9 @@ def conv3d(
     """
 
 
+conv3d.jvp(_tangents.linear_in_each)
+
+
 conv3d.batch(_batch.merged)
 conv3d.reference(convolved)
 
@@ -173,6 +176,12 @@ def conv3d_input_grad(
     """
 
 
+conv3d_input_grad.jvp(_tangents.linear_in_each)
+
+
+conv3d_input_grad.batch(_batch.input_gradient)
+
+
 conv3d_input_grad.reference(spread)
 
 
@@ -232,6 +241,9 @@ def conv3d_filter_grad(
         Tensor([[4., 4.],
                 [4., 4.]], shape=(2, 2), dtype=float32)
     """
+
+
+conv3d_filter_grad.jvp(_tangents.linear_in_each)
 
 
 conv3d_filter_grad.reference(correlated)

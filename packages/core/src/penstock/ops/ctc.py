@@ -10,6 +10,7 @@ import numpy as np
 
 from penstock import ops
 from penstock.errors import GraphError
+from penstock.ops import _batch
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._gradients import INDICES
 from penstock.ops._samples import FLOATS, array
@@ -51,6 +52,9 @@ def ctc_loss_(
     Source:
         Graves et al., 2006, "Connectionist temporal classification", sections 4.1 and 4.2.
     """
+
+
+ctc_loss_.batch(_batch.sequences)
 
 
 def _check(name: str, values: Any, highest: int, remedy: str) -> None:

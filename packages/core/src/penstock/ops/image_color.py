@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
+from penstock.ops import _batch
 from penstock.ops._declare import Reject, Sample, op
 from penstock.ops._samples import FLOATS, array
 from penstock.ops.conversion import asarray
@@ -82,6 +83,9 @@ def rgb_to_hsv(images: TensorLike, /) -> Tensor:
     """
 
 
+rgb_to_hsv.batch(_batch.same)
+
+
 @rgb_to_hsv.reference
 def _(images: Any) -> Any:
     x = wider(images)
@@ -136,6 +140,9 @@ def hsv_to_rgb(images: TensorLike, /) -> Tensor:
     """
 
 
+hsv_to_rgb.batch(_batch.same)
+
+
 @hsv_to_rgb.reference
 def _(images: Any) -> Any:
     x = wider(images)
@@ -180,6 +187,9 @@ def rgb_to_grayscale_(images: TensorLike, /) -> Tensor:
     """
 
 
+rgb_to_grayscale_.batch(_batch.same)
+
+
 @rgb_to_grayscale_.reference
 def _(images: Any) -> Any:
     return wider(images) @ np.array(_GRAY)[:, None]
@@ -215,6 +225,9 @@ def rgb_to_yuv(images: TensorLike, /) -> Tensor:
     """
 
 
+rgb_to_yuv.batch(_batch.same)
+
+
 rgb_to_yuv.samples(_pixels)
 rgb_to_yuv.rejects(_refused)
 
@@ -237,6 +250,9 @@ def yuv_to_rgb(images: TensorLike, /) -> Tensor:
         >>> penstock.image.yuv_to_rgb([0.5, 0.0, 0.0])
         Tensor([0.5, 0.5, 0.5], shape=(3,), dtype=float32)
     """
+
+
+yuv_to_rgb.batch(_batch.same)
 
 
 yuv_to_rgb.samples(_pixels)

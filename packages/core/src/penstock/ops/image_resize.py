@@ -10,7 +10,7 @@ import numpy as np
 
 from penstock import ops
 from penstock.errors import ShapeError
-from penstock.ops import _batch
+from penstock.ops import _batch, _tangents
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._resampling import METHODS, weights
 from penstock.ops._samples import FLOATS, array
@@ -52,6 +52,9 @@ def image_resize(
         Keys, 1981, "Cubic convolution interpolation for digital image processing"; Mitchell and Netravali, 1988,
         "Reconstruction filters in computer graphics".
     """
+
+
+image_resize.jvp(_tangents.linear)
 
 
 image_resize.batch(_batch.merged)
@@ -138,6 +141,9 @@ def image_resize_grad(
         >>> penstock.flatten(penstock.ops.image_resize_grad(dy, (1, 2)))
         Tensor([2., 2.], shape=(2,), dtype=float32)
     """
+
+
+image_resize_grad.jvp(_tangents.linear)
 
 
 image_resize_grad.batch(_batch.merged)

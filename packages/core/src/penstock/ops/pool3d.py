@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
-from penstock.ops import _batch
+from penstock.ops import _batch, _tangents
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._samples import FLOATS, array
 from penstock.ops.pool import (
@@ -127,6 +127,9 @@ def max_pool3d_grad(
     """
 
 
+max_pool3d_grad.batch(_batch.all_merged)
+
+
 max_pool3d_grad.reference(to_the_largest)
 max_pool3d_grad.vjp(read_at_the_largest)
 
@@ -175,6 +178,9 @@ def avg_pool3d(
     """
 
 
+avg_pool3d.jvp(_tangents.linear)
+
+
 avg_pool3d.samples(_volumes)
 avg_pool3d.rejects(_rejected_volumes)
 avg_pool3d.batch(_batch.merged)
@@ -214,6 +220,12 @@ def avg_pool3d_grad(
         >>> penstock.ops.avg_pool3d_grad([[[[[6.0]]]]], (1, 1, 1, 3, 1), (1, 1, 3))[0, 0, 0, :, 0]
         Tensor([2., 2., 2.], shape=(3,), dtype=float32)
     """
+
+
+avg_pool3d_grad.jvp(_tangents.linear)
+
+
+avg_pool3d_grad.batch(_batch.all_merged)
 
 
 avg_pool3d_grad.reference(shared)

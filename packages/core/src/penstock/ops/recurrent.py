@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
+from penstock.ops import _batch
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._samples import FLOATS, array
 from penstock.ops.reduce import wider
@@ -114,6 +115,9 @@ def lstm_(
     """
 
 
+lstm_.batch(_batch.sequences)
+
+
 @lstm_.reference
 def _(gates: Any, h: Any, c: Any, kernel: Any, mask: Any) -> Any:
     gates, h, c, kernel = map(wider, (gates, h, c, kernel))
@@ -192,6 +196,9 @@ def lstm_grad(
         >>> dh
         Tensor([[0.]], shape=(1, 1), dtype=float32)
     """
+
+
+lstm_grad.batch(_batch.sequences)
 
 
 lstm_grad.not_differentiable(_ONCE, refuse=True)
@@ -293,6 +300,9 @@ def gru_(
     """
 
 
+gru_.batch(_batch.sequences)
+
+
 @gru_.reference
 def _(gates: Any, h: Any, kernel: Any, bias: Any, mask: Any, reset_after: bool) -> Any:
     gates, h, kernel, bias = map(wider, (gates, h, kernel, bias))
@@ -386,6 +396,9 @@ def gru_grad(
     """
 
 
+gru_grad.batch(_batch.sequences)
+
+
 gru_grad.not_differentiable(_ONCE, refuse=True)
 
 
@@ -476,6 +489,9 @@ def simple_rnn_(
     """
 
 
+simple_rnn_.batch(_batch.sequences)
+
+
 @simple_rnn_.reference
 def _(gates: Any, h: Any, kernel: Any, mask: Any, activation: str) -> Any:
     gates, h, kernel = map(wider, (gates, h, kernel))
@@ -539,6 +555,9 @@ def simple_rnn_grad(
         >>> penstock.ops.simple_rnn_grad(one, [[3.0]], [[True]], one, "relu")[1]
         Tensor([[3.]], shape=(1, 1), dtype=float32)
     """
+
+
+simple_rnn_grad.batch(_batch.sequences)
 
 
 simple_rnn_grad.not_differentiable(_ONCE, refuse=True)
