@@ -23,6 +23,7 @@ from penstock.ops import (
 )
 from penstock.ops.factors import (
     cholesky,
+    cholesky_solve,
     cond,
     eigh,
     lstsq,
@@ -50,6 +51,7 @@ from penstock.ops.products import (
 __all__ = [
     "adjugate",
     "cholesky",
+    "cholesky_solve",
     "cond",
     "cross",
     "det",

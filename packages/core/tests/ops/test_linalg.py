@@ -354,3 +354,17 @@ def test_manual_is_complete(name: str, run_examples: Any) -> None:
     doc = inspect.getdoc(getattr(ps.linalg, name)) or ""
     assert all(section in doc for section in ("Args:", "Returns:", "Raises:", "Example:"))
     run_examples(name, doc)
+
+
+def test_a_factor_solves_for_its_matrix() -> None:
+    rng = np.random.default_rng(5)
+    for dtype in ("float64", "complex128"):
+        m = rng.normal(size=(3, 4, 4)).astype(dtype)
+        if dtype == "complex128":
+            m = m + 1j * rng.normal(size=m.shape)
+        a = m @ np.conj(np.swapaxes(m, -1, -2)) + 4 * np.eye(4)
+        b = rng.normal(size=(3, 4, 2)).astype(dtype)
+        factor = ps.linalg.cholesky(a)
+        np.testing.assert_allclose(ps.linalg.cholesky_solve(factor, b), np.linalg.solve(a, b))
+    with pytest.raises(ValueError, match=r"\[triangular_solve\]"):
+        ps.linalg.cholesky_solve(np.eye(3), np.ones(4))

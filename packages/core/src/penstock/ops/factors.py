@@ -221,6 +221,33 @@ def triangular_solve(
     return ops.squeeze(ops.triangular_solve_(a, ops.expand_dims(b, -1), **flags), -1)
 
 
+def cholesky_solve(factor: TensorLike, b: TensorLike, /) -> Tensor:
+    """Solve a x = b for x, where a = L Lᴴ is given by its Cholesky factor.
+
+    Args:
+        factor: [..., n, n], lower triangular: what `cholesky` returns; only its lower triangle is read.
+        b: [..., n, k], the right sides as columns, or [n]; the leading axes must broadcast.
+
+    Returns:
+        [..., n, k], or [..., n] for a vector, of the promoted dtype; infinite or NaN where the diagonal has a 0.
+
+    Raises:
+        ValueError: The factor is not square, or the shapes do not fit.
+        TypeError: The factor or b is a string tensor.
+
+    Example:
+        >>> factor = penstock.linalg.cholesky([[4.0, 2.0], [2.0, 5.0]])
+        >>> penstock.linalg.cholesky_solve(factor, [8.0, 12.0])
+        Tensor([1., 2.], shape=(2,), dtype=float32)
+    """
+    factor = asarray(factor)
+    half = triangular_solve(factor, b, lower=True)
+    upper = ops.matrix_transpose(factor)
+    if factor.dtype.kind == "complex":
+        upper = ops.conj(upper)
+    return triangular_solve(upper, half, lower=False)
+
+
 def pinv(x: TensorLike, /, *, rtol: Any = None) -> Tensor:
     """Find the Moore-Penrose inverse P: the least squares solution of x y = b is P b.
 
