@@ -236,7 +236,7 @@ def test_movement(close: Close, shape: Any, seed: int, data: Any) -> None:
     widths = data.draw(st.lists(st.integers(0, 2), min_size=2 * x.ndim, max_size=2 * x.ndim))
     pairs = list(zip(widths[::2], widths[1::2], strict=True))
     for form in (widths, pairs, np.reshape(widths, (-1, 2))):
-        equal(ps.pad(x, form, 1.5), np.pad(x, pairs, constant_values=1.5), close)
+        equal(ps.pad(x, form, constant_values=1.5), np.pad(x, pairs, constant_values=1.5), close)
     for form in (2, (1, 2), ((1, 2),)):  # the same for every axis
         equal(ps.pad(x, form), np.pad(x, form), close)
 

@@ -232,7 +232,7 @@ WRONG = [
     (lambda: ps.nn.conv1d(np.ones((1, 3, 4)), np.ones((4, 1))), r"\[width, channels / groups"),
     (
         lambda: ps.nn.conv1d(np.ones((1, 3, 4)), np.ones((2, 4, 1)), padding="full"),
-        "use 'valid', 'same' or 'causal'",
+        "use 'valid', 'same', 'causal' or 'explicit'",
     ),
     (lambda: ps.nn.max_pool1d(np.ones((3, 4)), 2), r"\[max_pool1d\].*expected 3 axes"),
     (lambda: ps.nn.avg_pool1d(np.ones((3, 4)), 2), r"\[avg_pool1d\].*expected 3 axes"),
