@@ -88,7 +88,7 @@ class GraphWriter:
             items = [item.decode("latin-1") for item in _native.strings_of(value)]
             return {"strings": items, "shape": list(value.shape)}
         name = f"tensor/{len(self.tensors)}"
-        self.tensors[name] = value
+        self.tensors[name] = value._strong()  # a number keeps its dtype
         return {"tensor": name}
 
 
