@@ -103,6 +103,9 @@ def describe_op(name: str) -> list[str]:
     callable_op = registry.op_function(block.schema.name)
     path = public_path(callable_op, name)
     facts = [f"- {key}: {value}" for key, value in facts_of(block)]
+    aliases = [n for n in penstock.__all__ if getattr(penstock, n) is callable_op and n != name]
+    if path == f"penstock.{name}" and aliases:
+        facts.append(f"- also: {', '.join(aliases)}")
     return [*describe(path, block.function), *facts, ""]
 
 
@@ -153,9 +156,9 @@ def public_path(function: Any, name: str) -> str:
         "penstock.random",
     ):
         module = import_module(place)
-        for public in module.__all__:
-            if getattr(module, public) is function:
-                return f"{place}.{public}"
+        aliases = [public for public in module.__all__ if getattr(module, public) is function]
+        if aliases:
+            return f"{place}.{name if name in aliases else aliases[0]}"
     return f"penstock.ops.{name}"
 
 
@@ -177,11 +180,22 @@ SERVICES = (
 )
 
 
+CONSTANTS = {
+    "e": "Euler's number.",
+    "inf": "Infinity.",
+    "nan": "Not a number.",
+    "newaxis": "In an index, an axis of size 1: x[:, penstock.newaxis].",
+    "pi": "Half the circumference of the unit circle.",
+}
+
+
 def programs_page() -> str:
     """Describe the public names that are neither ops nor dtypes."""
     lines = ["# programs", "", "Graphs, functions, sessions, variables, gradients, devices.", ""]
     named = {name: getattr(penstock, name) for name in penstock.__all__}
     skipped = {*penstock.ops.__all__} - {"op"}
+    for name, meaning in CONSTANTS.items():
+        lines += [f"## {name}", "", f"    penstock.{name} = {named[name]}", "", meaning, ""]
     for name, value in sorted(named.items()):
         if name not in skipped and callable(value):
             lines += describe(f"penstock.{name}", value)

@@ -60,13 +60,18 @@ def test_every_public_name_is_described() -> None:
     dtypes = {
         name for name in penstock.dtypes.__all__ if not inspect.isroutine(getattr(penstock, name))
     }
-    modules = {"dtypes", "image", "nn", "ops", "random", "strings", *reference.SERVICES}
-    assert set(penstock.__all__) - dtypes - modules <= EVERYTHING
+    modules = {"dtypes", "fft", "image", "linalg", "nn", "ops", "random", "strings"}
+    modules |= set(reference.SERVICES)
+    for name in set(penstock.__all__) - dtypes - modules:
+        value = getattr(penstock, name)
+        aliases = {n for n in penstock.__all__ if getattr(penstock, n) is value}
+        assert aliases & EVERYTHING, name
     for module in map(import_module, (f"penstock.{name}" for name in reference.SERVICES)):
         assert {
             f"{module.__name__.removeprefix('penstock.')}.{n}" for n in module.__all__
         } <= EVERYTHING
-    for module in (penstock.image, penstock.nn, penstock.random, penstock.strings):
+    families = (penstock.fft, penstock.image, penstock.linalg, penstock.nn, penstock.random)
+    for module in (*families, penstock.strings):
         described = {reference.public_path(getattr(module, n), n) for n in module.__all__}
         assert {path.removeprefix("penstock.") for path in described} <= EVERYTHING
 
@@ -98,7 +103,9 @@ def environment_variables() -> set[str]:
     for path in sources:
         if path.suffix not in (".so", ".pyc"):
             found |= set(
-                re.findall(r"""["'{$](PENSTOCK_[A-Z0-9_]+)["'}:]""", path.read_text("utf-8"))
+                re.findall(
+                    r"""["'{$](PENSTOCK_(?!CAP_)[A-Z0-9_]+)["'}:]""", path.read_text("utf-8")
+                )
             )
     return found
 
