@@ -20,6 +20,7 @@ MARK = "__penstock_autograph__"  # "done": is rewritten already; "off": must not
 _paths = sysconfig.get_paths()
 # What is installed is not the user's: it says itself which tensors it takes.
 _OTHERS = tuple(os.path.join(_paths[k], "") for k in ("stdlib", "purelib", "platlib"))  # noqa: PTH118
+_OURS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")  # noqa: PTH118, PTH120
 _FUTURES = __future__.annotations.compiler_flag
 _codes: weakref.WeakKeyDictionary[types.CodeType, types.CodeType | None]
 _codes = weakref.WeakKeyDictionary()
@@ -70,7 +71,9 @@ def source_of(fn: types.FunctionType) -> str:
 def _is_users(fn: types.FunctionType) -> bool:
     if is_ours(fn):
         return False
-    return not fn.__code__.co_filename.startswith(_OTHERS)
+    file = fn.__code__.co_filename
+    # What `grad` and its like return stands for the user's function, and calls it.
+    return file.startswith(_OURS) or not file.startswith(_OTHERS)
 
 
 def _twin(fn: types.FunctionType) -> Callable[..., Any] | None:
