@@ -90,6 +90,8 @@ def test_special_values_pair_by_pair(name: str) -> None:
     x, y = SPECIAL[:, None], SPECIAL[None, :]
     with np.errstate(all="ignore"):
         want = getattr(np, name)(x, y)
+        if name == "floor_divide":  # beside an infinity the array API's, where NumPy has NaN and -1
+            want = np.where(np.isfinite(x) & np.isfinite(y), want, np.floor(x / y))
     got = getattr(ps, name)(x, y).numpy()
     np.testing.assert_allclose(got, want, rtol=3e-7 if name == "power" else 0)
     if want.dtype != bool and name not in ("maximum", "minimum"):  # which zero they choose is open

@@ -6,6 +6,7 @@ import ctypes
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +53,19 @@ def ops_filled() -> list[str]:
     return re.findall(r"^(?:ROW|CAPABLE)\((\w+),", KERNELS.read_text("utf-8"), re.MULTILINE)
 
 
+WITH_TWO_ROWS = {"max_pool2d"}  # bytes have a kernel of their own
+
+
+def twice(names: Sequence[Any]) -> set[Any]:
+    """What a list names more than once."""
+    return {name for name in names if names.count(name) > 1}
+
+
 @pytest.mark.skipif(not KERNELS.exists(), reason="needs the sources")
 def test_core_knows_every_op_and_takes_every_row() -> None:
     ops = ops_filled()
-    assert len(ops) == len(set(ops)) > 60
+    assert twice(ops) == WITH_TWO_ROWS
+    assert len(ops) > 60
     for op in ops:
         assert op in ps.ops.BLOCKS, op
         assert any(row[0] == "kernels-cpu" for row in ps._native.kernel_rows(op)), op
@@ -105,7 +115,8 @@ def register(library: Path, accepted: int, major: int = 0, size: int | None = No
 def test_every_row_reaches_the_registry(library: Path) -> None:
     status, rows, reasons = register(library, accepted=10_000)
     assert (status, reasons) == (0, [])
-    assert len(rows) == len(set(rows)) > 60
+    assert twice(rows) == WITH_TWO_ROWS
+    assert len(rows) > 60
 
 
 @pytest.mark.parametrize("accepted", [0, 5])

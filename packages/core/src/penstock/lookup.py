@@ -263,9 +263,9 @@ def read_vocabulary(path: str | PathLike[str], *, column: int = 0) -> Sequence[b
         ValueError: A line has no such column.
 
     Example:
-        >>> import os, tempfile
-        >>> path = os.path.join(tempfile.mkdtemp(), "words.txt")
-        >>> _ = open(path, "w").write("the\nfox\n")
+        >>> import pathlib, tempfile
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "words.txt"
+        >>> _ = path.write_text("the\nfox\n")
         >>> penstock.lookup.VocabularyTable(penstock.lookup.read_vocabulary(path))("fox").item()
         1
     """

@@ -541,7 +541,7 @@ class PriorityQueue(QueueBase):
     >>> queue.enqueue((5, "late"))
     >>> queue.enqueue((1, "early"))
     >>> queue.dequeue()[1].item()
-    'early'
+    b'early'
     """
 
     def __init__(

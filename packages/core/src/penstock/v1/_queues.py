@@ -14,7 +14,8 @@ def _in_graphs(base: type[Any]) -> type[Any]:
     methods = ["enqueue", "enqueue_many", "dequeue", "dequeue_many", "dequeue_up_to"]
     methods += ["close", "size", "is_closed"]
     members = {name: in_graph(getattr(base, name)) for name in methods}
-    return type(base.__name__, (base,), {**members, "__doc__": base.__doc__})
+    manual = (base.__doc__ or "").split(">>>")[0].rstrip()  # without the example, which is eager
+    return type(base.__name__, (base,), {**members, "__doc__": manual})
 
 
 QueueBase = queues.QueueBase

@@ -99,7 +99,9 @@ def _special(dtype: np.dtype[Any], narrow: bool) -> Array:
 
 def broadcasts(group: Group) -> bool:
     """Tell whether the op broadcasts its inputs, and has a sample of arrays only."""
-    return group.block.schema.broadcasts and any(_all_arrays(c) for c in group.cases)
+    return group.block.schema.broadcasts and any(
+        _all_arrays(c) and all(a.size for a in c.arrays) for c in group.cases
+    )
 
 
 def shapes_broadcast(group: Group, tolerance: Tolerance | None) -> None:
