@@ -66,10 +66,11 @@ if TYPE_CHECKING:
     )
     from penstock.checkpoint import Checkpoint, RestoreReport
     from penstock.coordinator import Coordinator, QueueRunner
+    from penstock.futures import RunFuture, submit
     from penstock.host_functions import numpy_function
     from penstock.profiler import profile
     from penstock.queues import FIFOQueue, PaddingFIFOQueue, PriorityQueue, RandomShuffleQueue
-    from penstock.run_options import CancelToken, RunFuture, RunOptions, submit
+    from penstock.run_options import CancelToken, RunOptions
 del TYPE_CHECKING
 
 __all__ = [

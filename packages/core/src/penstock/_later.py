@@ -16,11 +16,11 @@ HOMES: Final = {
     "QueueRunner": "coordinator",
     "RandomShuffleQueue": "queues",
     "RestoreReport": "checkpoint",
-    "RunFuture": "run_options",
+    "RunFuture": "futures",
     "RunOptions": "run_options",
     "numpy_function": "host_functions",
     "profile": "profiler",
-    "submit": "run_options",
+    "submit": "futures",
     # Modules themselves.
     "lookup": "",
     "quantized": "",

@@ -6,7 +6,7 @@ import inspect
 import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from penstock import _native, passes
 from penstock._native import FunctionBase, Graph, Plan, Tensor, TreeSpec
@@ -14,7 +14,9 @@ from penstock._trace import Key, Slot, Static, Trace, as_input, is_traced, need_
 from penstock.autograph._convert import converted
 from penstock.autograph._state import explain_unset
 from penstock.errors import GraphError, InvalidValueError, RetraceWarning
-from penstock.run_options import RunFuture, submit
+
+if TYPE_CHECKING:
+    from penstock.futures import RunFuture
 
 _MANY_TRACES = 8
 
@@ -99,6 +101,8 @@ class Function(FunctionBase):
 
     def submit(self, *args: Any, **kwargs: Any) -> RunFuture[Any]:
         """Call the function in another thread, and return a future at once; see `penstock.submit`."""
+        from penstock.futures import submit  # slow to import
+
         return submit(self, *args, **kwargs)
 
     def memory(self, *args: Any, **kwargs: Any) -> dict[str, int]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -17,8 +17,11 @@ from penstock.errors import CancelledError, DTypeError, GraphError
 from penstock.graph import Operation, eagerly
 from penstock.ops import asarray
 from penstock.passes.prune import needed_nodes
-from penstock.run_options import RunFuture, RunOptions, submit
+from penstock.run_options import RunOptions
 from penstock.state import Variable
+
+if TYPE_CHECKING:
+    from penstock.futures import RunFuture
 
 Target: TypeAlias = int | Variable
 """What a run computes: a value of the graph, by number, or what a variable holds at the end."""
@@ -146,6 +149,8 @@ class Session:
             Nothing; the future has the errors of `run`.
         """
         with eagerly():
+            from penstock.futures import submit  # slow to import
+
             return submit(self.run, fetches, feed_dict, timeout, options)
 
     def _compute(

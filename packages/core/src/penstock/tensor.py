@@ -6,7 +6,6 @@ the buffer protocol are native.
 
 from __future__ import annotations
 
-import html
 import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -176,6 +175,12 @@ def formatted(self: Tensor, spec: str) -> str:
 _EDGE = 6  # rows and columns shown at each end of a large matrix
 
 
+def _escaped(text: str) -> str:
+    import html  # only notebooks need it
+
+    return html.escape(text)
+
+
 def represent_html(self: Tensor) -> str:
     """Show a matrix as a table, shaded by value; other tensors as text. For notebooks."""
     if (
@@ -184,10 +189,10 @@ def represent_html(self: Tensor) -> str:
         or not self.size
         or self.dtype.kind in ("string", "complex")
     ):
-        return f"<pre>{html.escape(represent(self))}</pre>"
+        return f"<pre>{_escaped(represent(self))}</pre>"
     values = numpy(self)
     rows, columns = (_shown(n) for n in values.shape)
-    caption = html.escape(f"shape={_shape_text(self)}, dtype={self.dtype.name}")
+    caption = _escaped(f"shape={_shape_text(self)}, dtype={self.dtype.name}")
     shade = _shades(values)
     body = "".join(f"<tr>{''.join(_cell(values, r, c, shade) for c in columns)}</tr>" for r in rows)
     return f"<table><caption>Tensor {caption}</caption>{body}</table>"
@@ -212,7 +217,7 @@ def _cell(values: Any, row: int | None, column: int | None, shade: Callable[[Any
     value = values[row, column]
     text = str(value) if values.dtype.kind in "biu" else f"{value:.4g}"
     colour = f"rgba(66, 133, 244, {shade(value):.2f})"
-    return f'<td style="background: {colour}">{html.escape(text)}</td>'
+    return f'<td style="background: {colour}">{_escaped(text)}</td>'
 
 
 # ---- subscripts

@@ -7,7 +7,6 @@ import ast
 import functools
 import inspect
 import os
-import sysconfig
 import textwrap
 import types
 import weakref
@@ -17,9 +16,6 @@ from typing import Any
 from penstock.autograph._rewrite import Rewriter
 
 MARK = "__penstock_autograph__"  # "done": is rewritten already; "off": must not be
-_paths = sysconfig.get_paths()
-# What is installed is not the user's: it says itself which tensors it takes.
-_OTHERS = tuple(os.path.join(_paths[k], "") for k in ("stdlib", "purelib", "platlib"))  # noqa: PTH118
 _OURS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")  # noqa: PTH118, PTH120
 _FUTURES = __future__.annotations.compiler_flag
 _codes: weakref.WeakKeyDictionary[types.CodeType, types.CodeType | None]
@@ -73,7 +69,16 @@ def _is_users(fn: types.FunctionType) -> bool:
         return False
     file = fn.__code__.co_filename
     # What `grad` and its like return stands for the user's function, and calls it.
-    return file.startswith(_OURS) or not file.startswith(_OTHERS)
+    return file.startswith(_OURS) or not file.startswith(_others())
+
+
+@functools.cache
+def _others() -> tuple[str, ...]:
+    """The folders of what is installed: it is not the user's, and says itself which tensors it takes."""
+    import sysconfig  # slow to import
+
+    paths = sysconfig.get_paths()
+    return tuple(os.path.join(paths[k], "") for k in ("stdlib", "purelib", "platlib"))  # noqa: PTH118
 
 
 def _twin(fn: types.FunctionType) -> Callable[..., Any] | None:

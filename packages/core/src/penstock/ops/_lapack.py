@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import functools
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -42,6 +41,8 @@ def lapack() -> Lapack:
         import scipy_openblas32 as package
     except ImportError:
         return NumpyLapack()
+    from pathlib import Path  # slow to import
+
     folder = Path(package.get_lib_dir())
     library = next(iter(sorted(folder.glob("libscipy_openblas*"))), None)
     return NumpyLapack() if library is None else OpenBlas(ctypes.CDLL(str(library)))

@@ -142,7 +142,7 @@ def positive_definite(rng: np.random.Generator, shape: tuple[int, ...], dtype: s
     return np.asarray(hermitian_array(made), dtype)
 
 
-Maker = Callable[[np.random.Generator, tuple[int, ...], str], Array]
+Maker = Callable[["np.random.Generator", tuple[int, ...], str], Array]
 
 
 def square(maker: Maker) -> Callable[[np.random.Generator], Iterator[Sample]]:
