@@ -415,3 +415,69 @@ def test_threads_may_share_a_checkpoint(tmp_path: Path) -> None:
         t.join()
     assert not failures
     assert len(checkpoint.steps()) == 20
+
+
+def test_what_others_put_into_the_folder_stays(tmp_path: Path) -> None:
+    for folder in ("step-notes", "step-00000007"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "mine.txt").write_text("mine")
+    (tmp_path / "step-9").write_text("a file")
+    checkpoint = ps.Checkpoint(tmp_path, keep=1, v=ps.Variable(1.0))
+    (checkpoint.save(1) / "mine.txt").write_text("mine")
+    checkpoint.save(1)
+    checkpoint.save(2)
+    assert checkpoint.steps() == [2]
+    assert len(list(tmp_path.glob("step-*/mine.txt"))) == 3
+    assert (tmp_path / "step-9").exists()
+
+
+def test_a_folder_that_fails_after_the_manifest_leaves_the_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    v = ps.Variable(1.0)
+    checkpoint = ps.Checkpoint(tmp_path, v=v)
+    checkpoint.save(1)
+    v.assign(2.0)
+    fsync = os.fsync
+
+    def fails(handle: int) -> None:
+        manifest = tmp_path / "step-00000001" / "manifest.json"
+        if Path(f"/proc/self/fd/{handle}").is_dir() and manifest.stat().st_mtime_ns != written:
+            raise OSError(5, "Input/output error")
+        fsync(handle)
+
+    written = (tmp_path / "step-00000001" / "manifest.json").stat().st_mtime_ns
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(errors.CheckpointError, match="Input/output error"):
+        checkpoint.save(1)
+    monkeypatch.undo()
+    v.assign(0.0)
+    checkpoint.restore()
+    assert v.value.item() == 2.0
+
+
+def test_metadata_come_back_as_json_or_are_refused(tmp_path: Path) -> None:
+    checkpoint = ps.Checkpoint(tmp_path, v=ps.Variable(1.0))
+    given = {"loss": float("inf"), "none": None, "seen": [1, "\u00e9"]}
+    checkpoint.save(metadata={**given, "nan": float("nan")})
+    found = checkpoint.restore().metadata
+    assert np.isnan(found.pop("nan"))
+    assert found == given
+    for wrong in (np.float32(1.0), "\ud800", object()):
+        with pytest.raises(
+            errors.InvalidValueError, match=r"cannot be written as JSON.*float\(loss"
+        ):
+            checkpoint.save(metadata={"x": wrong})
+    future = checkpoint.save_async(metadata=given)
+    given["seen"].append(2)  # type: ignore[union-attr]
+    future.result()
+    assert checkpoint.restore().metadata["seen"] == [1, "\u00e9"]
+
+
+def test_two_tensors_cannot_get_one_name(tmp_path: Path) -> None:
+    ps.Checkpoint(tmp_path, a=ps.Variable(1.0), b=ps.Variable(2.0)).save()
+    checkpoint = ps.Checkpoint(tmp_path, b=ps.Variable(0.0))
+    with pytest.raises(
+        errors.InvalidValueError, match="two tensors the name 'b'; rename the other"
+    ):
+        checkpoint.restore(rename={"a": "b"})

@@ -15,7 +15,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
+import re
 import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,6 +30,7 @@ from penstock.errors import CheckpointError, FormatError
 
 _MANIFEST: Final = "manifest.json"
 _PREFIX: Final = "step-"
+_OURS: Final = re.compile(r"weights-[0-9a-f]+-\d+-of-\d+\.safetensors|\.manifest\.json\..*\.tmp")
 _READ_SIZE: Final = 1 << 22
 
 
@@ -45,7 +46,7 @@ class Shard(BaseModel):
 class Manifest(BaseModel):
     """What a checkpoint consists of."""
 
-    model_config = ConfigDict(frozen=True, strict=True)
+    model_config = ConfigDict(frozen=True, strict=True, ser_json_inf_nan="constants")
     format: Literal["penstock-checkpoint"] = "penstock-checkpoint"
     version: Literal[1] = 1
     step: NonNegativeInt
@@ -139,12 +140,21 @@ def _write_checkpoint(
         with safetensors.replacing(target / _MANIFEST) as file:
             file.write(manifest.model_dump_json(indent=1).encode())
     except BaseException:
+        if _has_manifest_of(target, run):  # it took its place; only the folder could not be written
+            raise
         for path in target.glob(f"weights-{run}-*"):
             path.unlink()
         with contextlib.suppress(OSError):  # an older checkpoint of this step stays
             target.rmdir()
         raise
     _drop_strangers(target, shards)
+
+
+def _has_manifest_of(target: Path, run: str) -> bool:
+    try:
+        return f"weights-{run}-".encode() in (target / _MANIFEST).read_bytes()
+    except OSError:
+        return False
 
 
 def _groups(tensors: Mapping[str, Tensor], shard_bytes: int) -> list[list[str]]:
@@ -183,8 +193,10 @@ def _alone(root: Path) -> Iterator[None]:
 def _sweep(root: Path) -> None:
     """Remove what a killed process left: checkpoints without a manifest, shards that no manifest names."""
     for path in root.glob(f"{_PREFIX}*"):
+        if step_of(path) is None or not path.is_dir():
+            continue  # not ours
         if not (path / _MANIFEST).is_file():
-            shutil.rmtree(path)
+            _remove_leftovers(path)
         elif (
             any(path.glob(".*.tmp"))
             or len({f.name.split("-")[1] for f in path.glob("weights-*")}) > 1
@@ -192,10 +204,19 @@ def _sweep(root: Path) -> None:
             _drop_strangers(path, read_manifest(path).shards)
 
 
+def _remove_leftovers(target: Path) -> None:
+    """Remove a checkpoint that was never whole, and nothing that somebody else put there."""
+    for path in target.iterdir():
+        if _OURS.fullmatch(path.name):
+            path.unlink()
+    with contextlib.suppress(OSError):
+        target.rmdir()
+
+
 def _drop_strangers(target: Path, shards: Sequence[Shard]) -> None:
     known = {_MANIFEST, *(shard.file for shard in shards)}
     for path in target.iterdir():
-        if path.name not in known:
+        if path.name not in known and _OURS.fullmatch(path.name):
             path.unlink()
 
 
@@ -204,7 +225,7 @@ def remove(root: Path, step: int) -> None:
     target = folder_of(root, step)
     (target / _MANIFEST).unlink()
     safetensors.sync_folder(target)
-    shutil.rmtree(target)
+    _remove_leftovers(target)
 
 
 def _remedy(error: OSError, tensors: Mapping[str, Tensor]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import operator
 import os
 import threading
@@ -167,7 +168,7 @@ class Checkpoint:
 
         Raises:
             CheckpointError: It cannot be written, or an earlier `save_async` failed. Older checkpoints stay.
-            InvalidValueError: The step is negative.
+            InvalidValueError: The step is negative, or JSON cannot hold the metadata.
             DTypeError: A variable is complex128 or string, which safetensors files cannot hold.
         """
         writing = self.save_async(step, metadata)
@@ -192,20 +193,21 @@ class Checkpoint:
 
         Raises:
             CheckpointError: The one before could not be written.
-            InvalidValueError: The step is negative.
+            InvalidValueError: The step is negative, or JSON cannot hold the metadata.
         """
         self.wait()
         if step is None:
             step = max(self.steps(), default=-1) + 1
         if operator.index(step) < 0:
             raise InvalidValueError(f"[Checkpoint.save] step is {step}; count from 0")
+        told = _as_json(metadata or {})
         values = {name: _value_of(name, v) for name, v in self.variables().items()}
         random = _native.random_state()
         with self._lock:
             if self._writer is None:
                 self._writer = ThreadPoolExecutor(1, "penstock-checkpoint")
             self._writing = self._writer.submit(
-                self._write, operator.index(step), values, random, dict(metadata or {})
+                self._write, operator.index(step), values, random, told
             )
             return self._writing
 
@@ -270,10 +272,11 @@ class Checkpoint:
 
         Raises:
             CheckpointError: There is no checkpoint, it is damaged, or, if strict, does not fit.
+            InvalidValueError: `rename` gives two tensors one name.
         """
         self.wait()
         manifest, saved = self._read(step)
-        saved = {_renamed(name, rename or {}): t for name, t in saved.items()}
+        saved = _all_renamed(saved, rename or {})
         variables = self.variables()
         different = [
             f"{name} (saved {_facts(t)}, variable {_facts(variables[name])})"
@@ -336,6 +339,19 @@ def _value_of(name: str, variable: Variable) -> Tensor:
         ) from error
 
 
+def _as_json(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return metadata as JSON gives it back: a copy, which the program cannot change while it is written."""
+    try:
+        text = json.dumps(dict(metadata), ensure_ascii=False).encode()
+        made: dict[str, Any] = json.loads(text)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidValueError(
+            f"[Checkpoint.save] the metadata cannot be written as JSON: {error}; give numbers, text, lists and "
+            "dictionaries: float(loss)"
+        ) from None
+    return made
+
+
 def _facts(x: Tensor | Variable) -> str:
     return f"{x.dtype.name}{list(x.shape)}"
 
@@ -347,6 +363,19 @@ def _renamed(name: str, rename: Mapping[str, str]) -> str:
         if old.endswith("/") and name.startswith(old):
             return new + name.removeprefix(old)
     return name
+
+
+def _all_renamed(saved: Mapping[str, Tensor], rename: Mapping[str, str]) -> dict[str, Tensor]:
+    made: dict[str, Tensor] = {}
+    for old, t in saved.items():
+        name = _renamed(old, rename)
+        if name in made:
+            raise InvalidValueError(
+                f"[Checkpoint.restore] rename gives two tensors the name {name!r}; rename the other one too: "
+                f"rename={{{name!r}: 'unused'}}"
+            )
+        made[name] = t
+    return made
 
 
 def _explain(report: RestoreReport) -> str:
