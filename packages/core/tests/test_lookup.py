@@ -93,3 +93,11 @@ def test_files_of_words(tmp_path: Path) -> None:
 def test_what_is_refused(make: Any, error: type[Exception], match: str) -> None:
     with pytest.raises(error, match=match):
         make()
+
+
+@pytest.mark.parametrize(("dtype", "default"), [("int64", 0.5), ("int8", 300), ("uint8", -1)])
+def test_a_default_that_the_values_cannot_hold_is_refused(dtype: str, default: float) -> None:
+    values = ps.asarray([1], dtype=dtype)
+    with pytest.raises(ps.errors.DTypeError, match=f"which {dtype} does not hold; give values of"):
+        ps.lookup.StaticHashTable(["a"], values, default)
+    assert ps.lookup.StaticHashTable(["a"], values, 2.0)(["?"]).tolist() == [2]

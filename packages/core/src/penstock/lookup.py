@@ -245,7 +245,15 @@ def _like(values: Tensor, default: Any) -> Tensor:
         raise DTypeError(
             f"[lookup] got the default {default!r} for values of {values.dtype.name}; give one of that dtype"
         )
-    return ops.astype(value, values.dtype)
+    held = ops.astype(value, values.dtype)
+    if value.is_symbolic or value.dtype == held.dtype or held.dtype.kind in ("float", "complex"):
+        return held
+    if held.item() != value.item():
+        raise DTypeError(
+            f"[lookup] got the default {default!r}, which {held.dtype.name} does not hold; give values of another "
+            "dtype: penstock.astype(values, ...)"
+        )
+    return held
 
 
 def read_vocabulary(path: str | PathLike[str], *, column: int = 0) -> Sequence[bytes]:
