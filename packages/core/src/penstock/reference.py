@@ -14,6 +14,9 @@ import numpy as np
 from penstock._native import DType
 
 Array = np.ndarray[Any, Any]
+BFLOAT16 = np.dtype("float32", metadata={"stored_as": "bfloat16"})
+"""What kernels see as bfloat16: float32, whose results are rounded when they are stored."""
+
 View = tuple[Any, str]  # the memory, an array or a DeviceArray, and its dtype's code
 
 
@@ -164,8 +167,9 @@ def _store(value: Array, out: Array, code: str) -> None:
 
 
 def _numpy_dtype(dtype: DType) -> np.dtype[Any]:
-    names = {"bfloat16": "float32", "string": "O"}
-    return np.dtype(names.get(dtype.name, dtype.name))
+    if dtype.name == "bfloat16":
+        return BFLOAT16
+    return np.dtype("O" if dtype.name == "string" else dtype.name)
 
 
 def _as_bytes(item: Any) -> bytes:

@@ -214,3 +214,26 @@ def test_rows_of_a_map_draw_their_own(name: str) -> None:
     assert drawn.shape[0] == 6
     assert drawn.size == 18
     assert len({row.tobytes() for row in drawn}) == 6
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (-1.0, 0.0), (-3.0, -1.0)])
+def test_bfloat16_does_not_reach_the_upper_end(low: float, high: float) -> None:
+    x = ps.random.uniform((200_000,), low, high, dtype="bfloat16", seed=2).numpy()
+    assert x.min() >= low
+    assert x.max() < high
+    assert abs(x.mean() - (low + high) / 2) < 0.01 * (high - low)
+
+
+@pytest.mark.parametrize("name", ["exponential", "gumbel", "laplace"])
+def test_bfloat16_draws_are_finite(name: str) -> None:
+    draw = getattr(ps.random, name)
+    assert bool(ps.all(ps.isfinite(draw((200_000,), dtype="bfloat16", seed=2))))
+
+
+@pytest.mark.parametrize(("lower", "upper"), [(6.0, 10.0), (-9.0, -6.0)])
+def test_tails_that_float32_cannot_draw_are_refused(lower: float, upper: float) -> None:
+    with pytest.raises(ps.errors.InvalidValueError, match=r"float32 cannot tell.*draw in float64"):
+        ps.random.truncated_normal((3,), lower=lower, upper=upper)
+    x = ps.random.truncated_normal((500,), lower=lower, upper=upper, dtype="float64", seed=1)
+    wanted = stats.truncnorm(lower, upper).mean()
+    assert abs(float(ps.mean(x)) - wanted) < 0.05

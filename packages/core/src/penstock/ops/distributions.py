@@ -6,6 +6,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from penstock import ops
+from penstock.dtype_facts import finfo
+from penstock.dtypes import as_dtype
 from penstock.errors import InvalidValueError
 from penstock.ops.conversion import asarray
 
@@ -59,7 +61,8 @@ def truncated_normal(
         `shape`, of `dtype`.
 
     Raises:
-        ValueError: `lower` is not below `upper`, `stddev` is negative, or a size is negative.
+        ValueError: `lower` is not below `upper`, both lie where the dtype cannot follow, `stddev` is negative, or a
+            size is negative.
         TypeError: `dtype` is not a float dtype.
 
     Example:
@@ -73,6 +76,14 @@ def truncated_normal(
             "and stddev not negative"
         )
     ends = [math.erf(bound / math.sqrt(2.0)) for bound in (lower, upper)]
+    nearest = max(
+        ends[0], -ends[1]
+    )  # of both bounds to the middle, where they lie on one side of it
+    if 1.0 - nearest < 8.0 * finfo(dtype).eps:
+        raise InvalidValueError(
+            f"[truncated_normal] got lower={lower} and upper={upper}, between which {as_dtype(dtype).name} cannot tell "
+            "the distribution from 0; draw in float64, or nearer to the mean"
+        )
     u = ops.random_uniform(shape, ends[0], ends[1], dtype=dtype, seed=seed)
     x = ops.clip(ops.erfinv(u) * math.sqrt(2.0), lower, upper)
     return x * stddev + mean

@@ -39,6 +39,13 @@ def _double(words: Any) -> Any:
     return ((words[..., 0] | words[..., 1] << np.uint64(32)) >> np.uint64(11)).astype(np.float64)
 
 
+def _cut(values: Any) -> Any:
+    """Round float32 down to what bfloat16 holds: every number stays as likely as its neighbours."""
+    bits = values.view(np.uint32)
+    down = np.where(values < 0, bits + np.uint32(0xFFFF), bits) & np.uint32(0xFFFF0000)
+    return down.astype(np.uint32).view(np.float32)
+
+
 def _blocks(key: int, counter: int, shape: Any, per_block: int) -> tuple[Any, int]:
     size = int(np.prod(shape, dtype=np.int64))
     return philox(key, counter, -(-size // per_block)), size
@@ -97,6 +104,8 @@ def _(
     end = values.dtype.type(maxval)
     if maxval > minval:  # rounding must not reach the upper end
         values[values >= end] = np.nextafter(end, values.dtype.type(minval))
+        if np.dtype(dtype).metadata:  # it is rounded once more, to bfloat16
+            values = np.maximum(_cut(values), low)
     return values.reshape(shape)
 
 
