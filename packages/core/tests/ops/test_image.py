@@ -306,3 +306,11 @@ def test_edges_are_scipys() -> None:
     for channel, axis in np.ndindex(2, 2):
         expected = ndimage.sobel(x[0, ..., channel], axis, mode="mirror")
         np.testing.assert_allclose(got[0, ..., channel, axis], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "int32", "uint32", "int64", "uint64"])
+@pytest.mark.parametrize("saturate", [False, True])
+def test_white_is_the_largest_integer(dtype: str, saturate: bool) -> None:
+    pixels = ps.asarray([0.0, 1.0, 2.0] if saturate else [0.0, 1.0, 1.0])
+    top = np.iinfo(dtype).max
+    assert ps.image.convert_image_dtype(pixels, dtype, saturate).tolist() == [0, top, top]

@@ -56,7 +56,10 @@ def convert_image_dtype(image: TensorLike, dtype: DTypeLike, saturate: bool = Fa
     if image.dtype.kind == "float":
         top = largest(wanted)
         scaled = image * (top + 0.5)
-        return ops.astype(ops.clip(scaled, 0, top) if saturate else scaled, wanted)
+        clipped = ops.astype(ops.clip(scaled, 0, float(top)) if saturate else scaled, wanted)
+        # Where a float has no room for top + 0.5, that is one more than the integer holds.
+        reaches = (image >= 1) if saturate else (image == 1)
+        return ops.where(reaches, ops.full_like(clipped, top), clipped)
     return _integers(image, wanted)
 
 
