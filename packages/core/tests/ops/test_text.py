@@ -237,3 +237,17 @@ def test_base64_there_and_back(data: bytes) -> None:
         text = ps.strings.encode_base64(data, pad=pad)
         assert base64.urlsafe_b64decode(text.item() + b"==") == data
         assert ps.strings.decode_base64(text).item() == data
+
+
+def test_defaults_of_csv_may_be_any_single_value() -> None:
+    for default in (7, [7], np.int64(7), np.array(7), ps.asarray(7)):
+        (column,) = ps.strings.decode_csv(["3", ""], [default])
+        assert column.tolist() == [3, 7]
+        assert ps.strings.decode_csv("", [default])[0].shape == ()
+    with pytest.raises(ps.errors.InvalidValueError, match=r"shape \(2,\); give one value for each"):
+        ps.strings.decode_csv(["3"], [[1, 2]])
+
+
+def test_json_lines_read_what_python_writes_for_nan() -> None:
+    found = ps.strings.decode_json_lines(['{"a": NaN}', '{"a": -Infinity}'], {"a": 0.0})["a"]
+    np.testing.assert_array_equal(found.numpy(), np.array([np.nan, -np.inf], "float32"))

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import dtypes, ops
+from penstock._native import Tensor
 from penstock.errors import InvalidValueError
 from penstock.ops._declare import Reject, Sample, op
 from penstock.ops._text import NO_GRADIENT, bytes_of, numbers_refused, strings, text_of
 from penstock.ops.conversion import asarray
 
 if TYPE_CHECKING:
-    from penstock._native import Tensor
     from penstock.annotations import TensorLike
 
 
@@ -157,7 +157,7 @@ json_fields.not_differentiable(NO_GRADIENT)
 
 def _record(item: bytes) -> dict[str, Any]:
     try:
-        record = json.loads(item, parse_float=_Written, parse_int=_Written)
+        record = json.loads(item, parse_float=_Written, parse_int=_Written, parse_constant=_Written)
     except ValueError as error:
         raise ValueError(
             f"{text_of(item[:60])!r} is no JSON: {error}; give one object for each string"
@@ -294,10 +294,17 @@ def _count_columns(records: Any, delimiter: str) -> int:
 
 def _column(field: Tensor, default: Any, na_value: str) -> Tensor:
     try:
+        if isinstance(default, Tensor | np.generic | np.ndarray):
+            raise TypeError("a value, which has a dtype too")
         dtype = dtypes.as_dtype(default)  # a dtype: there is no default
         text = field
     except TypeError:
         value = asarray(default)
+        if value.size != 1:
+            raise InvalidValueError(
+                f"[decode_csv] got a default of shape {value.shape}; give one value for each column"
+            ) from None
+        value = ops.reshape(value, ())
         dtype = value.dtype
         written = value if dtype == "string" else ops.as_string(value)
         text = ops.where((field == "") | (field == na_value), written, field)
