@@ -162,3 +162,30 @@ def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
     (tmp_path / "tensors.safetensors").write_bytes(b"")
     with pytest.raises(errors.FormatError, match="no whole safetensors file"):
         ps.replay.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (("random", 0), None),
+        (("random",), [1]),
+        (("error",), 3),
+        (("graph", "nodes", 1, "attrs"), 1),
+        (("graph", "nodes", 0, "shape", 0), "x y"),
+        (("graph", "nodes", 0, "shape", 0), 2**70),
+        (("graph", "nodes", 1, "op"), "cond"),
+        (("graph", "outputs"), 5),
+    ],
+)
+def test_a_bundle_is_not_trusted(tmp_path: Path, where: tuple[Any, ...], value: Any) -> None:
+    step = ps.replay.record(ps.function(lambda x: ps.log(x)), tmp_path)
+    with ps.debug_nans(), pytest.raises(ps.errors.NumericError):
+        step(ps.asarray([-1.0]))
+    told = json.loads((tmp_path / "bundle.json").read_text())
+    place = told
+    for key in where[:-1]:
+        place = place[key]
+    place[where[-1]] = value
+    (tmp_path / "bundle.json").write_text(json.dumps(told))
+    with pytest.raises(ps.errors.PenstockError):
+        ps.replay.load(tmp_path)

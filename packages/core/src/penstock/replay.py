@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import json
+import operator
 import os
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -178,15 +179,19 @@ def load(folder: str | os.PathLike[str]) -> Bundle:
             _input(tensor_of(about["value"], tensors), about["weak"]) for about in told["inputs"]
         ]
         graph = GraphReader(tensors, variables).read(told["graph"])
-        return Bundle(graph, inputs, variables, tuple(told["random"]), told["error"])
+        random = tuple(operator.index(number) % 2**64 for number in told["random"])
+        key, counter = random
+        return Bundle(graph, inputs, variables, (key, counter), dict(told["error"]))
     except FileNotFoundError as error:
         raise FormatError(
             f"[replay] {folder} is no bundle: there is no {Path(error.filename).name}; give the folder that "
             "penstock.replay.record wrote"
         ) from error
-    except FormatError:
+    except (FormatError, OSError, MemoryError):
         raise
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except Exception as error:  # every part may be anything
+        if isinstance(error, PenstockError) and not isinstance(error, ValueError | TypeError):
+            raise
         raise FormatError(f"[replay] {folder} is damaged: {error!r}; record it again") from error
 
 
