@@ -414,3 +414,14 @@ def test_a_function_of_the_host_is_called_wrongly() -> None:
     with ps.GradientTape() as tape:
         y = ps.numpy_function(np.abs, [x.value], "float32", [(1,)])
     assert tape.gradient(y, x) is None  # nobody can look into it
+
+
+def test_a_capacity_is_a_whole_number() -> None:
+    with pytest.raises(TypeError, match="float"):
+        ps.FIFOQueue(1.5, "int64")  # type: ignore[arg-type]
+
+
+def test_a_numpy_function_may_write_into_its_arrays() -> None:
+    x = ps.ones((3,))
+    assert ps.numpy_function(lambda a: a.__imul__(2), [x], "float32").tolist() == [2, 2, 2]
+    assert x.tolist() == [1, 1, 1]

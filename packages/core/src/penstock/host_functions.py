@@ -62,7 +62,7 @@ def numpy_function(
             "[numpy_function] a graph is being built, which must know the shapes of the results: shapes=[(2, 3)]"
         )
     else:
-        found = func(*(t.numpy() for t in tensors))
+        found = func(*(np.array(t.numpy()) for t in tensors))  # copies, as in a graph
         arrays = list(found) if isinstance(found, tuple) else [found]
         _check_count(len(arrays), len(kinds))
         results = [asarray(np.asarray(a), dtype=k) for a, k in zip(arrays, kinds, strict=True)]

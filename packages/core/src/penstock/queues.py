@@ -8,6 +8,7 @@ over, and lets other threads run meanwhile.
 from __future__ import annotations
 
 import heapq
+import operator
 import random
 import threading
 from collections import deque
@@ -117,7 +118,7 @@ class QueueBase:
         keep: int = 0,
     ) -> None:
         self.name = name
-        if capacity < 1:
+        if operator.index(capacity) < 1:
             raise InvalidValueError(f"[{name}] capacity is {capacity}; give 1 or more")
         for what, given in (("shapes", shapes), ("names", names)):
             if given is not None and len(given) != len(kinds):
