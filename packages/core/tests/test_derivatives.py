@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -299,3 +301,10 @@ def test_a_rule_that_returns_too_much_is_refused():
     same.batch(lambda size, batched, x: (x, x))
     with pytest.raises(GraphError, match="for each output one"):
         ps.vmap(same)(X)
+
+
+@pytest.mark.parametrize("transform", [ps.grad, ps.jacrev, ps.jacfwd])
+@pytest.mark.parametrize("argnums", [(0, 0), (0, -2)])
+def test_an_argument_may_be_asked_for_twice(transform: Any, argnums: tuple[int, int]) -> None:
+    found = transform(lambda a, b: a * b, argnums)(ps.asarray(2.0), ps.asarray(3.0))
+    assert [t.item() for t in found] == [3.0, 3.0]

@@ -396,15 +396,19 @@ def _whole(
                     "differentiated by"
                 )
 
+        places = [i % len(args) for i in positions]
+        own = list(dict.fromkeys(places))  # an argument may be asked for twice
+
         def inner(*chosen: Any) -> Any:
             given = list(args)
-            for i, value in zip(positions, chosen, strict=True):
+            for i, value in zip(own, chosen, strict=True):
                 given[i] = value
             return fn(*given, **kwargs)
 
-        made = _Linearised.of(what, inner, tuple(args[i] for i in positions), has_aux)
+        made = _Linearised.of(what, inner, tuple(args[i] for i in own), has_aux)
         blocks, structure = matrix(made)
-        result = _native.tree_unflatten(structure, [b[0] if single else b for b in blocks])
+        chosen_blocks = [b[0] if single else tuple(b[own.index(i)] for i in places) for b in blocks]
+        result = _native.tree_unflatten(structure, chosen_blocks)
         return (result, made.aux) if has_aux else result
 
     return wrapped
