@@ -251,3 +251,11 @@ def test_defaults_of_csv_may_be_any_single_value() -> None:
 def test_json_lines_read_what_python_writes_for_nan() -> None:
     found = ps.strings.decode_json_lines(['{"a": NaN}', '{"a": -Infinity}'], {"a": 0.0})["a"]
     np.testing.assert_array_equal(found.numpy(), np.array([np.nan, -np.inf], "float32"))
+
+
+@pytest.mark.parametrize(
+    ("rewrite", "wanted"),
+    [(r"[\0]", b"a[b]c"), (r"\0\1", b"abbc"), (r"\\0", b"a\\0c"), (r"\\\0", b"a\\bc")],
+)
+def test_backslash_0_is_the_whole_match(rewrite: str, wanted: bytes) -> None:
+    assert ps.strings.regex_replace("abc", "(b)", rewrite).item() == wanted

@@ -285,7 +285,7 @@ def regex_replace(
     Args:
         x: [...], string.
         pattern: The expression.
-        rewrite: What to put in; "\\1" stands for the first group.
+        rewrite: What to put in; "\\1" stands for the first group, "\\0" for all that matched, as in TensorFlow.
         replace_global: Replace every match, else only the first.
 
     Returns:
@@ -332,6 +332,9 @@ regex_replace.not_differentiable(NO_GRADIENT)
 regex_full_match.not_differentiable(NO_GRADIENT)
 
 
+_WHOLE = re.compile(r"(?<!\\)((?:\\\\)*)\\0(?![0-9])")  # \0, which is a character to Python
+
+
 def _compiled(pattern: str) -> re.Pattern[str]:
     try:
         return re.compile(pattern)
@@ -344,6 +347,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 @regex_replace.reference
 def _(x: Any, pattern: str, rewrite: str, replace_global: bool) -> Any:
     expression, count = _compiled(pattern), 0 if replace_global else 1
+    rewrite = _WHOLE.sub(r"\1\\g<0>", rewrite)
     try:
         return each(lambda item: bytes_of(expression.sub(rewrite, text_of(item), count)), x)
     except (re.error, IndexError) as error:
