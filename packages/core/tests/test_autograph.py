@@ -651,3 +651,73 @@ def test_programs_made_at_random(body):
         expected = [float(v) for v in program(x, m)]
         assert [float(v) for v in traced(x, m)] == expected, text
     del linecache.cache[name]
+
+
+def test_items_that_a_branch_sets_depend_on_its_condition():
+    def fn(x):
+        d, pair = {"a": 1.0, "b": x}, [1.0, [x, x]]
+        if ps.sum(x) > 0:
+            d["a"] = 2.0
+            d["b"] = x * 5
+            pair[1][0] = x * 3
+        else:
+            pair[0] = 4.0
+        return x * d["a"] + d["b"] * pair[0] + pair[1][0]
+
+    agree(fn)
+
+
+def test_a_method_that_changes_a_container_in_a_branch_is_refused():
+    @ps.function
+    def fn(x):
+        d = {"a": 1.0}
+        if ps.sum(x) > 0:
+            d.update(a=2.0)
+        return x * d["a"]
+
+    with pytest.raises(GraphError, match="dictionary or set changes in the `if` at line"):
+        fn(np.ones(3, "float32"))
+
+
+def test_a_raise_that_a_tensor_would_decide_is_refused():
+    @ps.function
+    def fn(x):
+        if ps.sum(x) > 0:
+            raise ValueError("too large")
+        return x
+
+    with pytest.raises(
+        GraphError, match=r"a graph cannot decide to raise\. Write assert condition"
+    ):
+        fn(np.ones(3, "float32"))
+
+
+def factorial(n):
+    return 1 if n <= 1 else n * factorial(n - 1)
+
+
+def doubled(tree):
+    if isinstance(tree, list):
+        return sum(doubled(branch) for branch in tree)
+    return tree * 2
+
+
+CALLS = {"n": 0}
+
+
+def test_functions_that_call_themselves_and_write_into_what_is_around():
+    last = [0]
+
+    def keep(v):
+        last[0] = v
+
+    def fn(x):
+        CALLS["n"] += 1
+        keep(3)
+        if x.ndim == 1:
+            last[0] += 1
+        return doubled([x, [x, x]]) * factorial(4)
+
+    made = ps.function(fn)(np.ones(2, "float32"))
+    np.testing.assert_array_equal(made, np.full(2, 6.0 * 24))
+    assert (last, CALLS["n"]) == ([4], 1)

@@ -25,6 +25,11 @@ def if_(test: Any, body: Callable[[], None], orelse: Callable[[], None], state: 
     if not is_symbolic(test):
         (body if test else orelse)()
         return
+    if state.raises:
+        raise GraphError(
+            f"[autograph] the `raise` at line {state.raises} is in {state.where()}: a graph cannot decide to raise. Write "
+            "assert condition, message; or check what is known while the graph is built, such as shapes"
+        )
     before = state.read()
     ends: list[list[Any]] = []
 

@@ -95,6 +95,8 @@ def _twin(fn: types.FunctionType) -> Callable[..., Any] | None:
 
     cells = dict(zip(code.co_freevars, fn.__closure__ or (), strict=True))
     cells["ps__"] = types.CellType(_runtime)
+    # In its factory a function that calls itself is a local name; outside it is a global one.
+    cells.setdefault(fn.__name__, types.CellType(fn.__globals__.get(fn.__name__, fn)))
     closure = tuple(cells[name] for name in made.co_freevars)
     twin = types.FunctionType(made, fn.__globals__, fn.__name__, fn.__defaults__, closure)
     twin.__kwdefaults__ = fn.__kwdefaults__
@@ -127,7 +129,7 @@ def _rewritten(fn: types.FunctionType) -> tuple[ast.Module, str]:
         raise ValueError("not a function that can be rewritten by itself")
     ast.increment_lineno(tree, first - 1)
     node.decorator_list = []
-    made = Rewriter().visit(node)
+    made = Rewriter(code.co_freevars).visit(node)
     free = ", ".join([*code.co_freevars, "ps__"])
     factory = ast.parse(f"def ps__factory({free}): pass").body[0]
     assert isinstance(factory, ast.FunctionDef)

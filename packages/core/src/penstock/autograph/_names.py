@@ -21,18 +21,26 @@ def walk(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
 
 def assigned(nodes: Iterable[ast.AST]) -> list[str]:
     """Names and dotted attributes that statements assign, in order; `x[i] = v` assigns x."""
-    found: dict[str, None] = {}
-    for node in walk(nodes):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            found[node.name] = None
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            for alias in node.names:
-                found[(alias.asname or alias.name).split(".")[0]] = None
-        elif isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name:
-            found[node.name] = None
-        elif isinstance(getattr(node, "ctx", None), (ast.Store, ast.Del)) and _place(node):
-            found[_place(node)] = None
-    return list(found)
+    return list(dict.fromkeys(name for node in walk(nodes) for name in assigned_by(node)))
+
+
+def assigned_by(node: ast.AST) -> list[str]:
+    """What one node assigns itself."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return [node.name]
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return [(alias.asname or alias.name).split(".")[0] for alias in node.names]
+    if isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name:
+        return [node.name]
+    if isinstance(getattr(node, "ctx", None), (ast.Store, ast.Del)) and _place(node):
+        return [_place(node)]
+    return []
+
+
+def bound(nodes: Iterable[ast.AST]) -> set[str]:
+    """Names that statements bind: those of `assigned` of which not only a part changes."""
+    whole = [node for node in walk(nodes) if not isinstance(node, ast.Subscript)]
+    return {name for node in whole for name in assigned_by(node) if "." not in name}
 
 
 def written_into(nodes: Iterable[ast.AST]) -> list[str]:

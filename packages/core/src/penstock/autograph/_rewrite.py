@@ -11,6 +11,7 @@ What is called decides when it runs: Python values take Python's way.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from penstock.autograph import _names
@@ -23,18 +24,25 @@ _FRAME_READERS = {"super", "locals", "globals", "vars", "dir", "eval", "exec"}
 class Rewriter(ast.NodeTransformer):
     """Rewrites one function; functions inside of it are rewritten with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, free: Iterable[str] = ()) -> None:
         self._outer: set[str] = set()  # names declared global or nonlocal
         self._globals: set[str] = set()
+        self._around: set[str] = set(free)  # names of the functions around
 
     def function(self, node: ast.FunctionDef) -> ast.FunctionDef:
         """Rewrite a function whose jumps are gone already."""
-        kept = self._outer, self._globals
+        kept = self._outer, self._globals, self._around
         declared = [n for n in _names.walk(node.body) if isinstance(n, (ast.Global, ast.Nonlocal))]
         self._outer = {name for n in declared for name in n.names}
         self._globals = {n for d in declared if isinstance(d, ast.Global) for n in d.names}
         parameters = {a.arg for a in ast.walk(node.args) if isinstance(a, ast.arg)}
         local = [n for n in _names.assigned(node.body) if "." not in n]
+        own = _names.bound(node.body) - self._outer | parameters
+        # Of others only a part changes: they are of a function around, or global.
+        others = {n for n in local if n not in own | self._outer}
+        self._globals |= others - self._around
+        self._outer |= others
+        self._around = self._around | own
         local = [n for n in local if n not in self._outer | parameters]
         first = node.body[0]
         node.body = self._block(node.body)
@@ -42,7 +50,7 @@ class Rewriter(ast.NodeTransformer):
             place = 1 if _is_text(first) else 0
             names = " = ".join(local)
             node.body[place:place] = _code(f"if 0: {names} = None", first)
-        self._outer, self._globals = kept
+        self._outer, self._globals, self._around = kept
         return node
 
     def _block(self, block: list[ast.stmt]) -> list[ast.stmt]:
@@ -73,16 +81,22 @@ class Rewriter(ast.NodeTransformer):
     # ---- statements
 
     def visit_If(self, node: ast.If) -> Any:
-        names = _names.assigned([*node.body, *node.orelse])
-        parts = _names.written_into([*node.body, *node.orelse])
+        both = [*node.body, *node.orelse]
+        names, parts, grown = _names.assigned(both), _names.written_into(both), _names.grown(both)
         test = self.visit(node.test)
         body, orelse = self._block(node.body), self._block(node.orelse)
         return [
             self._function("ps__body", [], body, node, names),
             self._function("ps__orelse", [], orelse, node, names),
-            *self._state(names, parts, _names.grown([*node.body, *node.orelse]), node),
+            *self._state(names, parts, grown, node),
+            *self._refusal(node),
             self._call("if_", [test, "ps__body", "ps__orelse"], node),
         ]
+
+    def _refusal(self, node: ast.If) -> list[ast.stmt]:
+        """Name the line of a `raise` in the block itself: whether it is reached is not known while a graph is built."""
+        raised = [s for s in (*node.body, *node.orelse) if isinstance(s, ast.Raise)]
+        return _code(f"ps__state.raises = {raised[0].lineno}", node) if raised else []
 
     def visit_While(self, node: ast.While) -> Any:
         names, parts = _names.assigned(node.body), _names.written_into(node.body)

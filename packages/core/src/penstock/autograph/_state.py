@@ -32,7 +32,7 @@ def value(read: Callable[[], Any]) -> Any:
         return UNSET
 
 
-@dataclass(frozen=True)
+@dataclass
 class State:
     """What a statement may change: how to read it, how to set it, and where the statement is."""
 
@@ -43,14 +43,16 @@ class State:
     grown: Callable[[], list[Any]]  # what `append` and its like are called on
     line: int
     kind: str
+    raises: int = 0  # the line of a `raise` in the block
 
     def enter(self, values: Sequence[Any]) -> None:
-        """Set the names before a block runs; tensors that it writes into get handles of their own."""
-        own = [
-            ops.identity(v) if name in self.parts and isinstance(v, Tensor) else v
-            for name, v in zip(self.names, values, strict=True)
-        ]
-        self.set(own)
+        """Set the names before a block runs; what it writes into it gets for its own: tensors, lists, dictionaries."""
+        self.set(
+            [
+                _own(v) if name in self.parts else v
+                for name, v in zip(self.names, values, strict=True)
+            ]
+        )
 
     def where(self) -> str:
         """Name the statement in a message."""
@@ -63,15 +65,32 @@ class State:
             reasons[name] = self.where()
 
     def once(self, block: Callable[[], None]) -> None:
-        """Run a block for its graph; lists and dictionaries from outside may not grow in it."""
-        before = [(v, len(v)) for v in self.grown() if isinstance(v, (list, dict, set))]
+        """Run a block for its graph; methods may not change lists and dictionaries from outside in it."""
+        before = [(v, _parts(v)) for v in self.grown() if isinstance(v, (list, dict, set))]
         block()
-        if any(len(v) != size for v, size in before):
+        if any(not _are(_parts(v), parts) for v, parts in before):
             raise GraphError(
-                f"[autograph] a list, dictionary or set grows or shrinks in {self.where()}: that would happen once, "
+                f"[autograph] a list, dictionary or set changes in {self.where()}: that would happen once, "
                 "while the graph is built. Collect results with penstock.scan or penstock.map, or go through a Python "
                 "range"
             )
+
+
+def _own(v: Any) -> Any:
+    if isinstance(v, Tensor):
+        return ops.identity(v)
+    if not isinstance(v, (list, dict)):
+        return v
+    leaves, structure = _native.tree_flatten(v)
+    return _native.tree_unflatten(structure, [_own(leaf) for leaf in leaves])
+
+
+def _parts(v: Any) -> list[Any]:
+    return [part for pair in v.items() for part in pair] if isinstance(v, dict) else list(v)
+
+
+def _are(these: list[Any], those: list[Any]) -> bool:
+    return len(these) == len(those) and all(a is b for a, b in zip(these, those, strict=True))
 
 
 def explain_unset(fn: Callable[[], Any]) -> Any:
