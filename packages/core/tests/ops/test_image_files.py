@@ -80,3 +80,11 @@ def test_without_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "PIL", None)
     with pytest.raises((ImportError, ValueError), match=r'type: pip install "penstock\[image\]"'):
         ps.image.encode_png(drawn(2, 2, 3))
+
+
+def test_gray_pixels_of_16_bits_keep_their_upper_bytes() -> None:
+    values = np.array([[0, 100, 255, 256, 300, 40000]], np.uint16)
+    file = io.BytesIO()
+    Image.fromarray(values).save(file, "PNG")
+    made = ps.image.decode_image(file.getvalue(), channels=1)
+    np.testing.assert_array_equal(np.asarray(made)[..., 0], values >> 8)

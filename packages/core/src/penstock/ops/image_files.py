@@ -87,10 +87,21 @@ def _(contents: Any, shape: Any) -> Any:
             "size, and resize it afterwards"
         )
     try:
-        pixels = np.asarray(image.convert(_MODES[channels]), np.uint8)
+        pixels = np.asarray(_in_bytes(image).convert(_MODES[channels]), np.uint8)
     except (OSError, SyntaxError, ValueError) as error:
         raise ValueError(f"the image is damaged: {error}; read the file again") from None
     return pixels.reshape(shape)
+
+
+def _in_bytes(image: Any) -> Any:
+    """Take the upper bytes of gray pixels of 16 bits; Pillow would cut them off at 255."""
+    if not image.mode.startswith("I"):
+        return image
+    from PIL import Image
+
+    return Image.fromarray(
+        (np.asarray(image).astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8)
+    )
 
 
 def _png(pixels: Any) -> bytes:
