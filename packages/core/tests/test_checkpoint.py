@@ -481,3 +481,14 @@ def test_two_tensors_cannot_get_one_name(tmp_path: Path) -> None:
         errors.InvalidValueError, match="two tensors the name 'b'; rename the other"
     ):
         checkpoint.restore(rename={"a": "b"})
+
+
+def test_a_checkpoint_of_no_variables_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        errors.InvalidValueError, match=r"found no variable in 'model'.*make variables of tensors"
+    ):
+        ps.Checkpoint(tmp_path, model={"w": ps.ones(2)}).save(step=1)
+
+
+def test_names_that_come_later_are_listed() -> None:
+    assert {"Checkpoint", "signal", "sparse", "FIFOQueue", "add"} <= set(dir(ps))

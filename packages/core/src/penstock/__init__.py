@@ -164,6 +164,10 @@ __all__ += ops.__all__
 _aliases.install()
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_later.HOMES})
+
+
 def __getattr__(name: str) -> object:
     if name == "__version__":
         from importlib import metadata

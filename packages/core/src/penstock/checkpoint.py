@@ -168,7 +168,7 @@ class Checkpoint:
 
         Raises:
             CheckpointError: It cannot be written, or an earlier `save_async` failed. Older checkpoints stay.
-            InvalidValueError: The step is negative, or JSON cannot hold the metadata.
+            InvalidValueError: The step is negative, JSON cannot hold the metadata, or there is no variable.
             DTypeError: A variable is complex128 or string, which safetensors files cannot hold.
         """
         writing = self.save_async(step, metadata)
@@ -202,6 +202,11 @@ class Checkpoint:
             raise InvalidValueError(f"[Checkpoint.save] step is {step}; count from 0")
         told = _as_json(metadata or {})
         values = {name: _value_of(name, v) for name, v in self.variables().items()}
+        if self._objects and not values:
+            raise InvalidValueError(
+                f"[Checkpoint.save] found no variable in {', '.join(map(repr, self._objects))}; a checkpoint saves "
+                "penstock.Variable: make variables of tensors, penstock.Variable(value)"
+            )
         random = _native.random_state()
         with self._lock:
             if self._writer is None:
