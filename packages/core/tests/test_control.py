@@ -1,4 +1,4 @@
-"""Control flow: eager, traced, in sessions, and its gradients, against NumPy and finite differences."""
+"""Control flow: eager, traced, in sessions, against NumPy."""
 
 from __future__ import annotations
 
@@ -16,30 +16,11 @@ import penstock as ps
 from penstock.errors import DTypeError, GraphError, InvalidValueError, ShapeError
 
 ROWS = np.random.default_rng(0).normal(size=(5, 2)) * 0.4
-WEIGHTS = np.array([[0.3, 0.5], [0.2, -0.4]])
 
 
 def both(fn):
     """The function as it is and traced: they must agree."""
     return [fn, ps.function(fn)]
-
-
-def finite_differences(fn, x, step=1e-6):
-    """The gradient of a scalar function of one float64 array."""
-    gradient = np.zeros_like(x)
-    for i in np.ndindex(*x.shape):
-        moved = [x.copy(), x.copy()]
-        moved[0][i] += step
-        moved[1][i] -= step
-        high, low = (float(fn(ps.asarray(m))) for m in moved)
-        gradient[i] = (high - low) / (2 * step)
-    return gradient
-
-
-def check_gradient(fn, x):
-    expected = finite_differences(fn, x)
-    for grad in both(ps.grad(fn)):
-        np.testing.assert_allclose(grad(ps.asarray(x)).numpy(), expected, rtol=1e-6, atol=1e-8)
 
 
 # ---- values
@@ -365,163 +346,6 @@ def test_strings_are_carried():
     assert fn(0)[1].tolist() == [b"a", b"b"]
 
 
-# ---- gradients
-
-
-def rnn(xs):
-    weights = ps.asarray(WEIGHTS)
-    last, seen = ps.scan(
-        lambda c, x: (ps.tanh(c @ weights + x), ps.sum(c * x)), ps.zeros((1, 2), "float64"), xs
-    )
-    return ps.sum(last * last) + ps.sum(seen)
-
-
-def test_scan_gradient():
-    check_gradient(rnn, ROWS)
-
-
-def test_scan_gradient_backwards():
-    check_gradient(
-        lambda xs: ps.sum(
-            ps.scan(lambda c, x: (c * x + x, c), ps.ones((2,), "float64"), xs, reverse=True)[1]
-        ),
-        ROWS,
-    )
-
-
-def test_scan_second_gradient():
-    check_gradient(lambda xs: ps.sum(ps.square(ps.grad(rnn)(xs))), ROWS[:3])
-
-
-def test_while_gradient():
-    def grow(x):
-        return ps.sum(ps.while_loop(lambda y: ps.sum(y) < 50.0, lambda y: y * (x + 1) + x * x, x))
-
-    check_gradient(grow, np.array([0.8, 1.1]))
-    check_gradient(lambda x: ps.sum(ps.grad(grow)(x) * x), np.array([0.8, 1.1]))
-
-
-def test_while_third_gradient():
-    def grow(x):
-        return ps.while_loop(lambda i, y: i < 3, lambda i, y: (i + 1, ps.sin(y) * x), (0, x))[1]
-
-    check_gradient(lambda x: ps.sum(ps.grad(ps.grad(grow))(x[0]) * x), np.array([1.3]))
-
-
-def test_a_gradient_of_a_loop_may_be_taken_in_a_body():
-    @ps.function
-    def grad(x, wanted):
-        with ps.GradientTape() as tape:
-            tape.watch(x)
-            y = ps.while_loop(lambda y: ps.sum(y) < 100.0, lambda y: y * x, x)
-        return ps.cond(wanted, lambda: tape.gradient(y, x), lambda: x)
-
-    x = np.array([3.0, 2.0])  # the sums are 5, 13, 35, 97, 275
-    np.testing.assert_allclose(grad(ps.asarray(x), ps.asarray(True)).numpy(), 5 * x**4)
-    assert grad(ps.asarray(x), ps.asarray(False)).tolist() == x.tolist()
-
-
-def test_while_gradient_without_iterations():
-    grad = ps.function(
-        ps.grad(lambda x: ps.sum(ps.while_loop(lambda y: ps.sum(y) < 0.0, lambda y: y * x, x)))
-    )
-    assert grad(ps.asarray([1.0, 2.0])).tolist() == [1.0, 1.0]
-
-
-@pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_cond_gradient(sign):
-    def fn(x):
-        return ps.sum(ps.cond(x[0] > 0, lambda: x * x * x, lambda: ps.exp(x)))
-
-    check_gradient(fn, sign * np.array([0.5, 0.7]))
-    check_gradient(lambda x: ps.sum(ps.square(ps.grad(fn)(x))), sign * np.array([0.5, 0.7]))
-
-
-def test_call_gradient():
-    check_gradient(lambda x: ps.sum(ps.call(lambda y: y * y * x, x)), np.array([0.5, 0.7]))
-
-
-def test_nested_gradient():
-    def fn(xs):
-        return ps.sum(
-            ps.map(
-                lambda r: ps.while_loop(
-                    lambda y: y < 3.0,
-                    lambda y: ps.cond(y < 1.5, lambda: y * 2, lambda: y * ps.sum(r)),
-                    r[0] + 1.0,
-                ),
-                xs,
-            )
-        )
-
-    check_gradient(fn, np.abs(ROWS) + 0.5)
-
-
-def test_operands_may_be_one_tensor():
-    check_gradient(
-        lambda x: ps.sum(ps.scan(lambda c, r: (c * r + x[0], None), x[0], x)[0]), ROWS[:3]
-    )
-
-
-def test_variable_gradient():
-    weight = ps.Variable(WEIGHTS)
-
-    def loss():
-        last, _ = ps.scan(
-            lambda c, x: (ps.tanh(c @ weight + x), None), ps.zeros((1, 2), "float64"), ROWS
-        )
-        return ps.sum(last)
-
-    def gradient():
-        with ps.GradientTape() as tape:
-            value = loss()
-        return tape.gradient(value, weight)
-
-    def at(w):
-        weight.assign(w)
-        return loss()
-
-    expected = finite_differences(at, WEIGHTS)
-    weight.assign(WEIGHTS)
-    for fn in both(gradient):
-        np.testing.assert_allclose(fn().numpy(), expected, rtol=1e-6, atol=1e-9)
-
-
-def masked(x):
-    return ps.sum(ps.where(ps.random.uniform(x.shape, dtype="float64") > 0.5, x * x * x, 0.0))
-
-
-@pytest.mark.parametrize(
-    "fn",
-    [
-        lambda xs: ps.sum(ps.scan(lambda c, x: (c, masked(x)), 0.0, xs)[1]),
-        lambda xs: ps.cond(ps.sum(xs) > -100, lambda: masked(xs), lambda: ps.sum(xs)),
-        lambda xs: ps.call(lambda: masked(xs)),
-        lambda xs: ps.while_loop(
-            lambda i, y: i < 4, lambda i, y: (i + 1, y + masked(xs)), (0, 0.0 * xs[0, 0])
-        )[1],
-    ],
-    ids=["scan", "cond", "call", "while"],
-)
-def test_gradients_see_the_random_numbers_of_the_forward_pass(fn):
-    value, grad = ps.function(ps.value_and_grad(fn))(ps.asarray(ROWS))
-    # Each term is x**3 or nothing, so x * gradient / 3 gives the value back.
-    assert float(value) != 0.0
-    np.testing.assert_allclose(float(ps.sum(grad * ROWS)) / 3, float(value), rtol=1e-12)
-
-
-def test_random_loops_inside_loops_refuse_gradients():
-    def inner(x):
-        return ps.while_loop(
-            lambda y: y < 3.0, lambda y: y + ps.random.uniform((), dtype="float64"), x
-        )
-
-    with pytest.raises(GraphError, match=r"use penstock\.scan for the inner loop"):
-        ps.function(ps.grad(lambda xs: ps.sum(ps.map(inner, xs))))(
-            ps.asarray([1.0, 2.0], "float64")
-        )
-
-
 # ---- sessions
 
 
@@ -553,39 +377,7 @@ def test_v1_has_control_flow():
         assert session.run([i, y]) == [[12], 1.0]
 
 
-# ---- what is left out, and what is kept
-
-
-def ops_inside(graph, op):
-    found = []
-    for node in graph.nodes:
-        inner = [v for v in node.attrs.values() if isinstance(v, ps.Graph)]
-        found += [node] if node.op == op else []
-        for body in inner:
-            found += ops_inside(body, op)
-    return found
-
-
-def test_what_only_gradients_need_is_left_out():
-    fn = ps.function(lambda xs: ps.scan(lambda c, x: (c + masked(x), None), 0.0 * xs[0, 0], xs)[0])
-    made = fn.trace(ps.asarray(ROWS))
-    (before,) = ops_inside(made.graph, "scan")
-    (after,) = ops_inside(made.optimized, "scan")
-    assert len(before.outputs) > len(after.outputs) == 1
-
-
-def test_bodies_are_optimised():
-    fn = ps.function(lambda xs: ps.scan(lambda c, r: (c, ps.cumsum(r) * ps.cumsum(r)), 0, xs))
-    made = fn.trace(ps.asarray(ROWS))
-    assert len(ops_inside(made.graph, "cumsum")) == 2
-    assert len(ops_inside(made.optimized, "cumsum")) == 1
-
-
-def test_passes_keep_the_numbers_of_bodies():
-    with ps.check_passes():
-        fn = ps.function(ps.grad(rnn))
-        eager = ps.grad(rnn)(ps.asarray(ROWS))
-        np.testing.assert_allclose(fn(ps.asarray(ROWS)).numpy(), eager.numpy(), rtol=1e-12)
+# ---- threads and long runs
 
 
 def test_threads_share_one_loop():
@@ -627,69 +419,6 @@ def test_an_endless_loop_can_time_out():
     with pytest.raises(ps.errors.CancelledError, match="cancelled"):
         ps.Session(graph).run(y, timeout=0.2)
     assert time.monotonic() - start < 60
-
-
-# ---- one call for many rows
-
-IMAGES = np.random.default_rng(1).normal(size=(3, 2, 6, 6, 2))
-TABLE = ps.asarray(np.arange(12.0).reshape(6, 2))
-FILTER = ps.asarray(np.random.default_rng(2).normal(size=(3, 3, 2, 4)))
-GRID = np.random.default_rng(3).normal(size=(4, 3, 5))
-
-
-@pytest.mark.parametrize(
-    ("fn", "xs"),
-    [
-        (lambda r: r * ps.sum(r) + TABLE[0, 0], GRID),
-        (lambda r: r[0] + r, GRID),
-        (lambda r: ps.mean(r, axis=1, keepdims=True) - ps.max(r), GRID),
-        (lambda r: (ps.argmax(r), ps.argmin(r, axis=-1)), GRID),
-        (lambda r: ps.argmax(r, keepdims=True), GRID),
-        (lambda r: ps.softmax(r, axis=0) + ps.log_softmax(r), GRID),
-        (lambda r: ps.softmax_cross_entropy(r, ps.asarray([0, 1, 2])), GRID),
-        (lambda r: ps.transpose(r) @ r, GRID),
-        (lambda r: r @ TABLE[1:6], GRID),
-        (lambda r: ps.asarray(GRID) @ ps.transpose(r), GRID),
-        (lambda r: ps.reshape(r, (5, 3)) + ps.flatten(r)[1], GRID),
-        (lambda r: ps.broadcast_to(r[0], (2, 5)), GRID),
-        (lambda r: ps.concat([r, ps.zeros((1, 5), "float64")]), GRID),
-        (lambda r: ps.pad(r, ((1, 0), (0, 2)))[::-1, 1:4], GRID),
-        (lambda r: ps.take(r, ps.asarray([2, 0]), axis=0), GRID),
-        (lambda i: ps.take(TABLE, i, axis=0), np.array([[0, 1], [5, 2]])),
-        (lambda i: ps.take(TABLE, i, axis=1), np.array([[0, 1], [1, 1]])),
-        (lambda i: ps.embedding(TABLE, i), np.array([[0, 1], [5, 2]])),
-        (lambda t: ps.embedding(t, ps.asarray([2, 0])), GRID),
-        (lambda i: ps.one_hot(i, 4), np.array([[0, 1], [3, 2]])),
-        (lambda x: ps.max_pool2d(ps.conv2d(x, FILTER), 2), IMAGES),
-        (lambda x: ps.conv2d_transpose(x, FILTER[:, :, :, :2], 2), IMAGES),
-        (lambda x: ps.depthwise_conv2d(x, FILTER), IMAGES),
-        (lambda x: ps.group_norm(x, TABLE[1], TABLE[2], groups=1), IMAGES),
-        (lambda r: ps.layer_norm(r, GRID[0, 0], GRID[0, 1]), GRID),
-        (lambda r: ps.rms_norm(r, GRID[0]), GRID),
-        (lambda r: ps.scaled_dot_product_attention(r, r, GRID[0], causal=True), GRID),
-        (lambda r: TABLE, GRID),
-    ],
-)
-def test_map_calls_ops_once_for_all_rows(fn, xs):
-    rows = [fn(ps.asarray(row)) for row in xs]
-    columns = zip(*rows, strict=True) if isinstance(rows[0], tuple) else [rows]
-    expected = [np.stack([t.numpy() for t in column]) for column in columns]
-    mapped = ps.function(lambda a: ps.map(fn, a))
-    got = mapped(ps.asarray(xs))
-    for g, e in zip(got if isinstance(got, tuple) else (got,), expected, strict=True):
-        np.testing.assert_allclose(g.numpy(), e, rtol=1e-12)
-    assert not ops_inside(mapped.graph, "scan")
-
-
-def test_map_loops_where_it_must():
-    drawn = ps.function(lambda a: ps.map(lambda r: r + ps.random.uniform((), dtype="float64"), a))
-    noise = (drawn(ps.asarray(ROWS)) - ROWS).numpy()
-    assert len(set(noise[:, 0])) == len(ROWS)  # each row draws its own
-    assert ops_inside(drawn.graph, "scan")
-
-
-def test_gradient_through_a_batched_map():
-    check_gradient(lambda xs: ps.sum(ps.map(lambda r: ps.sum(r) * ps.softmax(r), xs)), ROWS)
 
 
 # ---- errors
@@ -792,97 +521,7 @@ def test_an_error_inside_names_the_line():
         fn(X, ps.asarray([0, 7]))
 
 
-# ---- what stands at the edges
-
-
-@pytest.mark.parametrize("how", ["while", "scan", "cond", "call", "scan in cond"])
-def test_variables_that_are_read_and_written_inside_have_gradients(how):
-    v = ps.Variable(3.0)
-
-    def step(x):
-        y = v * x + v * v
-        v.assign(v + 1.0)
-        return y + v * 2.0
-
-    def run(x):
-        if how == "while":
-            return ps.while_loop(lambda i, y: i < 3, lambda i, y: (i + 1, step(y)), (0, x))[1]
-        if how == "scan":
-            return ps.scan(lambda y, _: (step(y), None), x, length=3)[0]
-        if how == "cond":
-            return ps.cond(x > 0, lambda: step(x), lambda: x * v)
-        if how == "call":
-            return ps.call(step, x)
-        loop = lambda: ps.scan(lambda y, _: (step(y), None), x, length=3)[0]  # noqa: E731
-        return ps.cond(x > 0, loop, lambda: x)
-
-    def both_gradients(x):
-        with ps.GradientTape() as tape:
-            tape.watch(x)
-            y = run(x) * v
-        return tape.gradient(y, [x, v])
-
-    x = ps.asarray(0.5)
-    expected = [float(g) for g in both_gradients(x)]
-    after = float(v.value)
-    v.assign(3.0)
-    found = [float(g) for g in ps.function(both_gradients)(x)]
-    assert float(v.value) == after
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
-    assert expected[1] != 0
-
-
-def test_a_written_variable_stays_in_place_when_nobody_asks_for_its_gradient():
-    v = ps.Variable(ps.zeros((4,)))
-
-    def step(i):
-        v.assign_add(v * 0.0 + 1.0)
-        return i + 1
-
-    count = ps.function(lambda: ps.while_loop(lambda i: i < 3, step, 0))
-
-    count()
-    assert v.numpy().tolist() == [3.0] * 4
-    (loop,) = [node for node in count.traces[0].optimized.nodes if node.op == "while"]
-    assert not any(t.node.op == "read_variable" for t in loop.inputs)
-
-
-def test_second_gradient_through_a_loop_in_a_branch():
-    def power(x):
-        loop = lambda: ps.while_loop(lambda i, y: i < 3, lambda i, y: (i + 1, y * x), (0, x))[1]  # noqa: E731
-        return ps.cond(x > 0, loop, lambda: -x)
-
-    second = ps.grad(ps.grad(power))
-    for fn in both(second):
-        assert float(fn(ps.asarray(2.0))) == pytest.approx(12 * 2.0**2)
-        assert float(fn(ps.asarray(-2.0))) == 0
-
-
-def test_inlined_calls_keep_devices_and_what_runs_first():
-    graph = ps.Graph()
-    v = ps.Variable(1.0)
-    with graph.as_default():
-        x = ps.placeholder("float32", (), name="x")
-
-        def body(x):
-            first = x * 2.0
-            with ps.control_dependencies([first]), ps.device("cpu:0"):
-                return ps.exp(x)
-
-        with ps.control_dependencies([v.assign(x)]):
-            y = ps.call(body, x)
-        with ps.control_dependencies([y]):
-            z = v.assign_add(1.0)
-    graph.outputs = [y, z]
-    from penstock.passes.inline import inline_calls
-
-    flat = inline_calls(graph)
-    names = {node.op: node for node in flat.nodes}
-    assert "call" not in names
-    assert names["exp"].device == "/job:localhost/task:0/device:cpu:0"
-    assert {c.op for c in names["exp"].control_inputs} >= {"multiply", "assign_variable"}
-    writes = [node for node in flat.nodes if node.op == "assign_variable"]
-    assert "exp" in {c.op for c in writes[1].control_inputs}
+# ---- devices
 
 
 def leaves(tree):
