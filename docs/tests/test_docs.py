@@ -103,9 +103,7 @@ def environment_variables() -> set[str]:
     for path in sources:
         if path.suffix not in (".so", ".pyc"):
             found |= set(
-                re.findall(
-                    r"""["'{$](PENSTOCK_(?!CAP_)[A-Z0-9_]+)["'}:]""", path.read_text("utf-8")
-                )
+                re.findall(r"""["'{$](PENSTOCK_[A-Z0-9_]+)["'}:]""", path.read_text("utf-8"))
             )
     return found
 

@@ -208,7 +208,7 @@ void add_epilogue(const KernelRow& row) {
   def.head.struct_size = sizeof(def);
   def.op = op.c_str();
   def.op_version = get_op(op).schema.version;
-  def.caps &= ~uint64_t{PENSTOCK_CAP_TILE_EPILOGUE};
+  def.caps &= ~static_cast<uint64_t>(PENSTOCK_CAP_TILE_EPILOGUE);
   def.inplace = nullptr;
   auto second = make_kernel(def, row.provider, row.is_python);
   second->def.op = second->op.c_str();

@@ -1,4 +1,4 @@
-"""The rewriting of a function's source: statements that tensors may decide become calls of `_flow` and `_operators`.
+"""The rewriting of a function's source: statements that tensors may decide become calls of `_runtime`.
 
     if test:                          def ps__body(): nonlocal y; y = a
         y = a                         def ps__orelse(): nonlocal y; y = b

@@ -131,6 +131,10 @@ from penstock.ops.conv3d import (
     conv3d_input_grad,
 )
 from penstock.ops.conv_transpose import conv2d_transpose
+from penstock.ops.conv_transpose_1d_3d import (
+    conv1d_transpose,
+    conv3d_transpose,
+)
 from penstock.ops.conversion import asarray, from_dlpack
 from penstock.ops.creation import (
     arange,
@@ -220,10 +224,6 @@ from penstock.ops.gamma_functions import (
 )
 from penstock.ops.gather import gather_nd, take_along_axis
 from penstock.ops.group_norm import group_norm, group_norm_grad, instance_norm
-from penstock.ops.growing import (
-    conv1d_transpose,
-    conv3d_transpose,
-)
 from penstock.ops.host import host_call_
 from penstock.ops.image_boxes import box_iou, non_max_suppression_
 from penstock.ops.image_color import (

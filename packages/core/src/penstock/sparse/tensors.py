@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _NUMBERS: Any = (int, float, complex, np.number)
 
 
-class Sparse:
+class Sparse(ABC):
     """What both kinds share: they have values, a shape, and arithmetic by way of coordinates."""
 
     values: Tensor
@@ -41,13 +42,13 @@ class Sparse:
         """How many elements are stored."""
         return self.values.shape[0]
 
+    @abstractmethod
     def to_coo(self) -> CooTensor:
         """Return the same tensor as coordinates."""
-        raise NotImplementedError  # both kinds say how
 
+    @abstractmethod
     def with_values(self, values: TensorLike) -> Any:
         """Return a tensor with other values at the same places."""
-        raise NotImplementedError  # both kinds say how
 
     def to_dense(self) -> Tensor:
         """Return the whole tensor; what is stored several times for one place adds up."""
