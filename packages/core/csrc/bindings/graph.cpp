@@ -276,6 +276,7 @@ void bind_tape(nb::module_& m) {
         return out;
       });
   // Runs without recording: returns the tapes to put back.
+  m.def("recording", [] { return (t_mode & kModeTape) != 0; });
   m.def("pause_tapes", [] {
     nb::list out;
     for (const Ref<Tape>& tape : active_tapes()) out.append(tape);

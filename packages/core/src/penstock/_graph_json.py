@@ -164,7 +164,7 @@ class GraphReader:
     def _size(self, size: Any) -> Any:
         if not isinstance(size, str):
             return size
-        return _evaluate(ast.parse(size, mode="eval").body, self._symbols)
+        return evaluate_size(size, self._symbols)
 
 
 def tensor_of(told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Tensor:
@@ -183,8 +183,16 @@ def _sizes(sizes: Any) -> list[Any]:
     return [size if isinstance(size, int | float | str) else str(size) for size in sizes]
 
 
+def evaluate_size(text: str, symbols: Mapping[str, Any]) -> Any:
+    """Compute a size from its text: symbols, whole numbers and arithmetic.
+
+    Raises:
+        KeyError: There is no such symbol, or the text is something else.
+    """
+    return _evaluate(ast.parse(text, mode="eval").body, symbols)
+
+
 def _evaluate(tree: ast.expr, symbols: Mapping[str, Any]) -> Any:
-    """Compute a size from its text: symbols, whole numbers and arithmetic."""
     match tree:
         case ast.Name(id=name):
             return symbols[name]

@@ -27,6 +27,7 @@ HOMES: Final = {
     "ragged": "",
     "replay": "",
     "safetensors": "",
+    "saved": "",
     "signal": "",
     "sparse": "",
     "summary": "",

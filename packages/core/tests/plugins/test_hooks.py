@@ -199,6 +199,51 @@ def test_penstock_register_commands(plugins: PluginFolder) -> None:
     assert plugins.run("loader.activate_for_command('serve')(3)")[0] == "serving on 3"
 
 
+def test_penstock_register_formats(plugins: PluginFolder) -> None:
+    module = """
+        def read(path, **options):
+            return f"read {path.name} {options}"
+
+        @hookimpl
+        def penstock_register_formats(formats):
+            formats.add("acme", read=read)
+        """
+    plugins.add("acme", module, '[[provides.format]]\nname = "acme"\nsuffixes = [".acme"]')
+    script = """
+        from pathlib import Path
+        from penstock.saved import formats
+        assert "acme" not in sys.modules
+        name = formats.format_name(Path("Net.ACME"))
+        print(name, formats.find_format(name).read(Path("Net.ACME"), strict=True))
+        for call in (
+            lambda: formats.format_name(Path("net.onxx")),
+            lambda: formats.find_format("acmee"),
+            lambda: formats.find_format("acme", writing=True),
+        ):
+            try:
+                call()
+            except FormatError as error:
+                print(error)
+        """
+    out, _ = plugins.run(
+        "import sys\nfrom penstock.errors import FormatError\n" + textwrap.dedent(script)
+    )
+    assert "acme read Net.ACME {'strict': True}" in out
+    assert "can read net.onxx; there are plugins for .acme. Install what is missing" in out
+    assert "did you mean 'acme'?" in out
+    assert "no usable plugin can write the format 'acme'" in out
+
+
+def test_a_format_keeps_the_promise_of_its_manifest(plugins: PluginFolder) -> None:
+    module = """
+        @hookimpl
+        def penstock_register_formats(formats):
+            formats.add("acme", read=print, write=print)
+        """
+    plugins.add("acme", module, '[[provides.format]]\nname = "acme"')
+    assert "the manifest says writes = false: make them agree" in plugins.activate()["reason"]
+
+
 def test_penstock_register_observers(plugins: PluginFolder) -> None:
     module = """
         class Keep:

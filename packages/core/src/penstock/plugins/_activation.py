@@ -105,6 +105,7 @@ def stage(
     _call(manager, "penstock_register_devices", devices=staging.devices)
     _call(manager, "penstock_register_passes", passes=staging.passes)
     _call(manager, "penstock_register_commands", commands=staging.commands)
+    _call(manager, "penstock_register_formats", formats=staging.formats)
     _call(manager, "penstock_register_observers", observers=staging.observers)
     _call(manager, "penstock_register_kernels", kernels=staging.kernels)
     for path in _libraries(plugin, manager):

@@ -103,6 +103,7 @@ def _claims(record: Record) -> list[tuple[str, str]]:
     claims |= {("device type", row.type) for row in provides.device}
     claims |= {("op", row.name) for row in provides.op}
     claims |= {("command", row.name) for row in provides.command}
+    claims |= {("format", row.name) for row in provides.format}
     claims |= {("observer", row.name) for row in provides.observer}
     claims |= {("public name", f"penstock.{name}") for name in provides.names}
     return sorted(claims)

@@ -74,9 +74,18 @@ class OpRow(_Table):
 
 
 class FormatRow(_Table):
-    """`[[provides.format]]`: a file format that the plugin reads or writes."""
+    """`[[provides.format]]`: a file format that the plugin reads or writes.
+
+    `suffixes` are how its files' names end, `folder_has` the names of files by which a folder of it is known; of
+    these one is enough. `help` is the line that a list of formats shows.
+    """
 
     name: Word
+    suffixes: tuple[Text, ...] = ()
+    folder_has: tuple[Text, ...] = ()
+    reads: bool = True
+    writes: bool = False
+    help: str = ""
 
 
 class CommandRow(_Table):
@@ -160,6 +169,7 @@ def _known_keys() -> list[str]:
         DeviceRow,
         KernelsRow,
         OpRow,
+        FormatRow,
         CommandRow,
         ObserverRow,
     )

@@ -12,6 +12,7 @@ from penstock.plugins import _host
 from penstock.plugins.registrar import (
     CommandRegistrar,
     DeviceRegistrar,
+    FormatRegistrar,
     KernelRegistrar,
     ObserverRegistrar,
     OpRegistrar,
@@ -38,6 +39,7 @@ class Staging:
         self.kernels = KernelRegistrar(plugin, self.ops, need_op)
         self.passes = PassRegistrar(plugin)
         self.commands = CommandRegistrar(plugin)
+        self.formats = FormatRegistrar(plugin)
         self.observers = ObserverRegistrar(plugin)
         self.libraries: list[Path] = []
 
@@ -59,14 +61,16 @@ class Staging:
         """Check that the manifest's promises were kept. A device may be missing: its hardware may be absent.
 
         Raises:
-            PluginError: An op, a command or an observer of the manifest was not registered.
+            PluginError: An op, a command, a format or an observer of the manifest was not registered.
         """
         provides = provides_of(self.plugin)
         ops, commands = [row.name for row in provides.op], [row.name for row in provides.command]
         observers = [row.name for row in provides.observer]
+        formats = [row.name for row in provides.format]
         for kind, promised, given in (
             ("op", ops, self.ops.staged),
             ("command", commands, self.commands.staged),
+            ("format", formats, self.formats.staged),
             ("observer", observers, self.observers.staged),
         ):
             absent = [name for name in promised if name not in given]

@@ -28,6 +28,7 @@ SIBLINGS: Final = {
     "distributed": "penstock-distributed",
     "keras": "penstock-keras-api",
     "models": "penstock-models",
+    "quantization": "penstock-quantization",
     "serving": "penstock-serving",
     "testing": "penstock-testkit",
 }

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from penstock.plugins.registrar import (
         CommandRegistrar,
         DeviceRegistrar,
+        FormatRegistrar,
         KernelRegistrar,
         ObserverRegistrar,
         OpRegistrar,
@@ -192,6 +193,26 @@ def penstock_register_commands(commands: CommandRegistrar) -> None:
         @hookimpl
         def penstock_register_commands(commands: CommandRegistrar) -> None:
             commands.add("serve", serve)
+    """
+
+
+@hookspec
+def penstock_register_formats(formats: FormatRegistrar) -> None:
+    """Add file formats, which `penstock.load`, `penstock.save` and `penstock convert` then know.
+
+    Args:
+        formats: `formats.add(name, read=..., write=...)`; `read(path, **options)` returns a
+            `penstock.saved.GraphModel`, `write(model, path, **options)` writes one. The name stands in the manifest
+            under `[[provides.format]]`, with how its files are known.
+
+    Raises:
+        Exception: Anything; the plugin is then refused.
+
+    Example::
+
+        @hookimpl
+        def penstock_register_formats(formats: FormatRegistrar) -> None:
+            formats.add("onnx", read=read_onnx, write=write_onnx)
     """
 
 

@@ -20,6 +20,7 @@ from penstock.plugins._records import Record, index_records, missing_hint_for, u
 
 if TYPE_CHECKING:
     from penstock.plugins._schema import Manifest
+    from penstock.plugins.registrar import Format
 
 
 class Loader:
@@ -30,6 +31,7 @@ class Loader:
         self._records: tuple[Record, ...] | None = None
         self._settled: set[tuple[str, ...]] = set()
         self._commands: dict[str, Any] = {}
+        self._formats: dict[str, Format] = {}
         self._observers: dict[str, Any] = {}
 
     def records(self) -> Sequence[Record]:
@@ -114,6 +116,23 @@ class Loader:
             ("command", name), lambda m: any(r.name == name for r in m.provides.command)
         )
         return self._commands.get(name)
+
+    def activate_for_format(self, name: str) -> Format | None:
+        """Activate the plugin that reads or writes a file format.
+
+        Args:
+            name: The format's name.
+
+        Returns:
+            How it is read and written; None when no usable plugin knows it.
+
+        Raises:
+            ConfigError: PENSTOCK_PLUGINS is not understood.
+        """
+        self._activate_each(
+            ("format", name), lambda m: any(r.name == name for r in m.provides.format)
+        )
+        return self._formats.get(name)
 
     def activate_for_observer(self, name: str) -> Any:
         """Activate the plugin that makes an observer.
@@ -238,6 +257,7 @@ class Loader:
         with self._lock:
             staging.commit()
             self._commands |= staging.commands.staged
+            self._formats |= staging.formats.staged
             self._observers |= staging.observers.staged
             record.staging, record.info, record.manager = staging, info, manager
             record.state = "active"
@@ -269,6 +289,7 @@ records = _loader.records
 activate = _loader.activate
 activate_for_command = _loader.activate_for_command
 activate_for_device = _loader.activate_for_device
+activate_for_format = _loader.activate_for_format
 activate_for_kernels = _loader.activate_for_kernels
 activate_for_name = _loader.activate_for_name
 activate_for_observer = _loader.activate_for_observer

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from penstock.plugins._schema import Provides
     from penstock.plugins.manifest import Installed
 
-RESERVED_COMMANDS: Final = ("doctor", "graph", "replay")
+RESERVED_COMMANDS: Final = ("convert", "doctor", "graph", "inspect", "replay", "run")
 DEVICE_METHODS: Final = ("allocate", "free", "copy_in", "copy_out", "synchronize", "properties")
 DTYPE_CODES: Final = {
     "bool": "bool",
@@ -220,6 +220,60 @@ class CommandRegistrar:
         promised = [row.name for row in provides_of(self.plugin).command]
         _promised("commands", "command", name, promised)
         self.staged[name] = command
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a plugin reads and writes a file format.
+
+    Args:
+        read: `read(path, **options)` returns a `penstock.saved.GraphModel`; None where the format is only written.
+        write: `write(model, path, **options)`; None where it is only read.
+    """
+
+    read: Callable[..., Any] | None = None
+    write: Callable[..., Any] | None = None
+
+
+@dataclass
+class FormatRegistrar:
+    """Collects the file formats of one plugin."""
+
+    plugin: Installed
+    staged: dict[str, Format] = field(default_factory=dict)
+
+    def add(
+        self,
+        name: str,
+        *,
+        read: Callable[..., Any] | None = None,
+        write: Callable[..., Any] | None = None,
+    ) -> None:
+        """Add a file format.
+
+        Args:
+            name: What users call it; it stands in the manifest, which also says how its files are known.
+            read: `read(path, **options)` returns a `penstock.saved.GraphModel`.
+            write: `write(model, path, **options)` writes one.
+
+        Raises:
+            PluginError: A function is missing that the manifest promises, or the name is used twice or not in the
+                manifest.
+        """
+        rows = {row.name: row for row in provides_of(self.plugin).format}
+        _promised("formats", "format", name, list(rows))
+        if name in self.staged:
+            raise PluginError(f"formats.add got {name!r} twice: add each format once")
+        for what, given, promised in (
+            ("read", read, rows[name].reads),
+            ("write", write, rows[name].writes),
+        ):
+            if promised != callable(given):
+                raise PluginError(
+                    f"formats.add got {what}={given!r} for {name!r}, and the manifest says {what}s = "
+                    f"{str(promised).lower()}: make them agree"
+                )
+        self.staged[name] = Format(read, write)
 
 
 @dataclass

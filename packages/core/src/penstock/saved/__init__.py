@@ -1,0 +1,5 @@
+"""Graphs that outlive the code that built them: models, and the folders and files that hold them."""
+
+from penstock.saved.model import GraphFunction, GraphModel, TensorSpec
+
+__all__ = ["GraphFunction", "GraphModel", "TensorSpec"]

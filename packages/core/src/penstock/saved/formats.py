@@ -1,0 +1,87 @@
+"""Which format a path has, and the plugin that reads or writes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from penstock.errors import FormatError
+from penstock.plugins import loader
+from penstock.plugins.registrar import nearest
+
+if TYPE_CHECKING:
+    from penstock.plugins._schema import FormatRow
+    from penstock.plugins.registrar import Format
+
+NATIVE: Final = "penstock"
+"""The name of our own folders among the formats."""
+
+INSTALL: Final = 'pip install "penstock-formats[all]"'
+
+
+def known_formats() -> list[FormatRow]:
+    """List the formats that installed plugins read or write; none is imported.
+
+    Raises:
+        ConfigError: PENSTOCK_PLUGINS is not understood.
+    """
+    return [
+        row
+        for record in loader.records()
+        if record.manifest is not None and record.state in ("ready", "active")
+        for row in record.manifest.provides.format
+    ]
+
+
+def format_name(path: Path, *, writing: bool = False) -> str:
+    """Say which format a path has: by what its name ends with, or by a file in the folder.
+
+    Args:
+        path: A file or folder, which need not exist if it is to be written.
+        writing: Whether it is to be written.
+
+    Returns:
+        The format's name; a folder of our own, or a new name without a suffix, is "penstock".
+
+    Raises:
+        FormatError: No installed plugin knows such files.
+    """
+    if (path / "graph.json").is_file() or (writing and not path.suffix):
+        return NATIVE
+    rows = [row for row in known_formats() if (row.writes if writing else row.reads)]
+    for row in rows:
+        if any(path.name.lower().endswith(suffix) for suffix in row.suffixes):
+            return row.name
+        if not writing and any((path / name).is_file() for name in row.folder_has):
+            return row.name
+    verb = "write" if writing else "read"
+    suffixes = ", ".join(sorted({s for row in rows for s in row.suffixes}))
+    raise FormatError(
+        f"[{'save' if writing else 'load'}] no installed plugin can {verb} {path}; there are plugins for "
+        f"{suffixes or 'no format'}. Install what is missing, {INSTALL}, or say format='...'"
+    )
+
+
+def find_format(name: str, *, writing: bool = False) -> Format:
+    """Activate the plugin that knows a format.
+
+    Args:
+        name: The format's name.
+        writing: Whether something is to be written.
+
+    Returns:
+        How the format is read and written.
+
+    Raises:
+        FormatError: No usable plugin knows it, or it cannot be written, or read.
+    """
+    found = loader.activate_for_format(name)
+    verb = "write" if writing else "read"
+    if found is None or (found.write if writing else found.read) is None:
+        rows = [row.name for row in known_formats() if (row.writes if writing else row.reads)]
+        raise FormatError(
+            f"[{'save' if writing else 'load'}] no usable plugin can {verb} the format {name!r}"
+            f"{nearest(name, rows)}; there are {', '.join(sorted(rows)) or 'none'}: install the one that is missing, "
+            f"{INSTALL}, or see what `penstock doctor` says"
+        )
+    return found

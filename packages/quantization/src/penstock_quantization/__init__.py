@@ -1,0 +1,1 @@
+"""Quantisation of trained models; `penstock.quantization` is this module."""
