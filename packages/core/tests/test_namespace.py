@@ -35,6 +35,7 @@ PUBLIC_MODULES = {
     "ragged",
     "random",
     "safetensors",
+    "saved",
     "signal",
     "sparse",
     "strings",

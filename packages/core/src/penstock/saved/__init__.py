@@ -1,5 +1,6 @@
 """Graphs that outlive the code that built them: models, and the folders and files that hold them."""
 
 from penstock.saved.model import GraphFunction, GraphModel, TensorSpec
+from penstock.saved.schema import schema
 
-__all__ = ["GraphFunction", "GraphModel", "TensorSpec"]
+__all__ = ["GraphFunction", "GraphModel", "TensorSpec", "schema"]
