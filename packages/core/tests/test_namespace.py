@@ -41,6 +41,7 @@ PUBLIC_MODULES = {
     "strings",
     "replay",
     "summary",
+    "transforms",
 }
 
 

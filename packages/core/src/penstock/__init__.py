@@ -64,6 +64,7 @@ if TYPE_CHECKING:
         signal,
         sparse,
         summary,
+        transforms,
     )
     from penstock.checkpoint import Checkpoint, RestoreReport
     from penstock.coordinator import Coordinator, QueueRunner
@@ -155,6 +156,7 @@ __all__ = [
     "summary",
     "switch",
     "to_device",
+    "transforms",
     "value_and_grad",
     "vjp",
     "vmap",

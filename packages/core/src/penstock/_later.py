@@ -31,6 +31,7 @@ HOMES: Final = {
     "signal": "",
     "sparse": "",
     "summary": "",
+    "transforms": "",
 }
 
 
