@@ -32,6 +32,8 @@ int Register(penstock_registry* registry) {
     def.dtypes = row.dtypes;
     def.isa = table.isa;
     def.run = row.run;
+    def.prepare = row.prepare;
+    def.release = row.release;
     def.inplace = row.inplace;
     def.caps = row.caps;
     def.layouts = row.layouts;

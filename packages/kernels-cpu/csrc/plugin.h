@@ -13,6 +13,8 @@ struct Row {
   const int8_t* inplace;
   uint64_t caps;
   const char* layouts;
+  int (*prepare)(penstock_call*, void**);
+  void (*release)(void*);
 };
 
 struct RowTable {

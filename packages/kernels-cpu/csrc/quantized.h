@@ -3,6 +3,7 @@
 #define PENSTOCK_KERNELS_CPU_QUANTIZED_H_
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "frame.h"
 
@@ -130,6 +131,9 @@ class Finish {
     return static_cast<int32_t>(static_cast<uint32_t>(inside) + zero_);
   }
   int32_t operator()(int64_t x) const { return (*this)(Saturated(x)); }
+  int32_t zero() const { return static_cast<int32_t>(zero_); }
+  int32_t low() const { return low_; }
+  int32_t high() const { return high_; }
 
  private:
   static int32_t Saturated(int64_t x) {
@@ -166,16 +170,52 @@ struct Layer {
   }
 };
 
+// Where packed weights lie: in scratch memory of the call, or in memory that `prepare` keeps.
+struct Kept {
+  void* blocks[16];
+  int count;
+};
+
+class Memory {
+ public:
+  Memory(penstock_call* call, Kept* kept) : call_(call), kept_(kept) {}
+
+  template <class T>
+  T* Take(int64_t count) {
+    if (kept_ == nullptr) return Scratch<T>(call_, count);
+    if (kept_->count == 16) return nullptr;
+    void* block = malloc(static_cast<size_t>(MaxOf<int64_t>(count, 1)) * sizeof(T));
+    if (block != nullptr) kept_->blocks[kept_->count++] = block;
+    return static_cast<T*>(block);
+  }
+
+ private:
+  penstock_call* call_;
+  Kept* kept_;
+};
+
+inline void FreeBlocks(Kept* kept) {
+  for (int i = 0; i < kept->count; ++i) free(kept->blocks[i]);
+}
+
+// Whether all inputs but the first are constants, in a call of `prepare`.
+inline bool KnowsAllButFirst(const penstock_call* call) {
+  for (int i = 1; i < call->num_inputs; ++i)
+    if (call->inputs[i]->data == nullptr) return false;
+  return true;
+}
+
 // in_double: the product of scales is not rounded to float32 on the way.
 template <class T>
-int MakeLayer(penstock_call* call, int64_t channels, int activation, bool in_double, Layer* layer) {
+int MakeLayer(penstock_call* call, Memory* memory, int64_t channels, int activation, bool in_double,
+              Layer* layer) {
   const Parameters x = ParametersAt(call, 3), w = ParametersAt(call, 5), y = ParametersAt(call, 7);
   int status = CheckScales(call, "x_scale", x.scale, 1);
   if (status == PENSTOCK_OK)
     status = CheckScales(call, "scale of weights", w.scale, w.per_channel ? channels : 1);
   if (status == PENSTOCK_OK) status = CheckScales(call, "y_scale", y.scale, 1);
   if (status != PENSTOCK_OK) return status;
-  layer->multiplier = Scratch<Multiplier>(call, channels);
+  layer->multiplier = memory->Take<Multiplier>(channels);
   if (layer->multiplier == nullptr) return PENSTOCK_NO_MEMORY;
   for (int64_t c = 0; c < channels; ++c) {
     double product = static_cast<double>(x.Scale()) * static_cast<double>(w.Scale(c));

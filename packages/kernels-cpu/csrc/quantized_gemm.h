@@ -59,14 +59,14 @@ inline void SumTile(const int16_t* a, int64_t row_stride, const int16_t* b, int6
 }
 
 // at(k, col): the weight without its zero point. Panels of kSumCols columns, zeros behind the last.
+inline int64_t PackedPairs(int64_t depth, int64_t cols) {
+  return CeilDiv(cols, kSumCols) * Pairs(depth) * kSumCols * 2;
+}
+
 template <class At>
-int16_t* PackWeights(penstock_call* call, int64_t depth, int64_t cols, const At& at, int* status) {
-  const int64_t panels = CeilDiv(cols, kSumCols), pairs = Pairs(depth);
-  const int64_t size = pairs * kSumCols * 2;
-  int16_t* out = Scratch<int16_t>(call, panels * size);
-  *status = PENSTOCK_NO_MEMORY;
-  if (out == nullptr) return nullptr;
-  *status = ParallelFor(call, panels, Grain(size), [&](int64_t begin, int64_t end) {
+int PackWeights(penstock_call* call, int64_t depth, int64_t cols, const At& at, int16_t* out) {
+  const int64_t panels = CeilDiv(cols, kSumCols), size = Pairs(depth) * kSumCols * 2;
+  return ParallelFor(call, panels, Grain(size), [&](int64_t begin, int64_t end) {
     memset(out + begin * size, 0, static_cast<size_t>((end - begin) * size) * sizeof(int16_t));
     for (int64_t p = begin; p < end; ++p) {
       const int64_t wide = MinOf<int64_t>(kSumCols, cols - p * kSumCols);
@@ -77,7 +77,6 @@ int16_t* PackWeights(penstock_call* call, int64_t depth, int64_t cols, const At&
       }
     }
   });
-  return out;
 }
 
 // The product, row by row: gather(row, to) writes `depth` numbers of a row without their zero point, and result(row)

@@ -46,7 +46,12 @@ namespace penstock::cpu::PENSTOCK_ISA {
 // The families define them. No header declares them there, so that a new row compiles only this file again.
 #define ROW(op, dtypes, function, inplace) int function(penstock_call* call);
 #define CAPABLE(op, dtypes, function, inplace, caps, layouts) int function(penstock_call* call);
+#define PREPARED(op, dtypes, function, prepare, release) \
+  int function(penstock_call* call);                     \
+  int prepare(penstock_call* call, void** state);        \
+  void release(void* state);
 #include "kernels.def"
+#undef PREPARED
 #undef CAPABLE
 #undef ROW
 
@@ -60,10 +65,14 @@ constexpr int8_t kInPlaceTile[] = {0, 0, 0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 1, 0, 1, 
                                    1, 4, 2, 0, 2, 1, 2, 2, 2, 3, 3, 0, 3, 1, 3, 2, 3, 3, -1};
 
 constexpr Row kRows[] = {
-#define ROW(op, dtypes, function, inplace) {#op, dtypes, function, inplace, 0, nullptr},
+#define ROW(op, dtypes, function, inplace) \
+  {#op, dtypes, function, inplace, 0, nullptr, nullptr, nullptr},
 #define CAPABLE(op, dtypes, function, inplace, caps, layouts) \
-  {#op, dtypes, function, inplace, caps, layouts},
+  {#op, dtypes, function, inplace, caps, layouts, nullptr, nullptr},
+#define PREPARED(op, dtypes, function, prepare, release) \
+  {#op, dtypes, function, nullptr, 0, nullptr, prepare, release},
 #include "kernels.def"
+#undef PREPARED
 #undef CAPABLE
 #undef ROW
 };

@@ -103,6 +103,59 @@ def test_dense_layers_are_exact(
     np.testing.assert_array_equal(got, reference("quantized_matmul", *args, **attrs))
 
 
+def kept(op: str, args: tuple[Any, ...], attrs: dict[str, Any]) -> Array:
+    """Run an op in a graph where all but x are constants, so that its weights are packed once."""
+    rest = [ps.asarray(a) for a in args[1:]]
+    run = ps.function(lambda x: getattr(ps, op)(x, *rest, **attrs))
+    run(args[0])
+    result: Array = run(args[0]).numpy()
+    return result
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+@pytest.mark.parametrize("x_zero", [-3, 117, 300], ids=lambda zero: f"zero point {zero}")
+@pytest.mark.parametrize(
+    ("op", "image", "filter"),
+    [
+        ("quantized_conv2d", (2, 6, 7, 5), (3, 2, 5, 35)),
+        ("quantized_conv2d", (2, 5, 5, 8), (1, 1, 8, 100)),
+        ("quantized_depthwise_conv2d", (2, 7, 21, 35), (3, 3, 35, 1)),
+        ("quantized_depthwise_conv2d", (1, 9, 8, 16), (5, 2, 16, 1)),
+        ("quantized_matmul", (1, 70), (70, 130)),
+        ("quantized_matmul", (29, 33), (33, 20)),
+    ],
+    ids=str,
+)
+def test_weights_packed_once_give_the_same_bits(
+    dtype: str, x_zero: int, op: str, image: Any, filter: Any, rng: np.random.Generator
+) -> None:
+    """Also with zero points of weights, and with one of x that is no byte."""
+    x, w = integers(rng, image, dtype), integers(rng, filter, dtype)
+    channels = filter[-2] if "depthwise" in op else filter[-1]
+    bias, x_scale, _, scales, zeros, spread, middle = layer(rng, dtype, channels, w[..., 0].size)
+    attrs: dict[str, Any] = {"transpose_weights": False, "activation": None}
+    if op != "quantized_matmul":
+        attrs = {**WINDOW, **({"groups": 1} if op == "quantized_conv2d" else {})}
+    for zero in (zeros, zeros + np.int32(3)):
+        args = (x, w, bias, x_scale, np.int32(x_zero), scales, zero, spread, middle)
+        want = reference(op, *args, **attrs)
+        np.testing.assert_array_equal(kept(op, args, attrs), want)
+        np.testing.assert_array_equal(getattr(ps, op)(*args, **attrs).numpy(), want)
+
+
+def test_packed_weights_follow_their_variable(rng: np.random.Generator) -> None:
+    x, first, second = (integers(rng, (4, 4), "int8") for _ in range(3))
+    weights = ps.Variable(first)
+    bias = ps.zeros(4, "int32")
+    run = ps.function(lambda x: ps.quantized_matmul(x, weights, bias, 0.1, 0, 0.1, 0, 4.0, 0))
+    before = run(x).numpy()
+    weights.assign(second)
+    after = run(x).numpy()
+    for got, used in ((before, first), (after, second)):
+        want = ps.quantized_matmul(x, used, bias, 0.1, 0, 0.1, 0, 4.0, 0).numpy()
+        np.testing.assert_array_equal(got, want)
+
+
 @pytest.mark.parametrize("extreme", [0, 255])
 def test_the_largest_products_fit(extreme: int) -> None:
     """255 · 255 twice is the most that a pair of products can be, of either sign."""

@@ -1,0 +1,222 @@
+// Products of bytes, four to an instruction (AVX-512 VNNI), and sums brought to the result's scale as vectors.
+//
+// The instruction takes bytes without sign on the left and with sign on the right. Images of int8 are raised by 128,
+// weights of uint8 lowered by 128, and both zero points are put right afterwards, in 32 bits that wrap:
+//   Σ (x - x_zero)(w - w_zero) = Σ x·w - x_zero·Σ w + lift·(Σ x - depth·x_zero), with lift = -w_zero.
+#ifndef PENSTOCK_KERNELS_CPU_QUANTIZED_BYTES_H_
+#define PENSTOCK_KERNELS_CPU_QUANTIZED_BYTES_H_
+
+#include "quantized.h"
+#include "vec.h"
+
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
+#define PENSTOCK_BYTE_PRODUCTS 1
+
+namespace penstock::cpu::PENSTOCK_ISA {
+
+constexpr int kByteCols = 64;  // of a panel of weights: at most four vectors of sums
+constexpr int kByteRows = 12;  // a tile has 12, or 6 of wide panels
+
+inline bool HasByteProducts() { return __builtin_cpu_supports("avx512vnni"); }
+
+// sums + four products of bytes for each. In assembler, for then the rest of the file is compiled without the instruction,
+// and GCC keeps an array of sums in registers.
+inline Vi AddProducts(Vi sums, Vi x, Vi w) {
+  asm("vpdpbusd %2, %1, %0" : "+v"(sums) : "v"(x), "v"(w));
+  return sums;
+}
+
+// What a byte of T is raised by to have no sign.
+template <class T>
+constexpr int32_t kRaise = -Limits<T>::kLow;
+
+// out = x raised; the memory behind neither is touched.
+template <class T>
+void Raise(const T* x, int64_t n, uint8_t* out) {
+  const __m512i flip = _mm512_set1_epi8(static_cast<char>(kRaise<T>));
+  for (int64_t i = 0; i < n; i += 64) {
+    const __mmask64 some = n - i >= 64 ? ~uint64_t{0} : (uint64_t{1} << (n - i)) - 1;
+    _mm512_mask_storeu_epi8(out + i, some,
+                            _mm512_xor_si512(_mm512_maskz_loadu_epi8(some, x + i), flip));
+  }
+}
+
+// What belongs to each column of a product, padded to whole vectors.
+struct Columns {
+  int32_t *bias, *multiplier, *left, *right;
+  int32_t* lift;  // NULL: all are 0
+  Columns From(int64_t first) const {
+    return {bias + first, multiplier + first, left + first, right + first,
+            lift == nullptr ? nullptr : lift + first};
+  }
+};
+
+// Layer::Store for 16 sums that have their bias.
+class Rescale {
+ public:
+  Rescale(const Columns& columns, const Finish& finish, bool once)
+      : multiplier_(_mm512_loadu_si512(columns.multiplier)),
+        left_(_mm512_loadu_si512(columns.left)),
+        right_(_mm512_loadu_si512(columns.right)),
+        low_(_mm512_set1_epi32(finish.low())),
+        high_(_mm512_set1_epi32(finish.high())),
+        zero_(_mm512_set1_epi32(finish.zero())),
+        once_(once) {}
+
+  __m128i operator()(__m512i sums) const {
+    const __m512i scaled = once_ ? Once(sums) : Twice(sums);
+    const __m512i inside = _mm512_min_epi32(_mm512_max_epi32(scaled, low_), high_);
+    return _mm512_cvtepi32_epi8(_mm512_add_epi32(inside, zero_));
+  }
+
+ private:
+  __m512i Twice(__m512i x) const {
+    const __m512i half = _mm512_set1_epi64(1 << 30), shifted = _mm512_sllv_epi32(x, left_);
+    const __m512i even = _mm512_add_epi64(_mm512_mul_epi32(shifted, multiplier_), half);
+    const __m512i odd = _mm512_add_epi64(
+        _mm512_mul_epi32(_mm512_srli_epi64(shifted, 32), _mm512_srli_epi64(multiplier_, 32)), half);
+    const __m512i high =
+        _mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 31), _mm512_slli_epi64(odd, 1));
+    const __m512i one = _mm512_set1_epi32(1);
+    const __m512i mask = _mm512_sub_epi32(_mm512_sllv_epi32(one, right_), one);
+    const __m512i threshold =
+        _mm512_add_epi32(_mm512_srli_epi32(mask, 1), _mm512_srli_epi32(high, 31));
+    const __mmask16 up = _mm512_cmpgt_epi32_mask(_mm512_and_si512(high, mask), threshold);
+    const __m512i down = _mm512_srav_epi32(high, right_);
+    return _mm512_mask_add_epi32(down, up, down, one);
+  }
+
+  // In 64 bits: eight at a time.
+  __m512i Once(__m512i x) const {
+    const auto half = [&](__m256i sums, __m256i multiplier, __m256i left, __m256i right) {
+      const __m512i down =
+          _mm512_sub_epi64(_mm512_add_epi64(_mm512_set1_epi64(31), _mm512_cvtepi32_epi64(right)),
+                           _mm512_cvtepi32_epi64(left));
+      const __m512i product =
+          _mm512_mul_epi32(_mm512_cvtepi32_epi64(sums), _mm512_cvtepi32_epi64(multiplier));
+      const __m512i one = _mm512_set1_epi64(1);
+      const __m512i nudge = _mm512_sllv_epi64(one, _mm512_sub_epi64(down, one));
+      return _mm512_cvtsepi64_epi32(_mm512_srav_epi64(_mm512_add_epi64(product, nudge), down));
+    };
+    const __m256i low = half(_mm512_castsi512_si256(x), _mm512_castsi512_si256(multiplier_),
+                             _mm512_castsi512_si256(left_), _mm512_castsi512_si256(right_));
+    const __m256i high =
+        half(_mm512_extracti64x4_epi64(x, 1), _mm512_extracti64x4_epi64(multiplier_, 1),
+             _mm512_extracti64x4_epi64(left_, 1), _mm512_extracti64x4_epi64(right_, 1));
+    return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+  }
+
+  __m512i multiplier_, left_, right_, low_, high_, zero_;
+  bool once_;
+};
+
+// sums[row][col] = Σ a[row, k] * b[k, col]. a: rows of 4 * quads bytes; b: for each quad 4 bytes of each column.
+template <int kVectors, int kRows>
+void SumBytes(const uint8_t* a, int64_t row_stride, const int8_t* b, int64_t quads, int32_t* sums) {
+  Vi acc[kRows][kVectors] = {};
+  for (int64_t k = 0; k < quads; ++k) {
+    Vi right[kVectors];
+    for (int v = 0; v < kVectors; ++v)
+      memcpy(&right[v], b + (k * kVectors + v) * 64, sizeof right[v]);
+#pragma GCC unroll 12
+    for (int r = 0; r < kRows; ++r) {
+      int32_t four;
+      memcpy(&four, a + r * row_stride + 4 * k, sizeof four);
+      const Vi left = four - Vi{};
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) acc[r][v] = AddProducts(acc[r][v], left, right[v]);
+    }
+  }
+  memcpy(sums, acc, sizeof acc);
+}
+
+using SumBytesTile = void (*)(const uint8_t*, int64_t, const int8_t*, int64_t, int32_t*);
+
+inline int TileRows(int64_t rows, int vectors) { return rows == 1 ? 1 : vectors > 2 ? 6 : 12; }
+
+inline SumBytesTile PickTile(int64_t rows, int vectors) {
+  constexpr SumBytesTile kTall[] = {SumBytes<1, 12>, SumBytes<2, 12>, SumBytes<3, 6>,
+                                    SumBytes<4, 6>};
+  constexpr SumBytesTile kOne[] = {SumBytes<1, 1>, SumBytes<2, 1>, SumBytes<3, 1>, SumBytes<4, 1>};
+  return (rows == 1 ? kOne : kTall)[vectors - 1];
+}
+
+// The weights of one product, in panels of kByteCols columns; the last has only the vectors that it needs.
+inline int64_t ByteQuads(int64_t depth) { return CeilDiv(depth, 4); }
+
+inline int PanelVectors(int64_t cols, int64_t first) {
+  return static_cast<int>(CeilDiv(MinOf<int64_t>(kByteCols, cols - first), 16));
+}
+
+inline int64_t PackedBytes(int64_t depth, int64_t cols) {
+  return ByteQuads(depth) * 4 * RoundUp(cols, 16);
+}
+
+// The same product as MultiplyRows: gather(first, n, stride, to) writes `depth` raised bytes for each of n rows. What lies
+// behind them, up to the next quad, meets weights of 0.
+template <class T, class Gather, class Result>
+int MultiplyByteRows(penstock_call* call, int64_t rows, int64_t depth, int64_t cols,
+                     const int8_t* weights, const Columns& columns, const Finish& finish, bool once,
+                     const Gather& gather, const Result& result) {
+  const int64_t quads = ByteQuads(depth), stride = quads * 4;
+  const int64_t block =
+      rows == 1 ? 1 : RoundUp(MinOf<int64_t>(96, MaxOf<int64_t>(1, 32 * 1024 / stride)), kByteRows);
+  const int64_t blocks = CeilDiv(rows, block), tasks = MinOf<int64_t>(blocks, 32);
+  uint8_t* gathered = Scratch<uint8_t>(call, tasks * block * stride);
+  if (gathered == nullptr) return PENSTOCK_NO_MEMORY;
+
+  const auto one_panel = [&](int64_t first, int64_t here, int64_t col, const uint8_t* a) {
+    const int vectors = PanelVectors(cols, col), tall = TileRows(rows, vectors);
+    const SumBytesTile tile = PickTile(rows, vectors);
+    alignas(64) int32_t sums[24 * 16];
+    for (int64_t r = 0; r < here; r += tall) {
+      tile(a + r * stride, stride, weights + col * stride, quads, sums);
+      const int64_t some = MinOf<int64_t>(tall, here - r);
+      int32_t row_sums[kByteRows] = {};
+      for (int64_t i = 0; columns.lift != nullptr && i < some; ++i)
+        for (int64_t k = 0; k < depth; ++k) row_sums[i] += a[(r + i) * stride + k];
+      for (int v = 0; v < vectors; ++v) {
+        const int64_t at = col + v * 16;
+        const Columns mine = columns.From(at);
+        const Rescale rescale(mine, finish, once);
+        const __m512i bias = _mm512_loadu_si512(mine.bias);
+        const __mmask16 wide =
+            static_cast<__mmask16>(cols - at >= 16 ? 0xFFFF : (1u << (cols - at)) - 1);
+        for (int64_t i = 0; i < some; ++i) {
+          __m512i sum = _mm512_add_epi32(_mm512_load_si512(sums + (i * vectors + v) * 16), bias);
+          if (columns.lift != nullptr) {
+            sum = _mm512_add_epi32(sum, _mm512_mullo_epi32(_mm512_loadu_si512(mine.lift),
+                                                           _mm512_set1_epi32(row_sums[i])));
+          }
+          _mm_mask_storeu_epi8(result(first + r + i) + at, wide, rescale(sum));
+        }
+      }
+    }
+  };
+  const auto one_block = [&](int64_t first, uint8_t* a) {
+    const int64_t here = MinOf(block, rows - first);
+    gather(first, here, stride, a);
+    for (int64_t col = 0; col < cols; col += kByteCols) one_panel(first, here, col, a);
+  };
+  if (rows == 1) {
+    // One row: threads share its columns.
+    gather(int64_t{0}, int64_t{1}, stride, gathered);
+    return ParallelFor(call, CeilDiv(cols, kByteCols), Grain(depth * kByteCols, 1 << 19),
+                       [&](int64_t begin, int64_t end) {
+                         for (int64_t p = begin; p < end; ++p)
+                           one_panel(0, 1, p * kByteCols, gathered);
+                       });
+  }
+  const int64_t grain = rows * stride * cols < 1 << 22 ? tasks : 1;
+  return ParallelFor(call, tasks, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t task = begin; task < end; ++task) {
+      for (int64_t b = blocks * task / tasks; b < blocks * (task + 1) / tasks; ++b)
+        one_block(b * block, gathered + task * block * stride);
+    }
+  });
+}
+
+}  // namespace penstock::cpu::PENSTOCK_ISA
+
+#endif  // __AVX512BW__
+#endif  // PENSTOCK_KERNELS_CPU_QUANTIZED_BYTES_H_
