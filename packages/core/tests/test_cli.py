@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -143,6 +144,67 @@ def test_graph_of_a_script(tmp_path: Path) -> None:
         result = penstock(tmp_path, "graph", target)
         assert result.returncode == 0, result.stderr
         assert "add" in result.stdout
+
+
+NETWORK = """
+import penstock as ps
+
+w = ps.Variable(ps.ones((4, 3)), name="w")
+with ps.Graph("net").as_default() as net:
+    x = ps.placeholder("float32", ("batch", 4), name="x")
+    with ps.name_scope("dense"):
+        y = ps.nn.relu(x @ w)
+net.inputs, net.outputs = [x], [y]
+
+with ps.Graph("net").as_default() as other:
+    x = ps.placeholder("float32", ("batch", 4), name="x")
+    with ps.name_scope("dense"):
+        y = ps.tanh(x @ w)
+other.inputs, other.outputs = [x], [y]
+"""
+
+
+@needs_extra
+def test_graphs_are_compared(tmp_path: Path) -> None:
+    write(tmp_path, {"net.py": NETWORK})
+    same = penstock(tmp_path, "graph", "net.py:net", "--diff", "net.py:net")
+    assert (same.returncode, same.stdout) == (0, "")
+    other = penstock(tmp_path, "graph", "net.py:net", "--diff", "net.py:other")
+    assert other.returncode == 1
+    assert "-  %dense/relu: f32[batch, 3] = relu(%dense/matmul)" in other.stdout
+    assert "+  %dense/tanh: f32[batch, 3] = tanh(%dense/matmul)" in other.stdout
+
+
+@needs_extra
+def test_cost_of_a_graph(tmp_path: Path) -> None:
+    write(tmp_path, {"net.py": NETWORK})
+    result = penstock(tmp_path, "graph", "net.py:net", "--cost", "--size", "batch=10")
+    assert result.returncode == 0, result.stderr
+    assert "net with batch=10" in result.stdout
+    row = next(line for line in result.stdout.splitlines() if "dense" in line)
+    assert [cell.strip() for cell in row.strip("│ ").split("│")][1:] == ["3", "270", "568", "12"]
+    wrong = penstock(tmp_path, "graph", "net.py:net", "--cost", "--size", "batch")
+    assert "expected name=number, such as batch=8" in wrong.stderr
+
+
+@needs_extra
+def test_graphs_are_drawn(tmp_path: Path) -> None:
+    write(tmp_path, {"net.py": NETWORK})
+    result = penstock(tmp_path, "graph", "net.py:net", "--draw", "net.dot")
+    assert result.returncode == 0, result.stderr
+    text = (tmp_path / "net.dot").read_text()
+    assert 'subgraph "cluster_dense"' in text
+    assert '"dense/matmul" -> "dense/relu" [label="f32[batch, 3]"]' in text
+    closed = penstock(tmp_path, "graph", "net.py:net", "--draw", "net.dot", "--depth", "0")
+    assert closed.returncode == 0, closed.stderr
+    assert '"x" -> "dense/" [label="f32[batch, 4]"]' in (tmp_path / "net.dot").read_text()
+    wrong = penstock(tmp_path, "graph", "net.py:net", "--draw", "net.gif")
+    assert "ends in .svg, .png, .pdf or .dot" in wrong.stderr
+    picture = penstock(tmp_path, "graph", "net.py:net", "--draw", "net.svg")
+    if shutil.which("dot"):
+        assert "<svg" in (tmp_path / "net.svg").read_text()
+    else:
+        assert "install the package graphviz" in picture.stderr
 
 
 @needs_extra

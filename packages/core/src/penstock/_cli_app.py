@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import rich  # noqa: F401  (typer works without it, but the extra promises both)
@@ -63,10 +64,23 @@ def doctor(
 
 @app.command()
 def graph(
-    target: Annotated[str, typer.Argument(help="file.py:name or package.module:name")],
+    target: Annotated[str, typer.Argument(help="file.py:name, package.module:name, or a model")],
+    function: Annotated[str | None, typer.Option(help="Which function of a model.")] = None,
+    diff: Annotated[str | None, typer.Option(help="Compare with this target.")] = None,
+    draw: Annotated[Path | None, typer.Option(help="Draw into .svg, .png, .pdf or .dot.")] = None,
+    cost: Annotated[bool, typer.Option("--cost", help="List what each scope costs.")] = False,
+    size: Annotated[list[str] | None, typer.Option(help="With --cost: batch=8.")] = None,
+    depth: Annotated[int | None, typer.Option(help="Levels of scopes to show.")] = None,
 ) -> None:
-    """Print the text of a graph, or of a function that the script has called."""
-    cli.print_graph(target)
+    """Print the graph of a function or model; compare two, draw one, or list what it costs."""
+    from penstock.commands import graph as command
+
+    if diff is not None:
+        raise typer.Exit(command.diff(target, diff, function))
+    if cost:
+        command.cost(target, function, size or [], depth)
+    else:
+        command.show(target, function, draw, depth)
 
 
 @app.command()
