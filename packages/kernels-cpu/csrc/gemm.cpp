@@ -1,6 +1,8 @@
 // The register-tiled microkernel and the packing of its operands.
 #include "gemm.h"
 
+#include <cstdlib>
+
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {
 
@@ -174,6 +176,12 @@ void RunTiles(Tile tile, int64_t rows, int64_t cols, int64_t panel) {
               static_cast<int>(MinOf<int64_t>(kTileCols, cols - j)));
     }
   }
+}
+
+float* KeepFloats(int64_t count) {
+  constexpr int64_t kAlignment = 64;
+  const int64_t bytes = RoundUp(count * static_cast<int64_t>(sizeof(float)), kAlignment);
+  return static_cast<float*>(aligned_alloc(kAlignment, static_cast<size_t>(bytes)));
 }
 
 void PackRows(Matrix a, int64_t rows, int64_t k, float* out) {

@@ -38,6 +38,9 @@ void RunTile(const Tile& tile, int rows, int cols);
 // C[rows, cols], any size, tile after tile; `panel` is how far apart B's panels of kTileCols columns lie.
 void RunTiles(Tile tile, int64_t rows, int64_t cols, int64_t panel);
 
+// Memory for what a kernel's `prepare` keeps, for free(); NULL if there is none.
+float* KeepFloats(int64_t count);
+
 // A strided matrix; one of the strides is 1.
 struct Matrix {
   const float* data;

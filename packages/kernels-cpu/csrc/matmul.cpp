@@ -1,4 +1,6 @@
 // Matrix products: both operands packed into panels of the microkernel, block by block of the inner dimension.
+#include <cstdlib>
+
 #include "epilogue.h"
 #include "gemm.h"
 #include "penstock/kernel_abi.h"
@@ -28,6 +30,8 @@ struct Product {
   int64_t m, n, k;
   Matrix a, b;
   float* c;
+  const float*
+      kept_b;  // all of b, packed before: block after block of the inner dimension; or nullptr
 };
 
 // Packing pays when every packed element is used often enough. What the microkernel can read as it lies stays there
@@ -37,6 +41,7 @@ constexpr int64_t kNarrow = 128;
 bool NeedsPackingA(const Product& p) { return p.a.row != 1 || p.n > kNarrow; }
 
 bool NeedsPackingB(const Product& p) {
+  if (p.kept_b != nullptr) return false;
   return p.b.col != 1 || p.n % kLanes != 0 || p.m > kNarrow;  // B is read in whole vectors
 }
 
@@ -51,6 +56,12 @@ int64_t PackedRowsSize(int64_t m, int64_t k) {
 }
 
 int64_t PackedColsSize(int64_t n, int64_t k) { return RoundUp(n, kTileCols) * k; }
+
+// One panel of a block [k0, k0 + k) of the inner dimension.
+void PackPanel(const Matrix& b, int64_t n, int64_t k0, int64_t k, int64_t panel, float* out) {
+  const int64_t col = panel * kTileCols;
+  PackCols({b.At(k0, col), b.row, b.col}, k, MinOf<int64_t>(kTileCols, n - col), out + col * k);
+}
 
 // One block [k0, k0 + k) of the inner dimension, for `count` products from `first` on.
 class BlockProduct {
@@ -103,6 +114,11 @@ class BlockProduct {
 
   float* PackedB(int64_t item, int64_t col) const { return packed_b_ + item * size_b_ + col * k_; }
 
+  const float* Panels(int64_t item, int64_t col) const {
+    if (p_.kept_b == nullptr) return PackedB(item, col);
+    return p_.kept_b + PackedColsSize(p_.n, k0_) + col * k_;
+  }
+
   void PackPanelA(int64_t item, int64_t panel) {
     const int64_t row = panel * panel_rows_;
     PackRows({A(item, row), p_.a.row, p_.a.col}, MinOf(panel_rows_, p_.m - row), k_,
@@ -110,9 +126,8 @@ class BlockProduct {
   }
 
   void PackPanelB(int64_t item, int64_t panel) {
-    const int64_t col = panel * kTileCols;
-    PackCols({B(item, col), p_.b.row, p_.b.col}, k_, MinOf<int64_t>(kTileCols, p_.n - col),
-             PackedB(item, col));
+    const Matrix b = {p_.b.data + batch_.b_offset[first_ + item], p_.b.row, p_.b.col};
+    PackPanel(b, p_.n, k0_, k_, panel, PackedB(item, 0));
   }
 
   int Multiply(penstock_call* call, int64_t count) {
@@ -141,20 +156,21 @@ class BlockProduct {
 
   void MultiplyBlock(int64_t item, int64_t row, int64_t last_row, int64_t col, int64_t cols,
                      TileFrame* epilogue) {
+    const bool panels = pack_b_ || p_.kept_b != nullptr;
     for (int64_t i = row; i < last_row; i += panel_rows_) {
       const int64_t rows = MinOf(panel_rows_, last_row - i);
       Tile tile = {};
       tile.a = pack_a_ ? PackedA(item, i) : A(item, i);
       tile.a_row = 1;
       tile.a_k = pack_a_ ? rows : p_.a.col;
-      tile.b = pack_b_ ? PackedB(item, col) : B(item, col);
-      tile.b_k = pack_b_ ? kTileCols : p_.b.row;
+      tile.b = panels ? Panels(item, col) : B(item, col);
+      tile.b_k = panels ? kTileCols : p_.b.row;
       tile.k = k_;
       tile.segments = 1;
       tile.c = p_.c + (first_ + item) * p_.m * p_.n + i * p_.n + col;
       tile.c_row = p_.n;
       tile.accumulate = k0_ > 0;
-      RunTiles(tile, rows, cols, pack_b_ ? kTileCols * k_ : kTileCols);
+      RunTiles(tile, rows, cols, panels ? kTileCols * k_ : kTileCols);
       if (epilogue != nullptr) Finish(epilogue, tile.c - p_.c, rows, cols);
     }
   }
@@ -216,6 +232,9 @@ Matrix LastTwo(const penstock_tensor* x, bool transpose) {
   return transpose ? Matrix{Data<const float>(x), 1, cols} : Matrix{Data<const float>(x), cols, 1};
 }
 
+// The right operand as one matrix for all products.
+bool IsOneMatrix(const penstock_tensor* y) { return Extent(y, 0, y->ndim - 2) == 1; }
+
 // `epilogue`: what runs on the product, or nullptr.
 int MultiplyAll(penstock_call* call, const TileProgram* epilogue) {
   const penstock_tensor *x = call->inputs[0], *y = call->inputs[1], *out = call->outputs[0];
@@ -225,7 +244,8 @@ int MultiplyAll(penstock_call* call, const TileProgram* epilogue) {
                      x->shape[x->ndim - (transpose_x ? 2 : 1)],
                      LastTwo(x, transpose_x),
                      LastTwo(y, BoolAttr(call, 1)),
-                     Data<float>(out)};
+                     Data<float>(out),
+                     static_cast<const float*>(call->state)};
   if (Count(out) == 0) return PENSTOCK_OK;
   if (product.k == 0) {
     memset(product.c, 0, static_cast<size_t>(Count(out)) * sizeof(float));
@@ -235,8 +255,7 @@ int MultiplyAll(penstock_call* call, const TileProgram* epilogue) {
     return PENSTOCK_OK;
   }
   int64_t batch = Extent(out, 0, out->ndim - 2);
-  if (Extent(y, 0, y->ndim - 2) == 1 &&
-      !transpose_x) {  // one matrix for all: a single tall product
+  if (IsOneMatrix(y) && !transpose_x) {  // a single tall product
     product.m *= batch;
     batch = 1;
   }
@@ -251,6 +270,19 @@ int MultiplyAll(penstock_call* call, const TileProgram* epilogue) {
   return Multiply(call, product, {batch, offsets, offsets + batch}, epilogue);
 }
 
+// Packs all of a matrix [k, n], block after block of the inner dimension.
+int PackAll(penstock_call* call, const Matrix& b, int64_t k, int64_t n, float* out) {
+  const int64_t panels = CeilDiv(n, kTileCols);
+  return ParallelFor(call, CeilDiv(k, kBlockK) * panels, Grain(kTileCols * kBlockK, kPackChunk),
+                     [&](int64_t begin, int64_t end) {
+                       for (int64_t i = begin; i < end; ++i) {
+                         const int64_t k0 = i / panels * kBlockK;
+                         PackPanel(b, n, k0, MinOf(kBlockK, k - k0), i % panels,
+                                   out + PackedColsSize(n, k0));
+                       }
+                     });
+}
+
 }  // namespace
 
 int MatMul(penstock_call* call) {
@@ -259,5 +291,20 @@ int MatMul(penstock_call* call) {
   const Epilogue epilogue(call, kOwnAttrs);
   return MultiplyAll(call, &epilogue.program);
 }
+
+// The state is the right operand, packed; NULL where it is no constant, or not one matrix for all.
+int PrepareMatMul(penstock_call* call, void** state) {
+  const penstock_tensor* y = call->inputs[1];
+  if (Data<const float>(y) == nullptr || !IsOneMatrix(y) || Count(y) == 0) return PENSTOCK_OK;
+  const bool transpose = BoolAttr(call, 1);
+  const int64_t k = y->shape[y->ndim - (transpose ? 1 : 2)];
+  const int64_t n = y->shape[y->ndim - (transpose ? 2 : 1)];
+  float* packed = KeepFloats(PackedColsSize(n, k));
+  if (packed == nullptr) return PENSTOCK_NO_MEMORY;
+  *state = packed;
+  return PackAll(call, LastTwo(y, transpose), k, n, packed);
+}
+
+void ReleaseMatMul(void* state) { free(state); }
 
 }  // namespace penstock::cpu::PENSTOCK_ISA

@@ -46,9 +46,9 @@ namespace penstock::cpu::PENSTOCK_ISA {
 // The families define them. No header declares them there, so that a new row compiles only this file again.
 #define ROW(op, dtypes, function, inplace) int function(penstock_call* call);
 #define CAPABLE(op, dtypes, function, inplace, caps, layouts) int function(penstock_call* call);
-#define PREPARED(op, dtypes, function, prepare, release) \
-  int function(penstock_call* call);                     \
-  int prepare(penstock_call* call, void** state);        \
+#define PREPARED(op, dtypes, function, inplace, caps, layouts, prepare, release) \
+  int function(penstock_call* call);                                             \
+  int prepare(penstock_call* call, void** state);                                \
   void release(void* state);
 #include "kernels.def"
 #undef PREPARED
@@ -69,8 +69,8 @@ constexpr Row kRows[] = {
   {#op, dtypes, function, inplace, 0, nullptr, nullptr, nullptr},
 #define CAPABLE(op, dtypes, function, inplace, caps, layouts) \
   {#op, dtypes, function, inplace, caps, layouts, nullptr, nullptr},
-#define PREPARED(op, dtypes, function, prepare, release) \
-  {#op, dtypes, function, nullptr, 0, nullptr, prepare, release},
+#define PREPARED(op, dtypes, function, inplace, caps, layouts, prepare, release) \
+  {#op, dtypes, function, inplace, caps, layouts, prepare, release},
 #include "kernels.def"
 #undef PREPARED
 #undef CAPABLE

@@ -62,8 +62,15 @@ std::vector<int64_t> Plan::scratch_of_steps(Binding& binding) const {
     CallContext& context = state.contexts[s];
     context.may_resize = false;
     try {
+      PreparedStates::State prepared;
+      if (step.row->def.prepare) {
+        prepared = prepare_kernel(state.calls[s], context, step.constant);
+        state.calls[s].state = prepared.get();
+        scratch[s] = context.scratch.most();
+      }
       run_kernel(state.calls[s], context);
-      scratch[s] = context.scratch.most();
+      state.calls[s].state = nullptr;
+      scratch[s] = std::max(scratch[s], context.scratch.most());
     } catch (const Error&) {  // zeros are nothing that it works on
       scratch[s] = kUnknownScratch;
     }
