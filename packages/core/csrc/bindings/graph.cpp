@@ -70,17 +70,26 @@ nb::list copy_node(Graph& g, const PyNode& from, nb::handle inputs, nb::handle c
 
 // Appends a node with everything said: passes make nodes for code that they did not see.
 nb::list add_node(Graph& g, const std::string& name_of_op, nb::handle inputs, nb::dict attrs,
-                  const std::string& name, const std::string& device, const std::string& source) {
+                  const std::string& name, const std::string& device, const std::string& source,
+                  nb::handle control_inputs, std::optional<bool> weak) {
   Op& op = get_op(name_of_op);
   AttrList list = op.default_attrs;
   for (auto [key, value] : attrs) {
-    size_t i = static_cast<size_t>(op.attr_index(nb::cast<std::string>(key)));
-    list.at(i) = attr_from_object(op, op.schema.attrs.at(i), value);
+    std::string attr = nb::cast<std::string>(key);
+    int i = op.attr_index(attr);
+    if (i < 0) fail(ErrorKind::kType, "[", op.name(), "] has no attribute '", attr, "'");
+    list[static_cast<size_t>(i)] =
+        attr_from_object(op, op.schema.attrs[static_cast<size_t>(i)], value);
   }
+  for (const AttrSpec& spec : op.schema.attrs)
+    if (spec.required && !attrs.contains(spec.name.c_str()))
+      fail(ErrorKind::kType, "[", op.name(), "] misses the attribute '", spec.name, "'");
   NodeOptions options;
   options.name = name;
   options.device = device;
   options.source = source;
+  for (nb::handle c : nb::iter(control_inputs))
+    options.control_inputs.push_back(nb::cast<PyNode>(c).index);
   GraphScope saved = std::exchange(graph_scope(), GraphScope());
   int32_t made;
   try {
@@ -90,6 +99,9 @@ nb::list add_node(Graph& g, const std::string& name_of_op, nb::handle inputs, nb
     throw;
   }
   graph_scope() = saved;
+  if (weak)
+    for (int32_t v : g.nodes[static_cast<size_t>(made)].outputs)
+      g.values[static_cast<size_t>(v)].aval.weak = *weak;
   return tensors(g, g.nodes[static_cast<size_t>(made)].outputs);
 }
 
@@ -359,14 +371,21 @@ void bind_graph(nb::module_& m) {
             return dim_object(g->new_symbol(name, hint.value_or(kUnknown)), g.get());
           },
           nb::arg("name"), nb::arg("hint").none())
+      .def("size",
+           [](const Ref<Graph>& g, const std::string& text) {
+             return dim_object(dim_parse(text, g->symbol_names), g.get());
+           })
+      .def("assume", [](const Ref<Graph>& g, const std::string& text) { g->assume(text); })
       .def(
           "add_node",
           [](const Ref<Graph>& g, const std::string& op, nb::handle inputs, nb::dict attrs,
-             const std::string& name, const std::string& device, const std::string& source) {
-            return add_node(*g, op, inputs, attrs, name, device, source);
+             const std::string& name, const std::string& device, const std::string& source,
+             nb::handle control_inputs, std::optional<bool> weak) {
+            return add_node(*g, op, inputs, attrs, name, device, source, control_inputs, weak);
           },
           nb::arg("op"), nb::arg("inputs"), nb::arg("attrs"), nb::arg("name"), nb::arg("device"),
-          nb::arg("source"))
+          nb::arg("source"), nb::arg("control_inputs") = nb::make_tuple(),
+          nb::arg("weak") = nb::none())
       .def(
           "copy_node",
           [](const Ref<Graph>& g, const PyNode& node, nb::handle inputs, nb::handle control,

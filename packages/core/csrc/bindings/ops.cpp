@@ -1,5 +1,6 @@
 // The function of an op: a native callable that binds arguments to the schema and calls the op. Everything else that
 // is asked of it (docstring, vjp, samples) comes from the Python block that declared it.
+#include <cstdio>
 #include <cstring>
 
 #include "base/few.h"
@@ -436,6 +437,12 @@ void bind_ops(nb::module_& m) {
       out.append(
           nb::make_tuple(row->provider, row->device, row->dtypes, row->isa, row->def.priority));
     return out;
+  });
+  m.def("kernels_fingerprint", [](const std::string& device) {
+    char text[17];
+    std::snprintf(text, sizeof text, "%016llx",
+                  static_cast<unsigned long long>(kernels_fingerprint(device)));
+    return std::string(text);
   });
   m.def("tile_opcodes", [] {
     nb::list out;

@@ -94,6 +94,9 @@ void bind_dim(nb::module_& m) {
   op("__mul__", "__rmul__", dim_mul);
   op("__floordiv__", "__rfloordiv__", dim_floordiv);
   op("__mod__", "__rmod__", dim_mod);
+  dim.def("max", [](const PyDim& a, nb::handle b) {
+    return dim_object(dim_max(a.dim, dim_from_object(b)), graph_of(a, b).get());
+  });
   dim.def("__neg__", [](const PyDim& d) { return dim_object(dim_sub(0, d.dim), d.graph.get()); });
   dim.def(
       "__eq__",

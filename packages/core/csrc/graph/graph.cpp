@@ -166,6 +166,26 @@ void Graph::adopt(Graph* parent) {
   hints = parent->hints;
 }
 
+void Graph::assume(const std::string& text) {
+  struct Sign {
+    const char* text;
+    Guard::Kind kind;
+    bool result;
+  };
+  for (const Sign& sign : {Sign{" == ", Guard::kEqual, true}, Sign{" != ", Guard::kEqual, false},
+                           Sign{" < ", Guard::kLess, true}, Sign{" >= ", Guard::kLess, false}}) {
+    size_t at = text.find(sign.text);
+    if (at == std::string::npos) continue;
+    Dim a = dim_parse(text.substr(0, at), symbol_names);
+    Dim b = dim_parse(text.substr(at + std::string(sign.text).size()), symbol_names);
+    if (sign.kind == Guard::kEqual && (!is_symbolic(a) || (is_symbolic(b) && b < a)))
+      std::swap(a, b);  // as `equal` asks
+    changed();
+    return adopt_guard({sign.kind, a, b, sign.result, ""});
+  }
+  fail(ErrorKind::kValue, "'", text, "' is no assumption about sizes; write a == b, !=, < or >=");
+}
+
 void Graph::adopt_guard(const Guard& guard) {
   for (const Guard& g : guards)
     if (g.kind == guard.kind && g.a == guard.a && g.b == guard.b) return;

@@ -75,6 +75,8 @@ class PENSTOCK_API Graph final : public RefCounted, public DimOracle {
   // A body has its parent's symbols. While it is built, it answers questions about them through the parent, and a
   // tensor of the parent that is used inside becomes a further input.
   void adopt(Graph* parent);
+  // Takes an assumption over from its text: "batch == 2*n", "n0 >= 5". Throws kValue if that is none.
+  void assume(const std::string& text);
   void adopt_guard(const Guard& guard);  // a body's, once it shares this graph's symbols
   void close();                          // it is built; the parent may go
   bool inside(

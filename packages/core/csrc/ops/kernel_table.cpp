@@ -281,6 +281,21 @@ const KernelRow& kernel_for(Op& op, const Device& device, const DType* in, int n
   return *row;
 }
 
+uint64_t kernels_fingerprint(const std::string& device) {
+  std::vector<std::string> lines;
+  for (const std::string& name : op_names())
+    for (const KernelRow* row : get_op(name).kernels->rows())
+      if (row->device == device && !row->is_python)
+        lines.push_back(name + ' ' + row->dtypes + ' ' + row->isa + ' ' +
+                        std::to_string(row->def.priority) + ' ' + std::to_string(row->def.caps) +
+                        '\n');
+  std::sort(lines.begin(), lines.end());
+  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
+  for (const std::string& line : lines)
+    for (char c : line) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return hash;
+}
+
 uint64_t kernel_version() { return g_version.load(std::memory_order_acquire); }
 void set_activation_hook(ActivationHook hook) { g_activation = hook; }
 void set_missing_hint(MissingHint hint) { g_hint = hint; }

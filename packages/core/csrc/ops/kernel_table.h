@@ -71,6 +71,10 @@ PENSTOCK_API const KernelRow* try_kernel_for(Op& op, const Device& device, const
 // Changes whenever any row is added or removed.
 PENSTOCK_API uint64_t kernel_version();
 
+// A number for the native kernels of a device type: the same wherever the same ones are there. Whoever keeps what was
+// made for them, such as a fused graph, keeps it too. Plugins must have been loaded.
+PENSTOCK_API uint64_t kernels_fingerprint(const std::string& device);
+
 // Called with the device type before its first kernel is looked up: the place where plugins load themselves.
 using ActivationHook = void (*)(const char* device_type);
 PENSTOCK_API void set_activation_hook(ActivationHook hook);

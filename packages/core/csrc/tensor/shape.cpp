@@ -61,6 +61,10 @@ Expressions& table() {
   return *t;
 }
 
+[[noreturn]] void too_large() {
+  fail(ErrorKind::kMemory, "the formula of a size has numbers that exceed the 64-bit range");
+}
+
 Dim from_atom(int atom) { return table().intern({{{atom}, 1}}); }
 
 Dim combine(Dim a, Dim b, int64_t sign) {
@@ -68,7 +72,7 @@ Dim combine(Dim a, Dim b, int64_t sign) {
   Polynomial p = table().get(a);
   for (const auto& [monomial, coefficient] : table().get(b)) {
     int64_t& c = p[monomial];
-    c += sign * coefficient;
+    if (__builtin_add_overflow(c, sign * coefficient, &c)) too_large();
     if (c == 0) p.erase(monomial);
   }
   return table().intern(p);
@@ -130,10 +134,10 @@ std::string atom_text(const Atom& atom, const std::vector<std::string>& names) {
   }
   std::string a = dim_text(atom.a, names), b = dim_text(atom.b, names);
   if (atom.kind == Atom::kMax) return "max(" + a + ", " + b + ")";
-  auto wrap = [](const std::string& s) {
-    return s.find(' ') == std::string::npos && s.find('*') == std::string::npos ? s : "(" + s + ")";
+  auto wrap = [](const std::string& s, const char* signs) {
+    return s.find_first_of(signs) == std::string::npos ? s : "(" + s + ")";
   };
-  return wrap(a) + "//" + wrap(b);
+  return wrap(a, " *") + "//" + wrap(b, " */");
 }
 
 }  // namespace
@@ -176,7 +180,8 @@ Dim dim_mul(Dim a, Dim b) {
       m.insert(m.end(), mb.begin(), mb.end());
       std::sort(m.begin(), m.end());
       int64_t& c = product[m];
-      c += ca * cb;
+      int64_t term;
+      if (__builtin_mul_overflow(ca, cb, &term) || __builtin_add_overflow(c, term, &c)) too_large();
       if (c == 0) product.erase(m);
     }
   }
@@ -240,6 +245,11 @@ bool dim_is_symbol(Dim d, int* index) {
   return true;
 }
 
+size_t dim_terms(Dim d) {
+  std::lock_guard lock(mutex());
+  return is_symbolic(d) ? table().get(d).size() : 1;
+}
+
 std::string dim_text(Dim d, const std::vector<std::string>& names) {
   if (!is_symbolic(d)) return std::to_string(d);
   if (names.empty() && t_example) return t_example->text(d);
@@ -247,8 +257,13 @@ std::string dim_text(Dim d, const std::vector<std::string>& names) {
   std::string text, constant;
   for (const auto& [monomial, c] : table().get(d)) {
     std::string factors;
-    for (int atom : monomial)
-      factors += (factors.empty() ? "" : "*") + atom_text(table().atom(atom), names);
+    // 2*(n//3) is not 2*n//3, and -(n//3) is not -n//3.
+    bool alone = monomial.size() == 1 && (c == 1 || (c == -1 && !text.empty()));
+    for (int atom : monomial) {
+      std::string factor = atom_text(table().atom(atom), names);
+      bool quotient = table().atom(atom).kind == Atom::kFloorDiv;
+      factors += (factors.empty() ? "" : "*") + (quotient && !alone ? "(" + factor + ")" : factor);
+    }
     int64_t magnitude = c < 0 ? -c : c;
     std::string term = monomial.empty() ? std::to_string(magnitude)
                        : magnitude == 1 ? factors

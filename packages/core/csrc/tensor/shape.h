@@ -29,6 +29,10 @@ PENSTOCK_API int64_t dim_eval(Dim, const std::vector<int64_t>& symbols);
 PENSTOCK_API bool dim_is_symbol(Dim, int* index);
 // "3", "n0", "2*n0 + 1", "(n0 + 1)//2". `names` may be empty: then symbols are what `ExampleSizes` says, else s0, s1, ...
 PENSTOCK_API std::string dim_text(Dim, const std::vector<std::string>& names = {});
+// The other way round. Throws kValue for anything else, and for formulas that grow out of bounds.
+PENSTOCK_API Dim dim_parse(const std::string& text, const std::vector<std::string>& names);
+// How many terms the sum has.
+PENSTOCK_API size_t dim_terms(Dim);
 
 // While one lives, messages of this thread show sizes as they are in the call that is being traced: "5", and "batch=5" if
 // somebody named the symbol. Sizes that no call has given keep their names.

@@ -73,6 +73,8 @@ if TYPE_CHECKING:
     from penstock.profiler import profile
     from penstock.queues import FIFOQueue, PaddingFIFOQueue, PriorityQueue, RandomShuffleQueue
     from penstock.run_options import CancelToken, RunOptions
+    from penstock.saved.load import load
+    from penstock.saved.save import save
 del TYPE_CHECKING
 
 __all__ = [
@@ -127,6 +129,7 @@ __all__ = [
     "jacrev",
     "jvp",
     "linalg",
+    "load",
     "lookup",
     "map",
     "mixed_precision",
@@ -147,6 +150,7 @@ __all__ = [
     "register_pass",
     "replay",
     "safetensors",
+    "save",
     "saved",
     "scan",
     "signal",

@@ -18,8 +18,10 @@ HOMES: Final = {
     "RestoreReport": "checkpoint",
     "RunFuture": "futures",
     "RunOptions": "run_options",
+    "load": "saved.load",
     "numpy_function": "host_functions",
     "profile": "profiler",
+    "save": "saved.save",
     "submit": "futures",
     # Modules themselves.
     "lookup": "",

@@ -51,11 +51,11 @@ def named_variables(objects: Mapping[str, Any]) -> dict[str, Variable]:
                 )
             found[name] = value
         else:
-            waiting += [(f"{name}/{key}", part) for key, part in reversed(list(_parts(value)))]
+            waiting += [(f"{name}/{key}", part) for key, part in reversed(list(parts_of(value)))]
     return found
 
 
-def _parts(value: Any) -> Iterator[tuple[Any, Any]]:
+def parts_of(value: Any) -> Iterator[tuple[Any, Any]]:
     """Go through what an object holds, with the key of each part."""
     if hasattr(type(value), "__penstock_variables__"):
         value = value.__penstock_variables__()

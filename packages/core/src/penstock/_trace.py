@@ -144,7 +144,7 @@ def trace(
             leaves, structure = _native.tree_flatten(value)
             filled = [symbols[leaf.number] if isinstance(leaf, Slot) else leaf for leaf in leaves]
             bound.arguments[parameter] = _native.tree_unflatten(structure, filled)
-        return graph, _set_outputs(graph, fn(*bound.args, **bound.kwargs))
+        return graph, set_outputs(graph, fn(*bound.args, **bound.kwargs))
 
 
 @contextmanager
@@ -168,7 +168,7 @@ def _add_input(graph: Graph, number: int, t: Tensor) -> Tensor:
     return graph.placeholder(t.dtype, shape, f"arg{number}", t.weak)
 
 
-def _set_outputs(graph: Graph, result: Any) -> TreeSpec:
+def set_outputs(graph: Graph, result: Any) -> TreeSpec:
     """Make the tensors of a result the graph's outputs; everything else becomes part of the structure."""
     leaves, structure = _native.tree_flatten(result)
     values = [_output(graph, leaf) for leaf in leaves]

@@ -77,7 +77,7 @@ class Destination:
             KernelContext(*(rng or ())),
             *(_widen(array) if code == "bf16" else array for array, code in inputs),
             out=targets[0] if len(targets) == 1 else tuple(targets),
-            **{k: _numpy_dtype(v) if isinstance(v, DType) else v for k, v in attrs.items()},
+            **{k: numpy_dtype(v) if isinstance(v, DType) else v for k, v in attrs.items()},
         )
         for target, (out, code) in zip(targets, outputs, strict=True):
             if code == "bf16":
@@ -96,7 +96,7 @@ class Destination:
             KernelContext(*(rng or ())),
             *(memory for memory, _ in inputs),
             out=targets[0] if len(targets) == 1 else targets,
-            **{k: _numpy_dtype(v) if isinstance(v, DType) else v for k, v in attrs.items()},
+            **{k: numpy_dtype(v) if isinstance(v, DType) else v for k, v in attrs.items()},
         )
         if result is not None and not hasattr(result, "add_done_callback"):
             raise TypeError(
@@ -132,7 +132,7 @@ def run(
     if isinstance(fn, Destination):
         return fn.run(inputs, outputs, attrs, rng)
     arrays = [_widen(array) if code == "bf16" else array for array, code in inputs]
-    kwargs = {name: _numpy_dtype(v) if isinstance(v, DType) else v for name, v in attrs.items()}
+    kwargs = {name: numpy_dtype(v) if isinstance(v, DType) else v for name, v in attrs.items()}
     result = fn(*(rng or ()), *arrays, **kwargs)
     results = result if isinstance(result, tuple) else (result,)
     if len(results) != len(outputs):
@@ -166,7 +166,8 @@ def _store(value: Array, out: Array, code: str) -> None:
         np.copyto(out, value, casting="unsafe")
 
 
-def _numpy_dtype(dtype: DType) -> np.dtype[Any]:
+def numpy_dtype(dtype: DType) -> np.dtype[Any]:
+    """Return what stands for a dtype among a kernel's attributes."""
     if dtype.name == "bfloat16":
         return BFLOAT16
     return np.dtype("O" if dtype.name == "string" else dtype.name)

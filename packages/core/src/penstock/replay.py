@@ -20,16 +20,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from penstock import _native, passes, safetensors
-from penstock._graph_json import GraphReader, GraphWriter, tensor_of
 from penstock._inner_graphs import inner_graphs
 from penstock._native import Graph, Plan, Tensor
 from penstock.debug import debug_nans
 from penstock.errors import FormatError, InvalidTypeError, PenstockError
 from penstock.function import Function
 from penstock.graph import run_graph
+from penstock.saved._tensors import TensorReader, TensorWriter, asset_bytes
+from penstock.saved.reader import GraphReader, undisturbed
+from penstock.saved.writer import GraphWriter
 from penstock.state import Variable
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _FILES: Final = ("bundle.json", "tensors.safetensors")
 
 
@@ -125,16 +127,24 @@ def _write(
     random: tuple[int, int],
     error: BaseException,
 ) -> None:
-    writer = GraphWriter()
-    writer.variables = [handle for handle, _ in held]
-    described = writer.write(graph)
+    tensors = TensorWriter(_FILES[1])
+    names = {handle: f"variables/{i}" for i, (handle, _) in enumerate(held)}
+    described = GraphWriter(tensors, names, sources=True, what="replay").write(graph)
     bundle = {
         "format": "penstock-replay",
         "version": _VERSION,
         "graph": described,
-        "inputs": [{"value": writer.tensor(t), "weak": t.weak} for t in inputs],
+        "inputs": [
+            {"value": tensors.write(t, f"inputs/{i}", inline=not t.weak), "weak": t.weak}
+            for i, t in enumerate(inputs)
+        ],
         "variables": [
-            {"value": writer.tensor(t), "name": v.name, "trainable": v.trainable} for v, t in held
+            {
+                "value": tensors.write(t, names[v], inline=False),
+                "name": v.name,
+                "trainable": v.trainable,
+            }
+            for v, t in held
         ],
         "random": list(random),
         "error": {
@@ -147,7 +157,10 @@ def _write(
     (folder / _FILES[0]).unlink(
         missing_ok=True
     )  # never the one file of this step and the other of an older one
-    safetensors.save_file(writer.tensors, folder / _FILES[1])
+    safetensors.save_file(tensors.stored, folder / _FILES[1])
+    for name, strings in tensors.assets.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(asset_bytes(strings))
     with safetensors.replacing(folder / _FILES[0]) as file:
         file.write(json.dumps(bundle, indent=1).encode())
 
@@ -170,18 +183,22 @@ def load(folder: str | os.PathLike[str]) -> Bundle:
         told = json.loads((Path(folder) / _FILES[0]).read_bytes())
         if told["format"] != "penstock-replay" or told["version"] != _VERSION:
             raise ValueError(f"its format is {told['format']!r}, version {told['version']!r}")
-        tensors = safetensors.load_file(Path(folder) / _FILES[1])
-        variables = [
-            Variable(tensor_of(about["value"], tensors), about["name"], about["trainable"])
-            for about in told["variables"]
-        ]
-        inputs = [
-            _input(tensor_of(about["value"], tensors), about["weak"]) for about in told["inputs"]
-        ]
-        graph = GraphReader(tensors, variables).read(told["graph"])
+        stored = safetensors.load_file(Path(folder) / _FILES[1])
+        tensors = TensorReader(lambda _: stored, lambda name: (Path(folder) / name).read_bytes())
+        with undisturbed():
+            variables = {
+                f"variables/{i}": Variable(
+                    tensors.read(about["value"]), about["name"], about["trainable"]
+                )
+                for i, about in enumerate(told["variables"])
+            }
+            inputs = [
+                _input(tensors.read(about["value"]), about["weak"]) for about in told["inputs"]
+            ]
+            graph = GraphReader(tensors, variables, "replay").read(told["graph"])
         random = tuple(operator.index(number) % 2**64 for number in told["random"])
         key, counter = random
-        return Bundle(graph, inputs, variables, (key, counter), dict(told["error"]))
+        return Bundle(graph, inputs, list(variables.values()), (key, counter), dict(told["error"]))
     except FileNotFoundError as error:
         raise FormatError(
             f"[replay] {folder} is no bundle: there is no {Path(error.filename).name}; give the folder that "

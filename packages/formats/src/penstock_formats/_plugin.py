@@ -23,7 +23,6 @@ def penstock_plugin_info() -> PluginInfo:
 @hookimpl
 def penstock_register_formats(formats: FormatRegistrar) -> None:
     """Register every format under the name that users give it."""
-    formats.add("c_source", write=_later("c_source.write", "write"))
 
 
 def _later(module: str, name: str) -> Callable[..., Any]:

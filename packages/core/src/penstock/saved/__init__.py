@@ -2,5 +2,6 @@
 
 from penstock.saved.model import GraphFunction, GraphModel, TensorSpec
 from penstock.saved.schema import schema
+from penstock.saved.upgrade import register_upgrader
 
-__all__ = ["GraphFunction", "GraphModel", "TensorSpec", "schema"]
+__all__ = ["GraphFunction", "GraphModel", "TensorSpec", "register_upgrader", "schema"]

@@ -9,10 +9,11 @@ from functools import cached_property
 from typing import Any
 
 from penstock import _native, passes
-from penstock._native import DType, Graph, Plan, Tensor
+from penstock._native import DType, FunctionBase, Graph, Plan, Tensor
 from penstock.errors import DTypeError, GraphError, InvalidTypeError, ShapeError
 from penstock.ops import asarray
-from penstock.saved._symbols import call_again
+from penstock.saved._again import call_again
+from penstock.saved._structure import LEAF, leaves_of, spec_of
 from penstock.state import Variable
 
 
@@ -44,6 +45,9 @@ class GraphFunction:
         name: What the function is called.
         input_names: A name for each input; by default the names of their nodes.
         output_names: A name for each output; by default the names of the values.
+        arguments: How a call's arguments are made of the inputs: structures by name, with `LEAF` for each input.
+        results: Likewise what a call returns; by default the output, or a dictionary of them.
+        optimized: The graph after all passes, if it is known.
 
     Raises:
         GraphError: There is not one name for each input and output, or a name is used twice.
@@ -65,46 +69,82 @@ class GraphFunction:
         name: str = "main",
         input_names: Sequence[str] | None = None,
         output_names: Sequence[str] | None = None,
+        *,
+        arguments: Mapping[str, Any] | None = None,
+        results: Any = None,
+        optimized: Graph | None = None,
     ) -> None:
         self.graph = graph
         self.name = name
         self.inputs = _specs(name, "input", graph.inputs, input_names)
         self.outputs = _specs(name, "output", graph.outputs, output_names)
+        self.arguments = _checked_arguments(name, arguments, len(graph.inputs))
+        self.results = _default_results(list(self.outputs)) if results is None else results
+        self._packing = spec_of(self.results)
+        _check_count(name, "results", self.results, len(graph.outputs))
+        self._optimized = optimized
         self._lock = threading.Lock()
+        self._run = _Runner(self)
+
+    @property
+    def is_optimized(self) -> bool:
+        """Whether the passes have run: before the first call, only if a saved folder had their result."""
+        return self._optimized is not None
+
+    @property
+    def optimized(self) -> Graph:
+        """The graph after all passes; made by the first call."""
+        with self._lock:
+            if self._optimized is None:
+                self._optimized = passes.optimize(self.graph)
+            return self._optimized
 
     @cached_property
     def plan(self) -> Plan:
-        """The graph after all passes, ready to run; made by the first call."""
-        return Plan(passes.optimize(self.graph))
+        """The optimised graph, ready to run; made by the first call."""
+        return Plan(self.optimized)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the graph.
 
         Args:
-            args: Tensors, arrays, numbers or lists, in the order of the inputs.
+            args: Tensors, arrays, numbers or lists, in the order of the inputs; structures of these for a function that
+                was saved with such arguments.
             kwargs: Others by name.
 
         Returns:
-            The output, or a dictionary of the outputs by name if there are several.
+            The output, or a dictionary of the outputs by name if there are several; what the Python function
+            returned, for a function that was saved from one.
+
+        Raises:
+            InvalidTypeError: An input is missing, or there is no input of that name.
+            DTypeError: A tensor or array has another dtype.
+            ShapeError: A size differs from the graph's, or breaks what the graph assumes.
+        """
+        if kwargs or self.arguments is not None:
+            return self._run(*self.bind(*args, **kwargs))
+        for value in args:
+            if type(value) is not Tensor:
+                return self._run(*self.bind(*args))
+        return self._run(*args)
+
+    def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        """Run the graph on a tensor for each input, and return one for each output."""
+        if _native.recording() or _native.current_graph() or any(t.is_symbolic for t in inputs):
+            return call_again(self.graph, inputs)
+        return list(self.plan.run(list(inputs)))
+
+    def bind(self, *args: Any, **kwargs: Any) -> list[Tensor]:
+        """Make a tensor for each input out of the arguments of a call, and check it.
 
         Raises:
             InvalidTypeError: An input is missing, or there is no input of that name.
             DTypeError: A tensor or array has another dtype.
             ShapeError: A size differs from the graph's.
         """
-        return self.pack(self.run(self.bind(*args, **kwargs)))
-
-    def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
-        """Run the graph on a tensor for each input, and return one for each output."""
-        symbolic = _native.current_graph() is not None or any(t.is_symbolic for t in inputs)
-        if symbolic or _native.recording():
-            return call_again(self.graph, inputs)
-        with self._lock:
-            plan = self.plan
-        return list(plan.run(list(inputs)))
-
-    def bind(self, *args: Any, **kwargs: Any) -> list[Tensor]:
-        """Make a tensor for each input out of the arguments of a call, and check it."""
+        if self.arguments is not None and not (kwargs and set(kwargs) <= set(self.inputs)):
+            args = tuple(self._taken_apart(args, kwargs))
+            kwargs = {}
         specs = list(self.inputs.values())
         given = dict(zip(self.inputs, args, strict=False))
         wrong = [name for name in kwargs if name not in self.inputs or name in given]
@@ -118,9 +158,85 @@ class GraphFunction:
 
     def pack(self, outputs: Sequence[Tensor]) -> Any:
         """Give the outputs the form in which a call returns them."""
-        if len(outputs) == 1:
-            return outputs[0]
-        return dict(zip(self.outputs, outputs, strict=True))
+        return _native.tree_unflatten(self._packing, list(outputs))
+
+    def renamed(self, name: str) -> GraphFunction:
+        """Return the same function under another name."""
+        return GraphFunction(
+            self.graph,
+            name,
+            list(self.inputs),
+            list(self.outputs),
+            arguments=self.arguments,
+            results=self.results,
+            optimized=self._optimized,
+        )
+
+    def fetch(
+        self,
+        outputs: str | Sequence[str] | Mapping[str, str],
+        inputs: Sequence[str] | Mapping[str, str] | None = None,
+    ) -> GraphFunction:
+        """Make a function of what is inside: from the inputs, or from other tensors, to any tensors.
+
+        Args:
+            outputs: Names of tensors, such as "block3/relu"; a dictionary gives them names of their own.
+            inputs: Names of tensors to give in place of computing them; by default the function's inputs.
+
+        Returns:
+            A function that shares the variables of this one.
+
+        Raises:
+            InvalidValueError: There is no tensor of such a name.
+            GraphError: An output depends on an input that is not among those given.
+        """
+        from penstock.transforms import extract  # which imports this module
+
+        wanted = [outputs] if isinstance(outputs, str) else outputs
+        return extract(self, wanted, inputs, name=self.name)
+
+    def _taken_apart(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
+        """Find the leaves of structured arguments, in the order of the inputs."""
+        assert self.arguments is not None
+        names = list(self.arguments)
+        given = dict(zip(names, args, strict=False))
+        missing = [name for name in names if name not in given and name not in kwargs]
+        if missing or len(args) > len(names) or set(kwargs) - (set(names) - set(given)):
+            raise InvalidTypeError(
+                f"[{self.name}] got {len(args)} arguments in order and {sorted(kwargs)} by name; it takes "
+                f"{', '.join(names)}: give each once"
+            )
+        given = {name: (given | dict(kwargs))[name] for name in names}
+        try:
+            return [leaf for _, leaf in leaves_of(self.arguments, given)]
+        except ValueError as error:
+            raise InvalidTypeError(f"[{self.name}] {error}") from None
+
+    def _resolve(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Answer the native side, which keeps it: the plan for a call, its result's structure, and the inputs."""
+        inputs = self.bind_flat(args)
+        plan = self.plan
+        if not plan.accepts(inputs):
+            raise ShapeError(
+                f"[{self.name}] got {', '.join(str(t.shape) for t in inputs)} for {self}; it assumes "
+                f"{'; '.join(text for text, _ in self.graph.guards) or 'equal sizes where names are equal'}: give such "
+                "sizes, or save the function for others"
+            )
+        return plan, self._packing, inputs, list(range(len(inputs)))
+
+    def bind_flat(self, args: Sequence[Any]) -> list[Tensor]:
+        """Check a tensor for each input."""
+        specs = list(self.inputs.values())
+        if len(args) != len(specs):
+            raise InvalidTypeError(
+                f"[{self.name}] got {len(args)} inputs; it takes {', '.join(map(str, specs)) or 'none'}: give each once"
+            )
+        return [_checked(self.name, spec, value) for spec, value in zip(specs, args, strict=True)]
+
+    def _inline(self, *args: Any) -> Any:
+        """Run under a tape, or while a graph is built: op by op."""
+        inputs = self.bind_flat(args)
+        return self.pack(call_again(self.graph, inputs))
 
     def __str__(self) -> str:
         takes = ", ".join(map(str, self.inputs.values()))
@@ -128,6 +244,21 @@ class GraphFunction:
 
     def __repr__(self) -> str:
         return f"<penstock.saved.GraphFunction {self}>"
+
+
+class _Runner(FunctionBase):
+    """The native call of a function: it knows the plan for shapes that it has seen, and asks for others."""
+
+    _owner: GraphFunction
+
+    def __new__(cls, owner: GraphFunction) -> _Runner:
+        self = super().__new__(cls, owner._resolve, [], [])
+        self._owner = owner
+        return self
+
+    @property
+    def _body(self) -> Any:
+        return self._owner._inline
 
 
 class GraphModel:
@@ -176,6 +307,28 @@ class GraphModel:
         count = sum(int(v.value.size) for v in self.variables.values())
         lines.append(f"  {len(self.variables)} variables of {count:,} numbers")
         return "\n".join(["<penstock.saved.GraphModel", *lines, ">"])
+
+
+def _default_results(names: list[str]) -> Any:
+    return LEAF if len(names) == 1 else dict.fromkeys(names, LEAF)
+
+
+def _checked_arguments(
+    function: str, arguments: Mapping[str, Any] | None, count: int
+) -> dict[str, Any] | None:
+    """Leave out structures that are no more than the inputs themselves."""
+    if arguments is None:
+        return None
+    _check_count(function, "arguments", dict(arguments), count)
+    return None if all(value is LEAF for value in arguments.values()) else dict(arguments)
+
+
+def _check_count(function: str, what: str, structure: Any, count: int) -> None:
+    found = sum(leaf is LEAF for leaf in _native.tree_flatten(structure)[0])
+    if found != count:
+        raise GraphError(
+            f"[{function}] its {what} have places for {found} tensors; there are {count}"
+        )
 
 
 def _specs(

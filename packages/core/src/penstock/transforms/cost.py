@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from penstock._graph_json import evaluate_size
 from penstock._inner_graphs import inner_graphs
 from penstock._native import Dim, Graph, Node, Tensor
 from penstock.errors import InvalidValueError
+from penstock.saved._again import evaluate_size
 from penstock.saved.model import GraphFunction
 from penstock.transforms._models import handle_of
 
@@ -130,7 +130,7 @@ def _size(t: Tensor, sizes: Mapping[str, int]) -> int:
 
 
 def _number(dim: int | Dim, sizes: Mapping[str, int]) -> int:
-    return int(evaluate_size(str(dim), sizes)) if isinstance(dim, Dim) else int(dim)
+    return int(evaluate_size(str(dim), sizes.__getitem__)) if isinstance(dim, Dim) else int(dim)
 
 
 def _bytes(node: Node, sizes: Mapping[str, int]) -> int:
