@@ -23,6 +23,7 @@ def penstock_plugin_info() -> PluginInfo:
 @hookimpl
 def penstock_register_formats(formats: FormatRegistrar) -> None:
     """Register every format under the name that users give it."""
+    formats.add("tflite", read=_later("tflite.read", "read"))
 
 
 def _later(module: str, name: str) -> Callable[..., Any]:

@@ -1,0 +1,1 @@
+"""TensorFlow Lite: reads .tflite files, float and quantised, into graphs that compute the same bits in integers."""

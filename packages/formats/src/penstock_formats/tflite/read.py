@@ -1,0 +1,337 @@
+"""Reads a .tflite file into a model: parses it, and builds each subgraph's ops one after the other."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import penstock as ps
+from penstock.errors import FormatError, PenstockError
+from penstock.saved import GraphFunction, GraphModel
+from penstock_formats.tflite.building import CONVERTERS, Call, is_quantized
+from penstock_formats.tflite.metadata import describe
+from penstock_formats.tflite.model import Model, Operator, Signature, Subgraph, TensorInfo, parse
+
+for _family in (
+    "detection",
+    "elementwise",
+    "layers",
+    "lstm",
+    "reductions",
+    "resizing",
+    "shapes",
+    "tables",
+):
+    import_module(f"penstock_formats.tflite.{_family}")
+
+# What says shapes: computed while the file is read, if all its inputs are small and known.
+_SHAPE_ARITHMETIC = frozenset(
+    [
+        "ADD",
+        "CAST",
+        "CONCATENATION",
+        "DIV",
+        "EXPAND_DIMS",
+        "FLOOR_DIV",
+        "FLOOR_MOD",
+        "GATHER",
+        "MAXIMUM",
+        "MINIMUM",
+        "MUL",
+        "PACK",
+        "REDUCE_PROD",
+        "RESHAPE",
+        "SLICE",
+        "SPLIT",
+        "SQUEEZE",
+        "STRIDED_SLICE",
+        "SUB",
+        "UNPACK",
+    ]
+)
+_SMALL = 1000
+_OWN = (
+    PenstockError,
+    ValueError,
+    TypeError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    ZeroDivisionError,
+)
+
+
+def read(path: str | Path, *, batch: int | str | None = None, states: bool = False) -> GraphModel:
+    """Read a TensorFlow Lite model.
+
+    Float weights become variables, under their names in the file and with the axes that Penstock's ops want. Quantised
+    weights stay constants, and quantised ops compute in integers, with the bits of TensorFlow Lite's reference kernels.
+    Inputs and outputs keep their dtype: their scales are in `model.metadata`.
+
+    Args:
+        path: The .tflite file.
+        batch: A size, or a name for one that may vary, in place of a first axis of size 1 of every input.
+        states: Whether recurrent layers take their state as further inputs and return what it becomes; otherwise each
+            call begins with an empty one.
+
+    Returns:
+        A model with a function for each signature of the file, or one named "main".
+
+    Raises:
+        FormatError: The file is damaged, or uses what Penstock does not know.
+        OSError: The file cannot be read.
+    """
+    data = Path(path).read_bytes()
+    model = parse(data)
+    signatures = model.signatures or [Signature("main", 0, {}, {})]
+    variables: dict[str, ps.Variable] = {}
+    functions: dict[str, GraphFunction] = {}
+    used: dict[int, Builder] = {}
+    for signature in signatures:
+        number = signature.subgraph
+        if number not in used:
+            used[number] = Builder(model.subgraphs[number], variables, batch, states=states)
+            used[number].run()
+        functions[signature.key or "main"] = used[number].function(signature)
+    return GraphModel(functions, variables, describe(model, data, list(functions)))
+
+
+class Builder:
+    """Builds the graph of one subgraph.
+
+    Args:
+        subgraph: What the file says.
+        variables: Where variables are collected.
+        batch: What to put in place of a first axis of size 1.
+        states: Whether states become inputs and outputs.
+    """
+
+    def __init__(
+        self,
+        subgraph: Subgraph,
+        variables: dict[str, ps.Variable],
+        batch: int | str | None = None,
+        *,
+        states: bool = False,
+    ) -> None:
+        self.subgraph, self.variables, self.batch = subgraph, variables, batch
+        kept = [i for i, t in enumerate(subgraph.tensors) if t.is_state] if states else []
+        self.states = [i for i in kept if i not in subgraph.inputs]
+        self.graph = ps.Graph(subgraph.name or "main")
+        self.values: dict[int, Any] = {
+            i: t.value for i, t in enumerate(subgraph.tensors) if t.value is not None
+        }
+        self.made: dict[tuple[int, tuple[int, ...]], ps.Variable] = {}
+        self.origins: dict[
+            int, int
+        ] = {}  # of constants that were float16: the tensor they come from
+
+    def run(self) -> None:
+        """Build inputs, ops and outputs."""
+        with self.graph.as_default():
+            inputs = [self._input(i) for i in (*self.subgraph.inputs, *self.states)]
+        for number, operator in enumerate(self.subgraph.operators):
+            self._build(number, operator)
+        with self.graph.as_default():
+            self.graph.inputs = inputs
+            self.graph.outputs = [self._output(i) for i in (*self.subgraph.outputs, *self.states)]
+
+    def function(self, signature: Signature) -> GraphFunction:
+        """Make the function, with the signature's names or else those of the tensors."""
+        tensors = self.subgraph.tensors
+        names = [
+            _unique(
+                [given.get(i) or tensors[i].name or f"{kind}_{i}" for i in (*numbers, *self.states)]
+            )
+            for kind, given, numbers in (
+                ("input", signature.inputs, self.subgraph.inputs),
+                ("output", signature.outputs, self.subgraph.outputs),
+            )
+        ]
+        return GraphFunction(self.graph, signature.key or "main", *names)
+
+    # ---- inputs and outputs
+
+    def _input(self, number: int) -> Any:
+        info = self.subgraph.tensors[number]
+        if number in self.values:
+            raise FormatError(
+                f"[tflite] input {info.name!r} is a constant, or given twice; expected a tensor of its own; get the file again"
+            )
+        shape: list[int | str] = [
+            size if size >= 0 else ("batch" if axis == 0 else f"d{number}_{axis}")
+            for axis, size in enumerate(info.shape)
+        ]
+        if self.batch is not None and shape and shape[0] == 1:
+            shape[0] = self.batch
+        self.values[number] = ps.placeholder(info.dtype, tuple(shape), name=info.name or "input")
+        return self.values[number]
+
+    def _output(self, number: int) -> Any:
+        value = self._value(number, "an output")
+        symbolic = isinstance(value, ps.Tensor) and value.is_symbolic
+        return value if symbolic else ps.identity(ps.asarray(value))
+
+    def _value(self, number: int, user: str) -> Any:
+        if number not in self.values:
+            raise FormatError(
+                f"[tflite] tensor {self.subgraph.tensors[number]} is used by {user} before any op computes it; expected ops "
+                "in the order in which they run; the file is damaged: get it again"
+            )
+        return self.values[number]
+
+    # ---- ops
+
+    def _build(self, number: int, operator: Operator) -> None:
+        if self._widened(operator):
+            return
+        where = f"op {number} ({operator.name})"
+        entry = CONVERTERS.get(operator.name)
+        if entry is None:
+            raise FormatError(
+                f"[tflite] {where}, version {operator.version}, is not supported; expected one of "
+                f"{', '.join(sorted(CONVERTERS))}; convert the model without it"
+            )
+        call = self._call(operator, where)
+        _check_integers(call, entry.integers)
+        try:
+            made = self._run(operator, entry.run, call)
+        except FormatError:
+            raise
+        except _OWN as error:
+            raise FormatError(
+                f"[tflite] {where} does not fit its inputs: {error}; expected what its schema allows; the file is damaged: "
+                "get it again"
+            ) from error
+        self._keep(operator, made if isinstance(made, list) else [made], where)
+        for position, state in call.states.items():
+            self.values[operator.inputs[position]] = state
+
+    def _run(self, operator: Operator, run: Any, call: Call) -> Any:
+        if operator.name in _SHAPE_ARITHMETIC and all(map(_small, call.values)):
+            made = run(call)
+            parts = made if isinstance(made, list) else [made]
+            return [p.numpy() if isinstance(p, ps.Tensor) else p for p in parts]
+        with self.graph.as_default(), ps.name_scope(_scope(call.output().name)):
+            return run(call)
+
+    def _call(self, operator: Operator, where: str) -> Call:
+        tensors = self.subgraph.tensors
+        empty = {i for i in operator.inputs if i >= 0 and tensors[i].is_state} - self.values.keys()
+        values = [
+            None
+            if i < 0
+            else (np.zeros(0, tensors[i].dtype) if i in empty else self._value(i, where))
+            for i in operator.inputs
+        ]
+
+        def variable(position: int, value: Any) -> ps.Variable:
+            return self._variable(operator.inputs[position], value)
+
+        return Call(
+            operator,
+            [None if i < 0 else tensors[i] for i in operator.inputs],
+            [tensors[i] for i in operator.outputs],
+            values,
+            [tensors[i] for i in operator.intermediates],
+            variable,
+            self.batch is not None,
+        )
+
+    def _widened(self, operator: Operator) -> bool:
+        """Turn constants of float16 into float32 at once, so that they can be variables."""
+        if operator.name != "DEQUANTIZE" or len(operator.inputs) != 1 or len(operator.outputs) != 1:
+            return False
+        (source,), (target,) = operator.inputs, operator.outputs
+        info = self.subgraph.tensors[source] if source >= 0 else None
+        if info is None or info.value is None or info.dtype != "float16" or target in self.values:
+            return False
+        self.values[target] = info.value.astype(np.float32)
+        self.origins[target] = source
+        return True
+
+    def _variable(self, number: int, value: Any) -> ps.Variable:
+        """Make a variable out of a constant, once for each order of its axes."""
+        key = number, tuple(value.shape)
+        if key not in self.made:
+            name = (
+                self.subgraph.tensors[self.origins.get(number, number)].name or f"weights_{number}"
+            )
+            fresh, count = name, 1
+            while fresh in self.variables:
+                fresh, count = f"{name}_{count}", count + 1
+            self.made[key] = self.variables[fresh] = ps.Variable(value.copy(), name=fresh)
+        return self.made[key]
+
+    def _keep(self, operator: Operator, made: list[Any], where: str) -> None:
+        if len(made) < len(operator.outputs):
+            raise FormatError(
+                f"[tflite] {where} has {len(operator.outputs)} outputs; expected at most {len(made)}; get the file again"
+            )
+        for number, value in zip(operator.outputs, made, strict=False):
+            info = self.subgraph.tensors[number]
+            if number in self.values:
+                raise FormatError(
+                    f"[tflite] {where} computes {info}, which has a value already; expected each tensor once; get the file "
+                    "again"
+                )
+            _check_result(where, info, value, any_batch=self.batch is not None)
+            self.values[number] = value
+
+
+def _small(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind in "iuO" and value.size <= _SMALL
+
+
+def _check_integers(call: Call, integers: str) -> None:
+    if integers == "own":
+        return
+    infos = [i for i in (*call.infos, *call.outputs) if i is not None and is_quantized(i)]
+    if integers == "refuse" and infos:
+        raise call.fail(f"works on quantised numbers, {infos[0]}")
+    if len({call.single(info) for info in infos}) > 1:
+        raise call.fail("changes the scale of its quantised numbers")
+
+
+def _check_result(where: str, info: TensorInfo, value: Any, *, any_batch: bool) -> None:
+    """Compare with what the file says; old converters wrote 1 for sizes that they did not know."""
+    if value.dtype == object:  # sizes, some of which vary
+        return
+    dtype, shape = str(getattr(value.dtype, "name", value.dtype)), tuple(value.shape)
+    loose = (1, -1)
+    sizes = zip(shape, info.shape, strict=False)
+    if any_batch:
+        sizes = zip(shape[1:], info.shape[1:], strict=False)
+    wrong = any(isinstance(n, int) and m not in loose and n != m for n, m in sizes)
+    if dtype != info.dtype or (info.shape and (wrong or len(shape) != len(info.shape))):
+        raise FormatError(
+            f"[tflite] {where} makes {dtype}{list(shape)} of its inputs; the file says {info}; the file is damaged: get it "
+            "again"
+        )
+
+
+def _scope(name: str) -> str:
+    """Make a scope's name out of a tensor's; one that converters merged keeps its first part."""
+    parts = [
+        re.sub(r"[^A-Za-z0-9_.\-]", "_", part)
+        for part in name.split(";", maxsplit=1)[0].split("/")
+        if part
+    ]
+    return "/".join(parts[:20])[:200].strip("/") or "op"
+
+
+def _unique(names: list[str]) -> list[str]:
+    made: list[str] = []
+    for name in names:
+        fresh, count = name, 1
+        while fresh in made:
+            fresh, count = f"{name}_{count}", count + 1
+        made.append(fresh)
+    return made
+
+
+__all__ = ["Model", "read"]
