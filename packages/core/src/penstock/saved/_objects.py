@@ -16,7 +16,7 @@ from penstock.autograph._convert import converted
 from penstock.autograph._state import explain_unset
 from penstock.errors import GraphError, InvalidValueError
 from penstock.function import Function
-from penstock.saved._structure import LEAF, structure_of
+from penstock.saved._structure import LEAF, output_names, structure_of
 from penstock.saved.model import GraphFunction, GraphModel, TensorSpec
 from penstock.state import Variable
 
@@ -99,9 +99,8 @@ def _from_trace(name: str, fn: Function) -> GraphFunction:
             "signatures=[('float32', ('batch', 3))], or call it once"
         )
     trace = fn.traces[0]
-    return GraphFunction(
-        trace.graph, name, results=structure_of(trace.outputs, len(trace.graph.outputs))
-    )
+    results = structure_of(trace.outputs, len(trace.graph.outputs))
+    return GraphFunction(trace.graph, name, None, output_names(results), results=results)
 
 
 def _by_signature(name: str, fn: Callable[..., Any], signature: Any) -> GraphFunction:
@@ -142,7 +141,9 @@ def _by_signature(name: str, fn: Callable[..., Any], signature: Any) -> GraphFun
                 structures[parameter] = structure
         outputs = explain_unset(lambda: set_outputs(graph, body(*bound.args, **bound.kwargs)))
     results = structure_of(outputs, len(graph.outputs))
-    return GraphFunction(graph, name, names, arguments=structures, results=results)
+    return GraphFunction(
+        graph, name, names, output_names(results), arguments=structures, results=results
+    )
 
 
 def _plain(fn: Callable[..., Any]) -> Callable[..., Any]:

@@ -96,6 +96,13 @@ def _named(name: str, fields: tuple[str, ...]) -> Callable[..., Any]:
     return namedtuple(name, fields)
 
 
+def output_names(structure: Any) -> list[str] | None:
+    """Name outputs by the way to them, if the results are a dictionary or have names; else None."""
+    if not isinstance(structure, dict) and not hasattr(structure, "_fields"):
+        return None
+    return [path for path, _ in leaves_of(structure, structure)]
+
+
 def leaves_of(expected: Any, given: Any, path: str = "") -> list[tuple[str, Any]]:
     """Take an argument apart as the structure says.
 

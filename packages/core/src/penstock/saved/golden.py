@@ -106,7 +106,7 @@ def _run(
     finally:
         _native.set_random_state(*before)
         for v, t in held:
-            if v.read()._id != t._id:
+            if v.read()._data_pointer() != t._data_pointer():
                 v.assign(t)
 
 

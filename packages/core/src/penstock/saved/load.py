@@ -113,6 +113,8 @@ class _Folder:
             variables = self._variables(told["variables"])
             lowered = {} if old else self._lowered(variables)
             functions = self._functions(told, variables, old, lowered)
+            if not functions:
+                raise ValueError("it has no function")
             self._check_unused(told["variables"])
             model = GraphModel(functions, variables, dict(told["metadata"]))
             if check and told["golden"]:
