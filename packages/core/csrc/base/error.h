@@ -22,6 +22,7 @@ enum class ErrorKind {
   kCancelled,  // cancelled or past its deadline
   kNumeric,    // NaN or infinity where debug_nans looks for it
   kPlugin,     // a library that cannot be loaded
+  kFormat,     // a file that is damaged, or not what was expected
   kInternal,   // our fault
 };
 

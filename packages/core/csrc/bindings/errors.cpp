@@ -38,6 +38,8 @@ const char* class_name(ErrorKind kind) {
       return "NumericError";
     case ErrorKind::kPlugin:
       return "PluginError";
+    case ErrorKind::kFormat:
+      return "FormatError";
     case ErrorKind::kInternal:
       return "InternalError";
   }

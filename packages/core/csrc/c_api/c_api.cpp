@@ -1,51 +1,101 @@
+// Tensors, variables, graphs and plans of penstock.h.
 #include <cstring>
 #include <mutex>
 #include <string>
 
-#include "base/error.h"
-#include "graph/graph.h"
-#include "penstock/penstock.h"
-#include "plan/plan.h"
+#include "c_api/handles.h"
 #include "plugins/library.h"
 #include "threads/pool.h"
 
 using penstock::AttrValue;
 using penstock::ErrorKind;
-
-struct penstock_tensor_s {
-  penstock::Tensor tensor;
-};
-struct penstock_graph_s {
-  penstock::Ref<penstock::Graph> graph;
-};
-struct penstock_plan_s {
-  penstock::Ref<penstock::Plan> plan;
-};
-struct penstock_cancel_s {
-  std::atomic<bool> cancelled{false};
-};
+using penstock::c_api::dtype_of;
+using penstock::c_api::guarded;
 
 namespace {
 
 thread_local std::string t_error;
+thread_local int t_kind = 0;
 
-// Runs body; turns exceptions into the thread's last error and `failed`.
-template <typename Body, typename Result>
-Result guarded(Result failed, Body body) {
-  try {
-    return body();
-  } catch (const std::exception& e) {
-    t_error = e.what();
-    return failed;
-  }
+}  // namespace
+
+namespace penstock::c_api {
+
+void keep_error(int kind, const char* message) {
+  t_error = message;
+  t_kind = kind;
 }
 
-penstock::DType dtype_of(penstock_dtype abi) {
-  penstock::DType dtype;
-  if (!penstock::dtype_from_abi(abi, &dtype))
-    penstock::fail(ErrorKind::kDType, "unknown dtype code ", int{abi.code});
+int kind_of(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kValue:
+      return PENSTOCK_KIND_VALUE;
+    case ErrorKind::kType:
+      return PENSTOCK_KIND_TYPE;
+    case ErrorKind::kShape:
+      return PENSTOCK_KIND_SHAPE;
+    case ErrorKind::kDType:
+      return PENSTOCK_KIND_DTYPE;
+    case ErrorKind::kIndex:
+      return PENSTOCK_KIND_INDEX;
+    case ErrorKind::kDevice:
+      return PENSTOCK_KIND_DEVICE;
+    case ErrorKind::kKernel:
+      return PENSTOCK_KIND_KERNEL;
+    case ErrorKind::kGraph:
+      return PENSTOCK_KIND_GRAPH;
+    case ErrorKind::kMemory:
+      return PENSTOCK_KIND_MEMORY;
+    case ErrorKind::kCancelled:
+      return PENSTOCK_KIND_CANCELLED;
+    case ErrorKind::kNumeric:
+      return PENSTOCK_KIND_NUMERIC;
+    case ErrorKind::kPlugin:
+      return PENSTOCK_KIND_PLUGIN;
+    case ErrorKind::kFormat:
+      return PENSTOCK_KIND_FORMAT;
+    case ErrorKind::kInternal:
+      return PENSTOCK_KIND_INTERNAL;
+  }
+  return PENSTOCK_KIND_INTERNAL;
+}
+
+DType dtype_of(penstock_dtype abi) {
+  DType dtype;
+  if (!dtype_from_abi(abi, &dtype)) fail(ErrorKind::kDType, "unknown dtype code ", int{abi.code});
   return dtype;
 }
+
+int64_t public_size(Dim size) { return is_symbolic(size) ? -1 : size; }
+
+void load_plugins_once() {
+  static std::once_flag once;
+  std::call_once(once, [] { load_plugin_path(); });
+}
+
+int run_plan(Plan& plan, int32_t num_inputs, const penstock_tensor_t* inputs,
+             penstock_tensor_t* outputs, const penstock_run_options* options) {
+  std::vector<Tensor> in, out(static_cast<size_t>(plan.num_outputs()));
+  in.reserve(static_cast<size_t>(num_inputs));
+  for (int32_t i = 0; i < num_inputs; ++i) {
+    if (!inputs[i]) fail(ErrorKind::kValue, "input ", i, " is NULL; give a tensor");
+    in.push_back(inputs[i]->tensor);
+  }
+  RunOptions run;
+  bool has_cancel = options && options->struct_size >=
+                                   offsetof(penstock_run_options, cancel) + sizeof(options->cancel);
+  if (has_cancel && options->cancel) run.cancel = &options->cancel->cancelled;
+  if (options && options->timeout_seconds > 0 && options->timeout_seconds < 1e9)
+    run.deadline = std::chrono::steady_clock::now() +
+                   std::chrono::nanoseconds(static_cast<int64_t>(options->timeout_seconds * 1e9));
+  plan.run(in.data(), num_inputs, out.data(), run);
+  for (size_t i = 0; i < out.size(); ++i) outputs[i] = new penstock_tensor_s{out[i]};
+  return 0;
+}
+
+}  // namespace penstock::c_api
+
+namespace {
 
 AttrValue attr_value(const penstock_attr& a) {
   switch (a.kind) {
@@ -132,15 +182,11 @@ void check_values(const penstock::Graph& graph, const penstock_value* values, in
       penstock::fail(ErrorKind::kGraph, "value ", values[i], " is not in graph '", graph.name, "'");
 }
 
-void load_plugins_once() {
-  static std::once_flag once;
-  std::call_once(once, [] { penstock::load_plugin_path(); });
-}
-
 }  // namespace
 
 const char* penstock_version(void) { return PENSTOCK_VERSION; }
 const char* penstock_last_error(void) { return t_error.c_str(); }
+int penstock_last_error_kind(void) { return t_kind; }
 
 int penstock_load_plugin(const char* path) {
   return guarded(1, [&] {
@@ -149,6 +195,15 @@ int penstock_load_plugin(const char* path) {
   });
 }
 
+int penstock_add_static_plugin(penstock_plugin_init_fn init, const char* name) {
+  return guarded(1, [&] {
+    penstock::load_static_plugin(init, name);
+    return 0;
+  });
+}
+
+void penstock_set_random_seed(uint64_t seed) { penstock::set_seed(seed); }
+
 int penstock_set_num_threads(int n) {
   return guarded(1, [&] {
     penstock::set_num_threads(n);
@@ -156,19 +211,50 @@ int penstock_set_num_threads(int n) {
   });
 }
 
+namespace {
+
+penstock::Shape shape_of(int32_t ndim, const int64_t* shape) {
+  if (ndim < 0 || (ndim > 0 && !shape))
+    penstock::fail(ErrorKind::kShape, "a tensor needs a shape of ", ndim, " sizes");
+  for (int32_t i = 0; i < ndim; ++i)
+    if (shape[i] < 0)
+      penstock::fail(ErrorKind::kShape, "a tensor's size is ", shape[i], "; expected 0 or more");
+  return penstock::Shape::from({shape, shape + ndim});
+}
+
+}  // namespace
+
 penstock_tensor_t penstock_tensor_new(penstock_dtype dtype, int32_t ndim, const int64_t* shape,
                                       const void* data) {
   return guarded(penstock_tensor_t{}, [&] {
-    if (ndim < 0 || (ndim > 0 && !shape))
-      penstock::fail(ErrorKind::kShape, "a tensor needs a shape of ", ndim, " sizes");
-    auto t = penstock::Tensor::empty(dtype_of(dtype), penstock::Shape::from({shape, shape + ndim}));
+    auto t = penstock::Tensor::empty(dtype_of(dtype), shape_of(ndim, shape));
     if (data && t.dtype == penstock::DType::kString) {
       const auto* strings = static_cast<const penstock_string*>(data);
       for (int64_t i = 0; i < t.shape.size(); ++i)
         t.storage->set_string(i, strings[i].data, strings[i].size);
-    } else if (data) {
+    } else if (data && t.bytes() > 0) {
       std::memcpy(t.data(), data, static_cast<size_t>(t.bytes()));
     }
+    return new penstock_tensor_s{t};
+  });
+}
+
+penstock_tensor_t penstock_tensor_wrap(penstock_dtype dtype, int32_t ndim, const int64_t* shape,
+                                       const void* data, void (*release)(void* context),
+                                       void* context) {
+  return guarded(penstock_tensor_t{}, [&] {
+    penstock::Tensor t;
+    t.dtype = dtype_of(dtype);
+    if (t.dtype == penstock::DType::kString)
+      penstock::fail(ErrorKind::kDType, "strings cannot be wrapped; use penstock_tensor_new");
+    t.shape = shape_of(ndim, shape);
+    if (!data && t.bytes() > 0) penstock::fail(ErrorKind::kValue, "the data is NULL");
+    t.storage = penstock::Storage::wrap(
+        const_cast<void*>(data), t.bytes(), penstock::host_device(),
+        [release, context] {
+          if (release) release(context);
+        },
+        /*writable=*/false);
     return new penstock_tensor_s{t};
   });
 }
@@ -181,6 +267,29 @@ penstock_dtype penstock_tensor_dtype(penstock_tensor_t t) {
 }
 int64_t penstock_tensor_size(penstock_tensor_t t) { return t->tensor.shape.size(); }
 const void* penstock_tensor_data(penstock_tensor_t t) { return t->tensor.data(); }
+
+penstock_variable_t penstock_variable_new(const char* name, penstock_tensor_t value,
+                                          int trainable) {
+  return guarded(penstock_variable_t{}, [&] {
+    return new penstock_variable_s{
+        penstock::make_ref<penstock::Variable>(value->tensor, name ? name : "", trainable != 0)};
+  });
+}
+
+void penstock_variable_free(penstock_variable_t v) { delete v; }
+const char* penstock_variable_name(penstock_variable_t v) { return v->variable->name().c_str(); }
+int penstock_variable_trainable(penstock_variable_t v) { return v->variable->trainable(); }
+
+penstock_tensor_t penstock_variable_get(penstock_variable_t v) {
+  return guarded(penstock_tensor_t{}, [&] { return new penstock_tensor_s{v->variable->read()}; });
+}
+
+int penstock_variable_set(penstock_variable_t v, penstock_tensor_t t) {
+  return guarded(1, [&] {
+    v->variable->assign(t->tensor);
+    return 0;
+  });
+}
 
 penstock_graph_t penstock_graph_new(const char* name) {
   return guarded(penstock_graph_t{}, [&] {
@@ -206,6 +315,67 @@ penstock_value penstock_graph_input(penstock_graph_t g, const char* name, pensto
 
 penstock_value penstock_graph_constant(penstock_graph_t g, penstock_tensor_t t) {
   return guarded(penstock_value{-1}, [&] { return g->graph->constant(t->tensor); });
+}
+
+penstock_value penstock_graph_number(penstock_graph_t g, double number) {
+  return guarded(penstock_value{-1}, [&] {
+    auto t = penstock::Tensor::scalar(number, penstock::kDefaultFloat);
+    t.weak = true;
+    return g->graph->constant(t);
+  });
+}
+
+namespace {
+
+penstock_value add_builtin(penstock::Graph& graph, const char* op, std::vector<int32_t> inputs,
+                           const penstock_variable_t variable) {
+  penstock::Ref<penstock::RefCounted> object(variable->variable.get());
+  int32_t node = graph.add(penstock::get_op(op), std::move(inputs), {object}, {});
+  return graph.nodes[static_cast<size_t>(node)].outputs[0];
+}
+
+}  // namespace
+
+penstock_value penstock_graph_read(penstock_graph_t g, penstock_variable_t v) {
+  return guarded(penstock_value{-1},
+                 [&] { return add_builtin(*g->graph, "read_variable", {}, v); });
+}
+
+penstock_value penstock_graph_assign(penstock_graph_t g, penstock_variable_t v,
+                                     penstock_value value) {
+  return guarded(penstock_value{-1}, [&] {
+    check_values(*g->graph, &value, 1);
+    return add_builtin(*g->graph, "assign_variable", {value}, v);
+  });
+}
+
+int penstock_graph_name(penstock_graph_t g, penstock_value value, const char* name) {
+  return guarded(1, [&] {
+    check_values(*g->graph, &value, 1);
+    g->graph->rename(g->graph->values[static_cast<size_t>(value)].node, name);
+    return 0;
+  });
+}
+
+penstock_value penstock_graph_find(penstock_graph_t g, const char* name) {
+  return guarded(penstock_value{-1}, [&] {
+    for (size_t v = 0; v < g->graph->values.size(); ++v)
+      if (g->graph->value_name(static_cast<int32_t>(v)) == name) return static_cast<int32_t>(v);
+    penstock::fail(ErrorKind::kGraph, "graph '", g->graph->name, "' has no value '", name, "'");
+  });
+}
+
+int penstock_graph_type(penstock_graph_t g, penstock_value value, penstock_dtype* dtype,
+                        int32_t* ndim, int32_t max_ndim, int64_t* shape) {
+  return guarded(1, [&] {
+    check_values(*g->graph, &value, 1);
+    const penstock::Aval& aval = g->graph->values[static_cast<size_t>(value)].aval;
+    *dtype = penstock::dtype_to_abi(aval.dtype);
+    *ndim = aval.shape.ndim;
+    for (int32_t d = 0; d < aval.shape.ndim && d < max_ndim; ++d)
+      shape[d] = penstock::c_api::public_size(aval.shape[d]);
+    return 0;
+  });
 }
 
 int penstock_graph_add(penstock_graph_t g, const char* name, int32_t num_inputs,
@@ -239,7 +409,7 @@ void penstock_string_free(char* text) { free(text); }
 
 penstock_plan_t penstock_plan_new(penstock_graph_t g) {
   return guarded(penstock_plan_t{}, [&] {
-    load_plugins_once();
+    penstock::c_api::load_plugins_once();
     return new penstock_plan_s{penstock::make_ref<penstock::Plan>(g->graph)};
   });
 }
@@ -253,18 +423,6 @@ int32_t penstock_plan_num_outputs(penstock_plan_t p) { return p->plan->num_outpu
 
 int penstock_plan_run(penstock_plan_t p, int32_t num_inputs, const penstock_tensor_t* inputs,
                       penstock_tensor_t* outputs, const penstock_run_options* options) {
-  return guarded(1, [&] {
-    std::vector<penstock::Tensor> in, out(static_cast<size_t>(p->plan->num_outputs()));
-    for (int32_t i = 0; i < num_inputs; ++i) in.push_back(inputs[i]->tensor);
-    penstock::RunOptions run;
-    bool has_cancel = options && options->struct_size >= offsetof(penstock_run_options, cancel) +
-                                                             sizeof(options->cancel);
-    if (has_cancel && options->cancel) run.cancel = &options->cancel->cancelled;
-    if (options && options->timeout_seconds > 0 && options->timeout_seconds < 1e9)
-      run.deadline = std::chrono::steady_clock::now() +
-                     std::chrono::nanoseconds(static_cast<int64_t>(options->timeout_seconds * 1e9));
-    p->plan->run(in.data(), num_inputs, out.data(), run);
-    for (size_t i = 0; i < out.size(); ++i) outputs[i] = new penstock_tensor_s{out[i]};
-    return 0;
-  });
+  return guarded(
+      1, [&] { return penstock::c_api::run_plan(*p->plan, num_inputs, inputs, outputs, options); });
 }

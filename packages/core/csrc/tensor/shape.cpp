@@ -21,11 +21,30 @@ struct Atom {
 using Monomial = std::vector<int>;  // sorted atom numbers; empty is the constant term
 using Polynomial = std::map<Monomial, int64_t>;
 
+[[noreturn]] void too_large() {
+  fail(ErrorKind::kMemory, "the formula of a size has numbers that exceed the 64-bit range");
+}
+
+int64_t plus(int64_t a, int64_t b) {
+  int64_t sum;
+  if (__builtin_add_overflow(a, b, &sum)) too_large();
+  return sum;
+}
+
+int64_t times(int64_t a, int64_t b) {
+  int64_t product;
+  if (__builtin_mul_overflow(a, b, &product)) too_large();
+  return product;
+}
+
 class Expressions {
  public:
   Dim intern(const Polynomial& p) {
     if (p.empty()) return 0;
-    if (p.size() == 1 && p.begin()->first.empty()) return p.begin()->second;
+    if (p.size() == 1 && p.begin()->first.empty()) {
+      if (is_symbolic(p.begin()->second)) too_large();  // it would be taken for an expression
+      return p.begin()->second;
+    }
     auto [it, added] = ids_.try_emplace(p, static_cast<int64_t>(polynomials_.size()));
     if (added) polynomials_.push_back(p);
     return kSymbolBase + it->second;
@@ -61,10 +80,6 @@ Expressions& table() {
   return *t;
 }
 
-[[noreturn]] void too_large() {
-  fail(ErrorKind::kMemory, "the formula of a size has numbers that exceed the 64-bit range");
-}
-
 Dim from_atom(int atom) { return table().intern({{{atom}, 1}}); }
 
 Dim combine(Dim a, Dim b, int64_t sign) {
@@ -72,13 +87,14 @@ Dim combine(Dim a, Dim b, int64_t sign) {
   Polynomial p = table().get(a);
   for (const auto& [monomial, coefficient] : table().get(b)) {
     int64_t& c = p[monomial];
-    if (__builtin_add_overflow(c, sign * coefficient, &c)) too_large();
+    c = plus(c, times(sign, coefficient));
     if (c == 0) p.erase(monomial);
   }
   return table().intern(p);
 }
 
 int64_t floordiv(int64_t a, int64_t b) {
+  if (b == -1) return times(a, b);  // INT64_MIN / -1 is no int64
   int64_t q = a / b;
   return (a % b != 0 && (a < 0) != (b < 0)) ? q - 1 : q;
 }
@@ -88,13 +104,13 @@ bool divide_exactly(const Polynomial& p, const Polynomial& d, Polynomial* out) {
   if (d.size() != 1) return false;
   const auto& [divisor, coefficient] = *d.begin();
   for (const auto& [monomial, c] : p) {
-    if (c % coefficient != 0 ||
+    if ((coefficient != -1 && c % coefficient != 0) ||
         !std::includes(monomial.begin(), monomial.end(), divisor.begin(), divisor.end()))
       return false;
     Monomial rest;
     std::set_difference(monomial.begin(), monomial.end(), divisor.begin(), divisor.end(),
                         std::back_inserter(rest));
-    (*out)[rest] = c / coefficient;
+    (*out)[rest] = floordiv(c, coefficient);
   }
   return true;
 }
@@ -180,8 +196,7 @@ Dim dim_mul(Dim a, Dim b) {
       m.insert(m.end(), mb.begin(), mb.end());
       std::sort(m.begin(), m.end());
       int64_t& c = product[m];
-      int64_t term;
-      if (__builtin_mul_overflow(ca, cb, &term) || __builtin_add_overflow(c, term, &c)) too_large();
+      c = plus(c, times(ca, cb));
       if (c == 0) product.erase(m);
     }
   }
@@ -228,9 +243,10 @@ int64_t dim_eval(Dim d, const std::vector<int64_t>& symbols) {
   int64_t total = 0;
   for (const auto& [monomial, coefficient] : table().get(d)) {
     int64_t product = coefficient;
-    for (int atom : monomial) product *= eval_atom(table().atom(atom), symbols);
-    total += product;
+    for (int atom : monomial) product = times(product, eval_atom(table().atom(atom), symbols));
+    total = plus(total, product);
   }
+  if (is_symbolic(total)) too_large();
   return total;
 }
 
