@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ STRANGE = st.sampled_from(
 
 def check(loader: Any, folder: Path) -> None:
     answer = loader.ask("load", folder)
-    assert answer.startswith(("ok ", "error 13 [load] ", "error 9 ")), answer
+    assert answer.startswith(("ok ", "error 13 [load] ")), answer
 
 
 @given(st.data())
@@ -66,17 +65,4 @@ def test_strange_members(loader, tmp_path, changes):
             at[path[-1]] = value
         except (KeyError, IndexError, TypeError):
             continue  # an earlier change took the place away
-    check(loader, write(tmp_path / "net", told))
-
-
-@given(
-    st.sampled_from(sorted(json.loads(json.dumps(document()))["ops"])),
-    st.lists(STRANGE, max_size=3),
-)
-@EXAMPLES
-def test_every_op_with_strange_attributes(loader, tmp_path, op, values):
-    told = document()
-    node = next(n for n in told["functions"][0]["graph"]["nodes"] if n["op"] == op) if op in {
-        n["op"] for n in told["functions"][0]["graph"]["nodes"]} else told["functions"][1]["graph"]["nodes"][-1]  # fmt: skip
-    node["attrs"] = {name: v for name, v in zip(("axes", "axis", "keepdims"), values, strict=False)}
     check(loader, write(tmp_path / "net", told))
