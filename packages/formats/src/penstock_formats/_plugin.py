@@ -24,6 +24,7 @@ def penstock_plugin_info() -> PluginInfo:
 def penstock_register_formats(formats: FormatRegistrar) -> None:
     """Register every format under the name that users give it."""
     formats.add("tflite", read=_later("tflite.read", "read"))
+    formats.add("c_source", write=_later("c_source.write", "write"))
 
 
 def _later(module: str, name: str) -> Callable[..., Any]:

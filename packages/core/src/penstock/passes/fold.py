@@ -13,11 +13,11 @@ MAX_ELEMENTS = 1 << 16
 _MAKERS = ("full", "arange")
 
 
-def fold_constants(graph: Graph) -> Graph:
-    """Replace pure nodes whose inputs are all constants by their value."""
+def fold_constants(graph: Graph, max_elements: int = MAX_ELEMENTS) -> Graph:
+    """Replace pure nodes whose inputs are all constants by their value, where that has not too many elements."""
 
     def fold(node: Node, inputs: list[Tensor]) -> list[Tensor] | None:
-        if not _foldable(node, inputs):
+        if not _foldable(node, inputs, max_elements):
             return None
         known = [t.node.attrs["value"] for t in inputs]
         _native.set_scope_device("")  # a constant is the host's, wherever it is used
@@ -27,12 +27,12 @@ def fold_constants(graph: Graph) -> Graph:
         assert target is not None  # rewrite pushed it
         return [target.constant(value, node.name.rsplit("/", 1)[-1]) for value in results]
 
-    if not any(_foldable(node, node.inputs) for node in graph.nodes):
+    if not any(_foldable(node, node.inputs, max_elements) for node in graph.nodes):
         return graph
     return rewrite(graph, fold)
 
 
-def _foldable(node: Node, inputs: list[Tensor]) -> bool:
+def _foldable(node: Node, inputs: list[Tensor], max_elements: int) -> bool:
     if node.effects != "none" or node.op in (
         "constant",
         "placeholder",
@@ -50,5 +50,5 @@ def _foldable(node: Node, inputs: list[Tensor]) -> bool:
         return False
     if any(isinstance(d, Dim) for t in node.outputs for d in t.shape):
         return False
-    limit = 1 if node.op in _MAKERS else MAX_ELEMENTS
+    limit = 1 if node.op in _MAKERS else max_elements
     return all(int(t.size) <= limit for t in node.outputs)
