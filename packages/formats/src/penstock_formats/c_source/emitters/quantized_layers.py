@@ -97,6 +97,14 @@ class Layer:
         )
         return Scaling(multipliers, shifts, self.y_zero, low, high, helper)
 
+    def fold_x_zero(self, filter: Any) -> None:
+        """Move x's zero point into the bias, where every sum goes over all of `filter`, channels of the result first."""
+        zeros = self.zeros.reshape(-1, *[1] * (filter.ndim - 1))
+        rows = (filter.astype(np.int64) - zeros).reshape(len(filter), -1).sum(1)
+        bias = np.asarray(self.bias, np.int64) - self.x_zero * rows
+        if np.abs(bias).max(initial=0) < 2**31:
+            self.bias, self.x_zero = bias, 0
+
     def term(self, x: str, w: str, zero: int | str) -> str:
         """Write the product of two numbers without their zero points."""
         left = (
@@ -126,10 +134,15 @@ class Layer:
 
 
 def _finished(
-    step: Step, code: Code, scaling: Scaling, place: str, channel: str, kind: str
+    step: Step,
+    code: Code,
+    scaling: Scaling,
+    place: str,
+    channel: str,
+    kind: str,
+    total: str = "sum",
 ) -> None:
-    total = "sum" if kind == "int32_t" else "(int32_t)sum"
-    result = scaling.write(code, total, channel)
+    result = scaling.write(code, total if kind == "int32_t" else f"(int32_t){total}", channel)
     code.line(f"{step.y.name}[{place}] = ({step.y.c_type}){result};")
 
 
@@ -141,6 +154,8 @@ def conv2d(step: Step, code: Code) -> None:
     rows, columns = sides(x, step.y, (height, width), step.attrs)
     share = filters * channels // x.shape[3]
     scaling = layer.scaling(step, in_double=x.dtype == "int8")
+    if not (rows.leaves or columns.leaves):
+        layer.fold_x_zero(filter)
     weights = code.unit.table(filter, x.dtype, "filter")
     bias, kind = code.unit.table(layer.bias, "int32", "bias"), layer.sum_type(step, filter)
     with pixels(code, x.shape[0], rows, columns) as pixel, code.loop("f", filters) as f:
@@ -166,24 +181,32 @@ def depthwise_conv2d(step: Step, code: Code) -> None:
     weights = code.unit.table(filter, x.dtype, "filter")
     bias = code.unit.table(layer.bias, "int32", "bias")
     kind = layer.sum_type(step, filter.transpose(2, 0, 1))
+    results = channels * times
+    together = _together(channels) if times == 1 else 1
     with (
         pixels(code, x.shape[0], rows, columns) as pixel,
-        code.loop("c", channels) as c,
-        code.loop("m", times) as m,
+        code.loop("b", results // together) as b,
     ):
-        f = index(((c, times), (m, 1)))
-        code.line(f"{kind} sum = {bias}[{f}];")
-        with cells(code, pixel, channels) as (i, j, seen):
-            place = index(
-                ((i, width * channels * times), (j, channels * times), (c, times), (m, 1))
+        first = index(((b, together),))
+        code.line(f"{kind} sums[{together}];")
+        with code.loop("k", together) as k:
+            code.line(f"sums[{k}] = {bias}[{added(first, k)}];")
+        with cells(code, pixel, channels) as (i, j, seen), code.loop("k", together) as k:
+            f = added(first, k)
+            place = added(index(((i, width * results), (j, results))), f)
+            read = f if times == 1 else f"{b} / {times}"
+            seen_x, seen_w = f"{code.pointer(x)}[{added(seen, read)}]", f"{weights}[{place}]"
+            code.line(f"sums[{k}] += {layer.term(seen_x, seen_w, layer.zero_of(code, f))};")
+        with code.loop("k", together) as k:
+            f = added(first, k)
+            _finished(
+                step, code, scaling, added(pixel.of_result(results), f), f, kind, f"sums[{k}]"
             )
-            term = layer.term(
-                f"{code.pointer(x)}[{added(seen, c)}]",
-                f"{weights}[{place}]",
-                layer.zero_of(code, f),
-            )
-            code.line(f"sum += {term};")
-        _finished(step, code, scaling, added(pixel.of_result(channels * times), f), f, kind)
+
+
+def _together(channels: int) -> int:
+    """Choose of how many channels the sums are kept at a time: compilers make vectors of them."""
+    return max(n for n in range(1, 33) if channels % n == 0)
 
 
 def matmul(step: Step, code: Code) -> None:
@@ -192,6 +215,7 @@ def matmul(step: Step, code: Code) -> None:
     filter = layer.filter if step.attrs["transpose_weights"] else layer.filter.T
     filters, channels = filter.shape
     scaling = layer.scaling(step, in_double=bool(layer.scales.ndim), helper="scaled_once")
+    layer.fold_x_zero(filter)
     weights = code.unit.table(filter, x.dtype, "weights")
     bias, kind = code.unit.table(layer.bias, "int32", "bias"), layer.sum_type(step, filter)
     with code.loop("row", x.size // channels) as row, code.loop("f", filters) as f:
