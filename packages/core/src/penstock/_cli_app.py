@@ -91,6 +91,56 @@ def replay(
     raise typer.Exit(cli.print_replay(folder))
 
 
+@app.command()
+def inspect(
+    path: Annotated[Path, typer.Argument(help="A saved folder, or a file of another format.")],
+    format: Annotated[
+        str | None, typer.Option(help="Its format, if the name does not say.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="List every variable.")] = False,
+) -> None:
+    """Show what a model holds: functions, variables, ops, licence. Nothing is run."""
+    from penstock.commands.inspect import inspect as command
+
+    command(path, format, every)
+
+
+@app.command("run")
+def run_model(
+    model: Annotated[Path, typer.Argument(help="A saved folder, or a file of another format.")],
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option("--input", help="name=file.npy, name=image.jpg or name=[1, 2]; repeat it."),
+    ] = None,
+    function: Annotated[str | None, typer.Option(help="Which function.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Write results: .npz, .npy or .json.")] = None,
+    top: Annotated[int, typer.Option(help="How many of the largest numbers to print.")] = 5,
+    pixels: Annotated[
+        tuple[float, float] | None,
+        typer.Option(help="What black and white become, for inputs of floats; 0 1 by default."),
+    ] = None,
+) -> None:
+    """Call a model with arrays, images and values, and print what comes out."""
+    from penstock.commands.run import run as command
+
+    command(model, inputs or [], function, output, top, pixels)
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(help="A saved folder, or a file of another format.")],
+    target: Annotated[Path, typer.Argument(help="Where to write; without a suffix a folder.")],
+    to: Annotated[str | None, typer.Option(help="The format to write.")] = None,
+    read_as: Annotated[str | None, typer.Option("--from", help="The format to read.")] = None,
+    option: Annotated[list[str] | None, typer.Option(help="For the writer: opset=18.")] = None,
+    check: Annotated[bool, typer.Option(help="Read the result and compare the numbers.")] = True,
+) -> None:
+    """Convert a model from any format that can be read to any that can be written."""
+    from penstock.commands.convert import convert as command
+
+    command(source, target, to, read_as, option or [], check)
+
+
 def run(words: list[str]) -> int:
     """Run the command.
 

@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         return _run(words)
-    except PenstockError as error:
+    except (PenstockError, OSError) as error:
         print(f"penstock: {error}", file=sys.stderr)
         return 1
 

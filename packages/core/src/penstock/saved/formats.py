@@ -44,10 +44,14 @@ def format_name(path: Path, *, writing: bool = False) -> str:
         The format's name; a folder of our own, or a new name without a suffix, is "penstock".
 
     Raises:
-        FormatError: No installed plugin knows such files.
+        FormatError: No installed plugin knows such files, or there is none.
     """
     if (path / "graph.json").is_file() or (writing and not path.suffix):
         return NATIVE
+    if not writing and not path.exists():
+        raise FormatError(
+            f"[load] there is no {path}; look at the path, the folder is {Path.cwd()}"
+        )
     rows = [row for row in known_formats() if (row.writes if writing else row.reads)]
     for row in rows:
         if any(path.name.lower().endswith(suffix) for suffix in row.suffixes):

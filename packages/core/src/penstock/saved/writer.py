@@ -106,7 +106,7 @@ class GraphWriter:
             made["after"] = [c.name for c in node.control_inputs]
         if node.device:
             made["device"] = node.device
-        if _is_python_only(node):
+        if is_python_only(node):
             made["host"] = True
         if self._sources and node.source:
             made["source"] = node.source
@@ -154,11 +154,11 @@ def type_text(t: Tensor) -> str:
     return f"{t.dtype.name}[{', '.join(map(str, t.shape))}]"
 
 
-def _is_python_only(node: Node) -> bool:
+def is_python_only(node: Node) -> bool:
     """Whether an op of the host has no kernel but Python's here."""
     if node.op in _BUILT_IN or not node.op_function.schema.host_only:
         return False
     return all(isa == "python" for _, _, _, isa, _ in _native.kernel_rows(node.op))
 
 
-__all__ = ["GraphWriter", "type_text"]
+__all__ = ["GraphWriter", "is_python_only", "type_text"]
