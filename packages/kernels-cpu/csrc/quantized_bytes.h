@@ -152,12 +152,40 @@ inline int64_t PackedBytes(int64_t depth, int64_t cols) {
   return ByteQuads(depth) * 4 * RoundUp(cols, 16);
 }
 
+// Packs `groups` matrices; at(group, k, col) is a weight with sign. ready(group, col, sum) hears what each column adds up to.
+template <class At, class Ready>
+int PackByteMatrices(penstock_call* call, int64_t groups, int64_t depth, int64_t cols, const At& at,
+                     const Ready& ready, int8_t* out) {
+  const int64_t vectors = CeilDiv(cols, 16), stride = ByteQuads(depth) * 4;
+  const int64_t size = PackedBytes(depth, cols);
+  memset(out, 0, static_cast<size_t>(groups * size));
+  return ParallelFor(call, groups * vectors, Grain(depth * 16), [&](int64_t begin, int64_t end) {
+    for (int64_t vector = begin; vector < end; ++vector) {
+      const int64_t g = vector / vectors, first = vector % vectors * 16;
+      const int64_t panel = first / kByteCols * kByteCols;
+      const int64_t wide = PanelVectors(cols, panel) * 64;
+      int8_t* to = out + g * size + panel * stride + (first - panel) * 4;
+      const int64_t some = MinOf<int64_t>(16, cols - first);
+      int32_t sums[16] = {};
+      for (int64_t k = 0; k < depth; ++k) {
+        for (int64_t c = 0; c < some; ++c) {
+          const int32_t w = at(g, k, first + c);
+          sums[c] += w;
+          to[k / 4 * wide + c * 4 + k % 4] = static_cast<int8_t>(w);
+        }
+      }
+      for (int64_t c = 0; c < some; ++c) ready(g, first + c, sums[c]);
+    }
+  });
+}
+
 // The same product as MultiplyRows: gather(first, n, stride, to) writes `depth` raised bytes for each of n rows. What lies
-// behind them, up to the next quad, meets weights of 0.
-template <class T, class Gather, class Result>
+// behind them, up to the next quad, meets weights of 0. store_at(col) returns a function that takes 16 sums of a row:
+// (sums, row, its bytes added up if with_row_sums, mask of the columns that there are).
+template <class Gather, class StoreAt>
 int MultiplyByteRows(penstock_call* call, int64_t rows, int64_t depth, int64_t cols,
-                     const int8_t* weights, const Columns& columns, const Finish& finish, bool once,
-                     const Gather& gather, const Result& result) {
+                     const int8_t* weights, bool with_row_sums, const Gather& gather,
+                     const StoreAt& store_at) {
   const int64_t quads = ByteQuads(depth), stride = quads * 4;
   const int64_t block =
       rows == 1 ? 1 : RoundUp(MinOf<int64_t>(96, MaxOf<int64_t>(1, 32 * 1024 / stride)), kByteRows);
@@ -173,22 +201,15 @@ int MultiplyByteRows(penstock_call* call, int64_t rows, int64_t depth, int64_t c
       tile(a + r * stride, stride, weights + col * stride, quads, sums);
       const int64_t some = MinOf<int64_t>(tall, here - r);
       int32_t row_sums[kByteRows] = {};
-      for (int64_t i = 0; columns.lift != nullptr && i < some; ++i)
+      for (int64_t i = 0; with_row_sums && i < some; ++i)
         for (int64_t k = 0; k < depth; ++k) row_sums[i] += a[(r + i) * stride + k];
       for (int v = 0; v < vectors; ++v) {
-        const int64_t at = col + v * 16;
-        const Columns mine = columns.From(at);
-        const Rescale rescale(mine, finish, once);
-        const __m512i bias = _mm512_loadu_si512(mine.bias);
-        const __mmask16 wide =
-            static_cast<__mmask16>(cols - at >= 16 ? 0xFFFF : (1u << (cols - at)) - 1);
+        const int64_t at = col + v * 16, left = cols - at;
+        const auto store = store_at(at);
+        const __mmask16 there = static_cast<__mmask16>(left >= 16 ? 0xFFFF : (1u << left) - 1);
         for (int64_t i = 0; i < some; ++i) {
-          __m512i sum = _mm512_add_epi32(_mm512_load_si512(sums + (i * vectors + v) * 16), bias);
-          if (columns.lift != nullptr) {
-            sum = _mm512_add_epi32(sum, _mm512_mullo_epi32(_mm512_loadu_si512(mine.lift),
-                                                           _mm512_set1_epi32(row_sums[i])));
-          }
-          _mm_mask_storeu_epi8(result(first + r + i) + at, wide, rescale(sum));
+          store(_mm512_load_si512(sums + (i * vectors + v) * 16), first + r + i, row_sums[i],
+                there);
         }
       }
     }

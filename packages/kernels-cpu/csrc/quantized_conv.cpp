@@ -82,6 +82,23 @@ bool IsPointwise(const WindowConv& conv) {
   return along(conv.h) && along(conv.w);
 }
 
+// What MultiplyByteRows does with sums: bytes at result(row) + column.
+template <class Result>
+auto BytesOf(const Columns& columns, const Finish& finish, bool once, const Result& result) {
+  return [=](int64_t at) {
+    const Columns mine = columns.From(at);
+    const Rescale rescale(mine, finish, once);
+    const __m512i bias = _mm512_loadu_si512(mine.bias);
+    const bool lifted = mine.lift != nullptr;
+    const __m512i lift = lifted ? _mm512_loadu_si512(mine.lift) : bias;
+    return [=](__m512i sums, int64_t row, int32_t row_sum, __mmask16 there) {
+      __m512i sum = _mm512_add_epi32(sums, bias);
+      if (lifted) sum = _mm512_add_epi32(sum, _mm512_mullo_epi32(lift, _mm512_set1_epi32(row_sum)));
+      _mm_mask_storeu_epi8(result(row) + at, there, rescale(sum));
+    };
+  };
+}
+
 // n rows of a matrix.
 template <class T>
 void RaiseRows(const T* x, int64_t n, int64_t depth, int64_t stride, uint8_t* to) {
@@ -130,16 +147,19 @@ int RunConv(penstock_call* call) {
         for (int64_t r = 0; r < n; ++r, at.Next(conv))
           GatherBytes(conv, x, at, g * in, in, x_zero + kRaise<T>, to + r * stride);
       };
-      status = MultiplyByteRows<T>(
-          call, rows, shape.depth, out, packed.bytes + g * packed.group_size,
-          packed.columns.From(g * RoundUp(out, 16)), packed.layer.finish, false, gather, result);
+      const Columns columns = packed.columns.From(g * RoundUp(out, 16));
+      status = MultiplyByteRows(call, rows, shape.depth, out, packed.bytes + g * packed.group_size,
+                                columns.lift != nullptr, gather,
+                                BytesOf(columns, packed.layer.finish, false, result));
       continue;
     }
 #endif
-    status = MultiplyRows<T>(
-        call, rows, shape.depth, out, packed.pairs + g * packed.group_size, packed.layer, g * out,
+    status = MultiplyRows(
+        call, rows, shape.depth, out, packed.pairs + g * packed.group_size,
         [&](int64_t row, int16_t* to) { GatherWindow(conv, x, row, g * in, in, x_zero, to); },
-        result);
+        [&](const int32_t* sums, int64_t row, int64_t col, int64_t n) {
+          packed.layer.Store(sums, g * out + col, n, result(row) + col);
+        });
   }
   return status;
 }
@@ -179,20 +199,22 @@ int RunMatMul(penstock_call* call) {
   const auto result = [&](int64_t row) { return y + row * shape.out; };
 #if defined(PENSTOCK_BYTE_PRODUCTS)
   if (packed.bytes != nullptr) {
-    return MultiplyByteRows<T>(
-        call, rows, shape.depth, shape.out, packed.bytes, packed.columns, packed.layer.finish, true,
+    return MultiplyByteRows(
+        call, rows, shape.depth, shape.out, packed.bytes, packed.columns.lift != nullptr,
         [&](int64_t first, int64_t n, int64_t stride, uint8_t* to) {
           RaiseRows(x + first * shape.depth, n, shape.depth, stride, to);
         },
-        result);
+        BytesOf(packed.columns, packed.layer.finish, true, result));
   }
 #endif
-  return MultiplyRows<T>(
-      call, rows, shape.depth, shape.out, packed.pairs, packed.layer, 0,
+  return MultiplyRows(
+      call, rows, shape.depth, shape.out, packed.pairs,
       [&](int64_t row, int16_t* to) {
         WithoutZero(x + row * shape.depth, shape.depth, x_zero, to);
       },
-      result);
+      [&](const int32_t* sums, int64_t row, int64_t col, int64_t n) {
+        packed.layer.Store(sums, col, n, result(row) + col);
+      });
 }
 
 bool IsSigned(const penstock_call* call) { return TypeKey(call->inputs[0]) == kI8; }

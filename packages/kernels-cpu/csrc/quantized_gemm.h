@@ -79,12 +79,11 @@ int PackWeights(penstock_call* call, int64_t depth, int64_t cols, const At& at, 
   });
 }
 
-// The product, row by row: gather(row, to) writes `depth` numbers of a row without their zero point, and result(row)
-// says where its `cols` results go. first_col: the channel of column 0.
-template <class T, class Gather, class Result>
+// The product, row by row: gather(row, to) writes `depth` numbers of a row without their zero point, and
+// store(sums, row, col, n) takes n of its results.
+template <class Gather, class Store>
 int MultiplyRows(penstock_call* call, int64_t rows, int64_t depth, int64_t cols,
-                 const int16_t* weights, const Layer& layer, int64_t first_col,
-                 const Gather& gather, const Result& result) {
+                 const int16_t* weights, const Gather& gather, const Store& store) {
   const int64_t stride = Pairs(depth) * 2, panels = CeilDiv(cols, kSumCols);
   // Rows that are gathered together stay in the second cache.
   const int64_t block =
@@ -97,7 +96,7 @@ int MultiplyRows(penstock_call* call, int64_t rows, int64_t depth, int64_t cols,
   const auto one_block = [&](int64_t first, int16_t* a) {
     const int64_t here = MinOf(block, rows - first);
     for (int64_t r = 0; r < here; ++r) {
-      a[r * stride + stride - 1] = 0;
+      if (stride > 0) a[r * stride + stride - 1] = 0;
       gather(first + r, a + r * stride);
     }
     memset(a + here * stride, 0,
@@ -108,7 +107,7 @@ int MultiplyRows(penstock_call* call, int64_t rows, int64_t depth, int64_t cols,
         int32_t sums[kSumRows][kSumCols];
         SumTile(a + r * stride, stride, weights + p * stride * kSumCols, stride / 2, sums);
         for (int64_t i = 0; i < MinOf<int64_t>(kSumRows, here - r); ++i) {
-          layer.Store(sums[i], first_col + col, wide, result(first + r + i) + col);
+          store(sums[i], first + r + i, col, wide);
         }
       }
     }

@@ -72,36 +72,22 @@ bool WeightsAreCentred(const penstock_call* call, int64_t channels) {
 template <class T, class At>
 int PackBytes(penstock_call* call, Memory* memory, const LayerShape& shape, const At& at,
               PackedLayer* packed) {
-  const int64_t padded = RoundUp(shape.out, 16), stride = ByteQuads(shape.depth) * 4;
+  const int64_t padded = RoundUp(shape.out, 16);
   packed->group_size = PackedBytes(shape.depth, shape.out);
   int8_t* bytes = memory->Take<int8_t>(shape.groups * packed->group_size);
   const bool lifted = !WeightsAreCentred<T>(call, shape.Channels());
   if (bytes == nullptr || !TakeColumns(memory, shape.groups * padded, lifted, &packed->columns))
     return PENSTOCK_NO_MEMORY;
-  memset(bytes, 0, static_cast<size_t>(shape.groups * packed->group_size));
   packed->bytes = bytes;
   const int32_t lowered = Limits<T>::kLow < 0 ? 0 : 128;
-  return ParallelFor(
-      call, shape.groups * padded / 16, Grain(shape.depth * 16), [&](int64_t begin, int64_t end) {
-        for (int64_t vector = begin; vector < end; ++vector) {
-          const int64_t g = vector / (padded / 16), first = vector % (padded / 16) * 16;
-          const int64_t panel = first / kByteCols * kByteCols;
-          const int64_t wide = PanelVectors(shape.out, panel) * 64;
-          int8_t* to = bytes + g * packed->group_size + panel * stride + (first - panel) * 4;
-          const int64_t some = MinOf<int64_t>(16, shape.out - first);
-          int32_t sums[16] = {};
-          for (int64_t k = 0; k < shape.depth; ++k) {
-            for (int64_t c = 0; c < some; ++c) {
-              const int32_t w = at(g, k, first + c) - lowered;
-              sums[c] += w;
-              to[k / 4 * wide + c * 4 + k % 4] = static_cast<int8_t>(w);
-            }
-          }
-          for (int64_t c = 0; c < some; ++c)
-            FillColumn<T>(call, packed->layer, g * shape.out + first + c, g * padded + first + c,
-                          shape.depth, sums[c], &packed->columns);
-        }
-      });
+  return PackByteMatrices(
+      call, shape.groups, shape.depth, shape.out,
+      [&](int64_t g, int64_t k, int64_t col) { return at(g, k, col) - lowered; },
+      [&](int64_t g, int64_t col, int32_t sum) {
+        FillColumn<T>(call, packed->layer, g * shape.out + col, g * padded + col, shape.depth, sum,
+                      &packed->columns);
+      },
+      bytes);
 }
 #endif
 

@@ -212,3 +212,38 @@ def test_sparse_products_are_scipys(dtype: str, index: str, rng: np.random.Gener
 @pytest.mark.parametrize("op", ["quantize", "fake_quant", "quantized_conv2d", "sparse_matmul"])
 def test_they_run_natively(op: str) -> None:
     assert any(row[0] == "kernels-cpu" for row in ps._native.kernel_rows(op))
+
+
+@pytest.mark.parametrize("rows", [1, 2, 7, 100])
+@pytest.mark.parametrize("shape", [(64, 16), (96, 33), (512, 130), (2, 1)], ids=str)
+@pytest.mark.parametrize("bits", [4, 8])
+def test_weight_only_products(rows: int, shape: Any, bits: int, rng: np.random.Generator) -> None:
+    depth, out = shape
+    x = rng.standard_normal((rows, depth)).astype("float32")
+    weights = integers(rng, (depth * bits // 8, out), "int8" if bits == 8 else "uint8")
+    for groups in (1, depth // 2):
+        if bits == 4 and depth // groups % 2:
+            continue
+        scales = rng.uniform(0.01, 0.1, (groups, out)).astype("float32")
+        got = ps.weight_only_matmul(x, weights, scales, bits=bits).numpy()
+        want = reference("weight_only_matmul", x, weights, scales, bits=bits)
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5 * np.abs(want).max())
+
+
+@pytest.mark.parametrize("rows", [1, 2, 7, 100])
+@pytest.mark.parametrize("shape", [(64, 16), (33, 33), (512, 130), (2, 1), (0, 3)], ids=str)
+def test_dynamic_products_are_exact(rows: int, shape: Any, rng: np.random.Generator) -> None:
+    """Also where the weights are packed once."""
+    depth, out = shape
+    x = rng.standard_normal((rows, depth)).astype("float32")
+    args = (x, integers(rng, (depth, out), "int8"), rng.uniform(0, 1, out).astype("float32"))
+    want = reference("dynamic_quantized_matmul", *args)
+    np.testing.assert_array_equal(ps.dynamic_quantized_matmul(*args).numpy(), want)
+    np.testing.assert_array_equal(kept("dynamic_quantized_matmul", args, {}), want)
+
+
+def test_a_row_that_is_not_finite_spoils_only_itself() -> None:
+    x = np.array([[1, np.nan], [1, 2], [np.inf, 0]], "float32")
+    y = ps.dynamic_quantized_matmul(x, np.ones((2, 20), "int8"), np.ones(20)).numpy()
+    assert np.isnan(y[[0, 2]]).all()
+    np.testing.assert_allclose(y[1], 3, rtol=0.01)

@@ -169,6 +169,8 @@ const Table& core_rules() {
       {"quantized_binary", rule_quantized_binary},
       {"quantized_softmax", rule_quantized_softmax},
       {"quantized_matmul", rule_quantized_matmul},
+      {"weight_only_matmul", rule_weight_only_matmul},
+      {"dynamic_quantized_matmul", rule_dynamic_quantized_matmul},
       {"quantized_concat", rule_quantized_concat},
       {"quantized_conv2d", rule_quantized_conv2d},
       {"quantized_depthwise_conv2d", rule_quantized_depthwise_conv2d},

@@ -190,6 +190,8 @@ void rule_requantize(InferContext&);
 void rule_quantized_binary(InferContext&);
 void rule_quantized_softmax(InferContext&);
 void rule_quantized_matmul(InferContext&);
+void rule_weight_only_matmul(InferContext&);
+void rule_dynamic_quantized_matmul(InferContext&);
 void rule_quantized_concat(InferContext&);
 
 // rules_norm.cpp

@@ -32,6 +32,34 @@ void parameters_along_axis(InferContext& ctx) {
                   "one for each of the " + dim_text(size) + " along axis " + std::to_string(axis));
 }
 
+// x [..., in] and weights [in / per_row, out].
+void need_inner_size(InferContext& ctx, int64_t per_row) {
+  need_rank_at_least(ctx, 0, 1);
+  need_rank(ctx, 1, 2, "[channels in, channels out]");
+  const Shape &x = ctx.shape(0), &weights = ctx.shape(1);
+  Dim in = dim_mul(weights[0], per_row);
+  if (!ctx.equal(x[x.ndim - 1], in))
+    ctx.fail(ErrorKind::kShape, "x has shape ", ctx.dims(x), " and weights ", ctx.dims(weights),
+             ": the last axis of x (", dim_text(x[x.ndim - 1]), ") must have the size of ",
+             dim_text(in), "; reshape x");
+}
+
+void need_weights_of(InferContext& ctx, DType want) {
+  if (ctx.dtype(1) != want)
+    ctx.fail(ErrorKind::kDType, "weights is ", dtype_name(ctx.dtype(1)), "; expected ",
+             dtype_name(want),
+             want == DType::kU8 ? ", two numbers in each: bits=8 takes int8"
+                                : "; quantise them: penstock.quantize(weights, scale, 0)");
+}
+
+void product_of_rows(InferContext& ctx) {
+  const DType type = accept(ctx, ctx.dtype(0), kRealFloat);
+  ctx.want(0, type);
+  Shape result = ctx.shape(0);
+  result[result.ndim - 1] = ctx.shape(1)[1];
+  ctx.output(type, result);
+}
+
 }  // namespace
 
 DType need_quantized(InferContext& ctx, std::initializer_list<int> inputs) {
@@ -163,6 +191,37 @@ void rule_quantized_matmul(InferContext& ctx) {
   Shape result = x;
   result[x.ndim - 1] = out;
   ctx.output(type, result);
+}
+
+// x, weights, scales; bits.
+void rule_weight_only_matmul(InferContext& ctx) {
+  const int64_t bits = ctx.get_int(0);
+  if (bits != 4 && bits != 8) ctx.fail(ErrorKind::kValue, "got bits=", bits, "; use 4 or 8");
+  need_weights_of(ctx, bits == 4 ? DType::kU8 : DType::kI8);
+  need_inner_size(ctx, bits == 4 ? 2 : 1);
+  accept(ctx, ctx.dtype(2), kRealFloat);
+  ctx.want(2, DType::kF32);
+  need_rank(ctx, 2, 2, "[groups, channels out]");
+  const Shape &scales = ctx.shape(2), &weights = ctx.shape(1);
+  if (!ctx.equal(scales[1], weights[1]))
+    ctx.fail(ErrorKind::kShape, "scales has shape ", ctx.dims(scales), " for weights ",
+             ctx.dims(weights), "; give [groups, ", dim_text(weights[1]), "]");
+  const bool sized = !is_symbolic(scales[0]) && !is_symbolic(weights[0]);
+  if (sized && (scales[0] == 0 || weights[0] % scales[0] != 0))
+    ctx.fail(ErrorKind::kShape, "scales has ", dim_text(scales[0]), " groups for the ",
+             dim_text(weights[0]), " rows of weights; the rows must be a multiple of the groups");
+  product_of_rows(ctx);
+}
+
+// x, weights, scales.
+void rule_dynamic_quantized_matmul(InferContext& ctx) {
+  need_weights_of(ctx, DType::kI8);
+  need_inner_size(ctx, 1);
+  accept(ctx, ctx.dtype(2), kRealFloat);
+  ctx.want(2, DType::kF32);
+  Dim out = ctx.shape(1)[1];
+  need_shape(ctx, 2, Shape{out}, "one for each channel of the result");
+  product_of_rows(ctx);
 }
 
 // scales and zero points, one of each for every tensor, those of the result, then the tensors; axis.

@@ -392,6 +392,7 @@ from penstock.ops.shaping import (
     unstack,
 )
 from penstock.ops.signal_frames import frame_, overlap_and_add_
+from penstock.ops.small_weights import dynamic_quantized_matmul, weight_only_matmul
 from penstock.ops.solving import adjugate, det, inv, pinv_, slogdet_, solve_, triangular_solve_
 from penstock.ops.sorting import argsort, searchsorted, searchsorted_, sort, top_k
 from penstock.ops.sparse_product import sparse_matmul
@@ -517,6 +518,7 @@ __all__ = [
     "divide",
     "divide_no_nan",
     "dropout",
+    "dynamic_quantized_matmul",
     "einsum",
     "elu",
     "embedding",
@@ -713,6 +715,7 @@ __all__ = [
     "unstack",
     "var",
     "vecdot",
+    "weight_only_matmul",
     "where",
     "xlog1py",
     "xlogy",

@@ -1,0 +1,329 @@
+"""A float graph rewritten to integer ops, with quantise and dequantise where the two kinds of numbers meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+import penstock as ps
+from penstock import Graph, Tensor
+from penstock.saved import GraphFunction
+from penstock_quantization.layers import ACTIVATIONS, Layer, Node, find_layers, users_of, value_of
+from penstock_quantization.scales import Scale, quantize_weights, scale_of_range, scales_of_weights
+
+# Ops that move numbers without computing any: integers go through with their scale.
+MOVES: Final = (
+    "reshape",
+    "squeeze",
+    "expand_dims",
+    "transpose",
+    "slice",
+    "broadcast_to",
+    "identity",
+    "max_pool2d",
+)
+Ranges = Mapping[int, "tuple[float, float]"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How layers become integers.
+
+    Args:
+        bits: Of the weights, 2 to 8; they are kept as int8.
+        per_channel: A scale for each channel of the weights.
+        keep_float: Names of layers that stay as they are.
+    """
+
+    bits: int = 8
+    per_channel: bool = True
+    keep_float: Collection[str] = ()
+
+
+@dataclass
+class Integers:
+    """A tensor of int8, and what it stands for."""
+
+    values: Tensor
+    scale: Scale
+
+
+class IntegerBuilder:
+    """Builds the integer graph of a float function.
+
+    Args:
+        function: Its weights are constants.
+        ranges: The limits of its values, by their `value_index`.
+        choice: What is quantised and how.
+    """
+
+    def __init__(self, function: GraphFunction, ranges: Ranges, choice: Choice) -> None:
+        self.function, self.ranges, self.choice = function, ranges, choice
+        self.graph: Graph = function.graph.like()
+        self.layers = {layer.last.index: layer for layer in find_layers(function.graph)}
+        self.users = users_of(function.graph)
+        self.floats: dict[int, Tensor] = {}
+        self.ints: dict[int, Integers] = {}
+        self.quantized: list[Layer] = []
+        self._inner = self._nodes_inside_layers()
+
+    def build(self, probes: bool = False) -> GraphFunction:
+        """Build the graph.
+
+        Args:
+            probes: Make the results of the quantised layers its outputs, under their names, instead of the function's.
+
+        Returns:
+            The integer function.
+        """
+        source = self.function.graph
+        with self.graph.as_default():
+            for node in source.nodes:
+                self._emit(node)
+            outputs, names = source.outputs, list(self.function.outputs)
+            if probes:
+                outputs = [layer.last.outputs[0] for layer in self.quantized]
+                names = [layer.name for layer in self.quantized]
+            made = [self.as_float(t) for t in outputs]
+        self.graph.inputs = [self.floats[t.value_index] for t in source.inputs]
+        self.graph.outputs = made
+        return GraphFunction(self.graph, self.function.name, list(self.function.inputs), names)
+
+    # ---- values
+
+    def as_float(self, t: Tensor) -> Tensor:
+        """Return what stands for a value as a float, or as what it was."""
+        key = t.value_index
+        if key not in self.floats:
+            held = self.ints.get(key)
+            if held is None:  # a constant, which is copied when it is needed
+                (self.floats[key],) = self.graph.copy_node(t.node, [])
+            else:
+                self.floats[key] = ps.dequantize(held.values, held.scale.scale, held.scale.zero)
+        return self.floats[key]
+
+    def as_integers(self, t: Tensor) -> Integers:
+        """Return what stands for a value as int8."""
+        key = t.value_index
+        if key not in self.ints:
+            scale = scale_of_range(*self.ranges[key])
+            values = ps.quantize(self.as_float(t), scale.scale, scale.zero)
+            self.ints[key] = Integers(values, scale)
+        return self.ints[key]
+
+    def may_be_integers(self, t: Tensor) -> bool:
+        """Whether a value is int8 or has known limits."""
+        return t.value_index in self.ints or (
+            t.value_index in self.ranges and t.dtype == ps.float32
+        )
+
+    # ---- nodes
+
+    def _nodes_inside_layers(self) -> set[int]:
+        inside = set()
+        for layer in self.layers.values():
+            if not self._stays(layer):
+                inside |= {layer.node.index}
+                if layer.bias is not None:
+                    inside |= {user.index for user in self.users[layer.node.outputs[0].value_index]}
+                inside -= {layer.last.index}
+        return inside
+
+    def _stays(self, layer: Layer) -> bool:
+        x, y = layer.node.inputs[0], layer.last.outputs[0]
+        known = x.value_index in self.ranges and y.value_index in self.ranges
+        return not known or layer.name in self.choice.keep_float
+
+    def _emit(self, node: Node) -> None:
+        if node.index in self._inner or node.op == "constant":
+            return
+        layer = self.layers.get(node.index)
+        if layer is not None and not self._stays(layer):
+            self._emit_layer(layer)
+            return
+        rule = RULES.get(node.op)
+        if rule is not None and rule(self, node):
+            return
+        self._copy(node)
+
+    def _copy(self, node: Node) -> None:
+        made = self.graph.copy_node(node, [self.as_float(t) for t in node.inputs])
+        for old, new in zip(node.outputs, made, strict=True):
+            self.floats[old.value_index] = new
+
+    def give(self, node: Node, values: Tensor, scale: Scale) -> bool:
+        """Let integers stand for a node's result."""
+        values.node.rename(node.name)
+        self.ints[node.outputs[0].value_index] = Integers(values, scale)
+        return True
+
+    def result_scale(self, node: Node) -> Scale:
+        """Choose the scale of a node's result."""
+        return scale_of_range(*self.ranges[node.outputs[0].value_index])
+
+    def take_activation(self, node: Node) -> Node:
+        """Return the activation that alone uses a node's result, which then is not emitted again; or the node."""
+        following = self.users[node.outputs[0].value_index]
+        if len(following) != 1 or following[0] is None or following[0].op not in ACTIVATIONS:
+            return node
+        if following[0].outputs[0].value_index not in self.ranges:
+            return node
+        self._inner.add(following[0].index)
+        return following[0]
+
+    def _emit_layer(self, layer: Layer) -> None:
+        node, choice = layer.node, self.choice
+        x, y = self.as_integers(node.inputs[0]), self.result_scale(layer.last)
+        channels = layer.channels
+        scales = scales_of_weights(layer.weights, channels, choice.bits, choice.per_channel)
+        weights = quantize_weights(layer.weights, scales, channels, choice.bits)
+        values = INTEGER_LAYERS[node.op](
+            x.values,
+            weights,
+            _integer_bias(layer, x.scale, scales),
+            x.scale.scale,
+            x.scale.zero,
+            scales,
+            np.zeros(scales.shape, np.int32),
+            y.scale,
+            y.zero,
+            activation=layer.activation,
+            **{k: v for k, v in node.attrs.items() if k in ATTRIBUTES},
+        )
+        self.quantized.append(layer)
+        self.give(layer.node, values, y)
+        self.ints[layer.last.outputs[0].value_index] = Integers(values, y)
+
+
+INTEGER_LAYERS: Final[dict[str, Callable[..., Tensor]]] = {
+    "conv2d": ps.quantized_conv2d,
+    "depthwise_conv2d": ps.quantized_depthwise_conv2d,
+    "matmul": ps.quantized_matmul,
+}
+ATTRIBUTES: Final = ("strides", "padding", "explicit_padding", "dilations", "groups")
+
+
+def _integer_bias(layer: Layer, x: Scale, scales: Any) -> Any:
+    if layer.bias is None:
+        return np.zeros(layer.channels, np.int32)
+    steps = layer.bias.astype(np.float64) / (np.float64(x.scale) * scales.astype(np.float64))
+    return np.clip(np.round(steps), -(2**31), 2**31 - 1).astype(np.int32)
+
+
+# ---- ops between layers; each says whether it made integers
+
+
+def _move(b: IntegerBuilder, node: Node) -> bool:
+    x = node.inputs[0]
+    if x.value_index not in b.ints or not all(value_of(t) is not None for t in node.inputs[1:]):
+        return False
+    held = b.ints[x.value_index]
+    return b.give(node, node.op_function(held.values, **node.attrs), held.scale)
+
+
+def _pad(b: IntegerBuilder, node: Node) -> bool:
+    held = b.ints.get(node.inputs[0].value_index)
+    if held is None or node.attrs.get("value", 0.0) != 0:
+        return False
+    attrs = {**node.attrs, "value": int(held.scale.zero)}
+    return b.give(node, node.op_function(held.values, **attrs), held.scale)
+
+
+def _average(b: IntegerBuilder, node: Node) -> bool:
+    held = b.ints.get(node.inputs[0].value_index)
+    if held is None:
+        return False
+    attrs = {k: node.attrs[k] for k in ("pool_size", "strides", "padding")}
+    return b.give(node, ps.quantized_avg_pool2d(held.values, **attrs), held.scale)
+
+
+def _mean(b: IntegerBuilder, node: Node) -> bool:
+    """Take the mean over height and width as one large window, with the scale of the result."""
+    x = node.inputs[0]
+    held = b.ints.get(x.value_index)
+    sizes = x.shape[1:3]
+    axes = node.attrs.get("axis")
+    if (
+        held is None
+        or len(x.shape) != 4
+        or axes is None
+        or node.outputs[0].value_index not in b.ranges
+    ):
+        return False
+    if sorted(a % 4 for a in axes) != [1, 2] or not all(isinstance(size, int) for size in sizes):
+        return False
+    y = ps.quantized_avg_pool2d(held.values, tuple(sizes))
+    return b.give(node, ps.reshape(y, node.outputs[0].shape), held.scale)
+
+
+def _pair(op: Callable[..., Tensor]) -> Callable[[IntegerBuilder, Node], bool]:
+    def rule(b: IntegerBuilder, node: Node) -> bool:
+        known = [t.value_index in b.ints for t in node.inputs]
+        computed = all(value_of(t) is None and b.may_be_integers(t) for t in node.inputs)
+        if not any(known) or not computed or node.outputs[0].value_index not in b.ranges:
+            return False
+        x, y = (b.as_integers(t) for t in node.inputs)
+        last = b.take_activation(node)
+        z = b.result_scale(last)
+        values = op(
+            *(x.values, y.values),
+            *(x.scale.scale, x.scale.zero, y.scale.scale, y.scale.zero, z.scale, z.zero),
+            activation=None if last is node else last.op,
+        )
+        b.give(last, values, z)
+        return b.give(node, values, z)
+
+    return rule
+
+
+def _activation(b: IntegerBuilder, node: Node) -> bool:
+    """Let the limits of int8 cut off what is below 0: the result's scale gives no integer to it."""
+    held = b.ints.get(node.inputs[0].value_index)
+    if held is None or node.outputs[0].value_index not in b.ranges:
+        return False
+    low, high = b.ranges[node.outputs[0].value_index]
+    scale = scale_of_range(0.0, min(high, 6.0) if node.op == "relu6" else high)
+    if low < 0:
+        return False
+    return b.give(
+        node,
+        ps.requantize(held.values, held.scale.scale, held.scale.zero, scale.scale, scale.zero),
+        scale,
+    )
+
+
+def _concat(b: IntegerBuilder, node: Node) -> bool:
+    known = [t.value_index in b.ints for t in node.inputs]
+    if not any(known) or not all(b.may_be_integers(t) for t in node.inputs):
+        return False
+    if node.outputs[0].value_index not in b.ranges:
+        return False
+    parts, z = [b.as_integers(t) for t in node.inputs], b.result_scale(node)
+    values = ps.quantized_concat(
+        [p.values for p in parts],
+        np.stack([p.scale.scale for p in parts]),
+        np.stack([p.scale.zero for p in parts]),
+        z.scale,
+        z.zero,
+        axis=node.attrs["axis"],
+    )
+    return b.give(node, values, z)
+
+
+Rule = Callable[[IntegerBuilder, Node], bool]
+RULES: Final[dict[str, Rule]] = {
+    **dict.fromkeys(MOVES, _move),
+    "pad": _pad,
+    "avg_pool2d": _average,
+    "mean": _mean,
+    "add": _pair(ps.quantized_add),
+    "multiply": _pair(ps.quantized_multiply),
+    "relu": _activation,
+    "relu6": _activation,
+    "concat": _concat,
+}
+WATCHED: Final = tuple(RULES)
+"""Ops whose inputs and results calibration looks at, besides those of layers."""

@@ -1,0 +1,125 @@
+"""Layers of a float graph: a convolution or product with constant weights, its bias and its activation."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+import penstock as ps
+from penstock import Graph, Tensor
+
+Array = np.ndarray[Any, Any]
+Node = Any
+
+LAYER_OPS: Final = ("conv2d", "depthwise_conv2d", "matmul")
+ACTIVATIONS: Final = ("relu", "relu6")
+
+
+def value_of(t: Tensor) -> Array | None:
+    """Return a constant's value; None for what is computed."""
+    return t.node.attrs["value"].numpy() if t.node.op == "constant" else None
+
+
+@dataclass
+class Layer:
+    """A convolution, depthwise convolution or product, and what follows it at once.
+
+    Args:
+        node: The op itself.
+        weights: Its second input.
+        bias: What is added to each channel, or None.
+        activation: "relu", "relu6" or None.
+        last: The last node that belongs to it.
+    """
+
+    node: Node
+    weights: Any
+    bias: Any
+    activation: str | None
+    last: Node
+
+    @property
+    def name(self) -> str:
+        """The op's name in its graph."""
+        return str(self.node.name)
+
+    @property
+    def channels(self) -> int:
+        """How many channels the result has."""
+        shape = self.weights.shape
+        return int(shape[2] * shape[3] if self.node.op == "depthwise_conv2d" else shape[-1])
+
+
+Known = Callable[[Tensor], Any]
+
+
+def users_of(graph: Graph) -> dict[int, list[Node]]:
+    """Find the nodes that use each value; an output of the graph counts as a use by None."""
+    users: dict[int, list[Node]] = defaultdict(list)
+    for node in graph.nodes:
+        for t in node.inputs:
+            users[t.value_index].append(node)
+    for t in graph.outputs:
+        users[t.value_index].append(None)
+    return users
+
+
+def find_layers(graph: Graph, known: Known = value_of) -> list[Layer]:
+    """Find the layers of a graph.
+
+    Args:
+        graph: The graph.
+        known: What stands for a constant, or None; by default its value.
+
+    Returns:
+        The layers, in the order of the graph.
+
+    Raises:
+        Nothing.
+    """
+    users = users_of(graph)
+    return [
+        _grown(node, users, known)
+        for node in graph.nodes
+        if node.op in LAYER_OPS and _fits(node, known)
+    ]
+
+
+def _fits(node: Node, known: Known) -> bool:
+    x, w = node.inputs[0], node.inputs[1]
+    if known(w) is None or x.dtype != ps.float32 or w.dtype != ps.float32:
+        return False
+    return known(x) is None and (node.op != "matmul" or len(w.shape) == 2)
+
+
+def _grown(node: Node, users: dict[int, list[Node]], known: Known) -> Layer:
+    layer = Layer(node, known(node.inputs[1]), None, None, node)
+    following = _only_user(layer.last, users)
+    if following is not None and following.op == "add":
+        bias = _bias(layer, following, known)
+        if bias is not None:
+            layer.bias, layer.last = bias, following
+            following = _only_user(following, users)
+    if following is not None and following.op in ACTIVATIONS:
+        layer.activation, layer.last = following.op, following
+    return layer
+
+
+def _only_user(node: Node, users: dict[int, list[Node]]) -> Node | None:
+    following = users[node.outputs[0].value_index]
+    return following[0] if len(following) == 1 else None
+
+
+def _bias(layer: Layer, addition: Node, known: Known) -> Any:
+    """Return what is added, if it is one number for each channel."""
+    for t, other in (addition.inputs, addition.inputs[::-1]):
+        if t.value_index == layer.last.outputs[0].value_index and known(other) is not None:
+            shape = tuple(other.shape)
+            if shape[-1:] == (layer.channels,) and all(size == 1 for size in shape[:-1]):
+                bias = known(other)
+                return bias.reshape(-1) if isinstance(bias, np.ndarray) else bias
+    return None
