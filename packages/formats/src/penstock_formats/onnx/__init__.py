@@ -1,0 +1,1 @@
+"""ONNX files: `read` makes a trainable model of one."""

@@ -1,0 +1,69 @@
+"""Rules for positions and sizes that more than one kind of node follows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from penstock_formats.onnx.reading.table import Call
+
+
+def slices_of(call: Call, rank: int, bounds: list[list[int] | None]) -> tuple[slice, ...]:
+    """Make Python's slices of the bounds of a Slice node.
+
+    Args:
+        call: The node; before opset 10 it has the bounds as attributes.
+        rank: The number of axes of what is cut.
+        bounds: Starts, ends, axes and steps, as far as they are inputs.
+
+    Returns:
+        A slice for each axis.
+    """
+    padded = [*bounds, *[None] * (4 - len(bounds))]
+    starts = padded[0] if padded[0] is not None else call.need("starts")
+    ends = padded[1] if padded[1] is not None else call.need("ends")
+    axes = padded[2] if padded[2] is not None else call.attr("axes")
+    steps = padded[3] if padded[3] is not None else [1] * len(starts)
+    axes = list(range(len(starts))) if axes is None else axes
+    if not len(starts) == len(ends) == len(axes) == len(steps) or any(
+        not -rank <= a < rank for a in axes
+    ):
+        raise call.wrong(
+            f"has {len(starts)} starts, {len(ends)} ends, axes {list(axes)} and {len(steps)} steps for {rank} axes",
+            "it needs one of each: export the model again",
+        )
+    made = [slice(None)] * rank
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        if step == 0:
+            raise call.wrong(
+                "has a step of 0", "a step goes forward or backward: export the model again"
+            )
+        made[axis % rank] = one_slice(start, end, step)
+    return tuple(made)
+
+
+def one_slice(start: Any, end: Any, step: int) -> slice:
+    """Make Python's slice of bounds, of which very large and very small numbers stand for the ends."""
+    far = (1 << 31) - 1
+    first: Any = start
+    last: Any = end
+    if isinstance(end, int):
+        if step > 0 and end >= far:
+            last = None
+        if step < 0 and end <= -far:
+            last = None
+    if isinstance(start, int):
+        if step > 0 and start <= -far:
+            first = None
+        if step < 0 and start >= far:
+            first = None
+    return slice(first, last, step)
+
+
+def split_sizes(size: Any, given: list[int] | None, parts: int | None, outputs: int) -> list[Any]:
+    """Return the sizes into which Split cuts an axis."""
+    if given is not None:
+        return list(given)
+    count = parts or outputs
+    each = -(-size // count)
+    return [*[each] * (count - 1), size - each * (count - 1)]
