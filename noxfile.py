@@ -194,20 +194,29 @@ def templates(session: nox.Session) -> None:
 
 @nox.session
 def cpp(session: nox.Session) -> None:
-    """Build the C++ example against the installed wheel, run it, and prove that it has no Python."""
-    install_packages(session, "cmake>=3.26", "ninja>=1.11")
-    folder = fresh(BUILD / "cpp-example")
+    """Build the C++ examples against the installed wheel, run them, and prove that they have no Python."""
+    install_packages(session, "cmake>=3.26", "ninja>=1.11", "scikit-learn>=1.4")
+    folder = fresh(BUILD / "cpp-examples")
     core = installed_folder(session, "penstock")
     session.run(
         *("cmake", "-S", "examples/cpp", "-B", str(folder), "-G", "Ninja"),
         *("-DCMAKE_BUILD_TYPE=Release", f"-DCMAKE_PREFIX_PATH={core}"),
     )
     session.run("cmake", "--build", str(folder))
-    check_free_of_python(session, folder / "add")
+    models = folder / "models"
+    session.run("python", "examples/cpp/make_models.py", str(models), env=clean_environment())
     check_free_of_python(session, core / "lib" / "libpenstock.so")
     kernels = installed_folder(session, "penstock_kernels_cpu")
-    library = next(kernels.rglob("libpenstock_kernels_cpu.so"))
-    session.run(str(folder / "add"), env={"PENSTOCK_PLUGIN_PATH": str(library)}, external=True)
+    environment = {"PENSTOCK_PLUGIN_PATH": str(next(kernels.rglob("libpenstock_kernels_cpu.so")))}
+    runs = {
+        "build_graph": [],
+        "classify": [models / "digits", models / "image.pgm"],
+        "train_saved_step": [models / "untrained", models / "train.bin", models / "test.bin"],
+        "server_loop": [models / "digits", models / "test.bin"],
+    }
+    for name, arguments in runs.items():
+        check_free_of_python(session, folder / name)
+        session.run(str(folder / name), *map(str, arguments), env=environment, external=True)
 
 
 # ---- heavier checks, before an issue is called resolved -------------------------------------------

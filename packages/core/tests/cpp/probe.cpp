@@ -3,6 +3,8 @@
 //
 //   load FOLDER [saved]        print functions and variables
 //   run FOLDER FUNCTION        run on ones, at size 2 where a size may differ; print the sums of the outputs
+//   train FOLDER FUNCTION N    the same N times; print the outputs' sums of the last, and write weights.safetensors
+//   weights FOLDER FILE        load other weights into the model, then as run "main"
 #include <cstdio>
 #include <iostream>
 #include <numeric>
@@ -42,6 +44,32 @@ static api::Tensor ones(const api::Spec& spec) {
   return api::Tensor::raw(spec.dtype, shape, std::string(n * spec.dtype.bits / 8, '\1').data());
 }
 
+static double sum_of(const api::Tensor& t) {
+  if (t.dtype().code == PENSTOCK_CODE_STRING) {
+    double length = 0;
+    for (const std::string& text : t.to_strings()) length += static_cast<double>(text.size());
+    return length;
+  }
+  if (t.dtype().code == PENSTOCK_CODE_FLOAT) {
+    std::vector<float> values = t.to_vector<float>();
+    return std::accumulate(values.begin(), values.end(), 0.0);
+  }
+  std::vector<int64_t> values = t.to_vector<int64_t>();
+  return static_cast<double>(std::accumulate(values.begin(), values.end(), int64_t{0}));
+}
+
+static std::string sums_of(const api::Function& f) {
+  std::vector<api::Tensor> inputs;
+  for (const api::Spec& spec : f.inputs()) inputs.push_back(ones(spec));
+  std::vector<std::string> sums;
+  for (const api::Tensor& t : f.call(inputs, {10.0})) {
+    char digits[40];
+    std::snprintf(digits, sizeof digits, "%.6g", sum_of(t));
+    sums.emplace_back(digits);
+  }
+  return joined(sums);
+}
+
 static std::string answer(std::istringstream words) {
   std::string command, folder, name;
   words >> command >> folder >> name;
@@ -54,21 +82,17 @@ static std::string answer(std::istringstream words) {
       parts.push_back(v.name() + (v.trainable() ? "" : " (fixed)"));
     return joined(parts);
   }
-  api::Function f = api::Model::load(folder).function(name);
-  std::vector<api::Tensor> inputs;
-  for (const api::Spec& spec : f.inputs()) inputs.push_back(ones(spec));
-  std::vector<std::string> sums;
-  for (const api::Tensor& t : f.call(inputs, {10.0})) {
-    double sum = static_cast<double>(t.size());
-    if (t.dtype().code == PENSTOCK_CODE_FLOAT && t.dtype().bits == 32) {
-      std::vector<float> values = t.to_vector<float>();
-      sum = std::accumulate(values.begin(), values.end(), 0.0);
-    }
-    char digits[40];
-    std::snprintf(digits, sizeof digits, "%.6g", sum);
-    sums.emplace_back(digits);
+  api::Model model = api::Model::load(folder);
+  if (command == "weights") {
+    model.load_weights(name);
+    return sums_of(model.function("main"));
   }
-  return joined(sums);
+  int times = 1;
+  if (command == "train") words >> times;
+  std::string sums;
+  for (int i = 0; i < times; ++i) sums = sums_of(model.function(name));
+  if (command == "train") model.save_weights(folder + "/weights.safetensors");
+  return sums;
 }
 
 int main(int argc, char** argv) {
