@@ -46,26 +46,27 @@ def times(x: Any, multiplier: int, shift: int) -> Any:
     )
 
 
-def graph_times(x: Any, multiplier: int, shift: int) -> Any:
-    """Do what `times` does with ops, on an int64 tensor."""
-    product = ps.multiply(x, _int64(multiplier << max(shift, 0)))
+def graph_times(x: Any, multiplier: Any, shift: Any) -> Any:
+    """Do what `times` does with ops, on an int64 tensor; multiplier and shift may be arrays that broadcast with it."""
+    left, right = np.maximum(shift, 0), np.maximum(-np.asarray(shift, np.int64), 0)
+    product = ps.multiply(x, _int64(multiplier) << _int64(left))
     half = 1 << 30
     nudged = product + ps.where(product >= 0, _int64(half), _int64(1 - half))
-    whole = ps.bitwise_right_shift(ps.abs(nudged), _int64(31))
-    return graph_shifted_down(ps.where(nudged >= 0, whole, -whole), max(-shift, 0))
+    up, down = (ps.bitwise_right_shift(n, _int64(31)) for n in (nudged, -nudged))
+    high = ps.where(nudged >= 0, up, -down)
+    return high if not np.any(right) else graph_shifted_down(high, right)
 
 
-def graph_shifted_down(x: Any, count: int) -> Any:
+def graph_shifted_down(x: Any, count: Any) -> Any:
     """Do what `shifted_down` does with ops, on an int64 tensor."""
-    if count == 0:
-        return x
+    count = _int64(count)
     mask = (1 << count) - 1
-    least = _int64(mask >> 1) + ps.cast(x < 0, "int64")
+    least = (mask >> 1) + ps.cast(x < 0, "int64")
     up = ps.bitwise_and(x, _int64(mask)) > least
-    return ps.bitwise_right_shift(x, _int64(count)) + ps.cast(up, "int64")
+    return ps.bitwise_right_shift(x, count) + ps.cast(up, "int64")
 
 
-def _int64(value: int) -> Any:
+def _int64(value: Any) -> Any:
     return np.asarray(value, np.int64)
 
 

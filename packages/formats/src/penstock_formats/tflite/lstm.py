@@ -74,27 +74,35 @@ def _scanned(c: Call, step: Any, empty: tuple[Any, Any], x: Any) -> Any:
 
 @dataclass(frozen=True)
 class _Product:
-    """A matrix of int8, what is added to its products, and the multiplier that makes Q3.12 of them."""
+    """The matrices of four gates side by side, what is added to their products, and multipliers that make Q3.12 of them."""
 
     matrix: Any
     bias: Any
-    multiplier: tuple[int, int]
+    multiplier: Any
+    shift: Any
 
     def __call__(self, x: Any) -> Any:
-        total = ps.matmul(ps.cast(x, "float64"), self.matrix) + self.bias
-        return fixed.graph_times(ps.cast(total, "int64"), *self.multiplier)
+        total = ps.matmul(ps.cast(x, self.matrix.dtype.name), self.matrix)
+        return fixed.graph_times(ps.cast(total, "int64") + self.bias, self.multiplier, self.shift)
 
 
-def _product(c: Call, i: int, x: Any, bias: Any) -> _Product:
-    """Put the zero point of x into the bias, so that products need none. float64 holds every sum exactly."""
-    (x_scale, x_zero), (scale, zero) = x, c.single(c.info(i))
-    if zero:
-        raise c.fail("has weights with a zero point")
-    matrix = c.known(i).T.astype(np.float64)
-    real = np.float32(np.float32(scale * x_scale) / np.float32(2.0**-12))
-    return _Product(
-        np.ascontiguousarray(matrix), bias - int(x_zero) * matrix.sum(0), fixed.split(float(real))
-    )
+def _product(c: Call, first: int, x: Any, biases: list[Any]) -> _Product:
+    """Put the zero point of x into the biases, so that products need none."""
+    x_scale, x_zero = x
+    matrices, sums, multipliers = [], [], []
+    for i in range(4):
+        scale, zero = c.single(c.info(first + i))
+        if zero:
+            raise c.fail("has weights with a zero point")
+        matrix = c.known(first + i).T.astype(np.int64)
+        real = np.float32(np.float32(scale * x_scale) / np.float32(2.0**-12))
+        matrices.append(matrix)
+        sums.append(biases[i] - int(x_zero) * matrix.sum(0))
+        multipliers.append(np.tile(fixed.split(float(real)), (matrix.shape[1], 1)))
+    joined, parts = np.concatenate(matrices, 1), np.concatenate(multipliers)
+    # Sums of bytes are exact in float32 up to 2^24.
+    exact = np.float32 if joined.shape[0] <= 1024 else np.float64
+    return _Product(joined.astype(exact), np.concatenate(sums), parts[:, 0], parts[:, 1])
 
 
 def _saturated(x: Any) -> Any:
@@ -109,11 +117,9 @@ def _quantized(c: Call, x: Any) -> Any:
     exponent = round(math.log2(float(cell_scale)))
     if not -15 <= exponent <= -9 or 2.0**exponent != float(cell_scale):
         raise c.fail(f"has a cell whose scale is {cell_scale}")
-    rows = [
-        _product(c, _WEIGHTS + i, c.single(c.info(0)), c.known(_BIASES + i).astype(np.float64))
-        for i in range(4)
-    ]
-    states = [_product(c, _RECURRENT + i, state_parameters, np.float64(0)) for i in range(4)]
+    biases = [c.known(_BIASES + i).astype(np.int64) for i in range(4)]
+    rows = _product(c, _WEIGHTS, c.single(c.info(0)), biases)
+    states = _product(c, _RECURRENT, state_parameters, [np.int64(0)] * 4)
     hidden_scale, hidden_zero = c.single(c.intermediates[_HIDDEN])
     out = fixed.split(2.0**-15 / float(hidden_scale) * 2.0**-15)
     limit = _cell_limit(c, cell_scale)
@@ -121,10 +127,8 @@ def _quantized(c: Call, x: Any) -> Any:
 
     def step(carried: Any, row: Any) -> Any:
         state, cell = carried
-        gates = [
-            ps.cast(_saturated(_saturated(r(row)) + s(state)), "int16")
-            for r, s in zip(rows, states, strict=True)
-        ]
+        whole = ps.cast(_saturated(row + states(state)), "int16")
+        gates = ps.split(whole, 4, axis=1)
         opened, kept, let_out = (
             ps.cast(look_up(sigmoid_table(), gates[i], "int16"), "int64") for i in (0, 1, 3)
         )
@@ -141,7 +145,7 @@ def _quantized(c: Call, x: Any) -> Any:
         ps.full((batch, cells), int(state_parameters[1]), "int8"),
         ps.full((batch, cells), 0, "int16"),
     )
-    return _scanned(c, step, empty, x)
+    return _scanned(c, step, empty, _saturated(rows(x)))
 
 
 def _cell_limit(c: Call, scale: Any) -> int:
