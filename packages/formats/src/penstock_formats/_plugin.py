@@ -27,6 +27,7 @@ def penstock_register_formats(formats: FormatRegistrar) -> None:
     formats.add("tflite", read=_later("tflite.read", "read"))
     formats.add("c_source", write=_later("c_source.write", "write"))
     formats.add("onnx", read=_later("onnx.read", "read"))
+    formats.add("darknet", read=_later("darknet.read", "read"))
 
 
 def _later(module: str, name: str) -> Callable[..., Any]:

@@ -1,0 +1,1 @@
+"""Darknet: reads a .cfg file and the .weights beside it."""
