@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import penstock as ps
 from penstock import passes, transforms
 from penstock.errors import FormatError, PenstockError
-from penstock.graph import Graph, Node
+from penstock.graph import Graph, Node, current_graph, eagerly
 from penstock.passes.fold import fold_constants
 from penstock.saved import GraphFunction, GraphModel
 from penstock.tensor import Tensor
@@ -105,7 +105,13 @@ def _simplified(graph: Graph) -> Graph:
 
 
 def _expanded(node: Node, inputs: list[Tensor]) -> list[Tensor] | None:
-    """Replace an op that C is not written for by what it is made of."""
+    """Replace an op that C is not written for by what it is made of, and what makes constants by these."""
+    if node.op in ("full", "arange"):
+        with eagerly():
+            value = node.op_function(**node.attrs)
+        target = current_graph()
+        assert target is not None  # rewrite pushed it
+        return [target.constant(value, node.name.rsplit("/", 1)[-1])]
     compose = getattr(node.op_function, "compose_fn", None)
     if node.op in EMITTERS or node.op in ALIASES or compose is None:
         return None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+import numpy as np
+
 from penstock.errors import FormatError
 from penstock_formats.c_source.code import Code
 from penstock_formats.c_source.values import C_TYPES
@@ -33,6 +35,11 @@ class Arithmetic:
     def signed(self) -> bool:
         """Whether there are negative numbers."""
         return not self.dtype.startswith(("uint", "bool"))
+
+    @property
+    def bits(self) -> int:
+        """How many bits a number has."""
+        return int(np.dtype(self.dtype).itemsize) * 8
 
     def fn(self, name: str, *args: str) -> str:
         """Call a function of libm, which exists for floats alone."""
@@ -144,6 +151,18 @@ def _clip(m: Arithmetic, x: str, low: str, high: str) -> str:
     return f"{x} > {high} ? {high} : {x} < {low} ? ({low} > {high} ? {high} : {low}) : {x}"
 
 
+def _shift_left(m: Arithmetic, x: str, places: str) -> str:
+    unsigned = "uint64_t" if m.bits == 64 else "uint32_t"
+    return f"{places} < {m.bits} ? ({C_TYPES[m.dtype]})(({unsigned}){x} << {places}) : 0"
+
+
+def _shift_right(m: Arithmetic, x: str, places: str) -> str:
+    """Keep the sign: a far shift leaves 0 or -1."""
+    if not m.signed:
+        return f"{places} < {m.bits} ? {x} >> {places} : 0"
+    return f"{x} >> ({places} < {m.bits - 1} ? {places} : {m.bits - 1})"
+
+
 UNARY: Final[dict[str, Write]] = {
     **{
         op: _calls(name)
@@ -202,6 +221,7 @@ UNARY: Final[dict[str, Write]] = {
     "selu": _selu,
     "celu": _celu,
     "logical_not": lambda m, x: f"!{x}",
+    "bitwise_invert": lambda m, x: f"!{x}" if m.dtype == "bool" else f"~{x}",
     "isnan": lambda m, x: f"{x} != {x}",
 }
 
@@ -217,6 +237,11 @@ BINARY: Final[dict[str, Write]] = {
     "maximum": lambda m, a, b: m.larger(a, b),
     "minimum": lambda m, a, b: m.smaller(a, b),
     "squared_difference": lambda m, a, b: f"({a} - {b}) * ({a} - {b})",
+    "bitwise_and": _compares("&"),
+    "bitwise_or": _compares("|"),
+    "bitwise_xor": _compares("^"),
+    "bitwise_left_shift": _shift_left,
+    "bitwise_right_shift": _shift_right,
     "logical_and": _compares("&&"),
     "logical_or": _compares("||"),
 }

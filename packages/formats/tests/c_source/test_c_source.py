@@ -21,33 +21,6 @@ from penstock_formats.c_source.emitters import EMITTERS
 from penstock_formats.c_source.values import C_TYPES
 from penstock_formats.c_source.write import write
 
-COMPILER = shutil.which("cc")
-pytestmark = pytest.mark.skipif(COMPILER is None, reason="there is no C compiler, cc")
-
-FLAGS = ("-std=c99", "-O1", "-Wall", "-Wextra", "-Werror", "-pedantic")
-
-
-def compiled(model: GraphModel, folder: Path, **options: Any) -> Callable[..., list[Any]]:
-    """Write and compile a model, and return a function of arrays."""
-    write(model, folder / "net.c", **options)
-    library = folder / "net.so"
-    command = [str(COMPILER), *FLAGS, "-shared", "-fPIC", "-o", library, folder / "net.c", "-lm"]
-    subprocess.run(command, check=True)
-    run = ctypes.CDLL(str(library)).net_run
-    batch = options.get("batch", 1)
-    outputs = model.default.outputs.values()
-
-    def call(*inputs: Any) -> list[Any]:
-        made = [
-            np.zeros([batch if isinstance(n, str) else n for n in spec.shape], spec.dtype.name)
-            for spec in outputs
-        ]
-        arrays = [np.array(x, order="C") for x in inputs] + made
-        assert run(*[a.ctypes.data_as(ctypes.c_void_p) for a in arrays]) == 0
-        return made
-
-    return call
-
 
 def modelled(function: Callable[..., Any], *inputs: Any) -> GraphModel:
     """Make a model of a function of arrays like these."""
@@ -73,13 +46,11 @@ def same(got: Any, want: Any, what: str = "") -> None:
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5 * scale, err_msg=what)
 
 
-def check(
-    function: Callable[..., Any], inputs: Sequence[Any], folder: Path, **options: Any
-) -> None:
+def check(compiled: Any, function: Callable[..., Any], inputs: Sequence[Any]) -> None:
     """Compare a function in C with Penstock."""
     model = modelled(function, *inputs)
     want = model.default.run([ps.asarray(x) for x in inputs])
-    for got, y in zip(compiled(model, folder, **options)(*inputs), want, strict=True):
+    for got, y in zip(compiled(model)(*inputs), want, strict=True):
         same(got, y.numpy())
 
 
@@ -116,7 +87,7 @@ PARTLY = ("image_resize", "power")
 
 
 @pytest.mark.parametrize("op", OPS)
-def test_op_agrees_with_penstock_on_all_samples(op: str, tmp_path: Path) -> None:
+def test_op_agrees_with_penstock_on_all_samples(op: str, tmp_path: Path, compiled: Any) -> None:
     inputs: list[Any] = []
     calls: dict[str, Callable[[Sequence[Any]], Any]] = {}
     for label, args, kwargs in samples(op):
@@ -134,7 +105,7 @@ def test_op_agrees_with_penstock_on_all_samples(op: str, tmp_path: Path) -> None
     assert calls
 
     model = modelled(lambda *xs: [call(xs) for call in calls.values()], *inputs)
-    run = compiled(model, tmp_path)
+    run = compiled(model)
     with np.errstate(all="ignore"):
         want = model.default.run([ps.asarray(x) for x in inputs])
     for label, got, y in zip(calls, run(*inputs), want, strict=True):
@@ -158,7 +129,7 @@ def bound(op: str, args: Any, kwargs: Any, inputs: list[Any]) -> Callable[[Seque
 
     def place(value: Any, i: int) -> Any:
         if isinstance(value, list) and op in ("concat", "quantized_concat"):
-            return [place(v, 0) for v in value]
+            return [place(v, i) for v in value]
         if isinstance(value, np.ndarray) and (i < count or (op == "quantized_concat" and i == 4)):
             inputs.append(np.array(value, order="C"))
             return len(inputs) - 1
@@ -210,9 +181,9 @@ def float_network(rng: np.random.Generator) -> tuple[GraphModel, Any]:
     return GraphModel({"net": function}, weights), rng.normal(size=(3, 12, 12, 3)).astype("float32")
 
 
-def test_network_with_variables_and_an_open_batch(tmp_path: Path) -> None:
+def test_network_with_variables_and_an_open_batch(compiled: Any) -> None:
     model, images = float_network(np.random.default_rng(3))
-    got = compiled(model, tmp_path, batch=3)(images)
+    got = compiled(model, batch=3)(images)
     want = model(images)
     for array, name in zip(got, ("probabilities", "features"), strict=True):
         assert np.abs(array - want[name].numpy()).max() < 1e-5
@@ -246,74 +217,72 @@ def test_header_tells_shapes_scales_and_memory(tmp_path: Path) -> None:
     assert "int net_run(const uint8_t *x0, int8_t *y0);" in header
 
 
-def test_values_that_do_not_meet_share_memory(tmp_path: Path) -> None:
+def test_values_that_do_not_meet_share_memory(tmp_path: Path, compiled: Any) -> None:
     def deep(x: Any) -> Any:
         for _ in range(9):
             x = ps.nn.softmax(ps.transpose(x))
         return x
 
     x = np.arange(36, dtype="float32").reshape(6, 6)
-    check(deep, [x], tmp_path)
+    check(compiled, deep, [x])
     assert "ARENA_BYTES 288" in (tmp_path / "net.h").read_text()  # two of 144 bytes
 
 
-def test_elementwise_ops_work_in_place(tmp_path: Path) -> None:
+def test_elementwise_ops_work_in_place(tmp_path: Path, compiled: Any) -> None:
     x = np.linspace(-2, 2, 20, dtype="float32").reshape(4, 5)
 
     def twice(x: Any) -> Any:
         y = ps.transpose(x)
         return ps.transpose(ps.sigmoid(y) * ps.exp(y))
 
-    check(twice, [x], tmp_path)
+    check(compiled, twice, [x])
     assert "ARENA_BYTES 160" in (tmp_path / "net.h").read_text()  # the product lies over a factor
 
 
-def test_inputs_constants_and_the_same_value_twice_can_be_given_out(tmp_path: Path) -> None:
+def test_inputs_constants_and_the_same_value_twice_can_be_given_out(compiled: Any) -> None:
     x = np.arange(6, dtype="int32").reshape(2, 3)
 
     def function(x: Any) -> Any:
         y = x + 1
         return [x, y, ps.reshape(y, (3, 2)), ps.asarray(np.arange(4, dtype="int8")) + 0]
 
-    check(function, [x], tmp_path)
+    check(compiled, function, [x])
 
 
-def test_names_that_c_cannot_use_are_changed(tmp_path: Path) -> None:
+def test_names_that_c_cannot_use_are_changed(tmp_path: Path, compiled: Any) -> None:
     with ps.Graph("net").as_default() as graph:
         x = ps.placeholder("float32", (3,), name="x")
         graph.inputs, graph.outputs = [x], [x * 2.0, x + 1.0]
     function = GraphFunction(graph, "net", ["serving/default:0"], ["int", "9 lives"])
     model = GraphModel({"net": function})
-    assert compiled(model, tmp_path)(np.ones(3, "float32"))[1].tolist() == [2, 2, 2]
+    assert compiled(model)(np.ones(3, "float32"))[1].tolist() == [2, 2, 2]
     header = (tmp_path / "net.h").read_text()
     assert "net_run(const float *serving_default_0, float *x_int, float *x_9_lives)" in header
 
 
-def test_header_serves_cpp_too(tmp_path: Path) -> None:
+def test_header_serves_cpp_too(tmp_path: Path, compiler: str) -> None:
     model = modelled(lambda x: x * 2.0, np.ones(3, "float32"))
     write(model, tmp_path / "net.c")
     program = tmp_path / "main.cpp"
     program.write_text(
         '#include "net.h"\nint main() { float x[3] = {1, 2, 3}, y[3]; return net_run(x, y); }\n'
     )
-    compiler = shutil.which("c++")
-    if compiler is None:
+    cpp = shutil.which("c++")
+    if cpp is None:
         pytest.skip("there is no C++ compiler, c++")
     subprocess.run(
-        [str(COMPILER), "-c", "-std=c99", "-o", tmp_path / "net.o", tmp_path / "net.c"], check=True
+        [compiler, "-c", "-std=c99", "-o", tmp_path / "net.o", tmp_path / "net.c"], check=True
     )
-    subprocess.run(
-        [compiler, "-o", tmp_path / "main", program, tmp_path / "net.o", "-lm"], check=True
-    )
+    subprocess.run([cpp, "-o", tmp_path / "main", program, tmp_path / "net.o", "-lm"], check=True)
     subprocess.run([tmp_path / "main"], check=True)
 
 
-def test_null_pointers_are_refused(tmp_path: Path) -> None:
-    compiled(modelled(lambda x: x * 2.0, np.ones(3, "float32")), tmp_path)
+def test_null_pointers_are_refused(tmp_path: Path, compiled: Any) -> None:
+    compiled(modelled(lambda x: x * 2.0, np.ones(3, "float32")))
     assert ctypes.CDLL(str(tmp_path / "net.so")).net_run(None, None) == 1
 
 
-def test_sums_beyond_32_bits_wrap_around_as_in_penstock(tmp_path: Path) -> None:
+def test_sums_beyond_32_bits_wrap_around_as_in_penstock(tmp_path: Path, compiled: Any) -> None:
     weights = np.full((70_000, 1), -128, "int8")
     x = np.full((1, 70_000), -128, "int8")
 
@@ -321,7 +290,7 @@ def test_sums_beyond_32_bits_wrap_around_as_in_penstock(tmp_path: Path) -> None:
         bias = np.zeros(1, "int32")
         return ps.ops.quantized_matmul(x, weights, bias, 1.0, 127, 1.0, 0, 2.0**24, 0)
 
-    check(layer, [x], tmp_path)
+    check(compiled, layer, [x])
     assert "int64_t sum" in (tmp_path / "net.c").read_text()
 
 
