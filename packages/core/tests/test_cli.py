@@ -82,12 +82,9 @@ def test_help_lists_plugin_commands_without_importing(tmp_path: Path) -> None:
     write(tmp_path, PLUGIN)
     result = penstock(tmp_path, "--help")
     assert result.returncode == 0
-    assert [line.split()[0] for line in result.stdout.splitlines()[-4:]] == [
-        "doctor",
-        "graph",
-        "replay",
-        "greet",
-    ]
+    words = [line.split()[0] for line in result.stdout.splitlines() if line.startswith("  ")]
+    assert {"doctor", "graph", "replay", "inspect", "run", "convert"} < set(words)
+    assert words[-1] == "greet"
     assert "Say hello." in result.stdout
     assert "imported" not in result.stdout
 

@@ -106,6 +106,8 @@ class GraphReader:
         if not _NODE <= told.keys() <= _ALLOWED:
             raise KeyError(f"a node with the members {sorted(told)}")
         op, name, weak = told["op"], _text(told["name"]), told.get("weak", False) is True
+        if told.get("weak", True) is not True or told.get("host", True) is not True:
+            raise ValueError("weak and host are true, or are not there")
         if not name or ":" in name:
             raise ValueError("a node needs a name without ':'")
         given = told.get("attrs", {})
