@@ -25,6 +25,8 @@ MOVES: Final = (
     "identity",
     "max_pool2d",
 )
+# Ops whose results have the scale of what they get.
+KEEP_SCALE: Final = (*MOVES, "pad", "avg_pool2d", "mean")
 Ranges = Mapping[int, "tuple[float, float]"]
 
 
@@ -68,6 +70,7 @@ class IntegerBuilder:
         self.floats: dict[int, Tensor] = {}
         self.ints: dict[int, Integers] = {}
         self.quantized: list[Layer] = []
+        self.scaled: set[int] = set()  # values that have a scale of their own
         self._inner = self._nodes_inside_layers()
 
     def build(self, probes: bool = False) -> GraphFunction:
@@ -109,7 +112,7 @@ class IntegerBuilder:
         """Return what stands for a value as int8."""
         key = t.value_index
         if key not in self.ints:
-            scale = scale_of_range(*self.ranges[key])
+            scale = self.own_scale(t)
             values = ps.quantize(self.as_float(t), scale.scale, scale.zero)
             self.ints[key] = Integers(values, scale)
         return self.ints[key]
@@ -138,7 +141,7 @@ class IntegerBuilder:
         return not known or layer.name in self.choice.keep_float
 
     def _emit(self, node: Node) -> None:
-        if node.index in self._inner or node.op == "constant":
+        if node.index in self._inner or node.op in ("constant", "read_variable"):
             return
         layer = self.layers.get(node.index)
         if layer is not None and not self._stays(layer):
@@ -160,9 +163,14 @@ class IntegerBuilder:
         self.ints[node.outputs[0].value_index] = Integers(values, scale)
         return True
 
+    def own_scale(self, t: Tensor) -> Scale:
+        """Choose the scale of a value by its limits."""
+        self.scaled.add(t.value_index)
+        return scale_of_range(*self.ranges[t.value_index])
+
     def result_scale(self, node: Node) -> Scale:
         """Choose the scale of a node's result."""
-        return scale_of_range(*self.ranges[node.outputs[0].value_index])
+        return self.own_scale(node.outputs[0])
 
     def take_activation(self, node: Node) -> Node:
         """Return the activation that alone uses a node's result, which then is not emitted again; or the node."""
@@ -284,10 +292,9 @@ def _activation(b: IntegerBuilder, node: Node) -> bool:
     held = b.ints.get(node.inputs[0].value_index)
     if held is None or node.outputs[0].value_index not in b.ranges:
         return False
-    low, high = b.ranges[node.outputs[0].value_index]
-    scale = scale_of_range(0.0, min(high, 6.0) if node.op == "relu6" else high)
-    if low < 0:
+    if b.ranges[node.outputs[0].value_index][0] < 0:
         return False
+    scale = b.result_scale(node)
     return b.give(
         node,
         ps.requantize(held.values, held.scale.scale, held.scale.zero, scale.scale, scale.zero),

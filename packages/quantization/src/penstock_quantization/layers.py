@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,8 +19,12 @@ ACTIVATIONS: Final = ("relu", "relu6")
 
 
 def value_of(t: Tensor) -> Array | None:
-    """Return a constant's value; None for what is computed."""
-    return t.node.attrs["value"].numpy() if t.node.op == "constant" else None
+    """Return the value of a constant, or the one that a variable has now; None for what is computed."""
+    if t.node.op == "constant":
+        return np.asarray(t.node.attrs["value"])
+    if t.node.op == "read_variable":
+        return np.asarray(t.node.attrs["variable"].read())
+    return None
 
 
 @dataclass
@@ -37,8 +40,8 @@ class Layer:
     """
 
     node: Node
-    weights: Any
-    bias: Any
+    weights: Array
+    bias: Array | None
     activation: str | None
     last: Node
 
@@ -54,9 +57,6 @@ class Layer:
         return int(shape[2] * shape[3] if self.node.op == "depthwise_conv2d" else shape[-1])
 
 
-Known = Callable[[Tensor], Any]
-
-
 def users_of(graph: Graph) -> dict[int, list[Node]]:
     """Find the nodes that use each value; an output of the graph counts as a use by None."""
     users: dict[int, list[Node]] = defaultdict(list)
@@ -68,12 +68,11 @@ def users_of(graph: Graph) -> dict[int, list[Node]]:
     return users
 
 
-def find_layers(graph: Graph, known: Known = value_of) -> list[Layer]:
+def find_layers(graph: Graph) -> list[Layer]:
     """Find the layers of a graph.
 
     Args:
-        graph: The graph.
-        known: What stands for a constant, or None; by default its value.
+        graph: The graph; weights are constants or variables.
 
     Returns:
         The layers, in the order of the graph.
@@ -82,25 +81,23 @@ def find_layers(graph: Graph, known: Known = value_of) -> list[Layer]:
         Nothing.
     """
     users = users_of(graph)
-    return [
-        _grown(node, users, known)
-        for node in graph.nodes
-        if node.op in LAYER_OPS and _fits(node, known)
-    ]
+    return [_grown(node, users) for node in graph.nodes if node.op in LAYER_OPS and _fits(node)]
 
 
-def _fits(node: Node, known: Known) -> bool:
+def _fits(node: Node) -> bool:
     x, w = node.inputs[0], node.inputs[1]
-    if known(w) is None or x.dtype != ps.float32 or w.dtype != ps.float32:
+    if value_of(w) is None or x.dtype != ps.float32 or w.dtype != ps.float32:
         return False
-    return known(x) is None and (node.op != "matmul" or len(w.shape) == 2)
+    return value_of(x) is None and (node.op != "matmul" or len(w.shape) == 2)
 
 
-def _grown(node: Node, users: dict[int, list[Node]], known: Known) -> Layer:
-    layer = Layer(node, known(node.inputs[1]), None, None, node)
+def _grown(node: Node, users: dict[int, list[Node]]) -> Layer:
+    weights = value_of(node.inputs[1])
+    assert weights is not None  # it fits
+    layer = Layer(node, weights, None, None, node)
     following = _only_user(layer.last, users)
     if following is not None and following.op == "add":
-        bias = _bias(layer, following, known)
+        bias = _bias(layer, following)
         if bias is not None:
             layer.bias, layer.last = bias, following
             following = _only_user(following, users)
@@ -114,12 +111,11 @@ def _only_user(node: Node, users: dict[int, list[Node]]) -> Node | None:
     return following[0] if len(following) == 1 else None
 
 
-def _bias(layer: Layer, addition: Node, known: Known) -> Any:
+def _bias(layer: Layer, addition: Node) -> Array | None:
     """Return what is added, if it is one number for each channel."""
     for t, other in (addition.inputs, addition.inputs[::-1]):
-        if t.value_index == layer.last.outputs[0].value_index and known(other) is not None:
-            shape = tuple(other.shape)
-            if shape[-1:] == (layer.channels,) and all(size == 1 for size in shape[:-1]):
-                bias = known(other)
-                return bias.reshape(-1) if isinstance(bias, np.ndarray) else bias
+        added = value_of(other)
+        if t.value_index == layer.last.outputs[0].value_index and added is not None:
+            if added.shape[-1:] == (layer.channels,) and added.size == layer.channels:
+                return added.reshape(-1)
     return None

@@ -26,11 +26,13 @@ class Scale:
     def quantize(self, x: Array) -> Array:
         """Return the integers nearest to real numbers."""
         steps = np.trunc(x / self.scale + np.copysign(np.float32(0.5), x))
-        return np.clip(steps + self.zero, LOW, HIGH).astype(np.int8)
+        q: Array = np.clip(steps + self.zero, LOW, HIGH).astype(np.int8)
+        return q
 
     def dequantize(self, q: Array) -> Array:
         """Return the real numbers that integers stand for."""
-        return (self.scale * (q.astype(np.int32) - self.zero)).astype(np.float32)
+        x: Array = (self.scale * (q.astype(np.int32) - self.zero)).astype(np.float32)
+        return x
 
 
 def scale_of_range(low: float, high: float) -> Scale:
