@@ -115,7 +115,8 @@ def _bias(layer: Layer, addition: Node) -> Array | None:
     """Return what is added, if it is one number for each channel."""
     for t, other in (addition.inputs, addition.inputs[::-1]):
         added = value_of(other)
-        if t.value_index == layer.last.outputs[0].value_index and added is not None:
-            if added.shape[-1:] == (layer.channels,) and added.size == layer.channels:
-                return added.reshape(-1)
+        if added is None or t.value_index != layer.last.outputs[0].value_index:
+            continue
+        if added.shape[-1:] == (layer.channels,) and added.size == layer.channels:
+            return added.reshape(-1)
     return None

@@ -131,9 +131,9 @@ class _FakeIntegers:
         low, high = self.builder.ranges[old.value_index]
         limits = []
         for name, value in (("min", min(low, 0.0)), ("max", max(high, 0.0))):
-            variable = ps.Variable(np.float32(value), name=f"{node.name}/{name}")
+            variable = ps.Variable(np.asarray(value, np.float32), name=f"{node.name}/{name}")
             self.variables[f"{node.name}/{name}"] = variable
-            limits.append(variable)
+            limits.append(variable.value)
         # Training may not move 0 out of the limits.
         least, most = ps.minimum(limits[0], 0.0), ps.maximum(limits[1], 0.0)
         return ps.fake_quant(new, least, most, num_bits=ACTIVATION_BITS)
