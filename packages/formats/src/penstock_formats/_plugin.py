@@ -28,6 +28,7 @@ def penstock_register_formats(formats: FormatRegistrar) -> None:
     formats.add("c_source", write=_later("c_source.write", "write"))
     formats.add("onnx", read=_later("onnx.read", "read"))
     formats.add("darknet", read=_later("darknet.read", "read"))
+    formats.add("tfjs", read=_later("tfjs.read", "read"))
 
 
 def _later(module: str, name: str) -> Callable[..., Any]:

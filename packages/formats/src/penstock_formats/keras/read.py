@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -125,9 +125,35 @@ def _version(text: Any) -> int:
 def _build(
     config: Mapping[str, Any], root: Any, version: int, assets: Mapping[str, bytes]
 ) -> GraphModel:
+    def arrays_of(network: Network, report: Report) -> dict[int, Arrays]:
+        return (legacy_arrays if is_legacy(root) else store_arrays)(root, network, report)
+
+    return build(config, arrays_of, version, assets)
+
+
+def build(
+    config: Mapping[str, Any],
+    arrays_of: Callable[[Network, Report], dict[int, Arrays]],
+    version: int,
+    assets: Mapping[str, bytes],
+) -> GraphModel:
+    """Build a model from its configuration and its weights, wherever these lie.
+
+    Args:
+        config: The configuration of the outermost model.
+        arrays_of: Finds the weights of each layer, by `id`, and reports what does not fit.
+        version: The first number of Keras' version.
+        assets: Other files by name.
+
+    Returns:
+        The model.
+
+    Raises:
+        FormatError: A layer is unknown, or the weights do not fit.
+    """
     network = read_network(config)
     report = Report()
-    arrays = (legacy_arrays if is_legacy(root) else store_arrays)(root, network, report)
+    arrays = arrays_of(network, report)
     holders: dict[int, Holder] = {}
 
     def holder(layer: LayerSpec) -> Holder:
