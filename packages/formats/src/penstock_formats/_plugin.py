@@ -26,7 +26,7 @@ def penstock_register_formats(formats: FormatRegistrar) -> None:
     formats.add("keras", read=_later("keras.read", "read"))
     formats.add("tflite", read=_later("tflite.read", "read"))
     formats.add("c_source", write=_later("c_source.write", "write"))
-    formats.add("onnx", read=_later("onnx.read", "read"))
+    formats.add("onnx", read=_later("onnx.read", "read"), write=_later("onnx.writing", "write"))
     formats.add("darknet", read=_later("darknet.read", "read"))
     formats.add("tfjs", read=_later("tfjs.read", "read"))
 

@@ -1,0 +1,52 @@
+"""Which function writes which op. The modules beside this one fill the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from penstock._native import Node
+    from penstock_formats.onnx.writing._values import Value
+    from penstock_formats.onnx.writing._writer import GraphWriter
+
+# Gets the writer and the node; returns a value for each output that it makes, in order.
+Exporter = Callable[["GraphWriter", "Node"], Any]
+# Gets a value for each input and the attributes; must work on any layout.
+Elementwise = Callable[..., "Value"]
+# Gets tensors and attributes; calls other ops.
+Composition = Callable[..., Any]
+
+EXPORTERS: dict[str, Exporter] = {}
+ELEMENTWISE: dict[str, Elementwise] = {}
+COMPOSITIONS: dict[str, Composition] = {}
+
+
+def exports(*names: str) -> Callable[[Exporter], Exporter]:
+    """Write these ops by a function of the node."""
+
+    def enter(fn: Exporter) -> Exporter:
+        EXPORTERS.update(dict.fromkeys(names, fn))
+        return fn
+
+    return enter
+
+
+def elementwise(*names: str) -> Callable[[Elementwise], Elementwise]:
+    """Write these ops by a formula of values that holds element by element."""
+
+    def enter(fn: Elementwise) -> Elementwise:
+        ELEMENTWISE.update(dict.fromkeys(names, fn))
+        return fn
+
+    return enter
+
+
+def composes(*names: str) -> Callable[[Composition], Composition]:
+    """Replace these ops by other ops before anything is written."""
+
+    def enter(fn: Composition) -> Composition:
+        COMPOSITIONS.update(dict.fromkeys(names, fn))
+        return fn
+
+    return enter
