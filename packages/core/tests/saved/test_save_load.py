@@ -159,6 +159,23 @@ def test_results_keep_their_structure(tmp_path: Path, build: Any) -> None:
         assert found.second[1].item() == 1.5
 
 
+def test_objects_of_tensors_are_arguments_and_results(tmp_path: Path) -> None:
+    rows = ps.ragged.constant([[1.0, 2.0], [], [3.0]])
+    matrix = ps.sparse.from_dense(np.eye(3, dtype=np.float32) * 2)
+
+    def f(rows: Any, matrix: Any) -> Any:
+        return rows * 2.0, matrix.to_dense() + 1.0, matrix
+
+    ps.save(f, tmp_path / "f", [rows, matrix])
+    jsonschema.validate(json.loads((tmp_path / "f/graph.json").read_text()), ps.saved.schema())
+    model = ps.load(tmp_path / "f")
+    assert list(model.default.inputs) == ["rows/0", "rows/1", "matrix/0", "matrix/1"]
+    for found, wanted in zip(model(rows, matrix), f(rows, matrix), strict=True):
+        assert repr(found) == repr(wanted)
+    with pytest.raises(InvalidTypeError, match=r"rows is a list of 1; expected a RaggedTensor"):
+        model([1], matrix)
+
+
 def test_arguments_keep_their_structure(tmp_path: Path) -> None:
     @ps.function
     def f(x: Any, options: Any, flag: bool = True) -> Any:

@@ -131,6 +131,11 @@ def _by_signature(name: str, fn: Callable[..., Any], signature: Any) -> GraphFun
             made = [[pair[side] for pair in both] for side in (0, 1)]
             kind: Any = getattr(type(value), "_make", type(value))
             return kind(made[0]), kind(made[1])
+        if hasattr(value, "__penstock_parts__") and not isinstance(value, type):
+            tensors, rest = value.__penstock_parts__()
+            both = [fill(item, f"{path}/{i}") for i, item in enumerate(tensors)]
+            whole = type(value).__penstock_whole__
+            return whole(*(p[0] for p in both), *rest), whole(*(p[1] for p in both), *rest)
         return value, value
 
     with building(graph):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections import namedtuple
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, Final
 
 from penstock import _native
@@ -20,6 +21,14 @@ class _Leaf:
 LEAF: Final = _Leaf()
 """Stands where a tensor goes."""
 
+# Penstock's own objects that are made of tensors, and where they are. No other class is ever imported for a file.
+_OBJECTS: Final = {
+    "RaggedTensor": "penstock.ragged",
+    "CooTensor": "penstock.sparse",
+    "CsrTensor": "penstock.sparse",
+    "QuantizedTensor": "penstock.quantized",
+    "IndexedSlices": "penstock",
+}
 _PLAIN: Final = (type(None), bool, int, float, str)
 
 
@@ -61,10 +70,42 @@ def to_json(structure: Any) -> Any:
             return {"tuple": [to_json(value) for value in structure]}
         case _ if type(structure) in _PLAIN and structure == structure:
             return {"constant": structure}
+    if (told := _object(structure)) is not None:
+        return told
     raise GraphError(
         f"[save] a {type(structure).__name__} among arguments or results cannot be saved; take and return tensors in "
         "tuples, lists and dictionaries"
     )
+
+
+def _object(value: Any) -> dict[str, Any] | None:
+    """Write one of our own objects; its rest is sizes and numbers."""
+    kind = type(value).__name__
+    if kind not in _OBJECTS or type(value) is not _class_of(kind):
+        return None
+    tensors, rest = value.__penstock_parts__()
+    if not all(_is_plain(item) for item in rest):
+        raise GraphError(
+            f"[save] a {kind} among arguments or results has a shape that varies; return its tensors in place of it"
+        )
+    parts = [to_json(part) for part in tensors]
+    return {
+        "object": kind,
+        "parts": parts,
+        "rest": [list(r) if isinstance(r, tuple) else r for r in rest],
+    }
+
+
+def _is_plain(item: Any) -> bool:
+    return (
+        item is None
+        or type(item) is int
+        or (isinstance(item, tuple) and all(type(size) is int for size in item))
+    )
+
+
+def _class_of(kind: str) -> Any:
+    return getattr(import_module(_OBJECTS[kind]), kind)
 
 
 def from_json(told: Any) -> Any:
@@ -87,6 +128,11 @@ def from_json(told: Any) -> Any:
         case {"named": str(name), "fields": fields}:
             kind: Any = _named(name, tuple(field for field, _ in fields))
             return kind(*(from_json(value) for _, value in fields))
+        case {"object": str(kind), "parts": parts, "rest": rest} if kind in _OBJECTS:
+            fixed = [tuple(item) if isinstance(item, list) else item for item in rest]
+            if not all(map(_is_plain, fixed)):
+                raise KeyError(f"a {kind} of {str(rest)[:60]}")
+            return _class_of(kind).__penstock_whole__(*map(from_json, parts), *fixed)
     raise KeyError(f"a structure {str(told)[:60]}")
 
 
@@ -130,6 +176,11 @@ def leaves_of(expected: Any, given: Any, path: str = "") -> list[tuple[str, Any]
                 raise ValueError(f"{path} is {_kind(given)}; expected {expected}")
             keys = getattr(expected, "_fields", range(len(expected)))
             pairs = list(zip(keys, expected, given, strict=True))
+        case _ if type(expected).__name__ in _OBJECTS:
+            if type(given) is not type(expected):
+                raise ValueError(f"{path} is {_kind(given)}; expected a {type(expected).__name__}")
+            both = zip(expected.__penstock_parts__()[0], given.__penstock_parts__()[0], strict=True)
+            pairs = [(i, a, b) for i, (a, b) in enumerate(both)]
         case _:
             if type(given) is not type(expected) or given != expected:
                 raise ValueError(f"{path} is {_kind(given)}; it was saved for {expected!r}")

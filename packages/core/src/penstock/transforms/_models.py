@@ -36,7 +36,14 @@ def with_graphs(model: GraphModel, change: Callable[[Graph], Graph]) -> GraphMod
 
 def with_graph(function: GraphFunction, graph: Graph) -> GraphFunction:
     """Return a function with another graph of the same inputs and outputs."""
-    return GraphFunction(graph, function.name, list(function.inputs), list(function.outputs))
+    return GraphFunction(
+        graph,
+        function.name,
+        list(function.inputs),
+        list(function.outputs),
+        arguments=function.arguments,
+        results=function.results,
+    )
 
 
 def with_functions(
