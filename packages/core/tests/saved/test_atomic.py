@@ -53,6 +53,9 @@ def test_kill_9_leaves_the_folder_before_or_the_one_after(tmp_path: Path) -> Non
             told = max([told, *map(int, saver.stdout.read().split())])
         assert weight(folder) in (told, told + 1)
         last = weight(folder)
+    w = ps.Variable(1.0, name="w")
+    ps.save(ps.function(lambda x: x * w), folder, [("float32", ())])
+    assert [path.name for path in tmp_path.iterdir()] == ["net"]  # what was killed is cleared
 
 
 @posix

@@ -188,6 +188,16 @@ def test_an_unknown_variable_is_refused() -> None:
         Folder().write(f.graph)
 
 
+def test_a_colon_in_a_name_becomes_another_sign() -> None:
+    with ps.Graph().as_default() as graph:
+        x = ps.placeholder("float32", ("n",), name="x:0")
+        other = ps.placeholder("float32", ("n",), name="x_0")
+        graph.inputs, graph.outputs = [x, other], [x - other]
+    again = Folder().again(graph)
+    assert [t.node.name for t in again.inputs] == ["x_0_1", "x_0"]
+    assert call(again, np.float32([3]), np.float32([1])).tolist() == [2]
+
+
 @pytest.mark.parametrize("name", ["two words", "max", "a-b", "1st"])
 def test_sizes_need_names_that_can_be_written(name: str) -> None:
     with ps.Graph().as_default() as graph:

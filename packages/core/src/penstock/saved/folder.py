@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import glob
 import json
 import math
 import mmap
@@ -39,6 +40,7 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     """
     _refuse_others(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
+    _clear_leftovers(folder)
     fresh = folder.with_name(f".{folder.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
     fresh.mkdir()
     try:
@@ -69,6 +71,20 @@ def _refuse_others(folder: Path) -> None:
             f"[save] {folder} has {', '.join(others[:5])} in it, which is no part of a saved graph; choose another folder, "
             "or move it away"
         )
+
+
+def _clear_leftovers(folder: Path) -> None:
+    """Remove what processes left that were killed while they saved here; one at a time saves to a folder."""
+    for left in folder.parent.glob(f".{glob.escape(folder.name)}.*.tmp"):
+        pid = left.name.split(".")[-3]
+        if not pid.isdigit() or int(pid) == os.getpid():
+            continue
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            shutil.rmtree(left, ignore_errors=True)
+        except OSError:  # somebody else's process: it lives
+            continue
 
 
 def _exchange(fresh: Path, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -49,31 +50,24 @@ class GraphWriter:
         """Return a graph as what JSON can hold.
 
         Raises:
-            GraphError: It has a node that only this process can run, a size or node with a name that cannot be
+            GraphError: It has a node that only this process can run, a size with a name that cannot be
                 written, or a variable that is not among those known.
         """
-        values = self._value_names(graph)
+        names = _node_names(graph)
+        values = {
+            t.value_index: f"{names[node.index]}:{i}" if i else names[node.index]
+            for node in graph.nodes
+            for i, t in enumerate(node.outputs)
+        }
         made: dict[str, Any] = {"name": graph.name}
         if not graph.shares_symbols:
             made["symbols"] = self._symbols(graph)
             if graph.guards:
                 made["assumes"] = [text for text, _ in graph.guards]
-        made["nodes"] = [self._node(node, values) for node in graph.nodes]
+        made["nodes"] = [self._node(node, names, values) for node in graph.nodes]
         made["inputs"] = [values[t.value_index] for t in graph.inputs]
         made["outputs"] = [values[t.value_index] for t in graph.outputs]
         return made
-
-    def _value_names(self, graph: Graph) -> dict[int, str]:
-        names: dict[int, str] = {}
-        for node in graph.nodes:
-            if ":" in node.name:
-                raise GraphError(
-                    f"[{self._what}] a node of graph {graph.name!r} is called {node.name!r}; ':' numbers a node's outputs: "
-                    "rename it, node.rename(...)"
-                )
-            for i, t in enumerate(node.outputs):
-                names[t.value_index] = f"{node.name}:{i}" if i else node.name
-        return names
 
     def _symbols(self, graph: Graph) -> list[str]:
         names = list(graph.symbols)
@@ -85,10 +79,12 @@ class GraphWriter:
                 )
         return names
 
-    def _node(self, node: Node, values: Mapping[int, str]) -> dict[str, Any]:
+    def _node(
+        self, node: Node, names: Mapping[int, str], values: Mapping[int, str]
+    ) -> dict[str, Any]:
         self.ops.setdefault(node.op, node.op_function.schema.version)
         made: dict[str, Any] = {
-            "name": node.name,
+            "name": names[node.index],
             "op": node.op,
             "inputs": [values[t.value_index] for t in node.inputs],
         }
@@ -103,7 +99,7 @@ class GraphWriter:
         if node.outputs and node.outputs[0].weak:
             made["weak"] = True
         if node.control_inputs:
-            made["after"] = [c.name for c in node.control_inputs]
+            made["after"] = [names[c.index] for c in node.control_inputs]
         if node.device:
             made["device"] = node.device
         if is_python_only(node):
@@ -137,6 +133,23 @@ class GraphWriter:
                 "of the model; add it to its variables"
             )
         return {"variable": self._variables[handle]}
+
+
+def _node_names(graph: Graph) -> dict[int, str]:
+    """Name the nodes as they are named; a ':' numbers outputs here, so names that have one get another sign."""
+    taken = {node.name for node in graph.nodes}
+    names: dict[int, str] = {}
+    for node in graph.nodes:
+        name = node.name
+        if ":" in name:
+            plain = name = name.replace(":", "_")
+            for count in itertools.count(1):
+                if name not in taken:
+                    break
+                name = f"{plain}_{count}"
+            taken.add(name)
+        names[node.index] = name
+    return names
 
 
 def _item(item: Any) -> Any:
