@@ -217,6 +217,27 @@ def cpp(session: nox.Session) -> None:
     for name, arguments in runs.items():
         check_free_of_python(session, folder / name)
         session.run(str(folder / name), *map(str, arguments), env=environment, external=True)
+    build_static(session, models)
+
+
+def build_static(session: nox.Session, models: Path) -> None:
+    """Build one executable for one saved graph, and check its size and its answer."""
+    folder = fresh(BUILD / "cpp-static")
+    session.run(
+        *("cmake", "-S", "examples/cpp/static", "-B", str(folder), "-G", "Ninja"),
+        f"-DPENSTOCK_STATIC_GRAPH={models / 'mobilenet'}",
+    )
+    session.run("cmake", "--build", str(folder))
+    program = folder / "run_model"
+    check_free_of_python(session, program)
+    said = session.run(str(program), str(models / "mobilenet"), external=True, silent=True)
+    wanted = (models / "mobilenet.txt").read_text("utf-8")
+    if f": [{wanted}] " not in str(said):
+        session.error(f"the static build says {said}; Python says {wanted}")
+    size = program.stat().st_size
+    session.log(f"a static build for a MobileNet: {size:,} bytes without weights")
+    if size > 2 * 2**20:
+        session.error("it must stay within 2 MiB")
 
 
 # ---- heavier checks, before an issue is called resolved -------------------------------------------

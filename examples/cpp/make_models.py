@@ -1,4 +1,4 @@
-"""Write what the C++ examples load: a trained model of digits, the same untrained, images of both kinds.
+"""Write what the C++ examples load: a model of digits, trained and untrained, images, and a MobileNet for static builds.
 
 python examples/cpp/make_models.py FOLDER
 """
@@ -65,6 +65,36 @@ class Net:
         ps.save(functions, folder, signatures, **options)
 
 
+def mobilenet(folder):
+    """Save MobileNet v1 at a quarter of its width, with random weights; return what it answers to ones."""
+    random = np.random.default_rng(0)
+    variables = {}
+
+    def weight(name, *shape):
+        value = random.standard_normal(shape) * (2 / np.prod(shape[:-1])) ** 0.5
+        return variables.setdefault(name, ps.Variable(value.astype(np.float32), name=name))
+
+    def layer(x, name, convolve, *shape, stride=1):
+        y = convolve(x, weight(f"{name}/kernel", *shape), strides=stride, padding="same")
+        return ps.nn.relu6(y + weight(f"{name}/bias", y.shape[-1]))
+
+    def main(image):
+        x = layer(image, "first", ps.nn.conv2d, 3, 3, 3, 8, stride=2)
+        sizes = (16, 32, 32, 64, 64, *[128] * 6, 256, 256)
+        for i, size in enumerate(sizes):
+            have = x.shape[-1]
+            stride = 2 if i in (1, 3, 5, 11) else 1
+            x = layer(x, f"depth{i}", ps.nn.depthwise_conv2d, 3, 3, have, 1, stride=stride)
+            x = layer(x, f"point{i}", ps.nn.conv2d, 1, 1, have, size)
+        return ps.nn.softmax(ps.mean(x, axis=(1, 2)) @ weight("dense/kernel", 256, 1001))
+
+    main(np.zeros((1, 224, 224, 3), np.float32))  # makes the variables
+    image = ("float32", ("batch", 224, 224, 3))
+    model = {"main": ps.function(main)}
+    ps.save(model, folder, {"main": {"image": image}})
+    return int(np.argmax(main(np.ones((1, 224, 224, 3), np.float32)).numpy()))
+
+
 def main():
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
@@ -79,6 +109,7 @@ def main():
     (folder / "image.pgm").write_bytes(b"P5 8 8 16\n" + images[first].tobytes())
     (folder / "answer.txt").write_text(str(labels[first]))
 
+    (folder / "mobilenet.txt").write_text(str(mobilenet(folder / "mobilenet")))
     net = Net(seed=1)
     net.save(folder / "untrained")
     step = ps.function(net.train)

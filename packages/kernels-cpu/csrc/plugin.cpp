@@ -5,12 +5,17 @@ namespace penstock::cpu {
 namespace {
 
 RowTable BestRows(int32_t isa_level) {
+#if defined(PENSTOCK_ONLY_ISA)  // a static build for one kind of device
+  (void)isa_level;
+  return PENSTOCK_ONLY_ISA::Rows();
+#else
 #if defined(PENSTOCK_HAVE_X86)
   if (isa_level >= 2) return avx512::Rows();
   if (isa_level == 1) return avx2::Rows();
 #endif
   (void)isa_level;
   return portable::Rows();
+#endif
 }
 
 int Register(penstock_registry* registry) {

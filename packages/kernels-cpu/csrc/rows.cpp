@@ -41,6 +41,11 @@
   TILES_OF("f32,bool") \
   TILES_OF("f32,f32,bool") TILES_OF("f32,f32,f32,bool") TILES_OF("f32,f32,f32,f32,bool")
 
+// A static build names a file with the rows that it needs.
+#ifndef PENSTOCK_KERNELS_DEF
+#define PENSTOCK_KERNELS_DEF "kernels.def"
+#endif
+
 namespace penstock::cpu::PENSTOCK_ISA {
 
 // The families define them. No header declares them there, so that a new row compiles only this file again.
@@ -50,7 +55,7 @@ namespace penstock::cpu::PENSTOCK_ISA {
   int function(penstock_call* call);                                             \
   int prepare(penstock_call* call, void** state);                                \
   void release(void* state);
-#include "kernels.def"
+#include PENSTOCK_KERNELS_DEF
 #undef PREPARED
 #undef CAPABLE
 #undef ROW
@@ -71,7 +76,7 @@ constexpr Row kRows[] = {
   {#op, dtypes, function, inplace, caps, layouts, nullptr, nullptr},
 #define PREPARED(op, dtypes, function, inplace, caps, layouts, prepare, release) \
   {#op, dtypes, function, inplace, caps, layouts, prepare, release},
-#include "kernels.def"
+#include PENSTOCK_KERNELS_DEF
 #undef PREPARED
 #undef CAPABLE
 #undef ROW
