@@ -164,3 +164,13 @@ def test_no_damage_makes_more_than_an_error(tmp_path_factory: Any, data: Any) ->
         model.default.run([ps.asarray(x) for x in case[2]])
     except PenstockError:
         pass
+
+
+def test_models_are_saved_and_loaded_again(tmp_path: Path) -> None:
+    for name in ("conv_same-q", "activations-f", "joins-f"):
+        data, _, inputs, _ = next(c.values for c in CASES if c.id == name)
+        model = _model(data, tmp_path)
+        ps.save(model, tmp_path / name)
+        again = ps.load(tmp_path / name)
+        for y, z in zip(_results(model, inputs), _results(again, inputs), strict=True):
+            np.testing.assert_array_equal(y, z)

@@ -168,7 +168,7 @@ class Builder:
         ]
         if self.batch is not None and shape and shape[0] == 1:
             shape[0] = self.batch
-        self.values[number] = ps.placeholder(info.dtype, tuple(shape), name=info.name or "input")
+        self.values[number] = ps.placeholder(info.dtype, tuple(shape), name=_scope(info.name))
         return self.values[number]
 
     def _output(self, number: int) -> Any:
