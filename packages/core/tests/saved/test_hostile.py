@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 
 import penstock as ps
 from penstock.errors import FormatError, PenstockError
+from penstock.saved._tensors import TensorReader
+from penstock.saved.reader import GraphReader
 
 
 def make(folder: Path) -> None:
@@ -261,6 +263,37 @@ def test_missing_files_are_named(whole: Path) -> None:
         shutil.rmtree(folder / "assets")
         with pytest.raises(FormatError, match=r"has no file .*txt"):
             ps.load(folder)
+
+
+def test_loops_without_an_end_are_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forever(x: Any) -> Any:
+        return ps.while_loop(lambda i: i < 5, lambda i: i + x, (ps.asarray(0),))
+
+    ps.save(forever, tmp_path / "net", [("int64", ())], golden=(1,))
+    path = tmp_path / "net/golden.safetensors"
+    held = ps.safetensors.load_file(path)
+    ps.safetensors.save_file({**held, "0/main/inputs/x": np.int64(0)}, path)
+    monkeypatch.setattr("penstock.saved.golden.check.__defaults__", (0.2,))
+    with pytest.raises(FormatError, match=r"took more than 0.2 seconds.*check=False"):
+        ps.load(tmp_path / "net")
+
+
+@pytest.mark.parametrize(
+    ("symbols", "assumptions", "bodies", "message"),
+    [(2000, 0, 1000, "bodies with 2000 sizes"), (1, 20_000, 0, "assumes more than")],
+)
+def test_many_symbols_take_little_time(
+    symbols: int, assumptions: int, bodies: int, message: str
+) -> None:
+    call = {"op": "call", "inputs": [], "outputs": [], "attrs": {"graph": {"graph": body()}}}
+    graph = {
+        **body(),
+        "symbols": [f"n{i}" for i in range(symbols)],
+        "assumes": [f"n0 < {i}" for i in range(assumptions)],
+        "nodes": [{**call, "name": f"call{i}"} for i in range(bodies)],
+    }
+    with pytest.raises(FormatError, match=message):
+        GraphReader(TensorReader(lambda _: {}, lambda _: b""), {}).read(graph)
 
 
 def test_huge_sizes_take_no_memory(whole: Path) -> None:

@@ -75,6 +75,8 @@ def _refuse_others(folder: Path) -> None:
 
 def _clear_leftovers(folder: Path) -> None:
     """Remove what processes left that were killed while they saved here; one at a time saves to a folder."""
+    if os.name != "posix":
+        return
     for left in folder.parent.glob(f".{glob.escape(folder.name)}.*.tmp"):
         pid = left.name.split(".")[-3]
         if not pid.isdigit() or int(pid) == os.getpid():

@@ -9,7 +9,7 @@ import numpy as np
 
 from penstock import _native
 from penstock._native import Tensor
-from penstock.errors import FormatError, InvalidValueError
+from penstock.errors import CancelledError, FormatError, InvalidValueError
 from penstock.saved._tensors import TensorReader, TensorWriter
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # How far another kernel may be off, against the largest number of a tensor.
 _TOLERANCE: Final = {"float16": 1e-2, "bfloat16": 5e-2, "float32": 1e-3, "complex64": 1e-3}
 _FINE: Final = 1e-8
+_SECONDS: Final = 100.0
+"""A golden pair that takes longer is refused: a file may hold a loop without an end."""
 
 
 def cases_of(model: GraphModel, golden: Any) -> list[tuple[GraphFunction, list[Tensor]]]:
@@ -96,13 +98,14 @@ def _run(
     inputs: list[Tensor],
     variables: Sequence[Any],
     random: tuple[int, int],
+    timeout: float | None = None,
 ) -> list[Tensor]:
     """Run a function, and put variables and random numbers back."""
     held = [(v, v.read()) for v in variables]
     before = _native.random_state()
     _native.set_random_state(*random)
     try:
-        return list(function.plan.run(inputs))
+        return list(function.plan.run(inputs, timeout))
     finally:
         _native.set_random_state(*before)
         for v, t in held:
@@ -111,7 +114,12 @@ def _run(
 
 
 def check(
-    model: GraphModel, entries: Any, tensors: TensorReader, variables: Sequence[Any], folder: str
+    model: GraphModel,
+    entries: Any,
+    tensors: TensorReader,
+    variables: Sequence[Any],
+    folder: str,
+    seconds: float = _SECONDS,
 ) -> None:
     """Run the functions of golden pairs again.
 
@@ -124,7 +132,13 @@ def check(
         inputs = [tensors.read(entry["inputs"][name]) for name in function.inputs]
         wanted = {name: tensors.read(entry["outputs"][name]) for name in function.outputs}
         random = tuple(int(n) % 2**64 for n in entry.get("random", ("0", "0")))
-        found = _run(function, inputs, variables, (random[0], random[1]))
+        try:
+            found = _run(function, inputs, variables, (random[0], random[1]), seconds)
+        except CancelledError as error:
+            raise FormatError(
+                f"[load] {folder}: the golden pair of {function.name!r} took more than {seconds:g} seconds; to load it all "
+                "the same: penstock.load(folder, check=False)"
+            ) from error
         for (name, expected), t in zip(wanted.items(), found, strict=True):
             off = difference(t, expected)
             if off:

@@ -13,6 +13,10 @@ from penstock.saved._tensors import TensorReader, float_of
 from penstock.saved.writer import type_text
 
 _DEEPEST: Final = 50
+# Far beyond what programs have. Every body knows all symbols, and every question about sizes goes through all
+# assumptions, so that a small file could ask for much memory and time.
+_MOST_ASSUMPTIONS: Final = 10_000
+_MOST_SYMBOLS: Final = 1_000_000  # counted once for every body
 _NODE: Final = {"name", "op", "inputs", "outputs"}
 _ALLOWED: Final = _NODE | {"attrs", "weak", "after", "device", "host", "source"}
 _GRAPH: Final = {"name", "nodes", "inputs", "outputs"}
@@ -38,12 +42,14 @@ class GraphReader:
         self._advice = "record it again" if what == "replay" else "save it again"
         self._sizes: dict[str, int | Dim] = {}  # known ones, by their text
         self._root: Graph | None = None
+        self._bodies = 0
 
-    def read(self, data: Any) -> Graph:
+    def read(self, data: Any, depth: int = 0) -> Graph:
         """Make a graph.
 
         Args:
             data: What `GraphWriter.write` returned.
+            depth: How deep inside of others it is.
 
         Raises:
             FormatError: The data are damaged, or an op does not take these inputs.
@@ -51,11 +57,14 @@ class GraphReader:
         try:
             graph = Graph(_text(data["name"]))
             self._sizes, self._root = {}, graph
+            self._bodies = 0
+            if len(data.get("assumes", [])) > _MOST_ASSUMPTIONS:
+                raise ValueError(f"it assumes more than {_MOST_ASSUMPTIONS} things")
             for name in _each_once(data.get("symbols", []), "a symbol"):
                 self._sizes[name] = graph.new_symbol(name, None)
             for assumption in data.get("assumes", []):
                 graph.assume(assumption)
-            self._fill(graph, data, {"symbols", "assumes"}, 0)
+            self._fill(graph, data, {"symbols", "assumes"}, depth)
         except FormatError:
             raise
         except (*_DAMAGE, PenstockError) as error:
@@ -173,10 +182,16 @@ class GraphReader:
 
     def _body(self, parent: Graph, data: Any, depth: int) -> Graph:
         if "symbols" in data:  # it has sizes of its own
-            outer = self._sizes, self._root
-            made = self.read(data)
-            self._sizes, self._root = outer
+            outer = self._sizes, self._root, self._bodies
+            made = self.read(data, depth)
+            self._sizes, self._root, self._bodies = outer
             return made
+        self._bodies += 1
+        assert self._root is not None
+        if self._bodies * len(self._root.symbols) > _MOST_SYMBOLS:
+            raise ValueError(
+                f"{self._bodies} bodies with {len(self._root.symbols)} sizes are too many"
+            )
         body = Graph(_text(data["name"]), parent)
         self._fill(body, data, set(), depth)
         body.close()
