@@ -11,6 +11,7 @@ import penstock as ps
 from penstock import Tensor, Variable
 from penstock.errors import InvalidTypeError
 from penstock_formats.onnx.reading import converters
+from penstock_formats.onnx.reading.errors import explained
 from penstock_formats.onnx.reading.values import Value
 from penstock_formats.onnx.reading.walk import Scope, Walk
 
@@ -76,8 +77,10 @@ class EagerOnnx:
         scope = Scope(None, self._source.opsets)
         scope.values.update(self._source.main_constants())
         scope.values.update((n, as_value(v)) for n, v in zip(self.input_names, inputs, strict=True))
-        results = Walk(self._source).nodes(self._source.model.graph.node, scope, self.output_names)
-        return [_plain(v) for v in results]
+        with explained():
+            nodes = self._source.model.graph.node
+            results = Walk(self._source).nodes(nodes, scope, self.output_names)
+            return [_plain(v) for v in results]
 
     def __repr__(self) -> str:
         return f"<penstock_formats.onnx.EagerOnnx ({', '.join(self.input_names)}) -> ({', '.join(self.output_names)})>"

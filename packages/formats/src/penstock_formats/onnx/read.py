@@ -11,7 +11,8 @@ from penstock import Graph, Tensor, Variable
 from penstock.errors import FormatError, InvalidTypeError
 from penstock.saved import GraphFunction, GraphModel
 from penstock_formats.onnx.eager import EagerOnnx
-from penstock_formats.onnx.reading import converters, file, names
+from penstock_formats.onnx.reading import checks, converters, file, names
+from penstock_formats.onnx.reading.errors import explained
 from penstock_formats.onnx.reading.model import Source
 from penstock_formats.onnx.reading.values import Array, Value
 from penstock_formats.onnx.reading.walk import Scope, Walk
@@ -62,7 +63,8 @@ def read(
     Tensor([2., 4.], shape=(2,), dtype=float32)
     """
     path = Path(path)
-    source = Source(file.load(path), path.parent, trainable)
+    with explained():
+        source = Source(file.load(path), path.parent, trainable)
     if eager:
         return EagerOnnx(source)
     return graph_model(source, sizes, shapes)
@@ -78,27 +80,32 @@ def graph_model(
     Raises:
         FormatError: A node cannot be converted.
     """
-    message = source.model.graph
     formals = source.inputs
     unknown = [name for name in shapes or {} if name not in {i.name for i in formals}]
     if unknown:
         raise InvalidTypeError(
             f"[onnx] there is no input {unknown[0]!r}; the file has {', '.join(i.name for i in formals) or 'none'}"
         )
+    with explained():
+        function = _converted(source, sizes or {}, shapes or {})
+        return GraphModel({"main": function}, variables_of(source), metadata_of(source))
+
+
+def _converted(
+    source: Source, sizes: Mapping[str, int], shapes: Mapping[str, Sequence[int | str]]
+) -> GraphFunction:
+    message, formals = source.model.graph, source.inputs
     graph = Graph(names.plain(message.name) or "main")
     with graph.as_default():
         scope = Scope(None, source.opsets)
         scope.values.update(source.main_constants())
-        inputs = [_placeholder(i, (shapes or {}).get(i.name), sizes or {}) for i in formals]
+        inputs = [_placeholder(i, shapes.get(i.name), sizes) for i in formals]
         scope.values.update((i.name, Value(t)) for i, t in zip(formals, inputs, strict=True))
-        walk = Walk(source)
-        results = walk.nodes(message.node, scope, [o.name for o in message.output])
+        results = Walk(source).nodes(message.node, scope, [o.name for o in message.output])
+        checks.outputs_fit(message, results)
         outputs = [_output(v, o.name) for v, o in zip(results, message.output, strict=True)]
     graph.inputs, graph.outputs = inputs, outputs
-    function = GraphFunction(
-        graph, "main", [i.name for i in formals], [o.name for o in message.output]
-    )
-    return GraphModel({"main": function}, variables_of(source), metadata_of(source))
+    return GraphFunction(graph, "main", [i.name for i in formals], [o.name for o in message.output])
 
 
 def _placeholder(
@@ -163,5 +170,6 @@ def metadata_of(source: Source) -> dict[str, Any]:
         "description": model.doc_string or model.graph.doc_string,
         "properties": {p.key: p.value for p in model.metadata_props},
         "axes_of_weights": permuted,
+        "unused_initializers": checks.unused(source),
     }
     return {key: value for key, value in facts.items() if value or key == "opset"}

@@ -6,6 +6,7 @@ tensors. What cannot be told about a name, such as which of two is larger, is le
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -45,12 +46,14 @@ def computed(call: Call, inputs: Sequence[Value | None]) -> list[Value | None] |
     arrays = [None if v is None else v.host for v in inputs]
     if any(a is not None and a.size > MOST for a in arrays):
         return None
+    if call.node.op_type == "Div" and any("float" in v.dtype for v in given):
+        return None
     try:
         made = rule(call, *arrays)
     except _UnknownError:
         return None
     results = made if isinstance(made, list) else [made]
-    dtype = _result_dtype(call, given[0])
+    dtype = _result_dtype(call, given)
     return [_as_value(a, dtype) for a in results]
 
 
@@ -60,10 +63,10 @@ def _as_value(array: Array, dtype: str) -> Value:
     return simplified(array, dtype)
 
 
-def _result_dtype(call: Call, first: Value) -> str:
+def _result_dtype(call: Call, given: Sequence[Value]) -> str:
     if call.node.op_type == "Cast":
         return DTYPES.get(call.need("to"), "int64")
-    return first.dtype
+    return given[1 if call.node.op_type == "Where" else 0].dtype
 
 
 def rule(*ops: str) -> Callable[[Rule], Rule]:
@@ -133,8 +136,6 @@ _RULES |= {
 
 @rule("Div")
 def _(call: Call, a: Array, b: Array) -> Array:
-    if a.dtype.kind == "f" or b.dtype.kind == "f":
-        raise _UnknownError
     return _each(_divided)(call, a, b)  # type: ignore[no-any-return]
 
 
@@ -158,7 +159,7 @@ def _(_call: Call, a: Array) -> Array:
 
 @rule("Cast")
 def _(call: Call, a: Array) -> Array:
-    if call.need("to") not in (6, 7):
+    if call.need("to") not in (1, 6, 7, 11):
         raise _UnknownError
     return a
 
@@ -208,7 +209,10 @@ def _(_call: Call, a: Array) -> Array:
 def _(_call: Call, a: Array, shape: Array) -> Array:
     if shape.dtype == object:
         raise _UnknownError
-    return np.broadcast_to(_objects(a), np.broadcast_shapes(a.shape, tuple(shape.tolist()))).copy()
+    whole = np.broadcast_shapes(a.shape, tuple(shape.tolist()))
+    if math.prod(whole) > MOST:
+        raise _UnknownError
+    return np.broadcast_to(_objects(a), whole).copy()
 
 
 @rule("Slice")

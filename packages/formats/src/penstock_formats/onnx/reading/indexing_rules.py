@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from penstock.errors import FormatError
+
 if TYPE_CHECKING:
     from penstock_formats.onnx.reading.table import Call
 
@@ -65,5 +67,9 @@ def split_sizes(size: Any, given: list[int] | None, parts: int | None, outputs: 
     if given is not None:
         return list(given)
     count = parts or outputs
+    if count != outputs and outputs:
+        raise FormatError(
+            f"[onnx] Split makes {count} parts, and has {outputs} outputs; export the model again"
+        )
     each = -(-size // count)
     return [*[each] * (count - 1), size - each * (count - 1)]

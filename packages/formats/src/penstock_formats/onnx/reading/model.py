@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock.errors import FormatError
+from penstock_formats.onnx.reading import checks
 from penstock_formats.onnx.reading.file import array_of
 from penstock_formats.onnx.reading.values import Array, Value, Weight, tensor_of
 
@@ -53,6 +54,7 @@ class Source:
             "" if o.domain == "ai.onnx" else o.domain: o.version for o in model.opset_import
         }
         self._main = self._read(model.graph)
+        checks.initializers_fit(model.graph, self.main_constants())
 
     def function(self, node: NodeProto) -> FunctionProto | None:
         """Return the file's function that a node calls, or None."""

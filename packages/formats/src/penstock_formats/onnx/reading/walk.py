@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from penstock_formats.onnx.reading.model import Source
 
-MOST_NODES = 200_000
+MOST_NODES = 100_000
 """How many nodes may be converted, functions' bodies counted at every call: a small file can call without end."""
 
 

@@ -12,6 +12,9 @@ from penstock_formats.onnx.reading.file import DTYPES
 from penstock_formats.onnx.reading.table import Call, converts
 from penstock_formats.onnx.reading.values import Value
 
+MOST_CHANNELS = 4096
+"""LRN adds up so many neighbours at most, one node for each."""
+
 
 def _statistic(value: Value) -> Tensor:
     """Return a running mean or variance, which no gradient changes."""
@@ -118,6 +121,10 @@ def _lp_norm(call: Call, x: Tensor) -> Tensor:
 @converts("LRN")
 def _lrn(call: Call, x: Value) -> Value:
     size, t = call.need("size"), x.last
+    if not 0 < size <= MOST_CHANNELS:
+        raise call.wrong(
+            f"looks at {size} channels", f"1 to {MOST_CHANNELS} will do: export the model again"
+        )
     before, after = (size - 1) // 2, math.ceil((size - 1) / 2)
     squares = padded(t * t, [(0, 0)] * (t.ndim - 1) + [(before, after)])
     total = sum(

@@ -13,16 +13,21 @@ import penstock as ps
 from penstock import Tensor
 from penstock_formats.onnx.reading.converters.convolving import pads_of, window
 from penstock_formats.onnx.reading.converters.shaping import padded
+from penstock_formats.onnx.reading.errors import LARGEST
 from penstock_formats.onnx.reading.table import Call, converts
 from penstock_formats.onnx.reading.values import Value
 
 Widths = list[tuple[int, int]]
+
+MOST_CELLS = 4096
+"""Windows that are taken cell by cell make as many nodes."""
 
 
 class _Window:
     """The window of a node, with everything that it must be told about a tensor."""
 
     def __init__(self, call: Call, x: Value) -> None:
+        self.call = call
         self.rank = x.ndim - 2
         self.kernel: list[int] = list(call.need("kernel_shape"))
         self.strides, self.dilations = window(call, self.kernel, self.rank)
@@ -73,6 +78,10 @@ class _Window:
 
     def shifts(self, x: Tensor) -> Iterator[tuple[tuple[int, ...], Tensor]]:
         """For each cell of the window, its position and what all windows see there."""
+        if math.prod(self.kernel) > MOST_CELLS:
+            raise self.call.unsupported(
+                f"a window of more than {MOST_CELLS} cells with dilations or positions"
+            )
         ends = [
             (n - span) // s * s + 1
             for n, span, s in zip(x.shape[1:-1], self.spans, self.strides, strict=True)
@@ -116,6 +125,8 @@ def _pooled(t: Tensor, w: _Window, kind: str) -> Tensor:
 def _with_places(call: Call, w: _Window, t: Tensor, x: Value) -> list[Value]:
     """Also say where in the whole tensor each largest element is."""
     sizes = [int(n) for n in x.shape]
+    if math.prod(sizes) > LARGEST:
+        raise call.unsupported(f"positions in a tensor of more than {LARGEST} elements")
     places = np.arange(math.prod(sizes[2:])).reshape(sizes[2:])
     if call.attr("storage_order", 0):
         places = np.arange(math.prod(sizes[2:])).reshape(sizes[2:][::-1]).T

@@ -11,6 +11,7 @@ import numpy as np
 import penstock as ps
 from penstock import Tensor
 from penstock_formats.onnx.reading.converters.gathering import positions
+from penstock_formats.onnx.reading.errors import LARGEST
 from penstock_formats.onnx.reading.table import Call, converts
 from penstock_formats.onnx.reading.values import Array, Value
 
@@ -226,6 +227,8 @@ def _nearest(mode: str, at: Any, xp: Any) -> Any:
 
 def _interpolated(plan: _Plan, t: Tensor, place: int, axis: int) -> Tensor:
     size, new = int(t.shape[place]), int(plan.sizes[axis])
+    if new > LARGEST:
+        raise plan.call.unsupported(f"an axis of {new} elements")
     at = _static_sources(plan, axis, size, new)
     if plan.mode == "nearest":
         default = "round_prefer_floor" if plan.call.opset >= 11 else "floor"

@@ -213,12 +213,23 @@ def _range(call: Call, start: Value, limit: Value, delta: Value) -> Tensor:
         call.walk.keep_small([count])
         dtype = np.dtype(start.dtype if start.dtype != "bfloat16" else "float32")
         return ps.cast(ps.asarray((first + np.arange(count) * step).astype(dtype)), start.dtype)
+    return _counted(call, start, *(_whole(call, v) for v in (first, last, step)))
+
+
+def _whole(call: Call, number: Any) -> Any:
+    if isinstance(number, Dim) or float(number).is_integer():
+        return number if isinstance(number, Dim) else int(number)
+    raise call.unsupported("counting in fractions up to a size that is not known")
+
+
+def _counted(call: Call, start: Value, first: Any, last: Any, step: Any) -> Tensor:
+    """Count by whole numbers between bounds of which one is the name of a size."""
     if isinstance(step, Dim):
         raise call.unsupported("a step that is a size")
-    count = last - first if step == 1 else (last - first + int(step) - 1) // int(step)
+    count = last - first if step == 1 else (last - first + step - 1) // step
     if step < 0:
-        count = (first - last - int(step) - 1) // -int(step)
-    steps = (ps.cumsum(ps.ones((count,), start.dtype)) - 1) * int(step)
+        count = (first - last - step - 1) // -step
+    steps: Tensor = (ps.cumsum(ps.ones((count,), start.dtype)) - 1) * step
     return steps if not isinstance(first, Dim) and first == 0 else steps + start.tensor
 
 
