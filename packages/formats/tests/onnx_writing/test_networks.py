@@ -309,6 +309,13 @@ def test_padding_before_a_pool_may_win(tmp_path: Path) -> None:
     checked(model_of(net, ("float32", ("batch", 5, 5, 2))), tmp_path)
 
 
+def test_integers_are_cast_before_they_are_transposed(tmp_path: Path) -> None:
+    def net(w: Weights, x: Any) -> Any:
+        return ps.cast(ps.transpose(x, (1, 0, 2)), "float32") @ w("a", 6, 3)
+
+    checked(model_of(net, ("uint8", ("batch", 5, 6))), tmp_path)
+
+
 def test_half_floats_are_written_too(tmp_path: Path) -> None:
     def net(w: Weights, x: Any) -> Any:
         y = ps.nn.relu(ps.cast(x, "float16") @ ps.cast(w("a", 4, 4), "float16"))

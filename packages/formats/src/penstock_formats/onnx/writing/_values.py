@@ -80,6 +80,10 @@ class Value:
         """Convert, unless it has the dtype already."""
         if dtype == self.dtype:
             return self
+        moved = self.emitter.transposed.get(self.name)
+        if moved is not None:
+            # ONNX Runtime 1.31 crashes over Transpose, Cast to floats and MatMul in this order.
+            return moved[0].cast(dtype).transpose(moved[1])
         return self.op("Cast", dtype=dtype, to=element_type(dtype))
 
     def reshape(self, *sizes: int) -> Value:
@@ -89,7 +93,11 @@ class Value:
     def transpose(self, axes: Any) -> Value:
         """Permute its axes."""
         axes = [int(axis) for axis in axes]
-        return self if axes == sorted(axes) else self.op("Transpose", perm=axes)
+        if axes == sorted(axes):
+            return self
+        made = self.op("Transpose", perm=axes)
+        self.emitter.transposed[made.name] = self, axes
+        return made
 
     def unsqueeze(self, *axes: int) -> Value:
         """Add axes of size 1."""

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from penstock_formats.onnx.writing._table import elementwise
-from penstock_formats.onnx.writing._values import FLOATS, UNSIGNED, Value, element_type
+from penstock_formats.onnx.writing._values import FLOATS, UNSIGNED, Value
 
 _SAME = {
     "add": "Add",
@@ -61,7 +61,7 @@ def _(x: Value, **_attrs: Any) -> Value:
 def _(x: Value, dtype: Any) -> Value:
     if x.dtype in FLOATS and dtype.name in UNSIGNED and dtype.name != "uint64":
         return x.cast("int64").cast(dtype.name)  # negative numbers wrap
-    return x.op("Cast", dtype=dtype.name, to=element_type(dtype.name))
+    return x.cast(dtype.name)
 
 
 @elementwise("trunc")
