@@ -6,7 +6,7 @@ import importlib.util
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -61,12 +61,22 @@ def kernels() -> Path:
 
 
 @pytest.fixture(scope="session")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Compile one of the programs beside this file."""
     if COMPILER is None:
         pytest.skip("no C++ compiler on this machine")
-    made = tmp_path_factory.mktemp("probe") / "probe"
-    compile_program(HERE / "probe.cpp", made)
-    return made
+
+    def build(name: str) -> Path:
+        made = tmp_path_factory.mktemp("program") / "program"
+        compile_program(HERE / name, made)
+        return made
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def program(compiled: Callable[[str], Path]) -> Path:
+    return compiled("probe.cpp")
 
 
 @pytest.fixture
