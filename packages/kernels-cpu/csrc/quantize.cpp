@@ -29,11 +29,26 @@ int ForEachPiece(penstock_call* call, const AxisView& view, const Run& run) {
                      });
 }
 
+inline Vf Pick(Vi mask, Vf a, Vf b) {
+  return reinterpret_cast<Vf>((reinterpret_cast<Vi>(a) & mask) | (reinterpret_cast<Vi>(b) & ~mask));
+}
+
 // NaN, which compares false with everything, becomes 0.
 inline int32_t Steps(float x) {
   constexpr float kMost = 1073741824.0f;
   const float low = x >= -kMost ? x : (x < 0 ? -kMost : 0.0f);
   return static_cast<int32_t>(low <= kMost ? low : kMost);
+}
+
+// Steps(RoundAway(x)), a vector at a time.
+inline Vi Steps(Vf x) {
+  constexpr float kMost = 1073741824.0f;
+  const Vf whole = Trunc(x), rest = x - whole, one = Splat(1), zero = Splat(0);
+  Vf steps = whole + Pick(rest >= 0.5f, one, zero) - Pick(rest <= -0.5f, one, zero);
+  steps = Pick(steps == steps, steps, zero);
+  steps = Pick(steps > kMost, Splat(kMost), steps);
+  steps = Pick(steps < -kMost, Splat(-kMost), steps);
+  return __builtin_convertvector(steps, Vi);
 }
 
 template <class T>
@@ -48,7 +63,15 @@ int QuantizeTo(penstock_call* call) {
     constexpr int32_t kMost = (1 << 30) - 1;
     const float s = scale[channel];
     const int32_t z = MinOf(MaxOf(zero[channel], -kMost), kMost);
-    for (int64_t i = first; i < first + n; ++i) {
+    int64_t i = first;
+    for (; i + kLanes <= first + n; i += kLanes) {
+      Vi moved = Steps(Load(x + i) / s) + z;
+      moved = moved < Limits<T>::kLow ? Limits<T>::kLow - Vi{} : moved;
+      moved = moved > Limits<T>::kHigh ? Limits<T>::kHigh - Vi{} : moved;
+      const Vb bytes = __builtin_convertvector(moved, Vb);
+      memcpy(y + i, &bytes, sizeof bytes);
+    }
+    for (; i < first + n; ++i) {
       const int32_t moved = Steps(RoundAway(x[i] / s)) + z;
       y[i] = static_cast<T>(MinOf(MaxOf(moved, Limits<T>::kLow), Limits<T>::kHigh));
     }
@@ -79,10 +102,6 @@ inline Vf Rounded(Vf x) {
   asm("" : "+m"(x));
 #endif
   return x;
-}
-
-inline Vf Pick(Vi mask, Vf a, Vf b) {
-  return reinterpret_cast<Vf>((reinterpret_cast<Vi>(a) & mask) | (reinterpret_cast<Vi>(b) & ~mask));
 }
 
 // The limits, moved so that 0 is a step, and the size of a step.

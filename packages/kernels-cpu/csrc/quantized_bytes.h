@@ -51,6 +51,23 @@ struct Columns {
   }
 };
 
+// Times of 16 numbers.
+inline __m512i TimesEach(__m512i x, __m512i multiplier, __m512i left, __m512i right) {
+  const __m512i half = _mm512_set1_epi64(1 << 30), shifted = _mm512_sllv_epi32(x, left);
+  const __m512i even = _mm512_add_epi64(_mm512_mul_epi32(shifted, multiplier), half);
+  const __m512i odd = _mm512_add_epi64(
+      _mm512_mul_epi32(_mm512_srli_epi64(shifted, 32), _mm512_srli_epi64(multiplier, 32)), half);
+  const __m512i high =
+      _mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 31), _mm512_slli_epi64(odd, 1));
+  const __m512i one = _mm512_set1_epi32(1);
+  const __m512i mask = _mm512_sub_epi32(_mm512_sllv_epi32(one, right), one);
+  const __m512i threshold =
+      _mm512_add_epi32(_mm512_srli_epi32(mask, 1), _mm512_srli_epi32(high, 31));
+  const __mmask16 up = _mm512_cmpgt_epi32_mask(_mm512_and_si512(high, mask), threshold);
+  const __m512i down = _mm512_srav_epi32(high, right);
+  return _mm512_mask_add_epi32(down, up, down, one);
+}
+
 // Layer::Store for 16 sums that have their bias.
 class Rescale {
  public:
@@ -64,28 +81,12 @@ class Rescale {
         once_(once) {}
 
   __m128i operator()(__m512i sums) const {
-    const __m512i scaled = once_ ? Once(sums) : Twice(sums);
+    const __m512i scaled = once_ ? Once(sums) : TimesEach(sums, multiplier_, left_, right_);
     const __m512i inside = _mm512_min_epi32(_mm512_max_epi32(scaled, low_), high_);
     return _mm512_cvtepi32_epi8(_mm512_add_epi32(inside, zero_));
   }
 
  private:
-  __m512i Twice(__m512i x) const {
-    const __m512i half = _mm512_set1_epi64(1 << 30), shifted = _mm512_sllv_epi32(x, left_);
-    const __m512i even = _mm512_add_epi64(_mm512_mul_epi32(shifted, multiplier_), half);
-    const __m512i odd = _mm512_add_epi64(
-        _mm512_mul_epi32(_mm512_srli_epi64(shifted, 32), _mm512_srli_epi64(multiplier_, 32)), half);
-    const __m512i high =
-        _mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 31), _mm512_slli_epi64(odd, 1));
-    const __m512i one = _mm512_set1_epi32(1);
-    const __m512i mask = _mm512_sub_epi32(_mm512_sllv_epi32(one, right_), one);
-    const __m512i threshold =
-        _mm512_add_epi32(_mm512_srli_epi32(mask, 1), _mm512_srli_epi32(high, 31));
-    const __mmask16 up = _mm512_cmpgt_epi32_mask(_mm512_and_si512(high, mask), threshold);
-    const __m512i down = _mm512_srav_epi32(high, right_);
-    return _mm512_mask_add_epi32(down, up, down, one);
-  }
-
   // In 64 bits: eight at a time.
   __m512i Once(__m512i x) const {
     const auto half = [&](__m256i sums, __m256i multiplier, __m256i left, __m256i right) {
@@ -110,27 +111,37 @@ class Rescale {
   bool once_;
 };
 
-// sums[row][col] = Σ a[row, k] * b[k, col]. a: rows of 4 * quads bytes; b: for each quad 4 bytes of each column.
+// The left side of a product: rows whose inner dimension comes in segments, the rows of a window for instance.
+struct ByteRows {
+  const uint8_t* data;
+  int64_t row, segment;     // how far apart they lie
+  int64_t segments, quads;  // how many, and how long each is
+  ByteRows From(int64_t first) const { return {data + first * row, row, segment, segments, quads}; }
+};
+
+// sums[row][col] = Σ a[row, k] * b[k, col]. b: for each quad 4 bytes of each column.
 template <int kVectors, int kRows>
-void SumBytes(const uint8_t* a, int64_t row_stride, const int8_t* b, int64_t quads, int32_t* sums) {
+void SumBytes(const ByteRows& a, const int8_t* b, int32_t* sums) {
   Vi acc[kRows][kVectors] = {};
-  for (int64_t k = 0; k < quads; ++k) {
-    Vi right[kVectors];
-    for (int v = 0; v < kVectors; ++v)
-      memcpy(&right[v], b + (k * kVectors + v) * 64, sizeof right[v]);
+  for (int64_t s = 0; s < a.segments; ++s) {
+    const uint8_t* from = a.data + s * a.segment;
+    for (int64_t k = 0; k < a.quads; ++k, b += kVectors * 64) {
+      Vi right[kVectors];
+      for (int v = 0; v < kVectors; ++v) memcpy(&right[v], b + v * 64, sizeof right[v]);
 #pragma GCC unroll 12
-    for (int r = 0; r < kRows; ++r) {
-      int32_t four;
-      memcpy(&four, a + r * row_stride + 4 * k, sizeof four);
-      const Vi left = four - Vi{};
+      for (int r = 0; r < kRows; ++r) {
+        int32_t four;
+        memcpy(&four, from + r * a.row + 4 * k, sizeof four);
+        const Vi left = four - Vi{};
 #pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) acc[r][v] = AddProducts(acc[r][v], left, right[v]);
+        for (int v = 0; v < kVectors; ++v) acc[r][v] = AddProducts(acc[r][v], left, right[v]);
+      }
     }
   }
   memcpy(sums, acc, sizeof acc);
 }
 
-using SumBytesTile = void (*)(const uint8_t*, int64_t, const int8_t*, int64_t, int32_t*);
+using SumBytesTile = void (*)(const ByteRows&, const int8_t*, int32_t*);
 
 inline int TileRows(int64_t rows, int vectors) { return rows == 1 ? 1 : vectors > 2 ? 6 : 12; }
 
@@ -179,6 +190,33 @@ int PackByteMatrices(penstock_call* call, int64_t groups, int64_t depth, int64_t
   });
 }
 
+// n rows of a product, from row `first` of the result on, and the panel of columns from `col` on. row_depth: how many bytes of
+// a row are added up for `store`.
+template <class StoreAt>
+void MultiplyBytePanel(const ByteRows& a, int64_t first, int64_t n, bool single, int64_t cols,
+                       int64_t col, const int8_t* weights, int64_t row_depth,
+                       const StoreAt& store_at) {
+  const int vectors = PanelVectors(cols, col), tall = TileRows(single ? 1 : n + 1, vectors);
+  const SumBytesTile tile = PickTile(single ? 1 : n + 1, vectors);
+  const int8_t* panel = weights + col * a.segments * a.quads * 4;
+  alignas(64) int32_t sums[24 * 16];
+  for (int64_t r = 0; r < n; r += tall) {
+    tile(a.From(r), panel, sums);
+    const int64_t some = MinOf<int64_t>(tall, n - r);
+    int32_t row_sums[kByteRows] = {};
+    for (int64_t i = 0; i < some; ++i)
+      for (int64_t k = 0; k < row_depth; ++k) row_sums[i] += a.data[(r + i) * a.row + k];
+    for (int v = 0; v < vectors; ++v) {
+      const int64_t at = col + v * 16, left = cols - at;
+      const auto store = store_at(at);
+      const __mmask16 there = static_cast<__mmask16>(left >= 16 ? 0xFFFF : (1u << left) - 1);
+      for (int64_t i = 0; i < some; ++i) {
+        store(_mm512_load_si512(sums + (i * vectors + v) * 16), first + r + i, row_sums[i], there);
+      }
+    }
+  }
+}
+
 // The same product as MultiplyRows: gather(first, n, stride, to) writes `depth` raised bytes for each of n rows. What lies
 // behind them, up to the next quad, meets weights of 0. store_at(col) returns a function that takes 16 sums of a row:
 // (sums, row, its bytes added up if with_row_sums, mask of the columns that there are).
@@ -194,25 +232,9 @@ int MultiplyByteRows(penstock_call* call, int64_t rows, int64_t depth, int64_t c
   if (gathered == nullptr) return PENSTOCK_NO_MEMORY;
 
   const auto one_panel = [&](int64_t first, int64_t here, int64_t col, const uint8_t* a) {
-    const int vectors = PanelVectors(cols, col), tall = TileRows(rows, vectors);
-    const SumBytesTile tile = PickTile(rows, vectors);
-    alignas(64) int32_t sums[24 * 16];
-    for (int64_t r = 0; r < here; r += tall) {
-      tile(a + r * stride, stride, weights + col * stride, quads, sums);
-      const int64_t some = MinOf<int64_t>(tall, here - r);
-      int32_t row_sums[kByteRows] = {};
-      for (int64_t i = 0; with_row_sums && i < some; ++i)
-        for (int64_t k = 0; k < depth; ++k) row_sums[i] += a[(r + i) * stride + k];
-      for (int v = 0; v < vectors; ++v) {
-        const int64_t at = col + v * 16, left = cols - at;
-        const auto store = store_at(at);
-        const __mmask16 there = static_cast<__mmask16>(left >= 16 ? 0xFFFF : (1u << left) - 1);
-        for (int64_t i = 0; i < some; ++i) {
-          store(_mm512_load_si512(sums + (i * vectors + v) * 16), first + r + i, row_sums[i],
-                there);
-        }
-      }
-    }
+    const ByteRows left = {a, stride, 0, 1, quads};
+    MultiplyBytePanel(left, first, here, rows == 1, cols, col, weights, with_row_sums ? depth : 0,
+                      store_at);
   };
   const auto one_block = [&](int64_t first, uint8_t* a) {
     const int64_t here = MinOf(block, rows - first);

@@ -107,14 +107,81 @@ void RaiseRows(const T* x, int64_t n, int64_t depth, int64_t stride, uint8_t* to
 }
 #endif
 
+#if defined(PENSTOCK_BYTE_PRODUCTS)
+// Whether rows of a window are read where they lie, without gathering windows first.
+template <class T>
+bool ReadsInPlace(const penstock_call* call) {
+  const int64_t* filter = call->inputs[1]->shape;
+  return IntAttr(call, 4) == 1 && IntsAttr(call, 3)[1] == 1 && filter[0] * filter[1] > 1 &&
+         filter[2] > 0 && WeightsAreCentred<T>(call, filter[3]);
+}
+#endif
+
+template <class T>
 LayerShape ConvShape(const penstock_call* call) {
   const int64_t groups = IntAttr(call, 4), *filter = call->inputs[1]->shape;
-  return {groups, filter[0] * filter[1] * filter[2], filter[3] / groups};
+  LayerShape shape = {groups, filter[0] * filter[1] * filter[2], filter[3] / groups};
+#if defined(PENSTOCK_BYTE_PRODUCTS)
+  if (ReadsInPlace<T>(call)) shape.segments = filter[0];
+#endif
+  return shape;
 }
+
+#if defined(PENSTOCK_BYTE_PRODUCTS)
+// The rows of an image that one line of results sees, raised, with padding on both sides.
+template <class T>
+void FillRows(const WindowConv& conv, const T* image, int64_t i, int padding, int64_t row_size,
+              uint8_t* to) {
+  const int64_t pixel = conv.in_channels;
+  const int64_t width = (conv.w.out - 1) * conv.w.stride + conv.w.kernel;
+  const int64_t begin = MinOf(width, MaxOf<int64_t>(0, conv.w.before));
+  const int64_t end = MaxOf(begin, MinOf(width, conv.w.in + conv.w.before));
+  for (int64_t p = 0; p < conv.h.kernel; ++p, to += row_size) {
+    const int64_t row = i * conv.h.stride - conv.h.before + p * conv.h.dilation;
+    if (row < 0 || row >= conv.h.in) {
+      memset(to, padding, static_cast<size_t>(width * pixel));
+      continue;
+    }
+    memset(to, padding, static_cast<size_t>(begin * pixel));
+    Raise(image + (row * conv.w.in + begin - conv.w.before) * pixel, (end - begin) * pixel,
+          to + begin * pixel);
+    memset(to + end * pixel, padding, static_cast<size_t>((width - end) * pixel));
+  }
+}
+
+template <class T, class StoreAt>
+int ConvolveInPlace(penstock_call* call, const WindowConv& conv, const T* x, int padding,
+                    const PackedLayer& packed, const StoreAt& store_at) {
+  const int64_t pixel = conv.in_channels, lines = conv.batch * conv.h.out;
+  if (lines == 0 || conv.w.out == 0) return PENSTOCK_OK;
+  // Tiles read behind the last pixel, and quads behind the last channel.
+  const int64_t width = (conv.w.out - 1) * conv.w.stride + conv.w.kernel;
+  const int64_t row_size = RoundUp((width + kByteRows * conv.w.stride) * pixel + 4, 64);
+  const int64_t tasks = MinOf<int64_t>(lines, 32), size = conv.h.kernel * row_size;
+  uint8_t* memory = Scratch<uint8_t>(call, tasks * size);
+  if (memory == nullptr) return PENSTOCK_NO_MEMORY;
+  const int64_t quads = CeilDiv(conv.w.kernel * pixel, 4);
+  const int64_t cost =
+      lines * conv.w.out * conv.h.kernel * quads * 4 * RoundUp(conv.out_channels, 16);
+  return ParallelFor(call, tasks, cost < 1 << 20 ? tasks : 1, [&](int64_t begin, int64_t end) {
+    for (int64_t task = begin; task < end; ++task) {
+      uint8_t* rows = memory + task * size;
+      const ByteRows left = {rows, conv.w.stride * pixel, row_size, conv.h.kernel, quads};
+      for (int64_t line = lines * task / tasks; line < lines * (task + 1) / tasks; ++line) {
+        const T* image = x + line / conv.h.out * conv.h.in * conv.w.in * pixel;
+        FillRows(conv, image, line % conv.h.out, padding, row_size, rows);
+        for (int64_t col = 0; col < conv.out_channels; col += kByteCols)
+          MultiplyBytePanel(left, line * conv.w.out, conv.w.out, false, conv.out_channels, col,
+                            packed.bytes, 0, store_at);
+      }
+    }
+  });
+}
+#endif
 
 template <class T>
 int PackConv(penstock_call* call, Memory* memory, PackedLayer* packed) {
-  const LayerShape shape = ConvShape(call);
+  const LayerShape shape = ConvShape<T>(call);
   const T* filter = Input<T>(call, 1);
   return PackLayer<T>(
       call, memory, shape, 5, Limits<T>::kLow < 0,
@@ -127,7 +194,7 @@ int PackConv(penstock_call* call, Memory* memory, PackedLayer* packed) {
 template <class T>
 int RunConv(penstock_call* call) {
   const WindowConv conv = MakeWindowConv(call);
-  const LayerShape shape = ConvShape(call);
+  const LayerShape shape = ConvShape<T>(call);
   PackedLayer packed;
   int status = GetLayer(
       call, [&](Memory* memory, PackedLayer* p) { return PackConv<T>(call, memory, p); }, &packed);
@@ -148,6 +215,10 @@ int RunConv(penstock_call* call) {
           GatherBytes(conv, x, at, g * in, in, x_zero + kRaise<T>, to + r * stride);
       };
       const Columns columns = packed.columns.From(g * RoundUp(out, 16));
+      if (ReadsInPlace<T>(call)) {
+        return ConvolveInPlace(call, conv, x, x_zero + kRaise<T>, packed,
+                               BytesOf(columns, packed.layer.finish, false, result));
+      }
       status = MultiplyByteRows(call, rows, shape.depth, out, packed.bytes + g * packed.group_size,
                                 columns.lift != nullptr, gather,
                                 BytesOf(columns, packed.layer.finish, false, result));

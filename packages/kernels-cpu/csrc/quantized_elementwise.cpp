@@ -1,6 +1,6 @@
 // Sums, products, softmax and joins of quantised numbers. A byte has 256 values: what can be is looked up.
 #include "loop.h"
-#include "quantized.h"
+#include "quantized_bytes.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {
@@ -42,6 +42,51 @@ Loop<3> BroadcastLoop(const penstock_call* call) {
   for (int d = 0; d < out->ndim; ++d) loop.Add(out->shape[d], strides[d]);
   return loop;
 }
+
+#if defined(PENSTOCK_BYTE_PRODUCTS)
+// A multiplier and a zero point for 16 numbers at once.
+struct Vectors {
+  __m512i value, left, right;
+  explicit Vectors(Multiplier m)
+      : value(_mm512_set1_epi32(m.value)),
+        left(_mm512_set1_epi32(MaxOf(m.shift, 0))),
+        right(_mm512_set1_epi32(MaxOf(-m.shift, 0))) {}
+  __m512i Times(__m512i x) const { return TimesEach(x, value, left, right); }
+};
+
+// 16 bytes without their zero point.
+inline __m512i Steps(const int8_t* x, __mmask16 some, __m512i zero) {
+  return _mm512_sub_epi32(_mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(some, x)), zero);
+}
+inline __m512i Steps(const uint8_t* x, __mmask16 some, __m512i zero) {
+  return _mm512_sub_epi32(_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(some, x)), zero);
+}
+
+// The same for operands of one shape: to_sum gets 16 numbers of each, without their zero points.
+template <class T, class ToSum>
+int RunPairs(penstock_call* call, const Operands& o, double real, const ToSum& to_sum) {
+  const T *x = Input<T>(call, 0), *y = Input<T>(call, 1);
+  T* out = Output<T>(call, 0);
+  const Vectors m(MakeMultiplier(real));
+  const Finish finish(o.z.Zero(), ActivationRange<T>(call, 0, o.z.Scale(), o.z.Zero()));
+  const __m512i low = _mm512_set1_epi32(finish.low()), high = _mm512_set1_epi32(finish.high());
+  const __m512i zero = _mm512_set1_epi32(finish.zero());
+  const __m512i x_zero = _mm512_set1_epi32(o.x.Zero()), y_zero = _mm512_set1_epi32(o.y.Zero());
+  return ParallelFor(call, Count(call->outputs[0]), kChunk, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i += 16) {
+      const __mmask16 some = static_cast<__mmask16>(end - i >= 16 ? 0xFFFF : (1u << (end - i)) - 1);
+      const __m512i sum = to_sum(Steps(x + i, some, x_zero), Steps(y + i, some, y_zero));
+      const __m512i inside = _mm512_min_epi32(_mm512_max_epi32(m.Times(sum), low), high);
+      _mm_mask_storeu_epi8(out + i, some, _mm512_cvtepi32_epi8(_mm512_add_epi32(inside, zero)));
+    }
+  });
+}
+
+bool HaveOneShape(const penstock_call* call) {
+  const int64_t n = Count(call->outputs[0]);
+  return Count(call->inputs[0]) == n && Count(call->inputs[1]) == n;
+}
+#endif
 
 // to_sum(x, y) gives the 32 bits that are brought to the result's scale by `real`.
 template <class T, class ToSum>
@@ -86,10 +131,20 @@ int RunAdd(penstock_call* call) {
   const int status = ReadOperands(call, &o);
   if (status != PENSTOCK_OK) return status;
   const double twice_max = 2.0 * static_cast<double>(MaxOf(o.x.Scale(), o.y.Scale()));
+  const double real = twice_max / ((1 << kRoom) * static_cast<double>(o.z.Scale()));
+#if defined(PENSTOCK_BYTE_PRODUCTS)
+  if (HaveOneShape(call)) {
+    const Vectors mx(MakeMultiplier(static_cast<double>(o.x.Scale()) / twice_max));
+    const Vectors my(MakeMultiplier(static_cast<double>(o.y.Scale()) / twice_max));
+    return RunPairs<T>(call, o, real, [&](__m512i x, __m512i y) {
+      return _mm512_add_epi32(mx.Times(_mm512_slli_epi32(x, kRoom)),
+                              my.Times(_mm512_slli_epi32(y, kRoom)));
+    });
+  }
+#endif
   int32_t x_terms[256], y_terms[256];
   RaisedTerms<T>(o.x, twice_max, x_terms);
   RaisedTerms<T>(o.y, twice_max, y_terms);
-  const double real = twice_max / ((1 << kRoom) * static_cast<double>(o.z.Scale()));
   return RunBinary<T>(call, o, real, [&](T x, T y) {
     return static_cast<int32_t>(static_cast<uint32_t>(x_terms[Index(x)]) +
                                 static_cast<uint32_t>(y_terms[Index(y)]));
@@ -102,6 +157,12 @@ int RunMultiply(penstock_call* call) {
   const int status = ReadOperands(call, &o);
   if (status != PENSTOCK_OK) return status;
   const float real = o.x.Scale() * o.y.Scale() / o.z.Scale();
+#if defined(PENSTOCK_BYTE_PRODUCTS)
+  if (HaveOneShape(call)) {
+    return RunPairs<T>(call, o, static_cast<double>(real),
+                       [](__m512i x, __m512i y) { return _mm512_mullo_epi32(x, y); });
+  }
+#endif
   const uint32_t x_zero = static_cast<uint32_t>(o.x.Zero()),
                  y_zero = static_cast<uint32_t>(o.y.Zero());
   return RunBinary<T>(call, o, static_cast<double>(real), [=](T x, T y) {

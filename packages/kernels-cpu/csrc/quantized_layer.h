@@ -15,11 +15,13 @@ struct PackedLayer {
   Columns columns;      // groups after one another, each padded to whole vectors
 #endif
   int64_t group_size;  // weights of a group
+  int64_t segments;    // of the bytes
 };
 
 // What the weights of a call are: groups of [depth, out] matrices.
 struct LayerShape {
   int64_t groups, depth, out;
+  int64_t segments = 1;  // of bytes: each is padded to whole quads
   int64_t Channels() const { return groups * out; }
 };
 
@@ -73,7 +75,10 @@ template <class T, class At>
 int PackBytes(penstock_call* call, Memory* memory, const LayerShape& shape, const At& at,
               PackedLayer* packed) {
   const int64_t padded = RoundUp(shape.out, 16);
-  packed->group_size = PackedBytes(shape.depth, shape.out);
+  const int64_t length = shape.depth / shape.segments, room = RoundUp(length, 4);
+  const int64_t depth = shape.segments * room;
+  packed->group_size = PackedBytes(depth, shape.out);
+  packed->segments = shape.segments;
   int8_t* bytes = memory->Take<int8_t>(shape.groups * packed->group_size);
   const bool lifted = !WeightsAreCentred<T>(call, shape.Channels());
   if (bytes == nullptr || !TakeColumns(memory, shape.groups * padded, lifted, &packed->columns))
@@ -81,8 +86,11 @@ int PackBytes(penstock_call* call, Memory* memory, const LayerShape& shape, cons
   packed->bytes = bytes;
   const int32_t lowered = Limits<T>::kLow < 0 ? 0 : 128;
   return PackByteMatrices(
-      call, shape.groups, shape.depth, shape.out,
-      [&](int64_t g, int64_t k, int64_t col) { return at(g, k, col) - lowered; },
+      call, shape.groups, depth, shape.out,
+      [&](int64_t g, int64_t k, int64_t col) {
+        const int64_t inside = k % room;
+        return inside < length ? at(g, k / room * length + inside, col) - lowered : 0;
+      },
       [&](int64_t g, int64_t col, int32_t sum) {
         FillColumn<T>(call, packed->layer, g * shape.out + col, g * padded + col, shape.depth, sum,
                       &packed->columns);
