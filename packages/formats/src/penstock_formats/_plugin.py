@@ -23,6 +23,7 @@ def penstock_plugin_info() -> PluginInfo:
 @hookimpl
 def penstock_register_formats(formats: FormatRegistrar) -> None:
     """Register every format under the name that users give it."""
+    formats.add("tensorflow", read=_later("tensorflow.read", "read"))
     formats.add("keras", read=_later("keras.read", "read"))
     formats.add("tflite", read=_later("tflite.read", "read"))
     formats.add("c_source", write=_later("c_source.write", "write"))

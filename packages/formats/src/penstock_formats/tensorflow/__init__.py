@@ -1,0 +1,1 @@
+"""TensorFlow models: frozen graphs, SavedModel folders, and checkpoints as tensors."""
