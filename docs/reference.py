@@ -174,9 +174,11 @@ SERVICES = (
     "ragged",
     "replay",
     "safetensors",
+    "saved",
     "signal",
     "sparse",
     "summary",
+    "transforms",
 )
 
 
