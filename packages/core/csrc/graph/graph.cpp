@@ -154,7 +154,11 @@ Dim Graph::new_symbol(const std::string& wanted, int64_t hint) {
     hints = parent_->hints;
     return made;
   }
-  symbol_names.push_back(wanted.empty() ? default_symbol_name(symbol_names.size()) : wanted);
+  const std::string base = wanted.empty() ? default_symbol_name(symbol_names.size()) : wanted;
+  std::string name = base;  // unique: saved graphs know symbols by their names
+  for (int i = 1; std::find(symbol_names.begin(), symbol_names.end(), name) != symbol_names.end();)
+    name = base + "_" + std::to_string(i++);
+  symbol_names.push_back(name);
   hints.push_back(hint);
   return dim_symbol(static_cast<int>(hints.size()) - 1);
 }

@@ -280,7 +280,11 @@ def test_loops_without_an_end_are_stopped(tmp_path: Path, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize(
     ("symbols", "assumptions", "bodies", "message"),
-    [(2000, 0, 1000, "bodies with 2000 sizes"), (1, 20_000, 0, "assumes more than")],
+    [
+        (2000, 0, 1000, "bodies with 2000 sizes"),
+        (1, 20_000, 0, "its assumes are more"),
+        (20_000, 0, 0, "its symbols are more"),
+    ],
 )
 def test_many_symbols_take_little_time(
     symbols: int, assumptions: int, bodies: int, message: str

@@ -182,7 +182,7 @@ def test_arguments_keep_their_structure(tmp_path: Path) -> None:
         return x + options["scale"] * options["parts"][1] if flag else x
 
     spec = ("float32", ("n",))
-    given = {"scale": TensorSpec("s", "float32", ()), "parts": [spec, spec]}  # type: ignore[arg-type]
+    given = {"scale": TensorSpec("s", "float32", ()), "parts": [spec, spec]}
     ps.save(f, tmp_path / "f", {"x": spec, "options": given, "flag": True})
     model = ps.load(tmp_path / "f")
     a = np.float32([1, 2])
@@ -276,6 +276,14 @@ def test_a_traced_function_needs_no_signature(tmp_path: Path) -> None:
     f(ps.ones((3,)))
     ps.save(f, tmp_path / "f")
     assert ps.load(tmp_path / "f")(np.float32([1, 2])).tolist() == [2, 4]
+
+
+def test_sizes_without_names_get_names_of_their_own(tmp_path: Path) -> None:
+    spec = ("float32", ("n1", None, None))
+    ps.save(lambda x: x * 2, tmp_path / "f", [spec])
+    model = ps.load(tmp_path / "f")
+    assert len(set(model.default.inputs["x"].shape)) == 3
+    assert model(np.ones((1, 2, 3), np.float32)).shape == (1, 2, 3)
 
 
 def test_examples_are_signatures(tmp_path: Path) -> None:

@@ -174,7 +174,7 @@ def _is_pair(value: Any) -> bool:
 def _spec_of(value: Any, path: str) -> tuple[DType, Sequence[Any]] | None:
     """Read a leaf of a signature: dtype and shape; None for what is no tensor."""
     if isinstance(value, TensorSpec):
-        return dtypes.as_dtype(value.dtype), value.shape
+        return value.dtype, value.shape
     if _is_pair(value):
         return dtypes.as_dtype(value[0]), value[1]
     if isinstance(value, Tensor) or (hasattr(value, "__array__") and is_traced(value)):

@@ -6,15 +6,19 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from penstock import _native, passes
 from penstock._native import DType, FunctionBase, Graph, Plan, Tensor
+from penstock.dtypes import as_dtype
 from penstock.errors import DTypeError, GraphError, InvalidTypeError, ShapeError
 from penstock.ops import asarray
 from penstock.saved._again import call_again
 from penstock.saved._structure import LEAF, leaves_of, spec_of
 from penstock.state import Variable
+
+if TYPE_CHECKING:
+    from penstock.annotations import DTypeLike
 
 
 @dataclass(frozen=True)
@@ -25,11 +29,22 @@ class TensorSpec:
         name: Its name.
         dtype: Its dtype.
         shape: Its sizes; one that may differ from call to call has a name, or a formula of names, in its place.
+
+    Raises:
+        TypeError: There is no such dtype.
+
+    >>> print(TensorSpec("image", "float32", ("batch", 224, 224, 3)))
+    image: float32[batch, 224, 224, 3]
     """
 
     name: str
     dtype: DType
     shape: tuple[int | str, ...]
+
+    def __init__(self, name: str, dtype: DTypeLike, shape: Sequence[int | str]) -> None:
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "dtype", as_dtype(dtype))
+        object.__setattr__(self, "shape", tuple(shape))
 
     def __str__(self) -> str:
         return f"{self.name}: {self.dtype.name}[{', '.join(map(str, self.shape))}]"

@@ -58,8 +58,9 @@ class GraphReader:
             graph = Graph(_text(data["name"]))
             self._sizes, self._root = {}, graph
             self._bodies = 0
-            if len(data.get("assumes", [])) > _MOST_ASSUMPTIONS:
-                raise ValueError(f"it assumes more than {_MOST_ASSUMPTIONS} things")
+            for what in ("assumes", "symbols"):
+                if len(data.get(what, [])) > _MOST_ASSUMPTIONS:
+                    raise ValueError(f"its {what} are more than {_MOST_ASSUMPTIONS}")
             for name in _each_once(data.get("symbols", []), "a symbol"):
                 self._sizes[name] = graph.new_symbol(name, None)
             for assumption in data.get("assumes", []):
