@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,8 @@ class Entry:
 
     Args:
         run: Builds the op.
-        integers: "own": it knows what to do; "same": integers pass through, if all have one scale; "refuse": it is for
-            other numbers only.
+        integers: "own": it knows what to do; "same": integers pass through, if all have one scale; "float": it works
+            on real numbers, so that integers are turned into these and back.
     """
 
     run: Converter
@@ -34,7 +35,7 @@ class Entry:
 CONVERTERS: dict[str, Entry] = {}
 
 
-def converts(*names: str, integers: str = "refuse") -> Callable[[Converter], Converter]:
+def converts(*names: str, integers: str = "float") -> Callable[[Converter], Converter]:
     """List a converter under the names of the ops that it builds."""
 
     def listed(run: Converter) -> Converter:
@@ -73,6 +74,16 @@ class Call:
         self.intermediates = list(intermediates)
         self._variable, self._any_batch = variable, any_batch
         self.states: dict[int, Any] = {}  # by input: what a state becomes
+
+    def in_float(self) -> Call:
+        """Return the same call on real numbers: quantised inputs become float32, and outputs are expected as such."""
+        call = copy(self)
+        pairs = list(zip(self.infos, self.values, strict=True))
+        call.values = [_real(info, value) for info, value in pairs]
+        call.infos = [_real_info(info) for info in self.infos]
+        call.outputs = [_real_info(info) or info for info in self.outputs]
+        call._variable = None
+        return call
 
     def fail(self, what: str) -> FormatError:
         """Make the error for something that this reader does not know."""
@@ -233,6 +244,27 @@ class Call:
 def is_quantized(info: TensorInfo | None) -> bool:
     """Whether a tensor is made of small integers with a scale."""
     return info is not None and info.dtype in QUANTIZED and info.quantization is not None
+
+
+def _real_info(info: TensorInfo | None) -> Any:
+    if info is None or info.quantization is None or info.dtype == "float32":
+        return info
+    return replace(info, dtype="float32", quantization=None, value=None)
+
+
+def _real(info: TensorInfo | None, value: Any) -> Any:
+    """Turn quantised numbers into real ones; constants at once."""
+    if info is None or value is None or _real_info(info) is info:
+        return value
+    q = info.quantization
+    assert q is not None  # or else the info would stay the same
+    scale, zero = (q.scale, q.zero_point) if not q.single else (q.scale[0], q.zero_point[0])
+    axis = -1 if q.single else q.axis
+    if not isinstance(value, np.ndarray):
+        return ps.dequantize(value, np.asarray(scale), np.asarray(zero), axis=axis)
+    shape = [-1 if i == axis else 1 for i in range(value.ndim)] if not q.single else ()
+    steps = value.astype(np.int64) - np.reshape(zero, shape)
+    return (np.reshape(scale, shape).astype(np.float64) * steps).astype(np.float32)
 
 
 def activate(y: Any, activation: str | None) -> Any:

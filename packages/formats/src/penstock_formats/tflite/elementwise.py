@@ -19,8 +19,6 @@ def arithmetic(c: Call) -> Any:
     if not c.quantized:
         x, y = c.parameter(0), c.parameter(1)
         return c.activated({"ADD": ps.add, "SUB": ps.subtract, "MUL": ps.multiply}[c.name](x, y))
-    if c.info(0).dtype == "int16":
-        raise c.fail("works on int16")
     x, y = c.x(0), c.x(1)
     y_scale, y_zero = c.single(c.info(1))
     if c.name == "SUB":  # of small integers ~y = -y - 1, or 255 - y: the same steps downwards
@@ -75,7 +73,6 @@ _PLAIN: dict[str, Callable[..., Any]] = {
     "ROUND": ps.round,
     "SIGN": ps.sign,
     "HARD_SWISH": ps.hard_swish,
-    "SELECT_V2": ps.where,
     "ZEROS_LIKE": ps.zeros_like,
     "BITWISE_XOR": ps.bitwise_xor,
     "RIGHT_SHIFT": ps.bitwise_right_shift,
@@ -88,11 +85,11 @@ def plain(c: Call) -> Any:
     return _PLAIN[c.name](*c.xs())
 
 
-@converts("SELECT")
+@converts("SELECT", "SELECT_V2", integers="same")
 def select(c: Call) -> Any:
-    """Choose between two tensors; a condition of one axis chooses rows."""
+    """Choose between two tensors; the older op's condition of one axis chooses rows."""
     condition, rank = c.x(0), c.rank(1)
-    if c.rank(0) == 1 and rank > 1:
+    if c.name == "SELECT" and c.rank(0) == 1 and rank > 1:
         condition = ps.reshape(condition, (-1,) + (1,) * (rank - 1))
     return ps.where(condition, c.x(1), c.x(2))
 
@@ -158,7 +155,8 @@ def quantize(c: Call) -> Any:
     if c.info(0).dtype in ("float32", "float16"):
         return ps.quantize(c.x(0), *c.single(out), dtype=out.dtype)
     if "int16" in (c.info(0).dtype, out.dtype):
-        raise c.fail("works on int16")
+        real = ps.dequantize(c.x(0), *c.single(c.info(0)))
+        return ps.quantize(real, *c.single(out), dtype=out.dtype)
     return ps.requantize(c.x(0), *c.single(c.info(0)), *c.single(out), dtype=out.dtype)
 
 

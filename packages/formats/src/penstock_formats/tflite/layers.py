@@ -29,7 +29,7 @@ def _plus(c: Call, y: Any, i: int) -> Any:
 
 
 def _integer_layer(c: Call, op: Any, filter: Any, channels: int, **attrs: Any) -> Any:
-    if c.info(0).dtype == "int16" or c.info(1).dtype != c.info(0).dtype:
+    if c.info(1).dtype != c.info(0).dtype:
         raise c.fail(f"has {c.info(0).dtype} inputs and {c.info(1).dtype} weights")
     return op(
         c.x(0),
@@ -129,8 +129,6 @@ def pool(c: Call) -> Any:
     if not c.quantized:
         op = ps.avg_pool2d if average else ps.max_pool2d
         return c.activated(op(c.x(0), size, c.strides, c.padding))
-    if c.info(0).dtype == "int16":
-        raise c.fail("works on int16")
     op = ps.quantized_avg_pool2d if average else ps.max_pool2d
     return limited_by_activation(c, op(c.x(0), size, c.strides, c.padding))
 

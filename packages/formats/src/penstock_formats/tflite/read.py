@@ -12,7 +12,7 @@ import numpy as np
 import penstock as ps
 from penstock.errors import FormatError, PenstockError
 from penstock.saved import GraphFunction, GraphModel
-from penstock_formats.tflite.building import CONVERTERS, Call, is_quantized
+from penstock_formats.tflite.building import CONVERTERS, Call, Converter, is_quantized
 from penstock_formats.tflite.metadata import describe
 from penstock_formats.tflite.model import Model, Operator, Signature, Subgraph, TensorInfo, parse
 
@@ -54,6 +54,8 @@ _SHAPE_ARITHMETIC = frozenset(
     ]
 )
 _SMALL = 1000
+# What knows int16 itself.
+_WIDE = ("CAST", "DEQUANTIZE", "QUANTIZE", "RANK", "SHAPE", "UNIDIRECTIONAL_SEQUENCE_LSTM")
 _OWN = (
     PenstockError,
     ValueError,
@@ -97,7 +99,10 @@ def read(path: str | Path, *, batch: int | str | None = None, states: bool = Fal
             used[number] = Builder(model.subgraphs[number], variables, batch, states=states)
             used[number].run()
         functions[signature.key or "main"] = used[number].function(signature)
-    return GraphModel(functions, variables, describe(model, data, list(functions)))
+    metadata = describe(model, data, list(functions))
+    if names := set().union(*(builder.in_float for builder in used.values())):
+        metadata["in_float"] = sorted(names)
+    return GraphModel(functions, variables, metadata)
 
 
 class Builder:
@@ -122,6 +127,7 @@ class Builder:
         kept = [i for i, t in enumerate(subgraph.tensors) if t.is_state] if states else []
         self.states = [i for i in kept if i not in subgraph.inputs]
         self.graph = ps.Graph(subgraph.name or "main")
+        self.in_float: set[str] = set()  # ops on integers that have no kernel for them
         self.values: dict[int, Any] = {
             i: t.value for i, t in enumerate(subgraph.tensors) if t.value is not None
         }
@@ -197,9 +203,14 @@ class Builder:
                 f"{', '.join(sorted(CONVERTERS))}; convert the model without it"
             )
         call = self._call(operator, where)
-        _check_integers(call, entry.integers)
+        run = entry.run
+        if _needs_floats(call, entry.integers):
+            self.in_float.add(operator.name)
+            run = _through_floats(entry.run)
+        elif entry.integers == "same":
+            _need_one_scale(call)
         try:
-            made = self._run(operator, entry.run, call)
+            made = self._run(operator, run, call)
         except FormatError:
             raise
         except _OWN as error:
@@ -287,12 +298,29 @@ def _small(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.kind in "iuO" and value.size <= _SMALL
 
 
-def _check_integers(call: Call, integers: str) -> None:
-    if integers == "own":
-        return
+def _needs_floats(call: Call, integers: str) -> bool:
+    """Whether an op has quantised numbers and no kernel for them."""
+    infos = [i for i in (*call.infos, *call.outputs) if is_quantized(i)]
+    if integers == "float":
+        return bool(infos)
+    wide = any(info is not None and info.dtype == "int16" for info in infos)
+    return wide and integers == "own" and call.name not in _WIDE
+
+
+def _through_floats(run: Converter) -> Converter:
+    def build(call: Call) -> Any:
+        made = run(call.in_float())
+        parts = made if isinstance(made, list) else [made]
+        return [
+            ps.quantize(y, *call.single(info), dtype=info.dtype) if is_quantized(info) else y
+            for y, info in zip(parts, call.outputs, strict=False)
+        ]
+
+    return build
+
+
+def _need_one_scale(call: Call) -> None:
     infos = [i for i in (*call.infos, *call.outputs) if i is not None and is_quantized(i)]
-    if integers == "refuse" and infos:
-        raise call.fail(f"works on quantised numbers, {infos[0]}")
     if len({call.single(info) for info in infos}) > 1:
         raise call.fail("changes the scale of its quantised numbers")
 
