@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +251,16 @@ def test_a_variable_is_written_to_without_changing_the_file(tmp_path: Path) -> N
     assert model.variables["v"].value.numpy().max() == 3
     assert (tmp_path / "v/weights.safetensors").read_bytes() == before
     assert ps.load(tmp_path / "v").variables["v"].value.numpy().max() == 0
+
+
+def test_many_threads_call_one_model(tmp_path: Path) -> None:
+    net = Net()
+    model = saved(net, tmp_path)
+    batches = [rng.standard_normal((n, 3)).astype(np.float32) for n in (1, 2, 3, 5, 8)] * 8
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda x: model(x).numpy(), batches))
+    for x, y in zip(batches, found, strict=True):
+        np.testing.assert_array_equal(y, net.predict(x).numpy())
 
 
 def test_lowered_graphs_are_used_if_they_fit(tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from penstock._native import Tensor
-from penstock.commands._models import console, options_of, read, samples
+from penstock.commands._models import console, options_of, read
 from penstock.errors import FormatError, PenstockError
 from penstock.saved import GraphModel, formats
+from penstock.saved._samples import samples
 from penstock.saved.load import load
 from penstock.saved.save import save
 
