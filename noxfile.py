@@ -333,6 +333,28 @@ def kills(session: nox.Session) -> None:
 
 
 @nox.session
+def browser(session: nox.Session) -> None:
+    """Run exported ONNX models in headless Chromium; CHROMIUM names it, PENSTOCK_MIRROR the real models."""
+    chromium = (
+        os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    )
+    if not chromium or not shutil.which("npm"):
+        session.skip("it needs npm and a Chromium, such as Debian's: set CHROMIUM to its path")
+    install_packages(session, *group("test"), extras=True)
+    folder = Path(session.create_tmp()).resolve()
+    modules = ["onnxruntime-web@1.30", "playwright-core@1.65"]
+    options = ["--no-audit", "--no-fund", "--prefix", str(folder)]
+    session.run("npm", "install", *options, *modules, external=True)
+    environment = {"CHROMIUM": chromium, "PENSTOCK_NODE_MODULES": str(folder)}
+    test = ROOT / "packages" / "formats" / "tests" / "browser"
+    with session.chdir(folder):
+        session.run(
+            *(*pytest_command(), str(test), *session.posargs),
+            env={**clean_environment(), **environment},
+        )
+
+
+@nox.session
 def minimums(session: nox.Session) -> None:
     """Run the tests with the lowest versions that the packages claim to work with."""
     lowest = [
