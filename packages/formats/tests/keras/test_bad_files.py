@@ -13,8 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import penstock as ps
 from penstock.errors import FormatError, PenstockError
-from penstock.saved import GraphModel
+from penstock.saved import GraphModel, load_weights
 from penstock_formats.keras.read import read
 
 h5py = pytest.importorskip("h5py")
@@ -249,3 +250,13 @@ def test_absurd_settings_give_errors(tmp_path: Path, data: st.DataObject) -> Non
                 tmp_path / "m.keras", model_config(layer, DENSE), data=weights(nothing=np.ones(1))
             )
         )
+
+
+def test_tensors_go_into_a_model_that_one_has(tmp_path: Path) -> None:
+    mine = {"kernel": ps.Variable(ps.zeros((3, 2))), "bias": ps.Variable(ps.zeros(2))}
+    path = hdf5(tmp_path / "theirs.h5")
+    report = load_weights(
+        mine, path, rename=lambda name: name.removeprefix("d/").removesuffix(":0")
+    )
+    assert report.loaded == ("kernel", "bias")
+    assert float(ps.sum(mine["kernel"].value)) == 6

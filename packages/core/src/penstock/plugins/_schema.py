@@ -77,7 +77,8 @@ class FormatRow(_Table):
     """`[[provides.format]]`: a file format that the plugin reads or writes.
 
     `suffixes` are how its files' names end, `folder_has` the names of files by which a folder of it is known; of
-    these one is enough. `help` is the line that a list of formats shows.
+    these one is enough. `tensors` says that `read` takes `weights_only=True` and then returns tensors by name. `help`
+    is the line that a list of formats shows.
     """
 
     name: Word
@@ -85,6 +86,7 @@ class FormatRow(_Table):
     folder_has: tuple[Text, ...] = ()
     reads: bool = True
     writes: bool = False
+    tensors: bool = False
     help: str = ""
 
 

@@ -3,5 +3,15 @@
 from penstock.saved.model import GraphFunction, GraphModel, TensorSpec
 from penstock.saved.schema import schema
 from penstock.saved.upgrade import register_upgrader
+from penstock.saved.weights import WeightsReport, load_weights, read_tensors
 
-__all__ = ["GraphFunction", "GraphModel", "TensorSpec", "register_upgrader", "schema"]
+__all__ = [
+    "GraphFunction",
+    "GraphModel",
+    "TensorSpec",
+    "WeightsReport",
+    "load_weights",
+    "read_tensors",
+    "register_upgrader",
+    "schema",
+]

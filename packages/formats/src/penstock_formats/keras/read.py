@@ -47,13 +47,13 @@ def read(
         FormatError: The file is damaged, holds code or a layer that is unknown, or its weights do not fit.
         OSError: The file cannot be read.
 
-    >>> import tempfile, os, penstock as ps
-    >>> path = os.path.join(tempfile.mkdtemp(), "not.keras")
-    >>> _ = open(path, "wb").write(b"something else")
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "not.keras"
+    >>> _ = path.write_bytes(b"something else")
     >>> read(path)
     Traceback (most recent call last):
         ...
-    penstock.errors.FormatError: [keras] not.keras is neither a zip archive nor an HDF5 file; ...
+    penstock.errors.FormatError: [keras] not.keras is neither a zip archive nor an HDF5 file; give a file that Keras saved: model.keras or model.h5
     """
     path = Path(path)
     with path.open("rb") as file:

@@ -60,13 +60,13 @@ def read(
         FormatError: The file is damaged, or has ops that are unknown; all of these are listed.
         OSError: The file cannot be read.
 
-    >>> import tempfile, os
-    >>> path = os.path.join(tempfile.mkdtemp(), "not.pb")
-    >>> _ = open(path, "wb").write(b"something else")
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "empty.pb"
+    >>> _ = path.write_bytes(b"")
     >>> read(path)
     Traceback (most recent call last):
         ...
-    penstock.errors.FormatError: [tensorflow] not.pb is no GraphDef message ...
+    penstock.errors.FormatError: [tensorflow] empty.pb has no nodes; the file is damaged: save the model again, or fetch the file again
     """
     path = Path(path)
     if weights_only:
