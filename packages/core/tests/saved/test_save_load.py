@@ -20,7 +20,7 @@ from penstock.errors import (
     InvalidValueError,
     PluginError,
 )
-from penstock.saved import GraphFunction, GraphModel, TensorSpec
+from penstock.saved import GraphFunction, GraphModel, TensorSpec, formats
 from penstock.saved.upgrade import _UPGRADERS
 
 rng = np.random.default_rng(0)
@@ -323,6 +323,19 @@ def test_what_cannot_be_saved(tmp_path: Path) -> None:
     with pytest.raises(GraphError, match="among arguments or results cannot be saved"):
         ps.save(lambda x: (x, {1, 2}), tmp_path / "x", spec)
     assert not list(tmp_path.iterdir())
+
+
+def test_formats_refuse_options_that_they_lack() -> None:
+    def write(model: Any, *, opset: int = 18) -> int:
+        return opset + int(model)
+
+    assert formats.call(write, "onnx", 1, opset=2) == 3
+    with pytest.raises(
+        InvalidValueError, match=r"\[onnx\] there is no option 'opsett' for this format"
+    ):
+        formats.call(write, "onnx", 1, opsett=2)
+    with pytest.raises(TypeError, match="str"):
+        formats.call(write, "onnx", 1, opset="2")
 
 
 def test_other_files_are_not_replaced(tmp_path: Path) -> None:

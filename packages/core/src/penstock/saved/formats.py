@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from penstock.errors import FormatError
+from penstock.errors import FormatError, InvalidValueError
 from penstock.plugins import loader
 from penstock.plugins.registrar import nearest
 
@@ -89,3 +90,30 @@ def find_format(name: str, *, writing: bool = False) -> Format:
             f"{INSTALL}, or see what `penstock doctor` says"
         )
     return found
+
+
+def call(function: Callable[..., Any], name: str, *arguments: Any, **options: Any) -> Any:
+    """Call what reads or writes a format.
+
+    Args:
+        function: From `find_format`.
+        name: The format's name, for messages.
+        arguments: What it takes.
+        options: What the user said besides.
+
+    Returns:
+        What it returns.
+
+    Raises:
+        InvalidValueError: The format has no such option.
+        Exception: What it raises.
+    """
+    try:
+        return function(*arguments, **options)
+    except TypeError as error:
+        unknown = [key for key in options if f"unexpected keyword argument {key!r}" in str(error)]
+        if not unknown:
+            raise
+        raise InvalidValueError(
+            f"[{name}] there is no option {unknown[0]!r} for this format; leave it out"
+        ) from None

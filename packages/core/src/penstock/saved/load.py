@@ -50,6 +50,7 @@ def load(
     Raises:
         FormatError: Files are missing, damaged, newer than this Penstock, or do not belong together; or a golden pair
             does not hold.
+        InvalidValueError: The format has no such option.
         PluginError: The graph has ops of a plugin that is not allowed, or cannot be used.
         OSError: A file cannot be read.
 
@@ -65,7 +66,7 @@ def load(
     if name != formats.NATIVE:
         reader = formats.find_format(name).read
         assert reader is not None  # find_format made sure
-        model: GraphModel = reader(source, **options)
+        model: GraphModel = formats.call(reader, name, source, **options)
         return model
     if options:
         raise InvalidValueError(

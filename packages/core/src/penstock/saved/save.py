@@ -60,7 +60,7 @@ def save(
 
     Raises:
         GraphError: A function has no known signature, or does what only this process can.
-        InvalidValueError: JSON cannot hold the metadata, or there is nothing to save.
+        InvalidValueError: JSON cannot hold the metadata, there is nothing to save, or the format has no such option.
         FormatError: No plugin writes the format, or something else lies at the path.
         OSError: It cannot be written; what was there before stays.
 
@@ -84,7 +84,7 @@ def save(
         assert writer is not None  # find_format made sure
         if golden is not None:
             options["golden"] = golden
-        writer(model, target, **options)
+        formats.call(writer, name, model, target, **options)
         return target
     if options:
         raise InvalidValueError(
