@@ -324,12 +324,12 @@ def tsan(session: nox.Session) -> None:
 
 @nox.session
 def kills(session: nox.Session) -> None:
-    """Kill a program that saves checkpoints at 200 random moments; another number may be given."""
+    """Kill programs that save checkpoints and models at 200 random moments; another number may be given."""
     install_packages(session, *group("test"))
     environment = {**clean_environment(), "PENSTOCK_TEST_KILLS": (session.posargs or ["200"])[0]}
-    test = CORE / "tests" / "test_checkpoint.py"
+    tests = [CORE / "tests" / "test_checkpoint.py", CORE / "tests" / "saved" / "test_atomic.py"]
     with session.chdir(session.create_tmp()):
-        session.run(*pytest_command(), str(test), "-k", "kill_9", env=environment)
+        session.run(*pytest_command(), *map(str, tests), "-k", "kill_9", env=environment)
 
 
 @nox.session

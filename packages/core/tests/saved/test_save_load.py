@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
@@ -488,3 +489,18 @@ def test_models_are_loaded_while_a_graph_is_built(tmp_path: Path) -> None:
         x = ps.placeholder("float32", (3,), name="x")
         graph.inputs, graph.outputs = [x], [ps.load(tmp_path / "f")(x) + 1]
     assert GraphFunction(graph)(np.float32([1, 2, 3])).tolist() == [3, 5, 7]
+
+
+def test_reading_image_files_is_marked_for_programs_without_python(tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image")
+    stream = io.BytesIO()
+    pixels = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    image.fromarray(pixels).save(stream, "PNG")
+
+    def brightness(contents: Any) -> Any:
+        return ps.mean(ps.cast(ps.ops.decode_image_(contents, (4, 4, 3)), "float32"))
+
+    ps.save(brightness, tmp_path / "f", [("string", ())], golden=(stream.getvalue(),))
+    assert ps.load(tmp_path / "f")(stream.getvalue()).item() == pixels.mean()
+    nodes = json.loads((tmp_path / "f/graph.json").read_text())["functions"][0]["graph"]["nodes"]
+    assert [node["op"] for node in nodes if "host" in node] == ["decode_image"]
