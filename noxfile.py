@@ -355,6 +355,21 @@ def browser(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Feed every reader of files damaged ones; arguments go to packages/formats/tests/fuzz/fuzz.py."""
+    install_packages(session, *group("test"), extras=True)
+    # Where atheris has no wheel for this Python, files are drawn blindly.
+    session.run(
+        "python", "-m", "pip", "install", "--only-binary=:all:", "atheris", success_codes=[0, 1]
+    )
+    script = ROOT / "packages" / "formats" / "tests" / "fuzz" / "fuzz.py"
+    found = BUILD / "fuzz"
+    session.run(
+        "python", str(script), *session.posargs, "--found", str(found), env=clean_environment()
+    )
+
+
+@nox.session
 def minimums(session: nox.Session) -> None:
     """Run the tests with the lowest versions that the packages claim to work with."""
     lowest = [

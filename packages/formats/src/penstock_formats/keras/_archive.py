@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import stat
 import zipfile
 import zlib
@@ -37,7 +38,7 @@ def read_archive(file: IO[bytes], what: str) -> Archive:
     """
     try:
         with zipfile.ZipFile(file) as archive:
-            members = _checked(archive, what)
+            members = _checked(archive, file.seek(0, io.SEEK_END), what)
             if "config.json" not in members:
                 raise damaged(f"{what} holds no config.json")
             weights = members.get("model.weights.h5")
@@ -59,7 +60,7 @@ def read_archive(file: IO[bytes], what: str) -> Archive:
         raise damaged(f"{what} is a damaged zip archive ({e})") from e
 
 
-def _checked(archive: zipfile.ZipFile, what: str) -> dict[str, zipfile.ZipInfo]:
+def _checked(archive: zipfile.ZipFile, size: int, what: str) -> dict[str, zipfile.ZipInfo]:
     infos = archive.infolist()
     if len(infos) > _MOST_FILES:
         raise damaged(f"{what} holds {len(infos):,} files")
@@ -71,6 +72,8 @@ def _checked(archive: zipfile.ZipFile, what: str) -> dict[str, zipfile.ZipInfo]:
                 f"{what} holds a file that would lie outside, {info.filename!r:.80}",
                 "do not trust it",
             )
+        if info.compress_size > size:
+            raise damaged(f"{info.filename!r:.80} in {what} claims {info.compress_size:,} bytes")
         if stat.S_ISLNK(info.external_attr >> 16):
             raise problem(f"{what} holds a link, {info.filename!r:.80}", "do not trust it")
         if info.filename in found:

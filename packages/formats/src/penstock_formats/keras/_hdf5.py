@@ -8,6 +8,7 @@ from typing import IO, Any, Final
 
 import numpy as np
 
+from penstock_formats.keras._hdf5_guard import guard
 from penstock_formats.keras._problems import damaged, explained, problem
 
 _MOST_OBJECTS: Final = 200_000
@@ -34,6 +35,10 @@ def opened(file: IO[bytes], what: str) -> Iterator[Any]:
             f"{what} is an HDF5 file, and h5py is not installed",
             'install it: pip install "penstock-formats[keras]"',
         ) from e
+    file.seek(0)
+    if not guard.survives(file.read()):
+        raise damaged(f"{what} crashes the HDF5 library, or keeps it busy without an end")
+    file.seek(0)
     with explained(what):
         try:
             root = h5py.File(file, "r")

@@ -62,7 +62,23 @@ def parse(data: bytes) -> ModelProto:
         model.ParseFromString(data)
     except Exception as e:  # the class is protobuf's, whose package we do not name
         raise FormatError(f"[onnx] this is no ONNX file: {e}; expected a ModelProto message") from e
+    _need_text(model)
     return check(model)
+
+
+def _need_text(model: ModelProto) -> None:
+    """Refuse text that is not UTF-8: protobuf gives it as bytes, where names are wanted."""
+    waiting: list[Any] = [model]
+    while waiting:
+        for field, value in waiting.pop().ListFields():
+            if field.type == field.TYPE_MESSAGE:
+                waiting.extend([value] if hasattr(value, "ListFields") else value)
+            elif field.type == field.TYPE_STRING:
+                texts = [value] if isinstance(value, str | bytes) else value
+                if any(isinstance(text, bytes) for text in texts):
+                    raise FormatError(
+                        f"[onnx] the field {field.full_name} holds text that is not UTF-8; the file is damaged: get it again"
+                    )
 
 
 def check(model: ModelProto) -> ModelProto:

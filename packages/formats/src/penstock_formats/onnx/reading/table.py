@@ -95,7 +95,7 @@ class Call:
     @property
     def where(self) -> str:
         """What a message calls the node."""
-        return f"node {self.node.name or self.node.output[0]!r} ({self.node.op_type}, opset {self.opset})"
+        return f"node {self.node.name or ', '.join(self.node.output)!r} ({self.node.op_type}, opset {self.opset})"
 
     def attr(self, name: str, default: Any = None) -> Any:
         """Return an attribute, or a default if it is left out."""
