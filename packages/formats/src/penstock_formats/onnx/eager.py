@@ -78,7 +78,7 @@ class EagerOnnx:
         scope.values.update(self._source.main_constants())
         scope.values.update((n, as_value(v)) for n, v in zip(self.input_names, inputs, strict=True))
         with explained():
-            nodes = self._source.model.graph.node
+            nodes = scope.nodes = self._source.model.graph.node
             results = Walk(self._source).nodes(nodes, scope, self.output_names)
             return [_plain(v) for v in results]
 

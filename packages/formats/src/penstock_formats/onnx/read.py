@@ -101,6 +101,7 @@ def _converted(
         scope.values.update(source.main_constants())
         inputs = [_placeholder(i, shapes.get(i.name), sizes) for i in formals]
         scope.values.update((i.name, Value(t)) for i, t in zip(formals, inputs, strict=True))
+        scope.nodes = message.node
         results = Walk(source).nodes(message.node, scope, [o.name for o in message.output])
         checks.outputs_fit(message, results)
         outputs = [_output(v, o.name) for v, o in zip(results, message.output, strict=True)]

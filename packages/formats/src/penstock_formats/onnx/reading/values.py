@@ -162,7 +162,8 @@ class Value:
                 return self.weight.array
             t = self._tensor if self._tensor is not None else self._last
             if t is not None and not t.is_symbolic:
-                self._host = self.tensor.numpy()
+                with eagerly():
+                    self._host = self.tensor.numpy()
                 self._dtype = t.dtype.name
         return self._host
 

@@ -41,6 +41,7 @@ class Scope:
         self.outer = outer
         self.opsets = opsets
         self.values: dict[str, Value | None] = {"": None}
+        self.nodes: Sequence[NodeProto] = ()
 
     def find(self, name: str) -> Value | None:
         """Return the value of a name.
@@ -104,8 +105,27 @@ class Walk:
             )
         inner.values.update(self.source.constants_of(graph))
         inner.values.update((i.name, v) for i, v in zip(graph.input, inputs, strict=True))
+        inner.nodes = graph.node
         with self.deeper():
             return self.nodes(graph.node, inner, [o.name for o in graph.output])
+
+    def again(self, scope: Scope, name: str, given: dict[str, Value]) -> Value:
+        """Convert again the nodes of a scope's graph that lead to a value, with other values for some names.
+
+        Raises:
+            FormatError: There is no such value.
+        """
+        inner = Scope(scope.outer, scope.opsets)
+        made = {o for node in scope.nodes for o in node.output}
+        inner.values.update({n: v and v.inside() for n, v in scope.values.items() if n not in made})
+        inner.values.update(given)
+        wanted, chosen = {name}, []
+        for node in reversed(scope.nodes):
+            if wanted & set(node.output) - set(given):
+                chosen.append(node)
+                wanted |= set(node.input)
+        with self.deeper():
+            return self.nodes(chosen[::-1], inner, [name])[0]
 
     def nodes(
         self, nodes: Sequence[NodeProto], scope: Scope, outputs: Sequence[str]

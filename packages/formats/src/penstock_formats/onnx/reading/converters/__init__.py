@@ -7,6 +7,8 @@ FAMILIES = (
     "casting",
     "control",
     "convolving",
+    "deriving",
+    "detecting",
     "elementwise",
     "gathering",
     "normalising",
@@ -17,10 +19,12 @@ FAMILIES = (
     "recurrent",
     "reducing",
     "resizing",
+    "sampling",
     "scattering",
     "selecting",
     "sequences",
     "shaping",
+    "signals",
     "text",
 )
 

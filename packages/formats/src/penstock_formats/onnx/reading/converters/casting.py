@@ -104,3 +104,16 @@ def _dropout(
         return [Value(ps.where(kept, x.tensor / (1 - rate), ps.zeros_like(x.tensor))), Value(kept)]
     dtype = "bool" if call.opset >= 10 else x.dtype
     return [x, Value(ps.ones(x.shape, dtype))] if call.wants(1) else [x]
+
+
+@converts("BitCast")
+def _bit_cast(call: Call, x: Value) -> Tensor:
+    dtype = dtype_of_code(call.need("to"), call.where)
+    if dtype == x.dtype:
+        return x.tensor
+    if not x.is_constant:
+        call.only_eager("takes the bits of computed numbers")
+    array = call.known(x, "bits")
+    if "bfloat16" in (dtype, x.dtype) or array.dtype == object:
+        raise call.unsupported(f"the bits of {x.dtype} as {dtype}")
+    return tensor_of(np.ascontiguousarray(array).view(dtype).reshape(array.shape))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import reduce
 from itertools import product
 from typing import Any
 
@@ -79,9 +80,7 @@ class _Window:
     def shifts(self, x: Tensor) -> Iterator[tuple[tuple[int, ...], Tensor]]:
         """For each cell of the window, its position and what all windows see there."""
         if math.prod(self.kernel) > MOST_CELLS:
-            raise self.call.unsupported(
-                f"a window of more than {MOST_CELLS} cells with dilations or positions"
-            )
+            raise self.call.unsupported(f"positions in a window of more than {MOST_CELLS} cells")
         ends = [
             (n - span) // s * s + 1
             for n, span, s in zip(x.shape[1:-1], self.spans, self.strides, strict=True)
@@ -90,6 +89,19 @@ class _Window:
             offsets = [c * d for c, d in zip(cell, self.dilations, strict=True)]
             cuts = [slice(o, o + e, s) for o, e, s in zip(offsets, ends, self.strides, strict=True)]
             yield cell, x[(slice(None), *cuts)]
+
+    def folded(self, x: Tensor, function: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """Join what a window sees by a function, one axis after the other."""
+        if sum(self.kernel) > MOST_CELLS:
+            raise self.call.unsupported(f"a dilated window longer than {MOST_CELLS}")
+        for i, (cells, gap, stride) in enumerate(
+            zip(self.kernel, self.dilations, self.strides, strict=True)
+        ):
+            end = (x.shape[1 + i] - self.spans[i]) // stride * stride + 1
+            before = (slice(None),) * (1 + i)
+            parts = [x[(*before, slice(c * gap, c * gap + end, stride))] for c in range(cells)]
+            x = reduce(function, parts)
+        return x
 
 
 def _smallest(dtype: str) -> Any:
@@ -103,10 +115,7 @@ def _max_pool(call: Call, x: Value) -> list[Value]:
     if call.wants(1):
         return _with_places(call, w, t, x)
     if w.is_dilated:
-        made = None
-        for _, part in w.shifts(t):
-            made = part if made is None else ps.maximum(made, part)
-        return [Value(last=made)]
+        return [Value(last=w.folded(t, ps.maximum))]
     return [Value(last=_pooled(t, w, "max"))]
 
 
@@ -161,11 +170,7 @@ def _average_pool(call: Call, x: Value) -> Value:
 def _summed(t: Tensor, w: _Window) -> Tensor:
     if not w.is_dilated:
         return _pooled(t, w, "avg") * math.prod(w.kernel)
-    parts = [part for _, part in w.shifts(t)]
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    return total
+    return w.folded(t, ps.add)
 
 
 @converts("LpPool")
@@ -192,3 +197,58 @@ def _global_lp_pool(call: Call, x: Value) -> Value:
     p = float(call.attr("p", 2))
     total = ps.sum(ps.power(ps.abs(x.last), p), tuple(range(1, x.ndim - 1)), keepdims=True)
     return Value(last=ps.power(total, 1 / p))
+
+
+@converts("MaxUnpool")
+def _max_unpool(call: Call, x: Value, places: Value, shape: Value | None = None) -> Tensor:
+    kernel = call.need("kernel_shape")
+    rank = len(kernel)
+    strides, pads = call.attr("strides") or [1] * rank, call.attr("pads") or [0] * 2 * rank
+    own: list[Any] = list(x.shape[:2])
+    for n, k, s, before, after in zip(
+        x.shape[2:], kernel, strides, pads[:rank], pads[rank:], strict=True
+    ):
+        own.append((n - 1) * s + k - before - after)
+    wanted = own if shape is None else call.ints(shape, "shape")
+    # The positions are those in a tensor of the own shape; a larger one gets it as its first part.
+    flat = ps.zeros((math.prod(own),), x.dtype)
+    updates, index = ps.reshape(x.tensor, (-1,)), ps.reshape(places.tensor, (-1, 1))
+    made = ps.reshape(ps.scatter_nd_update(flat, index, updates), own)
+    return padded(made, [(0, w - n) for w, n in zip(wanted, own, strict=True)])
+
+
+@converts("Col2Im")
+def _col2im(call: Call, x: Value, shape: Value, block: Value) -> Tensor:
+    sizes, kernel = call.ints(shape, "shape"), [int(k) for k in call.ints(block, "block")]
+    rank = len(sizes)
+    strides, dilations = call.attr("strides") or [1] * rank, call.attr("dilations") or [1] * rank
+    pads = call.attr("pads") or [0] * 2 * rank
+    if not len(kernel) == len(strides) == len(dilations) == rank or len(pads) != 2 * rank:
+        raise call.wrong("has numbers for other axes than its shape", "export the model again")
+    whole = [n + a + b for n, a, b in zip(sizes, pads[:rank], pads[rank:], strict=True)]
+    steps = zip(whole, kernel, strides, dilations, strict=True)
+    counts = [(n - (k - 1) * d - 1) // s + 1 for n, k, s, d in steps]
+    if (
+        not all(isinstance(n, int) for n in [*sizes, x.shape[1]])
+        or math.prod(whole) * math.prod(kernel) > LARGEST
+    ):
+        raise call.unsupported(
+            "an image of more than 2**24 elements in its blocks, or of a size that is not known"
+        )
+    number = np.zeros((), np.int64)
+    for n, k, s, d, c in zip(whole, kernel, strides, dilations, counts, strict=True):
+        cells = np.arange(k)[:, None] * d + np.arange(c) * s
+        number = number[..., None, None] * n + cells
+    axes = (*range(0, 2 * rank, 2), *range(1, 2 * rank, 2))
+    flat = number.transpose(axes).reshape(-1)
+    batch, channels = x.shape[0], x.shape[1] // math.prod(kernel)
+    parts = ps.reshape(x.tensor, (batch, channels, len(flat)))
+    rows = ps.transpose(parts, (2, 0, 1))
+    total = ps.segment_sum(rows, ps.asarray(flat), math.prod(whole))
+    image = ps.reshape(ps.transpose(total, (1, 2, 0)), (batch, channels, *whole))
+    cut = [
+        slice(None),
+        slice(None),
+        *(slice(a, a + n) for a, n in zip(pads[:rank], sizes, strict=True)),
+    ]
+    return image[tuple(cut)]

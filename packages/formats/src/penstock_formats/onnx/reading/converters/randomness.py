@@ -57,3 +57,15 @@ def _random_uniform_like(call: Call, x: Value) -> Tensor:
 def _bernoulli(call: Call, x: Value) -> Tensor:
     drawn = ps.random.uniform(x.shape, seed=_seed(call)) < ps.cast(x.tensor, "float32")
     return ps.cast(drawn, _dtype(call, x))
+
+
+@converts("Multinomial")
+def _multinomial(call: Call, x: Value) -> Tensor:
+    """Draw classes: the largest of the logarithms of probabilities plus Gumbel noise."""
+    count = call.attr("sample_size", 1)
+    noise = ps.random.uniform((x.shape[0], count, x.shape[1]), 1e-12, 1.0, seed=_seed(call))
+    scores = ps.expand_dims(ps.cast(x.tensor, "float32"), axis=1) - ps.log(-ps.log(noise))
+    code = call.attr("dtype")
+    return ps.cast(
+        ps.argmax(scores, -1), "int32" if code is None else dtype_of_code(code, call.where)
+    )

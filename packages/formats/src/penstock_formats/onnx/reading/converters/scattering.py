@@ -66,3 +66,21 @@ def _scatter_elements(call: Call, x: Tensor, indices: Tensor, updates: Tensor) -
         for i, d in enumerate(indices.shape)
     ]
     return _written(call, x, ps.stack(coordinates, -1), updates)
+
+
+@converts("TensorScatter", tensors=True)
+def _tensor_scatter(
+    call: Call, cache: Tensor, update: Tensor, starts: Tensor | None = None
+) -> Tensor:
+    axis = call.attr("axis", -2) % cache.ndim
+    size = ps.ops.size_of((cache.shape[axis],))
+    at = ps.reshape(
+        positions(update.shape[axis]), [-1 if i == axis else 1 for i in range(cache.ndim)]
+    )
+    if starts is not None:
+        at = at + ps.reshape(
+            ps.cast(starts, "int64"), [-1 if i == 0 else 1 for i in range(cache.ndim)]
+        )
+    if call.attr("mode", "linear") == "circular":
+        at = ps.remainder(at, size)
+    return ps.put_along_axis(cache, ps.broadcast_to(at, update.shape), update, axis)

@@ -51,3 +51,18 @@ def _without(call: Call, x: Value) -> Tensor:
     made = np.empty(len(kept) or 1, object)
     made[:] = kept or [b""]
     return _changed(call, tensor_of(made.reshape((1, -1) if words.ndim == 2 else (-1,))))
+
+
+@converts("StringSplit")
+def _split(call: Call, x: Value) -> list[Tensor]:
+    call.only_eager("makes as many parts as there happen to be")
+    words: Array = x.tensor.numpy()
+    most, mark = call.attr("maxsplit", -1), call.attr("delimiter") or None
+    most = -1 if most is None else most
+    parts = [w.decode().split(mark, most) if w or mark is None else [] for w in words.reshape(-1)]
+    width = max((len(p) for p in parts), default=0)
+    made = np.empty((len(parts), width), object)
+    for i, found in enumerate(parts):
+        made[i] = [*found, *[""] * (width - len(found))]
+    counts = np.array([len(p) for p in parts], np.int64).reshape(words.shape)
+    return [tensor_of(made.reshape((*words.shape, width))), ps.asarray(counts)]
