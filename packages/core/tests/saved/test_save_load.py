@@ -298,6 +298,31 @@ def test_sizes_without_names_get_names_of_their_own(tmp_path: Path) -> None:
     assert model(np.ones((1, 2, 3), np.float32)).shape == (1, 2, 3)
 
 
+def test_a_trace_knows_the_arguments_of_its_call(tmp_path: Path) -> None:
+    @ps.function
+    def f(x: Any, scale: Any, pair: Any, flag: bool = True) -> Any:
+        return x * scale + pair["a"] if flag else x
+
+    a = np.float32([1, 2])
+    f(a, 2.0, {"a": a, "b": "text"})
+    ps.save(f, tmp_path / "f")
+    model = ps.load(tmp_path / "f")
+    assert list(model.default.inputs) == ["x", "scale", "pair/a"]
+    found = model(a, 3.0, {"a": a * 10, "b": "text"})
+    assert found.dtype == "float32"
+    assert found.tolist() == [13, 26]
+    assert model(a, pair={"a": a, "b": "text"}, scale=1.0).tolist() == [2, 4]
+    with pytest.raises(InvalidTypeError, match="pair/b is 'word'; it was saved for 'text'"):
+        model(a, 3.0, {"a": a, "b": "word"})
+
+
+def test_gathered_arguments_are_called_in_order(tmp_path: Path) -> None:
+    ps.save(lambda *xs: xs[0] - xs[1], tmp_path / "f", [("float32", ()), ("float32", ())])
+    model = ps.load(tmp_path / "f")
+    assert list(model.default.inputs) == ["xs/0", "xs/1"]
+    assert model(5.0, 3.0).item() == 2
+
+
 def test_examples_are_signatures(tmp_path: Path) -> None:
     ps.save(lambda x: x * 2, tmp_path / "f", [np.ones((2, 3), np.float32)])
     assert str(ps.load(tmp_path / "f").default.inputs["x"]) == "x: float32[2, 3]"

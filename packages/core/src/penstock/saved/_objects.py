@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from penstock import _native, dtypes
-from penstock._bodies import building
 from penstock._inner_graphs import inner_graphs
 from penstock._named_variables import named_variables, parts_of
-from penstock._native import DType, Graph, Tensor
-from penstock._trace import is_traced, set_outputs
-from penstock.autograph._convert import converted
-from penstock.autograph._state import explain_unset
+from penstock._native import Graph
 from penstock.errors import GraphError, InvalidValueError
 from penstock.function import Function
-from penstock.saved._structure import LEAF, output_names, structure_of
-from penstock.saved.model import GraphFunction, GraphModel, TensorSpec
+from penstock.saved._signatures import by_signature, from_trace
+from penstock.saved.model import GraphFunction, GraphModel
 from penstock.state import Variable
 
 MAIN = "main"
@@ -83,106 +78,12 @@ def _graph_function(name: str, fn: Any, signature: Any) -> GraphFunction:
         return fn
     traced = fn if isinstance(fn, Function) else getattr(fn, "__func__", None)
     if signature is None and isinstance(traced, Function):
-        return _from_trace(name, traced)
+        return from_trace(name, traced)
     if signature is None:
         raise GraphError(
             f"[save] what {name!r} takes is not known; say it: signatures=[('float32', ('batch', 3))]"
         )
-    return _by_signature(name, fn, signature)
-
-
-def _from_trace(name: str, fn: Function) -> GraphFunction:
-    """Take the one trace that a function has."""
-    if len(fn.traces) != 1:
-        raise GraphError(
-            f"[save] {name!r} has {len(fn.traces)} traces; say what it takes: "
-            "signatures=[('float32', ('batch', 3))], or call it once"
-        )
-    trace = fn.traces[0]
-    results = structure_of(trace.outputs, len(trace.graph.outputs))
-    return GraphFunction(trace.graph, name, None, output_names(results), results=results)
-
-
-def _by_signature(name: str, fn: Callable[..., Any], signature: Any) -> GraphFunction:
-    """Trace a function for what a signature says."""
-    body = fn._body if isinstance(fn, Function) else _plain(fn)
-    parameters = inspect.signature(fn)
-    if isinstance(signature, Mapping):
-        bound = parameters.bind(**signature)
-    else:
-        if isinstance(signature, TensorSpec) or _is_pair(signature):
-            signature = [signature]
-        bound = parameters.bind(*signature)
-    graph = Graph(name)
-    names: list[str] = []
-    structures: dict[str, Any] = {}
-
-    def fill(value: Any, path: str) -> tuple[Any, Any]:
-        """Return what the function gets, and the structure of it."""
-        spec = _spec_of(value, path)
-        if spec is not None:
-            names.append(path)
-            return graph.placeholder(spec[0], spec[1], path.replace("/", "_")), LEAF
-        if isinstance(value, Mapping):
-            pairs = {key: fill(item, f"{path}/{key}") for key, item in value.items()}
-            return {k: p[0] for k, p in pairs.items()}, {k: p[1] for k, p in pairs.items()}
-        if isinstance(value, list | tuple):
-            both = [fill(item, f"{path}/{i}") for i, item in enumerate(value)]
-            made = [[pair[side] for pair in both] for side in (0, 1)]
-            kind: Any = getattr(type(value), "_make", type(value))
-            return kind(made[0]), kind(made[1])
-        if hasattr(value, "__penstock_parts__") and not isinstance(value, type):
-            tensors, rest = value.__penstock_parts__()
-            both = [fill(item, f"{path}/{i}") for i, item in enumerate(tensors)]
-            whole = type(value).__penstock_whole__
-            return whole(*(p[0] for p in both), *rest), whole(*(p[1] for p in both), *rest)
-        return value, value
-
-    with building(graph):
-        for parameter, value in list(bound.arguments.items()):
-            filled, structure = fill(value, parameter)
-            bound.arguments[parameter] = filled
-            if any(leaf is LEAF for leaf in _native.tree_flatten(structure)[0]):
-                structures[parameter] = structure
-        outputs = explain_unset(lambda: set_outputs(graph, body(*bound.args, **bound.kwargs)))
-    results = structure_of(outputs, len(graph.outputs))
-    return GraphFunction(
-        graph, name, names, output_names(results), arguments=structures, results=results
-    )
-
-
-def _plain(fn: Callable[..., Any]) -> Callable[..., Any]:
-    inner = getattr(fn, "__func__", fn)
-    if isinstance(inner, Function):  # a method of a class
-        return lambda *args, **kwargs: inner._body(getattr(fn, "__self__", None), *args, **kwargs)
-    made: Callable[..., Any] = converted(fn) if inspect.isroutine(fn) else fn
-    return made
-
-
-def _is_pair(value: Any) -> bool:
-    if not isinstance(value, tuple) or len(value) != 2 or not isinstance(value[1], list | tuple):
-        return False
-    if not isinstance(value[0], str | DType | type):
-        return False
-    try:
-        dtypes.as_dtype(value[0])
-    except TypeError:
-        return False
-    return all(size is None or isinstance(size, int | str) for size in value[1])
-
-
-def _spec_of(value: Any, path: str) -> tuple[DType, Sequence[Any]] | None:
-    """Read a leaf of a signature: dtype and shape; None for what is no tensor."""
-    if isinstance(value, TensorSpec):
-        return value.dtype, value.shape
-    if _is_pair(value):
-        return dtypes.as_dtype(value[0]), value[1]
-    if isinstance(value, Tensor) or (hasattr(value, "__array__") and is_traced(value)):
-        from penstock.ops import asarray
-
-        t = asarray(value)
-        return t.dtype, t.shape
-    return None
+    return by_signature(name, fn, signature)
 
 
 def _complete(

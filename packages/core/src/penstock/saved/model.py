@@ -157,7 +157,7 @@ class GraphFunction:
             DTypeError: A tensor or array has another dtype.
             ShapeError: A size differs from the graph's.
         """
-        if self.arguments is not None and not (kwargs and set(kwargs) <= set(self.inputs)):
+        if self.arguments is not None and (args or set(kwargs) != set(self.inputs)):
             args = tuple(self._taken_apart(args, kwargs))
             kwargs = {}
         specs = list(self.inputs.values())
