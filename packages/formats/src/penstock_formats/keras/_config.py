@@ -93,7 +93,23 @@ def read_network(node: Any, trainable: bool = True, depth: int = 0) -> Network:
     for layer, row in zip(found, rows, strict=True):
         layer.nodes = [_node(n, layers) for n in need(row.get("inbound_nodes", []), list, "nodes")]
     inputs, outputs = (_ends(config.get(key)) for key in ("input_layers", "output_layers"))
-    return Network(title, name, layers, inputs, outputs)
+    network = Network(title, name, layers, inputs, outputs)
+    _count_from_zero(network)
+    return network
+
+
+def _count_from_zero(network: Network) -> None:
+    """Let the calls of inner models count from 0: Keras 2 counts from 1, since it made a call of its own at first."""
+    trees = [
+        network.outputs,
+        *(t for la in network.layers.values() for n in la.nodes for t in (n.args, n.kwargs)),
+    ]
+    used: dict[str, set[int]] = {}
+    for ref in refs_of(trees):
+        used.setdefault(ref.layer, set()).add(ref.node)
+    for name, layer in network.layers.items():
+        if layer.network is not None and 0 not in used.get(name, {0}):
+            layer.nodes.insert(0, Node([], {}))
 
 
 def class_of(node: Any) -> str:
