@@ -51,6 +51,7 @@ WITH_CONSTANTS = {
     "dequantize": 1,
     "requantize": 1,
     "quantized_softmax": 1,
+    "weight_only_matmul": 1,
     "quantized_add": 2,
     "quantized_multiply": 2,
     "quantized_conv2d": 1,
@@ -68,7 +69,9 @@ def cases_of(name: str) -> Iterator[Case]:
         if any(a.size == 0 for a in case.arrays):
             continue  # ONNX Runtime divides by zero in some ops of nothing
         dtypes = {a.dtype.name for a in case.arrays} - {"float32", "int64", "int32", "bool"}
-        if dtypes and not (dtypes <= {"int8", "uint8"} and "quant" in name):
+        if dtypes and not (
+            dtypes <= {"int8", "uint8"} and ("quant" in name or name in WITH_CONSTANTS)
+        ):
             continue
         key = repr([(a.shape, a.dtype.name, a.tobytes()) for a in case.arrays]) + repr(case)
         if key not in seen:

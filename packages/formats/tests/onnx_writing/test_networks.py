@@ -140,6 +140,8 @@ def test_recurrent_networks_are_onnx_s_own_unless_they_are_masked(
     model = model_of(net, ("float32", ("batch", 9, 5)))
     checked(model, tmp_path)
     ops = ops_of(model)
+    proto = onnx.load(tmp_path / "model.onnx")
+    assert set(model.variables) <= {t.name for t in proto.graph.initializer}
     own = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "RNN"}[kind]
     assert ops[own] == (not masked)
     assert ops["Scan"] == masked

@@ -27,6 +27,7 @@ class Emitter:
         self.nodes: list[NodeProto] = []
         self.initializers: dict[str, TensorProto] = {}
         self.scope = ""
+        self.wanted: dict[str, str] = {}  # names that initializers get if they become free
         self.transposed: dict[str, tuple[Value, list[int]]] = {}  # what Transposes were made of
         self._names: set[str] = set()
         self._constants: dict[tuple[str, tuple[int, ...], bytes], Value] = {}

@@ -31,6 +31,19 @@ def finish(emitter: Emitter, results: Sequence[Value], names: Sequence[str]) -> 
         _rename(node, renamed)
     _fuse_biases(emitter, set(names))
     _drop_unused(emitter, set(names))
+    _restore_names(emitter)
+
+
+def _restore_names(emitter: Emitter) -> None:
+    """Give a variable's name to what is left of it."""
+    renamed: dict[str, str] = {}
+    for fresh, name in emitter.wanted.items():
+        if fresh in emitter.initializers and name not in emitter.initializers:
+            renamed[fresh] = name
+            emitter.initializers[name] = proto = emitter.initializers.pop(fresh)
+            proto.name = name
+    for node in emitter.nodes:
+        _rename(node, renamed)
 
 
 def _rename(node: NodeProto, names: Mapping[str, str]) -> None:

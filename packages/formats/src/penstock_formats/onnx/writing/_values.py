@@ -93,6 +93,9 @@ class Value:
     def transpose(self, axes: Any) -> Value:
         """Permute its axes."""
         axes = [int(axis) for axis in axes]
+        if self.name in self.emitter.transposed:
+            source, before = self.emitter.transposed[self.name]
+            return source.transpose([before[axis] for axis in axes])
         if axes == sorted(axes):
             return self
         made = self.op("Transpose", perm=axes)

@@ -6,7 +6,7 @@ a Transpose when somebody asks for it. So a chain of convolutions has transposes
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -147,13 +147,23 @@ class GraphWriter:
 
     def permuted(self, t: Tensor, axes: Axes) -> Value:
         """Return a tensor with its axes permuted: of what never changes, the numbers themselves."""
-        number = t.value_index
-        if number not in self._arrays:
-            return self.value(t).transpose(axes)
-        key = (number, f"axes {axes}")
+        found = self.derived(t, f"axes {axes}", lambda array: array.transpose(axes))
+        return found or self.value(t).transpose(axes)
+
+    def derived(self, t: Tensor, what: str, change: Callable[[Any], Any]) -> Value | None:
+        """Return what becomes of the numbers of a tensor that never changes, or None if it does.
+
+        Args:
+            t: The tensor; if it is a variable, the result has its name.
+            what: Says what is changed, so that it is done once.
+            change: Gets the numbers.
+        """
+        if t.value_index not in self._arrays:
+            return None
+        key = (t.value_index, what)
         if key not in self._reshaped:
-            name, array = self._arrays[number]
-            self._reshaped[key] = self._initializer(t, name, array.transpose(axes))
+            name, array = self._arrays[t.value_index]
+            self._reshaped[key] = self._initializer(t, name, change(array))
         return self._reshaped[key]
 
     def prefers_first(self, t: Tensor) -> bool:
@@ -200,9 +210,13 @@ class GraphWriter:
         if not name:
             return self._constant_array(array, t)
         emitter = self.emitter
-        if name in emitter.initializers:  # the same numbers with other axes have it
-            name = emitter.name(name)
-        return emitter.initializer(name, array, t.dtype.name)
+        fresh = name
+        if (
+            name in emitter.initializers
+        ):  # the same numbers with other axes have it, until they are dropped
+            fresh = emitter.name(name)
+            emitter.wanted[fresh] = name
+        return emitter.initializer(fresh, array, t.dtype.name)
 
     def _constant_array(self, array: np.ndarray[Any, Any], t: Tensor) -> Value:
         if t.dtype.name == "bfloat16":

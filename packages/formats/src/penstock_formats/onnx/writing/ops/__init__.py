@@ -21,6 +21,7 @@ from penstock_formats.onnx.writing.ops import (
     recurrent,
     reductions,
     segments,
+    small_weights,
     sorting,
     special,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "recurrent",
     "reductions",
     "segments",
+    "small_weights",
     "sorting",
     "special",
 ]

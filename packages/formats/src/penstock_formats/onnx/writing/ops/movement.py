@@ -8,7 +8,7 @@ import numpy as np
 
 from penstock_formats.onnx.writing._table import exports
 from penstock_formats.onnx.writing._values import Value
-from penstock_formats.onnx.writing._writer import channels_first_axes
+from penstock_formats.onnx.writing._writer import channels_first_axes, channels_last_axes
 
 if TYPE_CHECKING:
     from penstock._native import Node, Tensor
@@ -58,6 +58,9 @@ def _(w: GraphWriter, node: Node) -> Value | None:
     if w.array(x) is not None:
         return w.permuted(x, axes)
     if not w.prefers_first(x):
+        if x.ndim > 2 and axes == channels_last_axes(x.ndim):
+            w.keep_first(node.outputs[0], w.value(x))
+            return None
         return w.value(x).transpose(axes)
     # Of a value with its channels first: the permutation from there.
     return w.first(x).transpose([channels_first_axes(x.ndim).index(axis) for axis in axes])

@@ -45,13 +45,12 @@ def has_own_op(node: Node, used: set[int]) -> bool:
 
 @exports("lstm", "gru", "simple_rnn")
 def _(w: GraphWriter, node: Node) -> Value:
-    order = _ORDER[node.op]
     gates, first = node.inputs[:2]
-    kernel = node.inputs[3] if node.op == "lstm" else node.inputs[2]
-    units = int(first.shape[1])
-    x, weights, bias = _product(w, gates)
-    inner = w.value(node.inputs[3]) if node.op == "gru" else None
-    options: dict[str, Any] = {"hidden_size": units}
+    recurrent = node.inputs[3] if node.op == "lstm" else node.inputs[2]
+    order = _Order(w, _ORDER[node.op], int(first.shape[1]))
+    x, kernel, bias = _product(w, gates, order)
+    inner = order.vector(node.inputs[3]) if node.op == "gru" else None
+    options: dict[str, Any] = {"hidden_size": order.units}
     states: list[Value | None] = [None, w.value(first).unsqueeze(0)]
     if node.op == "lstm":
         states.append(w.value(node.inputs[2]).unsqueeze(0))
@@ -61,27 +60,56 @@ def _(w: GraphWriter, node: Node) -> Value:
         options["activations"] = ["Tanh" if node.attrs["activation"] == "tanh" else "Relu"]
     op_type = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "RNN"}[node.op]
     dtype = node.outputs[0].dtype.name
-    every, *_ = w.emitter.op(
-        *(op_type, x.transpose((1, 0, 2))),
-        _ordered(weights, order, units),
-        _ordered(w.permuted(kernel, (1, 0)), order, units),
-        _biases(w, bias, inner, order, units, dtype),
-        *states,
-        dtype=[dtype],
-        **options,
-    )
+    biases = order.both(bias, inner, dtype)
+    inputs = [x.transpose((1, 0, 2)), kernel, order.matrix(recurrent), biases, *states]
+    every, *_ = w.emitter.op(op_type, *inputs, dtype=[dtype], **options)
     made: Value = every
     return made.squeeze(1).transpose((1, 0, 2))  # [time, 1, batch, units]
 
 
-def _product(w: GraphWriter, gates: Tensor) -> tuple[Value, Value, Value | None]:
+class _Order:
+    """Puts weights into the order of ONNX's gates, with a direction in front.
+
+    Args:
+        w: The writer.
+        gates: Which of Penstock's gates stand where.
+        units: The size of each.
+    """
+
+    def __init__(self, w: GraphWriter, gates: tuple[int, ...], units: int) -> None:
+        self.w = w
+        self.units = units
+        self.places = [gate * units + i for gate in gates for i in range(units)]
+
+    def matrix(self, t: Tensor) -> Value:
+        """[rows, gates * units] -> [1, gates * units, rows]."""
+        known = self.w.derived(t, "gates", lambda array: array.T[self.places][None])
+        return known or self._sorted(self.w.permuted(t, (1, 0)))
+
+    def vector(self, t: Tensor) -> Value:
+        """[gates * units] -> [1, gates * units]."""
+        known = self.w.derived(t, "gates", lambda array: array[self.places][None])
+        return known or self._sorted(self.w.value(t))
+
+    def both(self, outer: Value | None, inner: Value | None, dtype: str) -> Value | None:
+        """Join the biases of the inputs and of the states; none is zeros."""
+        if outer is None and inner is None:
+            return None
+        zeros = self.w.emitter.constant(np.zeros((1, len(self.places))), dtype)
+        return (outer or zeros).op("Concat", inner or zeros, axis=1)
+
+    def _sorted(self, x: Value) -> Value:
+        return x.take(self.places, 0).unsqueeze(0)
+
+
+def _product(w: GraphWriter, gates: Tensor, order: _Order) -> tuple[Value, Value, Value | None]:
     """Find the inputs, the kernel and the bias whose product the gates are; else the gates times one."""
     found = _layers(gates)
     if found is None:
-        width = int(gates.shape[2])
-        return w.value(gates), w.emitter.constant(np.eye(width), gates.dtype.name), None
+        one = np.eye(int(gates.shape[2]))[order.places][None]
+        return w.value(gates), w.emitter.constant(one, gates.dtype.name), None
     x, kernel, bias = found
-    return w.value(x), w.permuted(kernel, (1, 0)), None if bias is None else w.value(bias)
+    return w.value(x), order.matrix(kernel), None if bias is None else order.vector(bias)
 
 
 def _layers(gates: Tensor) -> tuple[Tensor, Tensor, Tensor | None] | None:
@@ -99,29 +127,6 @@ def _layers(gates: Tensor) -> tuple[Tensor, Tensor, Tensor | None] | None:
     x = flat.node.inputs[0]
     alike = x.ndim == 3 and list(map(str, x.shape[:2])) == list(map(str, gates.shape[:2]))
     return (x, kernel, bias) if alike else None
-
-
-def _ordered(matrix: Value, order: tuple[int, ...], units: int) -> Value:
-    """Put the gates' rows in ONNX's order, and a direction in front."""
-    if order != tuple(range(len(order))):
-        places = [gate * units + i for gate in order for i in range(units)]
-        matrix = matrix.take(places, 0)
-    return matrix.unsqueeze(0)
-
-
-def _biases(
-    w: GraphWriter,
-    outer: Value | None,
-    inner: Value | None,
-    order: tuple[int, ...],
-    units: int,
-    dtype: str,
-) -> Value | None:
-    if outer is None and inner is None:
-        return None
-    zeros = w.emitter.constant(np.zeros(len(order) * units), dtype)
-    parts = [_ordered(zeros if b is None else b, order, units) for b in (outer, inner)]
-    return parts[0].op("Concat", parts[1], axis=1)
 
 
 # ---- step by step
