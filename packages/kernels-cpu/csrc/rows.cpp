@@ -26,6 +26,9 @@
 #define CASTS_OF(t) t "->f32 " t "->f64 " t "->i32 " t "->i64 " t "->u8 " t "->bool "
 #define CASTS \
   CASTS_OF("f32") CASTS_OF("f64") CASTS_OF("i32") CASTS_OF("i64") CASTS_OF("u8") CASTS_OF("bool")
+#define WIDENED(t) t "->f32 " t "->i32 " t "->i64 "
+#define NARROW_CASTS \
+  WIDENED("i8") WIDENED("i16") WIDENED("u16") "f16->f32 bf16->f32 f32->f16 f32->bf16"
 #define SPARSE_ONE(t) t ",i32,i32," t "->" t " " t ",i64,i64," t "->" t " "
 #define SPARSE SPARSE_ONE("f32") SPARSE_ONE("f64")
 #define QUANTIZED_LAYER \

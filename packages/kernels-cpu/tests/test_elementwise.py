@@ -156,6 +156,52 @@ def test_casts_truncate_and_ask_for_non_zero(source: str, to: str) -> None:
     np.testing.assert_array_equal(ps.cast(x[::3], to).numpy(), x[::3].astype(to))
 
 
+def test_every_half_becomes_the_same_float() -> None:
+    bits = np.arange(2**16, dtype=np.uint16)
+    np.testing.assert_array_equal(
+        ps.cast(bits.view(np.float16), "float32").numpy(), bits.view(np.float16).astype(np.float32)
+    )
+
+
+def test_floats_become_the_nearest_halves() -> None:
+    bits = np.arange(0, 2**32, 40_009, dtype=np.uint32)
+    edges = [
+        0.0,
+        -0.0,
+        65504,
+        65519.99,
+        65520,
+        1e30,
+        2**-24,
+        2**-25,
+        2**-25 * 1.001,
+        2**-14,
+        6.1e-5,
+        np.inf,
+        np.nan,
+    ]
+    x = np.concatenate([bits.view(np.float32), np.float32(edges)])
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        np.testing.assert_array_equal(ps.cast(x, "float16").numpy(), x.astype(np.float16))
+
+
+def test_floats_become_the_nearest_bfloats() -> None:
+    torch = pytest.importorskip("torch")
+
+    bits = np.arange(0, 2**32, 40_009, dtype=np.uint32)
+    x = np.concatenate([bits.view(np.float32), np.float32([np.inf, -np.inf, np.nan, 3.4e38])])
+    got = ps.cast(ps.cast(x, "bfloat16"), "float32").numpy()
+    np.testing.assert_array_equal(got, torch.from_numpy(x).bfloat16().float().numpy())
+
+
+@pytest.mark.parametrize("source", ["int8", "int16", "uint16"])
+@pytest.mark.parametrize("to", ["float32", "int32", "int64"])
+def test_small_integers_are_widened(source: str, to: str) -> None:
+    x = np.arange(-40_000, 40_000, 7).astype(source)
+    np.testing.assert_array_equal(ps.cast(x, to).numpy(), x.astype(to))
+    np.testing.assert_array_equal(ps.cast(x[::3], to).numpy(), x[::3].astype(to))
+
+
 def test_logic_on_booleans(rng: np.random.Generator) -> None:
     x, y = rng.random((2, 5, 77)) < 0.5
     np.testing.assert_array_equal(ps.logical_and(x, y[:1]).numpy(), x & y[:1])
