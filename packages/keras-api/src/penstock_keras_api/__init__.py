@@ -1,0 +1,66 @@
+"""Keras's interface, on Penstock: `from penstock import keras`.
+
+This file only re-exports.
+"""
+
+from penstock_keras_api import (
+    activations,
+    callbacks,
+    config,
+    constraints,
+    dtype_policies,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    optimizers,
+    random,
+    regularizers,
+    saving,
+    tree,
+)
+from penstock_keras_api.dtype_policies import DTypePolicy, FloatDTypePolicy
+from penstock_keras_api.initializers import Initializer
+from penstock_keras_api.keras_tensor import KerasTensor
+from penstock_keras_api.layers import Input, InputSpec, Layer
+from penstock_keras_api.losses import Loss
+from penstock_keras_api.metrics import Metric
+from penstock_keras_api.models import Model, Sequential
+from penstock_keras_api.operation import Operation
+from penstock_keras_api.optimizers import Optimizer
+from penstock_keras_api.regularizers import Regularizer
+from penstock_keras_api.variable import Variable
+
+__all__ = [
+    "DTypePolicy",
+    "FloatDTypePolicy",
+    "Initializer",
+    "Input",
+    "InputSpec",
+    "KerasTensor",
+    "Layer",
+    "Loss",
+    "Metric",
+    "Model",
+    "Operation",
+    "Optimizer",
+    "Regularizer",
+    "Sequential",
+    "Variable",
+    "activations",
+    "callbacks",
+    "config",
+    "constraints",
+    "dtype_policies",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "optimizers",
+    "random",
+    "regularizers",
+    "saving",
+    "tree",
+]

@@ -1,0 +1,128 @@
+"""`Callback`: what is told how training goes on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Callback:
+    """Be told when training, epochs and batches begin and end; subclasses write the methods they need."""
+
+    def __init__(self) -> None:
+        self.params: dict[str, Any] = {}
+        self._model: Any = None
+
+    @property
+    def model(self) -> Any:
+        """The model that is trained."""
+        return self._model
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Take the number of epochs and steps."""
+        self.params = params
+
+    def set_model(self, model: Any) -> None:
+        """Take the model."""
+        self._model = model
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Do something before `fit` begins."""
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Do something when `fit` ends."""
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Do something before an epoch."""
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Do something after an epoch; `logs` has its losses and metrics."""
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Do something before a training batch."""
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Do something after a training batch."""
+
+    def on_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Do something before a training batch."""
+
+    def on_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Do something after a training batch."""
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        """Do something before an evaluation."""
+
+    def on_test_end(self, logs: Any = None) -> None:
+        """Do something after an evaluation."""
+
+    def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Do something before a batch of an evaluation."""
+
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Do something after a batch of an evaluation."""
+
+    def on_predict_begin(self, logs: Any = None) -> None:
+        """Do something before `predict` begins."""
+
+    def on_predict_end(self, logs: Any = None) -> None:
+        """Do something when `predict` ends."""
+
+    def on_predict_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Do something before a batch of `predict`."""
+
+    def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Do something after a batch of `predict`."""
+
+
+class History(Callback):
+    """Remember losses and metrics of every epoch; `fit` returns one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.history: dict[str, list[float]] = {}
+        self.epoch: list[int] = []
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Begin with no epoch."""
+        self.epoch = []
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Remember an epoch."""
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)
+        self.model.history = self
+
+
+class CallbackList:
+    """Tell several callbacks, and only those that listen: a batch costs nothing where nobody does.
+
+    Args:
+        callbacks: The callbacks.
+        model: The model that is trained.
+        params: The number of epochs and steps, and so on.
+    """
+
+    def __init__(self, callbacks: list[Callback], model: Any, **params: Any) -> None:
+        self.callbacks = list(callbacks)
+        for callback in self.callbacks:
+            callback.set_params(params)
+            callback.set_model(model)
+        self.listens_to_batches = {
+            kind: any(
+                _overrides(c, f"on_{kind}_batch_begin")
+                or _overrides(c, f"on_{kind}_batch_end")
+                or (kind == "train" and (_overrides(c, "on_batch_begin") or _overrides(c, "on_batch_end")))
+                for c in self.callbacks
+            )
+            for kind in ("train", "test", "predict")
+        }
+
+    def tell(self, what: str, *args: Any) -> None:
+        """Call a method of every callback."""
+        for callback in self.callbacks:
+            getattr(callback, what)(*args)
+
+
+def _overrides(callback: Callback, method: str) -> bool:
+    return getattr(type(callback), method) is not getattr(Callback, method)

@@ -1,0 +1,86 @@
+"""What holds while layers call layers: training or not, masks, and the path of names."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from penstock import Tensor
+
+_KEPT: Final = 16  # masks of results that were made outside of any call
+
+
+class _State(threading.local):
+    def __init__(self) -> None:
+        self.depth = 0
+        self.training: bool | None = None
+        self.path: list[str] = []
+        # By the tensor's identity; the tensor is held, so that no other takes its place.
+        self.masks: OrderedDict[int, tuple[Any, Any]] = OrderedDict()
+        self.losses: list[list[Tensor]] = []
+
+
+_state = _State()
+
+
+@contextmanager
+def calling(training: bool | None) -> Iterator[None]:
+    """Hold what a call of a layer says for the calls inside of it."""
+    before = _state.training
+    _state.depth += 1
+    _state.training = training
+    try:
+        yield
+    finally:
+        _state.training = before
+        _state.depth -= 1
+        if not _state.depth:
+            while len(_state.masks) > _KEPT:
+                _state.masks.popitem(last=False)
+
+
+def current_training() -> bool | None:
+    """Return what the innermost call says about training; None outside of calls."""
+    return _state.training
+
+
+def is_inside_call() -> bool:
+    """Whether a layer is being called."""
+    return _state.depth > 0
+
+
+@contextmanager
+def scope(name: str) -> Iterator[None]:
+    """Put a name in front of the paths of variables made in the block."""
+    _state.path.append(name)
+    try:
+        yield
+    finally:
+        _state.path.pop()
+
+
+def current_path() -> str:
+    """Return the names of the blocks around: "model/dense"."""
+    return "/".join(_state.path)
+
+
+def set_mask(value: Any, mask: Any) -> None:
+    """Remember the mask of a tensor; None forgets it."""
+    if mask is None:
+        _state.masks.pop(id(value), None)
+    else:
+        _state.masks[id(value)] = (value, mask)
+
+
+def get_mask(value: Any) -> Any:
+    """Return the mask of a tensor, or None."""
+    found = _state.masks.get(id(value))
+    return found[1] if found is not None and found[0] is value else None
+
+
+def clear_masks() -> None:
+    """Forget all masks."""
+    _state.masks.clear()

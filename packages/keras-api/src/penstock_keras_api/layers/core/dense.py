@@ -1,0 +1,122 @@
+"""A matrix product."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import penstock as ps
+from penstock.errors import InvalidValueError
+from penstock_keras_api import activations, constraints, initializers, regularizers
+from penstock_keras_api.layers.input_spec import InputSpec
+from penstock_keras_api.layers.layer import Layer
+
+
+class Dense(Layer):
+    """Multiply with a matrix, add a bias, and apply an activation: activation(x · kernel + bias).
+
+    Args:
+        units: How many outputs there are.
+        activation: A function, or its name.
+        use_bias: Whether there is a bias.
+        kernel_initializer: What makes the kernel.
+        bias_initializer: What makes the bias.
+        kernel_regularizer: What the kernel adds to the loss.
+        bias_regularizer: What the bias adds to the loss.
+        activity_regularizer: What the output adds to the loss.
+        kernel_constraint: What the kernel is made to fulfil.
+        bias_constraint: What the bias is made to fulfil.
+        kwargs: As in `Layer`.
+
+    Raises:
+        ValueError: `units` is no whole number above 0.
+
+    >>> from penstock import keras
+    >>> keras.layers.Dense(4)(keras.Input((3,))).shape
+    (None, 4)
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        if isinstance(units, bool) or not isinstance(units, int) or units <= 0:
+            raise InvalidValueError(f"[Dense] got units={units!r}; use a whole number above 0")
+        self.units = units
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.input_spec = InputSpec(min_ndim=2)
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        """Make kernel and bias.
+
+        Raises:
+            ValueError: The last axis is not known.
+        """
+        features = input_shape[-1]
+        if features is None:
+            raise InvalidValueError(
+                f"[{self.name}] the last axis of its input {input_shape} must be known, since the kernel depends on it; "
+                "give Input a shape that says it"
+            )
+        self.kernel = self.add_weight(
+            (features, self.units),
+            self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+            name="kernel",
+        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                (self.units,),
+                self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+                name="bias",
+            )
+        self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
+        self.built = True
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Compute activation(x · kernel + bias)."""
+        y = ps.matmul(inputs, ps.cast(self.kernel.value, inputs.dtype))
+        if self.bias is not None:
+            y = y + ps.cast(self.bias.value, inputs.dtype)
+        return self.activation(y)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the shape of the output."""
+        return (*input_shape[:-1], self.units)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` makes an equal layer of."""
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "activation": activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            "kernel_initializer": initializers.serialize(self.kernel_initializer),
+            "bias_initializer": initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
+            "kernel_constraint": constraints.serialize(self.kernel_constraint),
+            "bias_constraint": constraints.serialize(self.bias_constraint),
+        }

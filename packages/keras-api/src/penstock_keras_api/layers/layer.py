@@ -1,0 +1,808 @@
+"""`Layer`: weights, and a function that uses them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+import penstock as ps
+from penstock.errors import InvalidTypeError, InvalidValueError, PenstockError, ShapeError
+from penstock_keras_api import abstract, context, dtype_policies, tree
+from penstock_keras_api.keras_tensor import KerasTensor
+from penstock_keras_api.layers.input_spec import InputSpec, check_inputs
+from penstock_keras_api.operation import Node, Operation
+from penstock_keras_api.variable import Variable
+
+
+class Layer(Operation):
+    """Keep weights, and compute with them.
+
+    Subclasses make weights in `build(input_shape)` with `add_weight`, and compute in `call(inputs)`.
+
+    Args:
+        activity_regularizer: A function of the output, whose value is added to the loss.
+        trainable: Whether training changes the weights.
+        dtype: A dtype or a policy: of weights and of computing.
+        autocast: Whether float inputs are cast to the compute dtype.
+        name: A name; it is made of the class's if there is none.
+
+    Raises:
+        TypeError: There is another argument.
+
+    >>> from penstock import keras
+    >>> class Scale(keras.Layer):
+    ...     def build(self, input_shape):
+    ...         self.scale = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="scale")
+    ...     def call(self, x):
+    ...         return x * self.scale
+    >>> layer = Scale()
+    >>> layer([[1.0, 2.0]]), [w.path for w in layer.weights]
+    (Tensor([[1., 2.]], shape=(1, 2), dtype=float32), ['scale/scale'])
+    """
+
+    def __init__(
+        self,
+        *,
+        activity_regularizer: Any = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        autocast: bool = True,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        from penstock_keras_api import regularizers
+
+        self._variables: list[Any] = []
+        self._layers: list[Layer] = []
+        self._metrics: list[Any] = []
+        self._losses: list[Any] = []
+        self._trainable = bool(trainable)
+        self.built = False
+        super().__init__(name)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self.dtype_policy = dtype_policies.get(dtype)
+        self.autocast = autocast
+        self.supports_masking = False
+        self.input_spec: InputSpec | Sequence[InputSpec] | None = None
+        self._build_shapes: dict[str, Any] | None = None
+        if "input_shape" in kwargs:
+            kwargs["batch_input_shape"] = (None, *kwargs.pop("input_shape"))
+        if "input_dim" in kwargs:
+            kwargs["batch_input_shape"] = (None, kwargs.pop("input_dim"))
+        self._batch_input_shape = kwargs.pop("batch_input_shape", kwargs.pop("batch_shape", None))
+        if kwargs:
+            raise InvalidTypeError(
+                f"[{type(self).__name__}] got the arguments {', '.join(kwargs)}, which it does not know; see "
+                f"help(keras.layers.{type(self).__name__})"
+            )
+
+    # ---- what belongs to a layer
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if "_layers" in self.__dict__:
+            self._track(name, value)
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        value = self.__dict__.get(name)
+        object.__delattr__(self, name)
+        for kept in (self._variables, self._layers, self._metrics):
+            kept[:] = [item for item in kept if item is not value]
+
+    def _track(self, name: str, value: Any) -> None:
+        old = self.__dict__.get(name)
+        if isinstance(old, Layer | Variable) and old is not value:
+            for kept in (self._variables, self._layers):
+                kept[:] = [item for item in kept if item is not old]
+        for leaf in _owned(value):
+            self._add_owned(leaf)
+
+    def _add_owned(self, leaf: Any) -> None:
+        from penstock_keras_api.metrics.metric import Metric
+
+        if isinstance(leaf, Variable):
+            kept: list[Any] = self._variables
+        elif isinstance(leaf, Metric):
+            kept = self._metrics
+        else:
+            kept = self._layers
+        if not any(item is leaf for item in kept):
+            kept.append(leaf)
+
+    def add_weight(
+        self,
+        shape: Sequence[int] | None = None,
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        aggregation: str = "none",
+        overwrite_with_gradient: bool = False,
+        name: str | None = None,
+    ) -> Variable:
+        """Make a variable that belongs to the layer.
+
+        Args:
+            shape: Its shape.
+            initializer: A name, an initializer or a function of a shape; by default "glorot_uniform", or "zeros" for
+                what is no float.
+            dtype: Its dtype; by default the layer's.
+            trainable: Whether training changes it.
+            autocast: Whether it is read in the compute dtype.
+            regularizer: A function of it, whose value is added to the loss.
+            constraint: A function of it, whose value it takes after each step.
+            aggregation: How replicas are joined.
+            overwrite_with_gradient: Whether the optimizer puts the gradient in its place.
+            name: Its name.
+
+        Returns:
+            The variable.
+
+        Raises:
+            ValueError: An argument is not understood.
+        """
+        from penstock_keras_api import constraints, initializers, regularizers
+
+        name_of_dtype = self.variable_dtype if dtype is None else ps.dtypes.as_dtype(dtype).name
+        if initializer is None:
+            initializer = "glorot_uniform" if "float" in name_of_dtype else "zeros"
+        with context.scope(self.name) if not _scope_is(self.name) else _nothing():
+            v = Variable(
+                initializers.get(initializer),
+                tuple(int(d) for d in (shape or ())),
+                name_of_dtype,
+                trainable,
+                autocast,
+                aggregation,
+                name=name,
+            )
+        v.regularizer = regularizers.get(regularizer)
+        v.constraint = constraints.get(constraint)
+        v.overwrite_with_gradient = overwrite_with_gradient
+        self._add_owned(v)
+        return v
+
+    def add_variable(self, shape: Any, initializer: Any, dtype: Any = None, **kwargs: Any) -> Variable:
+        """Make a variable that belongs to the layer; see `add_weight`."""
+        return self.add_weight(shape, initializer, dtype, **kwargs)
+
+    def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> Iterator[Layer]:
+        """Go through the layers inside, each once."""
+        seen: set[int] = set()
+        stack: list[Layer] = [self] if include_self else list(self._layers)[::-1]
+        while stack:
+            layer = stack.pop()
+            if id(layer) in seen:
+                continue
+            seen.add(id(layer))
+            yield layer
+            if recursive:
+                stack += list(layer._layers)[::-1]
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All variables, of inner layers and metrics too."""
+        return _unique(
+            v
+            for layer in self._flatten_layers()
+            for v in (*layer._variables, *(v for m in layer._metrics for v in m.variables))
+        )
+
+    @property
+    def weights(self) -> list[Variable]:
+        """The variables that make up the layer: no state of metrics or of random numbers."""
+        return _unique(v for layer in self._flatten_layers() for v in layer._own_weights())
+
+    def _own_weights(self) -> list[Any]:
+        return [v for v in self._variables if not getattr(v, "is_seed", False)]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes the weights; setting it sets it for the layers inside too."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        value = bool(value)
+        object.__setattr__(self, "_trainable", value)
+        for v in self._variables:
+            if v._is_trainable is not None:
+                pass
+        for layer in self._layers:
+            layer.trainable = value
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """The variables that training changes."""
+        return _unique(
+            v
+            for layer, trains in self._with_trainable()
+            for v in layer._variables
+            if trains and v.trainable
+        )
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that training changes."""
+        return self.trainable_variables
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """The variables that training does not change."""
+        trained = {id(v) for v in self.trainable_variables}
+        return [v for v in self.variables if id(v) not in trained]
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The weights that training does not change."""
+        trained = {id(v) for v in self.trainable_variables}
+        return [v for v in self.weights if id(v) not in trained]
+
+    def _with_trainable(self) -> Iterator[tuple[Layer, bool]]:
+        """Go through the layers inside, each with whether it and all around it are trainable."""
+        seen: set[int] = set()
+        stack: list[tuple[Layer, bool]] = [(self, self._trainable)]
+        while stack:
+            layer, trains = stack.pop()
+            if id(layer) in seen:
+                continue
+            seen.add(id(layer))
+            yield layer, trains
+            stack += [(inner, trains and inner._trainable) for inner in layer._layers[::-1]]
+
+    @property
+    def metrics_variables(self) -> list[Variable]:
+        """The state of the metrics inside."""
+        return _unique(v for m in self.metrics for v in m.variables)
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The metrics inside."""
+        return _unique(m for layer in self._flatten_layers() for m in layer._metrics)
+
+    def get_weights(self) -> list[np.ndarray[Any, Any]]:
+        """Return the values of the weights."""
+        return [v.numpy() for v in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Set the values of the weights.
+
+        Args:
+            weights: Arrays, in the order of `weights`.
+
+        Raises:
+            ValueError: There is another number of arrays, or one has another shape.
+        """
+        mine = self.weights
+        if len(weights) != len(mine):
+            raise InvalidValueError(
+                f"[{self.name}] got {len(weights)} arrays for {len(mine)} weights: "
+                f"{', '.join(f'{v.path} {v.shape}' for v in mine) or 'none; call the layer once, or build it, first'}"
+            )
+        for v, value in zip(mine, weights, strict=True):
+            if tuple(np.shape(value)) != tuple(v.shape):
+                raise ShapeError(
+                    f"[{self.name}] got an array of shape {np.shape(value)} for {v.path} of shape {v.shape}; give the "
+                    "arrays in the order of layer.weights"
+                )
+        for v, value in zip(mine, weights, strict=True):
+            v.assign(np.asarray(value))
+
+    def count_params(self) -> int:
+        """Return how many numbers the weights hold.
+
+        Raises:
+            ValueError: The layer has no weights yet.
+        """
+        if not self.built:
+            raise InvalidValueError(
+                f"[{self.name}] has no weights yet; call it once, or build(input_shape)"
+            )
+        return sum(int(np.prod(v.shape)) for v in self.weights)
+
+    # ---- dtypes
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the weights."""
+        return self.variable_dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """The dtype of the weights."""
+        return self.dtype_policy.variable_dtype
+
+    @property
+    def compute_dtype(self) -> str:
+        """The dtype in which the layer computes."""
+        return self.dtype_policy.compute_dtype
+
+    @property
+    def input_dtype(self) -> str:
+        """The dtype to which inputs are cast."""
+        return self.compute_dtype
+
+    @property
+    def quantization_mode(self) -> str | None:
+        """How the layer is quantised, if it is."""
+        return None
+
+    @property
+    def path(self) -> str:
+        """The names of the layers around, and its own."""
+        outer = self.__dict__.get("_path", "")
+        return outer or self.name
+
+    # ---- building
+
+    def build(self, *args: Any, **kwargs: Any) -> None:
+        """Make the weights, given the shape of the inputs; subclasses say which."""
+        self.built = True
+
+    def _build_for(self, arguments: Mapping[str, Any]) -> None:
+        """Build the layer for the first call's arguments."""
+        shapes = {
+            name: tree.map_structure(_shape_of, value)
+            for name, value in arguments.items()
+            if any(_is_tensor(leaf) for leaf in tree.flatten(value))
+        }
+        outer = context.current_path()
+        object.__setattr__(self, "_path", f"{outer}/{self.name}" if outer else self.name)
+        with context.scope(self.name):
+            self._call_build(shapes)
+        object.__setattr__(self, "built", True)
+
+    def _call_build(self, shapes: dict[str, Any]) -> None:
+        names = [p for p in inspect.signature(self.build).parameters if p not in ("args", "kwargs")]
+        self._build_shapes = _as_plain(next(iter(shapes.values()), None)) if shapes else None
+        if not shapes or not names:
+            if type(self).build is Layer.build:
+                self._build_by_tracing()
+            else:
+                self.build(*[None for _ in names])
+            return
+        if type(self).build is Layer.build:
+            return
+        if len(names) == 1:
+            self.build(next(iter(shapes.values())))
+            return
+        given = {name if name.endswith("_shape") else f"{name}_shape": v for name, v in shapes.items()}
+        self.build(**{name: given[name] for name in names if name in given})
+
+    def _build_by_tracing(self) -> None:
+        """Nothing to do: inner layers are built by the first call."""
+
+    def build_from_config(self, config: dict[str, Any] | None) -> None:
+        """Build the layer as `get_build_config` says."""
+        if config and not self.built:
+            shape = config.get("input_shape", config.get("shapes_dict"))
+            with context.scope(self.name):
+                if isinstance(shape, dict):
+                    self.build(**shape)
+                else:
+                    self.build(tree.lists_to_tuples(shape))
+            object.__setattr__(self, "built", True)
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """Return the shape for which the layer was built."""
+        return {"input_shape": self._build_shapes} if self._build_shapes is not None else None
+
+    # ---- calling
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the layer on tensors, or on what stands for them."""
+        bound = self._bind(args, kwargs)
+        first = next(iter(bound.arguments.values()), None)
+        symbolic = any(isinstance(leaf, KerasTensor) for leaf in tree.flatten((args, kwargs)))
+        if self.input_spec is not None:
+            check_inputs(self.input_spec, first, self.name)
+        training = self._resolve_training(bound)
+        with context.calling(training):
+            if not self.built:
+                self._build_for(bound.arguments)
+            self._fill_masks(bound)
+            if symbolic:
+                return self._call_symbolically(args, kwargs, bound)
+            outputs = self._call_now(bound)
+            self._set_masks(first, outputs)
+            return outputs
+
+    def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> inspect.BoundArguments:
+        signature = _call_signature(type(self))
+        kwargs = dict(kwargs)
+        if "training" not in signature.parameters and not _takes_any(signature):
+            kwargs.pop("training", None)
+        if "mask" in kwargs and "mask" not in signature.parameters and not _takes_any(signature):
+            kwargs.pop("mask")
+        kwargs = {
+            k: v
+            for k, v in kwargs.items()
+            if not (k.endswith("_mask") and v is None and k not in signature.parameters)
+        }
+        try:
+            bound = signature.bind(self, *args, **kwargs)
+        except TypeError as error:
+            raise InvalidTypeError(
+                f"[{self.name}] {error}; its call takes {signature}"
+            ) from error
+        del bound.arguments[next(iter(bound.arguments))]  # self
+        bound.arguments = {
+            name: self._converted(value) if name not in ("training", "mask") else value
+            for name, value in bound.arguments.items()
+        }
+        return bound
+
+    def _converted(self, value: Any) -> Any:
+        """Make tensors of arrays and lists of numbers, in the compute dtype."""
+
+        def convert(leaf: Any) -> Any:
+            if isinstance(leaf, KerasTensor):
+                return leaf
+            if isinstance(leaf, Variable | ps.Variable):
+                leaf = leaf.value
+            if isinstance(leaf, np.ndarray | np.generic):
+                leaf = _as_tensor(leaf)
+            if not isinstance(leaf, ps.Tensor):
+                return leaf
+            if self.autocast and leaf.dtype.kind == "float" and leaf.dtype != self.input_dtype:
+                return ps.cast(leaf, self.input_dtype)
+            return leaf
+
+        if _is_numbers(value):
+            value = np.asarray(value)
+        return tree.map_structure(convert, value)
+
+    def _resolve_training(self, bound: inspect.BoundArguments) -> bool | None:
+        """The argument counts first, then the call around, then the default of `call`."""
+        parameters = _call_signature(type(self)).parameters
+        given = bound.arguments.get("training")
+        if given is None:
+            given = context.current_training()
+        if given is None and "training" in parameters:
+            default = parameters["training"].default
+            given = default if isinstance(default, bool) else None
+        if "training" in parameters:
+            if given is not None:
+                bound.arguments["training"] = given
+        elif "kwargs" in bound.arguments and isinstance(bound.arguments["kwargs"], dict):
+            bound.arguments["kwargs"].pop("training", None)
+        return given
+
+    def _fill_masks(self, bound: inspect.BoundArguments) -> None:
+        """Give `call` the masks of its inputs, where it takes them and none were given."""
+        parameters = _call_signature(type(self)).parameters
+        tensors = [
+            (name, value)
+            for name, value in bound.arguments.items()
+            if any(_is_tensor(leaf) for leaf in tree.flatten(value))
+        ]
+        for number, (name, value) in enumerate(tensors):
+            key = "mask" if number == 0 and len(tensors) == 1 else f"{name}_mask"
+            if key not in parameters and number == 0:
+                key = "mask"
+            if key in parameters and bound.arguments.get(key) is None:
+                masks = tree.map_structure(_mask_of, value)
+                if any(m is not None for m in tree.flatten(masks)):
+                    bound.arguments[key] = masks
+
+    def _call_now(self, bound: inspect.BoundArguments) -> Any:
+        arguments = _ordered(bound, _call_signature(type(self)))
+        with context.scope(self.name), ps.name_scope(_scope_name(self.name)):
+            try:
+                outputs = self.call(*arguments.args, **arguments.kwargs)
+            except PenstockError as error:
+                _add_note(error, self, bound)
+                raise
+        if self.activity_regularizer is not None:
+            for t in tree.flatten(outputs):
+                if isinstance(t, ps.Tensor):
+                    self.add_loss(self.activity_regularizer(t))
+        return outputs
+
+    def _call_symbolically(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], bound: inspect.BoundArguments
+    ) -> Any:
+        arguments = _ordered(bound, _call_signature(type(self)))
+        outputs = self.compute_output_spec(*arguments.args, **arguments.kwargs)
+        first = next(iter(bound.arguments.values()), None)
+        outputs = tree.map_structure(_fresh, outputs)
+        Node(self, args, kwargs, outputs)
+        self._set_symbolic_masks(first, outputs)
+        return outputs
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """Find out the shapes and dtypes that a call returns."""
+        if type(self).compute_output_shape is not Layer.compute_output_shape:
+            return self._spec_of_shape(*args, **kwargs)
+        kept = list(self._losses)
+        with context.scope(self.name):
+            made = abstract.compute_output_spec(self.call, *args, **kwargs)
+        self._losses[:] = kept  # of symbols
+        return made
+
+    def _spec_of_shape(self, *args: Any, **kwargs: Any) -> Any:
+        """Use `compute_output_shape`, which somebody wrote."""
+        shapes = [tree.map_structure(_shape_of, a) for a in args[:1]]
+        try:
+            shape = self.compute_output_shape(*shapes)
+        except NotImplementedError:
+            return abstract.compute_output_spec(self.call, *args, **kwargs)
+        return tree.map_shape_structure(lambda s: KerasTensor(s, self.compute_dtype), shape)
+
+    def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the shape of the output for a shape of the input."""
+        specs = tree.map_shape_structure(lambda s: KerasTensor(s, self.compute_dtype), args[0])
+        if not self.built:
+            with context.scope(self.name):
+                self._call_build({"inputs": args[0]})
+            object.__setattr__(self, "built", True)
+        made = abstract.compute_output_spec(self.call, specs, **kwargs)
+        return tree.map_structure(lambda t: t.shape, made)
+
+    def stateless_call(self, *args: Any, **kwargs: Any) -> Any:
+        """Refuse: variables are part of graphs here, and need no values handed in."""
+        raise NotImplementedError(
+            "stateless_call is for backends without variables; call the layer itself, in a penstock.function or not"
+        )
+
+    # ---- masks
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """Return the mask of the output; by default the input's."""
+        return previous_mask
+
+    def _set_masks(self, inputs: Any, outputs: Any) -> None:
+        if not self.supports_masking:
+            return
+        previous = tree.map_structure(_mask_of, inputs)
+        self._note_masks(inputs, previous, outputs, context.set_mask)
+
+    def _set_symbolic_masks(self, inputs: Any, outputs: Any) -> None:
+        if not self.supports_masking:
+            return
+        previous = tree.map_structure(_mask_of, inputs)
+
+        def note(t: Any, mask: Any) -> None:
+            if isinstance(t, KerasTensor):
+                t._keras_mask = mask  # type: ignore[attr-defined]
+
+        self._note_masks(inputs, previous, outputs, note, symbolic=True)
+
+    def _note_masks(
+        self,
+        inputs: Any,
+        previous: Any,
+        outputs: Any,
+        note: Callable[[Any, Any], None],
+        symbolic: bool = False,
+    ) -> None:
+        if type(self).compute_mask is Layer.compute_mask and not any(
+            m is not None for m in tree.flatten(previous)
+        ):
+            return
+        if symbolic:
+            masks = abstract.compute_output_spec(self.compute_mask, inputs, previous)
+        else:
+            masks = self.compute_mask(inputs, previous)
+        flat = tree.flatten(masks)
+        ts = tree.flatten(outputs)
+        if len(flat) != len(ts):
+            flat = [flat[0] if flat else None] * len(ts) if len(flat) == 1 else [None] * len(ts)
+        for t, mask in zip(ts, flat, strict=True):
+            if mask is not None:
+                note(t, mask)
+
+    # ---- losses
+
+    def add_loss(self, loss: Any) -> None:
+        """Add a term to the loss of the model that the layer is part of.
+
+        Raises:
+            ValueError: It is no single number.
+        """
+        for term in loss if isinstance(loss, list | tuple) else [loss]:
+            t = ps.asarray(term)
+            if t.ndim:
+                raise ShapeError(
+                    f"[{self.name}.add_loss] got a tensor of shape {t.shape}; expected a single number: take its mean"
+                )
+            self._losses.append(t)
+
+    @property
+    def losses(self) -> list[Any]:
+        """The terms of `add_loss` since the last call, and the regularizers' of trainable weights."""
+        terms = [t for layer in self._flatten_layers() for t in layer._losses]
+        for v in self.trainable_variables:
+            if v.regularizer is not None:
+                terms.append(v.regularizer(v))
+        return terms
+
+    def _clear_losses(self) -> None:
+        for layer in self._flatten_layers():
+            layer._losses.clear()
+
+    # ---- configuration
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` makes an equal layer of, without weights."""
+        from penstock_keras_api import regularizers
+        from penstock_keras_api.saving import serialization
+
+        made: dict[str, Any] = {
+            "name": self.name,
+            "trainable": self._trainable,
+            "dtype": serialization.serialize_dtype(self.dtype_policy),
+        }
+        if self.activity_regularizer is not None:
+            made["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
+        if type(self).get_config is Layer.get_config and type(self).__init__ is not Layer.__init__:
+            made |= _plain_arguments(self)
+        return made
+
+    def save_own_variables(self, store: Any) -> None:
+        """Put the layer's own variables into a store, under their numbers."""
+        for number, v in enumerate(self._saved_variables()):
+            store[str(number)] = v.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Take the layer's own variables out of a store.
+
+        Raises:
+            ValueError: The store has another number of them.
+        """
+        mine = self._saved_variables()
+        if len(store.keys()) != len(mine):
+            raise InvalidValueError(
+                f"[{self.name}] expects {len(mine)} variables, and the file has {len(store.keys())}; was the layer "
+                "built, and is it the same layer?"
+            )
+        for number, v in enumerate(mine):
+            value = np.asarray(store[str(number)])
+            if tuple(value.shape) != tuple(v.shape):
+                raise ShapeError(
+                    f"[{self.name}] expects {v.path} of shape {v.shape}, and the file has {value.shape}"
+                )
+            v.assign(value)
+
+    def _saved_variables(self) -> list[Any]:
+        trained = [v for v in self._variables if v.trainable]
+        return trained + [v for v in self._variables if not v.trainable]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+# ---- small helpers
+
+
+class _nothing:  # noqa: N801 - a block without an effect
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+
+def _scope_is(name: str) -> bool:
+    return context.current_path().rpartition("/")[2] == name
+
+
+def _owned(value: Any) -> Iterator[Any]:
+    """Find variables, layers and metrics in an attribute: itself, or inside lists, tuples and dictionaries."""
+    from penstock_keras_api.metrics.metric import Metric
+
+    if isinstance(value, Variable | Layer | Metric):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _owned(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _owned(item)
+
+
+def _unique(items: Any) -> list[Any]:
+    found: dict[int, Any] = {}
+    for item in items:
+        found.setdefault(id(item), item)
+    return list(found.values())
+
+
+def _is_tensor(leaf: Any) -> bool:
+    return isinstance(leaf, ps.Tensor | KerasTensor | np.ndarray)
+
+
+def _shape_of(leaf: Any) -> Any:
+    if not hasattr(leaf, "shape"):
+        return None
+    return tuple(size if isinstance(size, int) else None for size in leaf.shape)
+
+
+def _as_plain(shape: Any) -> Any:
+    return shape
+
+
+def _mask_of(leaf: Any) -> Any:
+    if isinstance(leaf, KerasTensor):
+        return getattr(leaf, "_keras_mask", None)
+    return context.get_mask(leaf)
+
+
+def _as_tensor(array: Any) -> Any:
+    """Make a tensor of an array; float64, which NumPy makes of everything, becomes the default float."""
+    t = ps.asarray(array)
+    if t.dtype == "float64":
+        from penstock_keras_api import config
+
+        return ps.cast(t, config.floatx())
+    return t
+
+
+def _is_numbers(value: Any) -> bool:
+    if not isinstance(value, list | tuple) or not value:
+        return False
+    leaves = tree.flatten(value)
+    return all(isinstance(leaf, int | float | str) for leaf in leaves) and not isinstance(
+        value, dict
+    )
+
+
+def _fresh(t: Any) -> Any:
+    """Give a layer's output an identity of its own: an identity layer returns what it got."""
+    if isinstance(t, KerasTensor):
+        return KerasTensor(t.shape, t.dtype)
+    return t
+
+
+_signatures: dict[type, inspect.Signature] = {}
+
+
+def _call_signature(cls: type[Layer]) -> inspect.Signature:
+    if cls not in _signatures:
+        _signatures[cls] = inspect.signature(cls.call)
+    return _signatures[cls]
+
+
+def _takes_any(signature: inspect.Signature) -> bool:
+    return any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+
+
+def _ordered(bound: inspect.BoundArguments, signature: inspect.Signature) -> inspect.BoundArguments:
+    """Make the arguments ready to call a bound method with."""
+    parameters = list(signature.parameters.values())[1:]
+    plain = inspect.Signature(parameters)
+    made = inspect.BoundArguments(plain, {})  # type: ignore[arg-type]
+    made.arguments = {p.name: bound.arguments[p.name] for p in parameters if p.name in bound.arguments}
+    return made
+
+
+def _scope_name(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "_-." else "_" for c in name) or "layer"
+
+
+def _add_note(error: PenstockError, layer: Layer, bound: inspect.BoundArguments) -> None:
+    shapes = [
+        str(_shape_of(leaf)) for value in bound.arguments.values() for leaf in tree.flatten(value) if _is_tensor(leaf)
+    ]
+    error.add_note(f"in layer {layer.name!r} ({type(layer).__name__}), called with shapes {', '.join(shapes)}")
+
+
+def _plain_arguments(layer: Layer) -> dict[str, Any]:
+    """Return the arguments with which a layer was made, for classes that say nothing about their configuration."""
+    args, kwargs = layer._init_arguments
+    names = [p for p in inspect.signature(type(layer).__init__).parameters][1:]
+    given = {**dict(zip(names, args, strict=False)), **kwargs}
+    given = {k: v for k, v in given.items() if k not in ("name", "trainable", "dtype")}
+    for key, value in given.items():
+        leaves = tree.flatten(value)
+        if not all(leaf is None or isinstance(leaf, bool | int | float | str) for leaf in leaves):
+            raise NotImplementedError(
+                f"{type(layer).__name__} was made with {key}={value!r}, which is no plain value: write get_config, and "
+                "from_config if that is not enough"
+            )
+    return given

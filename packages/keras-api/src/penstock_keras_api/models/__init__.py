@@ -1,0 +1,7 @@
+"""Models: layers that are trained together."""
+
+from penstock_keras_api.models.functional import Functional
+from penstock_keras_api.models.model import Model
+from penstock_keras_api.models.sequential import Sequential
+
+__all__ = ["Functional", "Model", "Sequential"]

@@ -1,0 +1,228 @@
+"""Models made of calls of layers on what stands for tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import penstock as ps
+from penstock.errors import InvalidValueError
+from penstock_keras_api import context, tree
+from penstock_keras_api.keras_tensor import KerasTensor
+from penstock_keras_api.layers.layer import Layer, _mask_of
+from penstock_keras_api.models.model import Model
+from penstock_keras_api.operation import Node, Operation
+
+
+class Functional(Model):
+    """A model from inputs to outputs.
+
+    Args:
+        inputs: What `Input` returned, or what another layer did: in any structure.
+        outputs: What layers returned, in any structure.
+        name: A name.
+
+    Raises:
+        ValueError: An output does not depend on the inputs alone, or two layers have one name.
+    """
+
+    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any) -> None:
+        trainable = kwargs.pop("trainable", None)
+        Layer.__init__(self, name=name, **kwargs)
+        self._inputs_struct = inputs
+        self._outputs_struct = outputs
+        self._inputs = tree.flatten(self._inputs_struct)
+        self._outputs = tree.flatten(outputs)
+        if not all(isinstance(t, KerasTensor) for t in (*self._inputs, *self._outputs)):
+            raise InvalidValueError(
+                f"[{self.name}] inputs and outputs of a model are what keras.Input and layers return; got "
+                f"{[type(t).__name__ for t in (*self._inputs, *self._outputs)]}"
+            )
+        self._nodes = _nodes_between(self._inputs, self._outputs, self.name)
+        begins = [_node_of(t) for t in self._inputs]
+        self._operations = _unique_operations([n for n in begins if n.is_input] + self._nodes)
+        _check_names(self._operations, self.name)
+        self._functional_layers = [op for op in self._operations if isinstance(op, Layer)]
+        for layer in self._functional_layers:
+            self._add_owned(layer)
+        self.built = True
+        self._build_shapes = tree.map_structure(lambda t: t.shape, self._inputs_struct)
+        if trainable is not None:
+            self.trainable = trainable
+
+    @property
+    def layers(self) -> list[Any]:
+        """The layers, in the order in which they run."""
+        return list(self._functional_layers)
+
+    @property
+    def inputs(self) -> list[KerasTensor]:
+        """What stands for the inputs."""
+        return list(self._inputs)
+
+    @property
+    def outputs(self) -> list[KerasTensor]:
+        """What stands for the outputs."""
+        return list(self._outputs)
+
+    @property
+    def input(self) -> Any:
+        """What stands for the inputs, in their structure."""
+        return self._inputs_struct
+
+    @property
+    def output(self) -> Any:
+        """What stands for the outputs, in their structure."""
+        return self._outputs_struct
+
+    @property
+    def input_shape(self) -> Any:
+        """The shapes of the inputs, in their structure."""
+        return tree.map_structure(lambda t: t.shape, self._inputs_struct)
+
+    @property
+    def output_shape(self) -> Any:
+        """The shapes of the outputs, in their structure."""
+        return tree.map_structure(lambda t: t.shape, self._outputs_struct)
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Run the layers."""
+        given = self._standardized(inputs)
+        values = dict(zip(map(id, self._inputs), given, strict=True))
+        if mask is not None:
+            for value, m in zip(given, tree.flatten(mask), strict=False):
+                context.set_mask(value, m)
+        for node in self._nodes:
+            extra = {"training": training} if training is not None and isinstance(node.operation, Layer) else {}
+            made = node.call_on(lambda t: values[id(t)], **extra)
+            for t, value in zip(node.output_tensors, tree.flatten(made), strict=True):
+                values[id(t)] = value
+        return tree.map_structure(lambda t: values[id(t)], self._outputs_struct)
+
+    def compute_output_spec(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        """Find out the shapes and dtypes of the outputs for inputs."""
+        if [t.shape for t in tree.flatten(inputs)] == [t.shape for t in self._inputs]:
+            return tree.map_structure(lambda t: KerasTensor(t.shape, t.dtype), self._outputs_struct)
+        return super().compute_output_spec(inputs, training=training, mask=mask)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the shapes of the outputs for shapes of the inputs."""
+        specs = tree.map_shape_structure(lambda s: KerasTensor(s), input_shape)
+        made = Layer.compute_output_spec(self, specs)
+        return tree.map_structure(lambda t: t.shape, made)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """Return the masks of the outputs, which the layers inside have set."""
+        return tree.map_structure(_mask_of, self._outputs_struct)
+
+    def _standardized(self, inputs: Any) -> list[Any]:
+        """Bring inputs into the model's order, dtype and number of axes."""
+        if isinstance(inputs, Mapping) and not isinstance(self._inputs_struct, Mapping):
+            inputs = [inputs[t.name] for t in self._inputs]
+        elif isinstance(inputs, Mapping) and isinstance(self._inputs_struct, Mapping):
+            missing = [key for key in self._inputs_struct if key not in inputs]
+            if missing:
+                raise InvalidValueError(
+                    f"[{self.name}] misses the input {', '.join(missing)}; it got {', '.join(inputs)}"
+                )
+            inputs = {key: inputs[key] for key in self._inputs_struct}
+        flat = tree.flatten(inputs)
+        if len(flat) != len(self._inputs):
+            raise InvalidValueError(
+                f"[{self.name}] takes {len(self._inputs)} inputs, {', '.join(t.name for t in self._inputs)}, and got "
+                f"{len(flat)}"
+            )
+        return [_fitted(x, t) for x, t in zip(flat, self._inputs, strict=True)]
+
+    # ---- configuration
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` makes an equal model of."""
+        from penstock_keras_api.models.functional_config import config_of
+
+        if type(self).__init__ is not Functional.__init__ and type(self) is not Functional:
+            return Layer.get_config(self)
+        return config_of(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """Make a model of what `get_config` returned."""
+        from penstock_keras_api.models.functional_config import model_of
+
+        if "layers" not in config:
+            return cls(**config)
+        return model_of(cls, config, custom_objects)
+
+
+def _fitted(x: Any, t: KerasTensor) -> Any:
+    if isinstance(x, KerasTensor) or x is None:
+        return x
+    mask = context.get_mask(x)
+    value = ps.asarray(x)
+    if value.dtype != t.dtype and value.dtype != "string":
+        value = ps.cast(value, t.dtype)
+    if value.ndim == t.ndim - 1 and t.shape[-1] == 1:
+        value = ps.expand_dims(value, -1)
+    elif value.ndim == t.ndim + 1 and value.shape[-1] == 1:
+        value = ps.squeeze(value, -1)
+    if mask is not None:
+        context.set_mask(value, mask)
+    return value
+
+
+def _nodes_between(inputs: list[KerasTensor], outputs: list[KerasTensor], model: str) -> list[Node]:
+    """List the calls that lead from inputs to outputs, each after those that it needs.
+
+    Raises:
+        ValueError: An output needs an input that is not given.
+    """
+    begin = {id(t) for t in inputs}
+    order: list[Node] = []
+    done: set[int] = set()
+    # Each entry is visited twice: first to find what it needs, then to be listed.
+    stack: list[tuple[Node, bool]] = [(_node_of(t), False) for t in reversed(outputs) if id(t) not in begin]
+    while stack:
+        node, ready = stack.pop()
+        if id(node) in done:
+            continue
+        if ready:
+            done.add(id(node))
+            order.append(node)
+            continue
+        if node.is_input:
+            raise InvalidValueError(
+                f"[{model}] an output depends on the input {node.output_tensors[0].name!r}, which is not among the "
+                "model's inputs; add it"
+            )
+        stack.append((node, True))
+        stack += [(_node_of(t), False) for t in reversed(node.input_tensors) if id(t) not in begin]
+    return order
+
+
+
+def _node_of(t: KerasTensor) -> Node:
+    history = getattr(t, "_keras_history", None)
+    if history is None:
+        raise InvalidValueError(
+            f"[Model] {t} was made by no layer; begin with keras.Input(shape), and call layers on what it returns"
+        )
+    return history.operation._inbound_nodes[history.node_index]
+
+
+def _unique_operations(nodes: list[Node]) -> list[Operation]:
+    found: dict[int, Operation] = {}
+    for node in nodes:
+        found.setdefault(id(node.operation), node.operation)
+    return list(found.values())
+
+
+def _check_names(operations: list[Operation], model: str) -> None:
+    seen: set[str] = set()
+    for operation in operations:
+        if operation.name in seen:
+            raise InvalidValueError(
+                f"[{model}] two layers are called {operation.name!r}; give each a name of its own: name='...'"
+            )
+        seen.add(operation.name)
+
+

@@ -1,0 +1,131 @@
+"""`Model`: layers that are trained together."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from penstock.errors import InvalidValueError
+from penstock_keras_api.keras_tensor import KerasTensor
+from penstock_keras_api.layers.layer import Layer, _unique
+from penstock_keras_api.trainers.trainer import Trainer
+
+
+class Model(Trainer, Layer):
+    """Layers that are trained together.
+
+    `Model(inputs, outputs)` makes one of calls of layers on what stands for tensors; a subclass makes layers in its
+    constructor and writes `call`.
+
+    Args:
+        inputs: What `Input` returned, in any structure.
+        outputs: What layers returned, in any structure.
+        name: A name.
+
+    >>> from penstock import keras
+    >>> x = keras.Input((3,))
+    >>> keras.Model(x, keras.layers.Dense(2)(x)).output_shape
+    (None, 2)
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if cls is Model and (len(args) >= 2 or {"inputs", "outputs"} <= set(kwargs) or (args and "outputs" in kwargs)):
+            from penstock_keras_api.models.functional import Functional
+
+            cls = Functional
+        self = Layer.__new__(cls, *args, **kwargs)
+        self._init_trainer()  # before a subclass's constructor, which may forget its parent's
+        return self
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        from penstock_keras_api.models import functional
+
+        if len(args) >= 2 or "inputs" in kwargs or "outputs" in kwargs:
+            # A subclass that gives inputs and outputs to its parent becomes a functional model.
+            if not isinstance(self, functional.Functional):
+                type(self).__bases__ = tuple(
+                    functional.Functional if base is Model else base for base in type(self).__bases__
+                )
+            functional.Functional.__init__(self, *args, **kwargs)  # type: ignore[arg-type]
+            return
+        Layer.__init__(self, *args, **kwargs)
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute; subclasses say what."""
+        raise NotImplementedError(f"Model {type(self).__name__} has no method call(inputs): write one")
+
+    @property
+    def layers(self) -> list[Any]:
+        """The layers, each once."""
+        return _unique(self._flatten_layers(include_self=False, recursive=False))
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The loss, the metrics of `compile`, and those of layers."""
+        return _unique([*self._training_metrics(), *Layer.metrics.fget(self)])  # type: ignore[attr-defined]
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
+        """Return a layer by name or by number.
+
+        Raises:
+            ValueError: There is none.
+        """
+        layers = self.layers
+        if index is not None and name is None:
+            if not -len(layers) <= index < len(layers):
+                raise InvalidValueError(f"[get_layer] got index={index}; {self.name} has {len(layers)} layers")
+            return layers[index]
+        for layer in layers:
+            if layer.name == name:
+                return layer
+        raise InvalidValueError(
+            f"[get_layer] {self.name} has no layer {name!r}; it has {', '.join(layer.name for layer in layers)}"
+        )
+
+    @property
+    def output_names(self) -> list[str] | None:
+        """What outputs are called: by the layers that made them."""
+        outputs = getattr(self, "_outputs", None)
+        if outputs is None:
+            return None
+        struct = self._outputs_struct  # type: ignore[attr-defined]
+        if isinstance(struct, dict):
+            return list(struct)
+        names: list[str] = []
+        for t in outputs:
+            name = t._keras_history.operation.name if isinstance(t, KerasTensor) else "output"
+            names.append(name if name not in names else f"{name}_{len(names)}")
+        return names
+
+    def build_from_config(self, config: dict[str, Any] | None) -> None:
+        """Build the model as `get_build_config` says."""
+        if config and not self.built:
+            super().build_from_config(config)
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """Return how the model was compiled, as plain data; None if it was not, or that cannot be written."""
+        from penstock_keras_api.saving import serialization
+
+        if not self.compiled:
+            return None
+        try:
+            given = {k: serialization.serialize_keras_object(v) for k, v in self._given.items()}
+            return {"optimizer": serialization.serialize_keras_object(self.optimizer), **given}
+        except (TypeError, NotImplementedError):
+            return None
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile the model as `get_compile_config` says."""
+        from penstock_keras_api.saving import serialization
+
+        self.compile(**serialization.deserialize_keras_object(config))
+        if self.built and self.optimizer is not None:
+            self.optimizer.build(self.trainable_variables)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+        """Make a model of what `get_config` returned."""
+        if cls is Model and "layers" in config:
+            from penstock_keras_api.models.functional import Functional
+
+            return Functional.from_config(config, custom_objects)  # type: ignore[return-value]
+        return cls(**config)

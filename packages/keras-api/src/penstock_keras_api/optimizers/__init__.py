@@ -1,0 +1,39 @@
+"""Optimizers: how training changes weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from penstock_keras_api import _lookup
+from penstock_keras_api.optimizers import schedules
+from penstock_keras_api.optimizers.adam import Adam
+from penstock_keras_api.optimizers.optimizer import Optimizer
+from penstock_keras_api.optimizers.sgd import SGD
+from penstock_keras_api.saving import serialization
+
+_CLASSES = (Adam, SGD)
+_KNOWN = {c.__name__: c for c in _CLASSES} | {c.__name__.lower(): c for c in _CLASSES}
+
+
+def get(identifier: Any) -> Any:
+    """Return an optimizer: of a name, a configuration, a class, or itself.
+
+    Raises:
+        ValueError: It stands for none.
+    """
+    name = identifier.lower() if isinstance(identifier, str) else identifier
+    return _lookup.find("optimizer", name, _KNOWN)
+
+
+def serialize(optimizer: Optimizer) -> Any:
+    """Return an optimizer as plain data."""
+    return serialization.serialize_keras_object(optimizer)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Make an optimizer of plain data."""
+    return _lookup.find("optimizer", config, _KNOWN, custom_objects=custom_objects)
+
+
+__all__ = ["SGD", "Adam", "Optimizer", "deserialize", "get", "schedules", "serialize"]

@@ -1,0 +1,239 @@
+"""Objects as plain data, in Keras's own form: module, class name, config, registered name."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+
+import penstock as ps
+from penstock.errors import InvalidTypeError, InvalidValueError
+from penstock_keras_api.saving import registry
+
+# Where Keras's files say that public classes live, and where they do.
+_MODULES: Final = {
+    "keras": "penstock_keras_api",
+    **{
+        f"keras.{name}": f"penstock_keras_api.{name}"
+        for name in (
+            "activations constraints dtype_policies initializers layers losses metrics models optimizers regularizers "
+            "callbacks quantizers ops utils random"
+        ).split()
+    },
+    "keras.optimizers.schedules": "penstock_keras_api.optimizers.schedules",
+}
+
+
+def serialize_keras_object(obj: Any) -> Any:
+    """Return an object as plain data.
+
+    Args:
+        obj: An object with get_config, a function that is registered or belongs to Keras, or plain data.
+
+    Returns:
+        What JSON can hold.
+
+    Raises:
+        TypeError: There is no plain data for it.
+
+    >>> from penstock import keras
+    >>> keras.saving.serialize_keras_object(keras.initializers.Zeros())["class_name"]
+    'Zeros'
+    """
+    if obj is None or isinstance(obj, bool | int | float | str):
+        return obj
+    if isinstance(obj, bytes):
+        return {"class_name": "__bytes__", "config": {"value": obj.decode()}}
+    if isinstance(obj, tuple):
+        items = [serialize_keras_object(item) for item in obj]
+        return {"class_name": "__tuple__", "config": {"value": items}}
+    if isinstance(obj, list):
+        return [serialize_keras_object(item) for item in obj]
+    if isinstance(obj, Mapping):
+        return {key: serialize_keras_object(value) for key, value in obj.items()}
+    if isinstance(obj, np.generic):
+        return obj.item()
+    if isinstance(obj, np.ndarray):
+        return {"class_name": "__numpy__", "config": {"value": obj.tolist(), "dtype": str(obj.dtype)}}
+    if isinstance(obj, ps.Tensor):
+        return {"class_name": "__tensor__", "config": {"value": obj.tolist(), "dtype": obj.dtype.name}}
+    if isinstance(obj, ps.dtypes.DType):
+        return obj.name
+    if hasattr(obj, "get_config"):
+        return _serialized_object(obj)
+    if callable(obj) and hasattr(obj, "__name__"):
+        return _serialized_function(obj)
+    raise InvalidTypeError(
+        f"[serialize_keras_object] got {type(obj).__name__}; give it a get_config, or register it with "
+        "@keras.saving.register_keras_serializable()"
+    )
+
+
+def _serialized_object(obj: Any) -> dict[str, Any]:
+    cls = type(obj)
+    made = {
+        "module": _module_of(cls),
+        "class_name": cls.__name__,
+        "config": _plain_config(obj.get_config()),
+        "registered_name": registry.get_registered_name(cls) if not _is_own(cls) else None,
+    }
+    if getattr(obj, "_build_shapes", None) is not None:
+        made["build_config"] = serialize_keras_object(obj.get_build_config())
+    if hasattr(obj, "get_compile_config"):
+        compiled = obj.get_compile_config()
+        if compiled is not None:
+            made["compile_config"] = compiled
+    return made
+
+
+def _plain_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: serialize_keras_object(value) for key, value in config.items()}
+
+
+def _serialized_function(fn: Any) -> Any:
+    if _is_own(fn):
+        return fn.__name__
+    return {
+        "module": "builtins",
+        "class_name": "function",
+        "config": fn.__name__,
+        "registered_name": registry.get_registered_name(fn),
+    }
+
+
+def _is_own(item: Any) -> bool:
+    return str(getattr(item, "__module__", "")).partition(".")[0] == "penstock_keras_api"
+
+
+def _module_of(cls: type) -> str | None:
+    if not _is_own(cls):
+        return None
+    name = cls.__module__.removeprefix("penstock_keras_api")
+    parts = name.strip(".").split(".")
+    if parts[:1] == ["models"] or cls.__name__ in ("Functional", "Sequential", "Model"):
+        return "keras" if cls.__name__ in ("Functional", "Sequential", "Model") else "keras.models"
+    if parts[:2] == ["optimizers", "schedules"]:
+        return "keras.optimizers.schedules"
+    return f"keras.{parts[0]}" if parts[0] else "keras"
+
+
+def serialize_dtype(policy: Any) -> Any:
+    """Return a dtype policy as Keras writes it."""
+    return {
+        "module": "keras",
+        "class_name": "DTypePolicy",
+        "config": {"name": policy.name},
+        "registered_name": None,
+    }
+
+
+def deserialize_keras_object(
+    config: Any,
+    custom_objects: Mapping[str, Any] | None = None,
+    safe_mode: bool = True,
+    **kwargs: Any,
+) -> Any:
+    """Make an object of plain data. No code of the data is run.
+
+    Args:
+        config: What `serialize_keras_object` returned, or Keras wrote.
+        custom_objects: Classes and functions by name.
+        safe_mode: Kept for compatibility: code in files is never run.
+
+    Returns:
+        The object.
+
+    Raises:
+        ValueError: It names a class or a function that is not known.
+
+    >>> from penstock import keras
+    >>> data = keras.saving.serialize_keras_object(keras.initializers.Constant(2.0))
+    >>> keras.saving.deserialize_keras_object(data).value
+    2.0
+    """
+    if config is None or isinstance(config, bool | int | float | str):
+        return config
+    if isinstance(config, list | tuple):
+        return type(config)(deserialize_keras_object(item, custom_objects) for item in config)
+    if not isinstance(config, Mapping):
+        raise InvalidValueError(
+            f"[deserialize_keras_object] got {type(config).__name__}; expected plain data"
+        )
+    if "class_name" not in config or "config" not in config:
+        return {k: deserialize_keras_object(v, custom_objects) for k, v in config.items()}
+    special = _special(config, custom_objects)
+    if special is not None:
+        return special[0]
+    if config["class_name"] == "function":
+        return _function(config, custom_objects)
+    cls = _class(config, custom_objects)
+    scope = registry.custom_object_scope(custom_objects or {})
+    with scope:
+        made = cls.from_config(dict(config["config"]))
+        build = config.get("build_config")
+        if build and hasattr(made, "build_from_config"):
+            made.build_from_config(deserialize_keras_object(build))
+        compiled = config.get("compile_config")
+        if compiled and hasattr(made, "compile_from_config"):
+            made.compile_from_config(compiled)
+    return made
+
+
+def _special(config: Mapping[str, Any], custom_objects: Any) -> tuple[Any] | None:
+    """Make values of the kinds that JSON does not have."""
+    inner = config["config"]
+    match config["class_name"]:
+        case "__tuple__":
+            return (tuple(deserialize_keras_object(v, custom_objects) for v in inner["value"]),)
+        case "__numpy__":
+            return (np.array(inner["value"], dtype=inner["dtype"]),)
+        case "__tensor__":
+            return (ps.asarray(inner["value"], dtype=inner["dtype"]),)
+        case "__bytes__":
+            return (str(inner["value"]).encode(),)
+        case "__keras_tensor__":
+            from penstock_keras_api.keras_tensor import KerasTensor
+
+            return (KerasTensor(inner["shape"], inner["dtype"]),)
+        case "__lambda__":
+            raise InvalidValueError(
+                "[deserialize_keras_object] the configuration has a lambda, as code; code of files is not run: give "
+                "the function by custom_objects, or replace the Lambda layer"
+            )
+    return None
+
+
+def _function(config: Mapping[str, Any], custom_objects: Any) -> Any:
+    name = config.get("registered_name") or config["config"]
+    found = registry.get_registered_object(str(name), custom_objects)
+    found = found or registry.get_registered_object(str(config["config"]), custom_objects)
+    if found is None:
+        raise InvalidValueError(
+            f"[deserialize_keras_object] there is no function {name!r}; give it by custom_objects={{'{config['config']}': "
+            "function}}"
+        )
+    return found
+
+
+def _class(config: Mapping[str, Any], custom_objects: Any) -> Any:
+    name, module = str(config["class_name"]), config.get("module")
+    for key in (config.get("registered_name"), name):
+        found = registry.get_registered_object(str(key), custom_objects)
+        if found is not None:
+            return found
+    places = [_MODULES[module]] if module in _MODULES else []
+    places += [] if module not in (None, "builtins") and places else list(_MODULES.values())
+    for place in places:
+        found = getattr(importlib.import_module(place), name, None) if _exists(place) else None
+        if isinstance(found, type):
+            return found
+    raise InvalidValueError(
+        f"[deserialize_keras_object] there is no class {name!r} (module {module}); give it by custom_objects="
+        f"{{'{name}': {name}}}, or register it with @keras.saving.register_keras_serializable()"
+    )
+
+
+def _exists(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None  # type: ignore[attr-defined]

@@ -1,0 +1,1 @@
+"""Training: batches, steps, losses and metrics together."""
