@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from penstock.errors import InvalidValueError
@@ -43,8 +43,8 @@ def find(
                 f"[{kind}] got {dict(identifier)}; expected a configuration with class_name and config"
             )
         name = str(identifier["class_name"])
-        own = known.get(name) or known.get(snake_case(name))
-        if own is not None and inspect.isclass(own) and not (custom_objects or {}).get(name):
+        own: Any = known.get(name) or known.get(snake_case(name))
+        if own is not None and hasattr(own, "from_config") and name not in (custom_objects or {}):
             return own.from_config(dict(identifier["config"]))
         return serialization.deserialize_keras_object(identifier, custom_objects)
     if isinstance(identifier, str):
@@ -52,9 +52,9 @@ def find(
         if found is None:
             names = sorted(known)
             near = difflib.get_close_matches(identifier, names, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = f"did you mean {near[0]!r}? " if near else ""
             raise InvalidValueError(
-                f"[{kind}] there is no {kind} {identifier!r}{hint} There are {', '.join(names)}"
+                f"[{kind}] there is no {kind} {identifier!r}; {hint}there are {', '.join(names)}"
             )
         return found() if inspect.isclass(found) and instantiate else found
     if inspect.isclass(identifier):
@@ -66,7 +66,7 @@ def find(
     )
 
 
-def names_of(classes: Mapping[str, Any] | Any) -> dict[str, Any]:
+def names_of(classes: Iterable[type]) -> dict[str, Any]:
     """Make the table of names of classes: "GlorotUniform" and "glorot_uniform"."""
     found: dict[str, Any] = {}
     for item in classes:

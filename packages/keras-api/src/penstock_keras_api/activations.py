@@ -10,7 +10,9 @@ from penstock_keras_api import _lookup
 from penstock_keras_api.saving import serialization
 
 
-def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
+def relu(
+    x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0
+) -> Any:
     """Let numbers above a threshold pass: max(x, 0) by default.
 
     Args:
@@ -31,7 +33,11 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
         if max_value is None:
             return ps.nn.relu(x)
         return ps.nn.relu6(x) if max_value == 6 else ps.minimum(ps.nn.relu(x), max_value)
-    above = ps.where(x >= threshold, x, negative_slope * (x - threshold)) if negative_slope else x * ps.cast(x > threshold, x.dtype)
+    above = (
+        ps.where(x >= threshold, x, negative_slope * (x - threshold))
+        if negative_slope
+        else x * ps.cast(x > threshold, x.dtype)
+    )
     return above if max_value is None else ps.minimum(above, max_value)
 
 
@@ -57,17 +63,27 @@ relu6 = _simple("relu6", ps.nn.relu6, "Keep numbers between 0 and 6: min(max(x, 
 sigmoid = _simple("sigmoid", ps.nn.sigmoid, "Squeeze between 0 and 1: 1 / (1 + e⁻ˣ).")
 tanh = _simple("tanh", ps.tanh, "Squeeze between -1 and 1: tanh x.")
 silu = _simple("silu", ps.nn.silu, "Weigh with the sigmoid: x · sigmoid(x).")
-selu = _simple("selu", ps.nn.selu, "Scale so that mean 0 and variance 1 stay: 1.0507 · elu(x, 1.6733).")
+selu = _simple(
+    "selu", ps.nn.selu, "Scale so that mean 0 and variance 1 stay: 1.0507 · elu(x, 1.6733)."
+)
 softplus = _simple("softplus", ps.nn.softplus, "Bend smoothly: log(1 + eˣ).")
 softsign = _simple("softsign", ps.nn.softsign, "Squeeze between -1 and 1: x / (1 + |x|).")
-hard_sigmoid = _simple("hard_sigmoid", ps.nn.hard_sigmoid, "Squeeze between 0 and 1 by three lines: relu6(x + 3) / 6.")
-hard_silu = _simple("hard_silu", ps.nn.hard_swish, "Weigh with the hard sigmoid: x · relu6(x + 3) / 6.")
+hard_sigmoid = _simple(
+    "hard_sigmoid", ps.nn.hard_sigmoid, "Squeeze between 0 and 1 by three lines: relu6(x + 3) / 6."
+)
+hard_silu = _simple(
+    "hard_silu", ps.nn.hard_swish, "Weigh with the hard sigmoid: x · relu6(x + 3) / 6."
+)
 hard_tanh = _simple("hard_tanh", lambda x: ps.clip(x, -1.0, 1.0), "Keep numbers between -1 and 1.")
 mish = _simple("mish", ps.nn.mish, "Weigh smoothly: x · tanh(softplus(x)).")
 log_sigmoid = _simple("log_sigmoid", ps.nn.log_sigmoid, "Take the logarithm of the sigmoid.")
-tanh_shrink = _simple("tanh_shrink", ps.nn.tanh_shrink, "Take away the hyperbolic tangent: x - tanh x.")
+tanh_shrink = _simple(
+    "tanh_shrink", ps.nn.tanh_shrink, "Take away the hyperbolic tangent: x - tanh x."
+)
 sparse_plus = _simple("sparse_plus", ps.nn.sparse_plus, "Bend by a parabola between -1 and 1.")
-sparse_sigmoid = _simple("sparse_sigmoid", ps.nn.sparse_sigmoid, "Squeeze by a line between -1 and 1.")
+sparse_sigmoid = _simple(
+    "sparse_sigmoid", ps.nn.sparse_sigmoid, "Squeeze by a line between -1 and 1."
+)
 exponential = _simple("exponential", ps.exp, "Take the exponential function.")
 
 
@@ -137,7 +153,7 @@ def threshold(x: Any, threshold: float, default_value: float) -> Any:
 
 
 swish, hard_swish = silu, hard_silu
-_KNOWN = {
+_KNOWN: dict[str, Any] = {
     f.__name__: f
     for f in (
         celu, elu, exponential, gelu, glu, hard_shrink, hard_sigmoid, hard_silu, hard_tanh, leaky_relu, linear,
@@ -163,14 +179,17 @@ def get(identifier: Any) -> Any:
 
 def serialize(activation: Any) -> Any:
     """Return an activation as plain data: its name, if it is one of these."""
-    if _KNOWN.get(getattr(activation, "__name__", "")) is activation:
-        return activation.__name__
+    name = getattr(activation, "__name__", "")
+    if _KNOWN.get(name) is activation:
+        return name
     return serialization.serialize_keras_object(activation)
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Make an activation of plain data."""
-    return _lookup.find("activation", config, _KNOWN, instantiate=False, custom_objects=custom_objects)
+    return _lookup.find(
+        "activation", config, _KNOWN, instantiate=False, custom_objects=custom_objects
+    )
 
 
 def _float(x: Any) -> Any:

@@ -98,7 +98,9 @@ class MinMaxNorm(Constraint):
     def __call__(self, w: Any) -> Any:
         """Return weights whose lengths are nearer."""
         norms = _norms(w, self.axis)
-        wanted = self.rate * ps.clip(norms, self.min_value, self.max_value) + (1 - self.rate) * norms
+        wanted = (
+            self.rate * ps.clip(norms, self.min_value, self.max_value) + (1 - self.rate) * norms
+        )
         return w * (wanted / (config.epsilon() + norms))
 
     def get_config(self) -> dict[str, Any]:

@@ -117,7 +117,9 @@ def get(identifier: Any) -> DTypePolicy:
         return identifier
     if isinstance(identifier, dict):
         return DTypePolicy.from_config(identifier.get("config", identifier))
-    return DTypePolicy(identifier if isinstance(identifier, str) else ps.dtypes.as_dtype(identifier).name)
+    return DTypePolicy(
+        identifier if isinstance(identifier, str) else ps.dtypes.as_dtype(identifier).name
+    )
 
 
 def serialize(policy: DTypePolicy) -> dict[str, Any]:

@@ -44,6 +44,7 @@ class KerasTensor:
     """
 
     _keras_history: History
+    _keras_mask: Any = None
 
     def __init__(
         self,
@@ -94,7 +95,9 @@ class KerasTensor:
         raise _no_values(self, "is no array")
 
     def __penstock_tensor__(self) -> NoReturn:
-        raise _no_values(self, "cannot be given to Penstock's ops; use keras.ops, or put the code into a layer")
+        raise _no_values(
+            self, "cannot be given to Penstock's ops; use keras.ops, or put the code into a layer"
+        )
 
     def reshape(self, newshape: Sequence[int | None]) -> Any:
         """Give it other sizes."""
@@ -133,26 +136,34 @@ _COMPARED = {
 _UNARY = {"neg": "negative", "abs": "absolute", "invert": "logical_not"}
 
 
-def _give_operators() -> None:
-    def forward(name: str) -> Any:
-        return lambda self, other: getattr(_ops(), name)(self, other)
+def _forward(name: str) -> Any:
+    def operator(self: KerasTensor, other: Any) -> Any:
+        return getattr(_ops(), name)(self, other)
 
-    def backward(name: str) -> Any:
-        return lambda self, other: getattr(_ops(), name)(other, self)
-
-    def unary(name: str) -> Any:
-        return lambda self: getattr(_ops(), name)(self)
-
-    for stem, name in _BINARY.items():
-        setattr(KerasTensor, f"__{stem}__", forward(name))
-        setattr(KerasTensor, f"__r{stem}__", backward(name))
-    for stem, name in _COMPARED.items():
-        setattr(KerasTensor, f"__{stem}__", forward(name))
-    for stem, name in _UNARY.items():
-        setattr(KerasTensor, f"__{stem}__", unary(name))
+    return operator
 
 
-_give_operators()
+def _backward(name: str) -> Any:
+    def operator(self: KerasTensor, other: Any) -> Any:
+        return getattr(_ops(), name)(other, self)
+
+    return operator
+
+
+def _alone(name: str) -> Any:
+    def operator(self: KerasTensor) -> Any:
+        return getattr(_ops(), name)(self)
+
+    return operator
+
+
+for _stem, _name in _BINARY.items():
+    setattr(KerasTensor, f"__{_stem}__", _forward(_name))
+    setattr(KerasTensor, f"__r{_stem}__", _backward(_name))
+for _stem, _name in _COMPARED.items():
+    setattr(KerasTensor, f"__{_stem}__", _forward(_name))
+for _stem, _name in _UNARY.items():
+    setattr(KerasTensor, f"__{_stem}__", _alone(_name))
 
 
 def standardize_shape(shape: Any) -> Shape:
@@ -165,7 +176,9 @@ def standardize_shape(shape: Any) -> Shape:
         raise ShapeError(f"[shape] got {shape!r}; expected a tuple of sizes, such as (None, 3)")
     made = tuple(None if size is None else int(size) for size in shape)
     if any(size is not None and size < 0 for size in made):
-        raise ShapeError(f"[shape] got {shape!r}; a size is at least 0, or None where it is not known")
+        raise ShapeError(
+            f"[shape] got {shape!r}; a size is at least 0, or None where it is not known"
+        )
     return made
 
 

@@ -64,7 +64,7 @@ class Operation:
 
     _init_arguments: tuple[tuple[Any, ...], dict[str, Any]]
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:  # noqa: D102 - the class is the door
         self = super().__new__(cls)
         object.__setattr__(self, "_init_arguments", (args, kwargs))
         return self
@@ -72,9 +72,9 @@ class Operation:
     def __init__(self, name: str | None = None) -> None:
         if name is None:
             name = auto_name(snake_case(type(self).__name__))
-        if not isinstance(name, str) or "/" in name:
+        if "/" in name:
             raise InvalidValueError(
-                f"[{type(self).__name__}] got the name {name!r}; a name is a str without '/'"
+                f"[{type(self).__name__}] got the name {name!r}; a name has no '/' in it"
             )
         self.name = name
         self._inbound_nodes: list[Node] = []

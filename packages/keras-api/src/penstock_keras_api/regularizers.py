@@ -63,7 +63,7 @@ class L1(Regularizer):
     """l1 · Σ|x|."""
 
     def __init__(self, l1: float = 0.01) -> None:
-        self.l1 = _checked("l1", 0.01 if l1 is None else l1)
+        self.l1 = _checked("l1", l1)
 
     def __call__(self, x: Any) -> Any:
         """Return the number."""
@@ -78,7 +78,7 @@ class L2(Regularizer):
     """l2 · Σx²."""
 
     def __init__(self, l2: float = 0.01) -> None:
-        self.l2 = _checked("l2", 0.01 if l2 is None else l2)
+        self.l2 = _checked("l2", l2)
 
     def __call__(self, x: Any) -> Any:
         """Return the number."""
@@ -102,7 +102,9 @@ class OrthogonalRegularizer(Regularizer):
 
     def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
         if mode not in ("rows", "columns"):
-            raise InvalidValueError(f"[OrthogonalRegularizer] got mode={mode!r}; use 'rows' or 'columns'")
+            raise InvalidValueError(
+                f"[OrthogonalRegularizer] got mode={mode!r}; use 'rows' or 'columns'"
+            )
         self.factor = _checked("factor", factor)
         self.mode = mode
 
@@ -112,7 +114,11 @@ class OrthogonalRegularizer(Regularizer):
         axis = 1 if self.mode == "rows" else 0
         unit = ps.nn.l2_normalize(x, axis)
         rows = self.mode == "rows"
-        product = ps.matmul(unit, ps.matrix_transpose(unit)) if rows else ps.matmul(ps.matrix_transpose(unit), unit)
+        product = (
+            ps.matmul(unit, ps.matrix_transpose(unit))
+            if rows
+            else ps.matmul(ps.matrix_transpose(unit), unit)
+        )
         size = int(x.shape[0 if rows else 1])
         off_diagonal = product * (1.0 - ps.eye(size, dtype=x.dtype))
         return self.factor * 0.5 * ps.sum(ps.abs(off_diagonal)) / (size * (size - 1) / 2)

@@ -44,9 +44,7 @@ def _keys(structure: Mapping[Any, Any]) -> list[Any]:
         return list(structure)
 
 
-def map_structure(
-    func: Callable[..., Any], *structures: Any, none_is_leaf: bool = True
-) -> Any:
+def map_structure(func: Callable[..., Any], *structures: Any, none_is_leaf: bool = True) -> Any:
     """Call a function on the leaves of structures, and return a structure of its results.
 
     Args:

@@ -112,7 +112,10 @@ class CallbackList:
             kind: any(
                 _overrides(c, f"on_{kind}_batch_begin")
                 or _overrides(c, f"on_{kind}_batch_end")
-                or (kind == "train" and (_overrides(c, "on_batch_begin") or _overrides(c, "on_batch_end")))
+                or (
+                    kind == "train"
+                    and (_overrides(c, "on_batch_begin") or _overrides(c, "on_batch_end"))
+                )
                 for c in self.callbacks
             )
             for kind in ("train", "test", "predict")

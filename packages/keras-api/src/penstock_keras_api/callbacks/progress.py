@@ -37,7 +37,9 @@ class ProgbarLogger(Callback):
                        TextColumn("{task.fields[told]}"))  # fmt: skip
             self._progress = Progress(*columns, console=self._console, transient=True)
             self._progress.start()
-            self._task = self._progress.add_task(self._name, total=self.params.get("steps"), told="")
+            self._task = self._progress.add_task(
+                self._name, total=self.params.get("steps"), told=""
+            )
         self._shown = 0.0
 
     def progress(self, step: int, logs: Any) -> None:
@@ -55,7 +57,9 @@ class ProgbarLogger(Callback):
         took = time.perf_counter() - self._began
         steps = self.params.get("steps")
         count = f"{steps}/{steps} - " if steps else ""
-        self._console.print(f"{self._name} - {count}{took:.1f}s - {_told(logs or {})}", soft_wrap=True, markup=False)
+        self._console.print(
+            f"{self._name} - {count}{took:.1f}s - {_told(logs or {})}", soft_wrap=True, markup=False
+        )
 
     def on_train_end(self, logs: Any = None) -> None:
         """Put the bar away."""

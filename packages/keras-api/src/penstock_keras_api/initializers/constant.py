@@ -125,7 +125,9 @@ class STFT(Initializer):
             return np.ones(length)
         if not isinstance(self.window, str):
             return np.asarray(self.window, np.float64)
-        return np.asarray(getattr(ps.signal, f"{self.window}_window")(length, periodic=self.periodic).numpy())
+        return np.asarray(
+            getattr(ps.signal, f"{self.window}_window")(length, periodic=self.periodic).numpy()
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` makes an equal initializer of."""

@@ -157,7 +157,9 @@ class VarianceScaling(RandomInitializer):
         }
 
 
-def _scaling(name: str, scale: float, mode: str, distribution: str, source: str) -> type[VarianceScaling]:
+def _scaling(
+    name: str, scale: float, mode: str, distribution: str, source: str
+) -> type[VarianceScaling]:
     """Make one of the named forms of `VarianceScaling`, which takes only a seed."""
 
     def init(self: VarianceScaling, seed: Any = None) -> None:

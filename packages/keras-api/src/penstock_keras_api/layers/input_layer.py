@@ -49,8 +49,6 @@ class InputLayer(Layer):
         elif batch_shape is None:
             if shape is None:
                 raise InvalidValueError("[Input] got no shape; give shape=(...), without the batch")
-            if isinstance(shape, int):
-                raise InvalidValueError(f"[Input] got shape={shape}; a shape is a tuple: ({shape},)")
             batch_shape = (batch_size, *shape)
         elif shape is not None:
             raise InvalidValueError("[Input] got shape and batch_shape; give one of them")
@@ -60,8 +58,10 @@ class InputLayer(Layer):
         self.ragged = bool(ragged)
         self.optional = optional
         self.built = True
-        t = input_tensor or KerasTensor(self.batch_shape, self._input_dtype, self.sparse, self.ragged, name=self.name)
-        Node(self, (), {}, t)
+        if input_tensor is None:
+            kinds = (self.sparse, self.ragged)
+            input_tensor = KerasTensor(self.batch_shape, self._input_dtype, *kinds, name=self.name)
+        Node(self, (), {}, input_tensor)
 
     def call(self) -> Any:
         """Compute nothing: an input has a value when the model is called."""

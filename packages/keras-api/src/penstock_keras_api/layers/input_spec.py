@@ -87,14 +87,18 @@ def check_inputs(specs: Any, inputs: Any, layer: str) -> None:
         ValueError: They do not fit; the message says what the layer expects.
     """
     expected = tree.flatten(specs)
-    given = [inputs[s.name] for s in expected] if _is_named(expected, inputs) else tree.flatten(inputs)
+    given = (
+        [inputs[s.name] for s in expected] if _is_named(expected, inputs) else tree.flatten(inputs)
+    )
     if len(given) != len(expected):
         raise ShapeError(
             f"[{layer}] expects {len(expected)} input(s), and got {len(given)}; pass a list of {len(expected)}"
         )
     for number, (spec, x) in enumerate(zip(expected, given, strict=True)):
         if spec is not None and x is not None and hasattr(x, "shape"):
-            _check(spec, tuple(x.shape), f"[{layer}] input {number}" if number else f"[{layer}] input")
+            _check(
+                spec, tuple(x.shape), f"[{layer}] input {number}" if number else f"[{layer}] input"
+            )
 
 
 def _is_named(specs: list[Any], inputs: Any) -> bool:

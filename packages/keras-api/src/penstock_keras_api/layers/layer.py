@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,13 @@ from penstock.errors import InvalidTypeError, InvalidValueError, PenstockError, 
 from penstock_keras_api import abstract, context, dtype_policies, tree
 from penstock_keras_api.keras_tensor import KerasTensor
 from penstock_keras_api.layers.input_spec import InputSpec, check_inputs
-from penstock_keras_api.operation import Node, Operation
+from penstock_keras_api.layers.masks import mask_of, note_masks
+from penstock_keras_api.layers.owner import Owner
+from penstock_keras_api.operation import Node
 from penstock_keras_api.variable import Variable
 
 
-class Layer(Operation):
+class Layer(Owner):
     """Keep weights, and compute with them.
 
     Subclasses make weights in `build(input_shape)` with `add_weight`, and compute in `call(inputs)`.
@@ -78,232 +80,6 @@ class Layer(Operation):
                 f"[{type(self).__name__}] got the arguments {', '.join(kwargs)}, which it does not know; see "
                 f"help(keras.layers.{type(self).__name__})"
             )
-
-    # ---- what belongs to a layer
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if "_layers" in self.__dict__:
-            self._track(name, value)
-        object.__setattr__(self, name, value)
-
-    def __delattr__(self, name: str) -> None:
-        value = self.__dict__.get(name)
-        object.__delattr__(self, name)
-        for kept in (self._variables, self._layers, self._metrics):
-            kept[:] = [item for item in kept if item is not value]
-
-    def _track(self, name: str, value: Any) -> None:
-        old = self.__dict__.get(name)
-        if isinstance(old, Layer | Variable) and old is not value:
-            for kept in (self._variables, self._layers):
-                kept[:] = [item for item in kept if item is not old]
-        for leaf in _owned(value):
-            self._add_owned(leaf)
-
-    def _add_owned(self, leaf: Any) -> None:
-        from penstock_keras_api.metrics.metric import Metric
-
-        if isinstance(leaf, Variable):
-            kept: list[Any] = self._variables
-        elif isinstance(leaf, Metric):
-            kept = self._metrics
-        else:
-            kept = self._layers
-        if not any(item is leaf for item in kept):
-            kept.append(leaf)
-
-    def add_weight(
-        self,
-        shape: Sequence[int] | None = None,
-        initializer: Any = None,
-        dtype: Any = None,
-        trainable: bool = True,
-        autocast: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
-        aggregation: str = "none",
-        overwrite_with_gradient: bool = False,
-        name: str | None = None,
-    ) -> Variable:
-        """Make a variable that belongs to the layer.
-
-        Args:
-            shape: Its shape.
-            initializer: A name, an initializer or a function of a shape; by default "glorot_uniform", or "zeros" for
-                what is no float.
-            dtype: Its dtype; by default the layer's.
-            trainable: Whether training changes it.
-            autocast: Whether it is read in the compute dtype.
-            regularizer: A function of it, whose value is added to the loss.
-            constraint: A function of it, whose value it takes after each step.
-            aggregation: How replicas are joined.
-            overwrite_with_gradient: Whether the optimizer puts the gradient in its place.
-            name: Its name.
-
-        Returns:
-            The variable.
-
-        Raises:
-            ValueError: An argument is not understood.
-        """
-        from penstock_keras_api import constraints, initializers, regularizers
-
-        name_of_dtype = self.variable_dtype if dtype is None else ps.dtypes.as_dtype(dtype).name
-        if initializer is None:
-            initializer = "glorot_uniform" if "float" in name_of_dtype else "zeros"
-        with context.scope(self.name) if not _scope_is(self.name) else _nothing():
-            v = Variable(
-                initializers.get(initializer),
-                tuple(int(d) for d in (shape or ())),
-                name_of_dtype,
-                trainable,
-                autocast,
-                aggregation,
-                name=name,
-            )
-        v.regularizer = regularizers.get(regularizer)
-        v.constraint = constraints.get(constraint)
-        v.overwrite_with_gradient = overwrite_with_gradient
-        self._add_owned(v)
-        return v
-
-    def add_variable(self, shape: Any, initializer: Any, dtype: Any = None, **kwargs: Any) -> Variable:
-        """Make a variable that belongs to the layer; see `add_weight`."""
-        return self.add_weight(shape, initializer, dtype, **kwargs)
-
-    def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> Iterator[Layer]:
-        """Go through the layers inside, each once."""
-        seen: set[int] = set()
-        stack: list[Layer] = [self] if include_self else list(self._layers)[::-1]
-        while stack:
-            layer = stack.pop()
-            if id(layer) in seen:
-                continue
-            seen.add(id(layer))
-            yield layer
-            if recursive:
-                stack += list(layer._layers)[::-1]
-
-    @property
-    def variables(self) -> list[Variable]:
-        """All variables, of inner layers and metrics too."""
-        return _unique(
-            v
-            for layer in self._flatten_layers()
-            for v in (*layer._variables, *(v for m in layer._metrics for v in m.variables))
-        )
-
-    @property
-    def weights(self) -> list[Variable]:
-        """The variables that make up the layer: no state of metrics or of random numbers."""
-        return _unique(v for layer in self._flatten_layers() for v in layer._own_weights())
-
-    def _own_weights(self) -> list[Any]:
-        return [v for v in self._variables if not getattr(v, "is_seed", False)]
-
-    @property
-    def trainable(self) -> bool:
-        """Whether training changes the weights; setting it sets it for the layers inside too."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        value = bool(value)
-        object.__setattr__(self, "_trainable", value)
-        for v in self._variables:
-            if v._is_trainable is not None:
-                pass
-        for layer in self._layers:
-            layer.trainable = value
-
-    @property
-    def trainable_variables(self) -> list[Variable]:
-        """The variables that training changes."""
-        return _unique(
-            v
-            for layer, trains in self._with_trainable()
-            for v in layer._variables
-            if trains and v.trainable
-        )
-
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        """The weights that training changes."""
-        return self.trainable_variables
-
-    @property
-    def non_trainable_variables(self) -> list[Variable]:
-        """The variables that training does not change."""
-        trained = {id(v) for v in self.trainable_variables}
-        return [v for v in self.variables if id(v) not in trained]
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        """The weights that training does not change."""
-        trained = {id(v) for v in self.trainable_variables}
-        return [v for v in self.weights if id(v) not in trained]
-
-    def _with_trainable(self) -> Iterator[tuple[Layer, bool]]:
-        """Go through the layers inside, each with whether it and all around it are trainable."""
-        seen: set[int] = set()
-        stack: list[tuple[Layer, bool]] = [(self, self._trainable)]
-        while stack:
-            layer, trains = stack.pop()
-            if id(layer) in seen:
-                continue
-            seen.add(id(layer))
-            yield layer, trains
-            stack += [(inner, trains and inner._trainable) for inner in layer._layers[::-1]]
-
-    @property
-    def metrics_variables(self) -> list[Variable]:
-        """The state of the metrics inside."""
-        return _unique(v for m in self.metrics for v in m.variables)
-
-    @property
-    def metrics(self) -> list[Any]:
-        """The metrics inside."""
-        return _unique(m for layer in self._flatten_layers() for m in layer._metrics)
-
-    def get_weights(self) -> list[np.ndarray[Any, Any]]:
-        """Return the values of the weights."""
-        return [v.numpy() for v in self.weights]
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Set the values of the weights.
-
-        Args:
-            weights: Arrays, in the order of `weights`.
-
-        Raises:
-            ValueError: There is another number of arrays, or one has another shape.
-        """
-        mine = self.weights
-        if len(weights) != len(mine):
-            raise InvalidValueError(
-                f"[{self.name}] got {len(weights)} arrays for {len(mine)} weights: "
-                f"{', '.join(f'{v.path} {v.shape}' for v in mine) or 'none; call the layer once, or build it, first'}"
-            )
-        for v, value in zip(mine, weights, strict=True):
-            if tuple(np.shape(value)) != tuple(v.shape):
-                raise ShapeError(
-                    f"[{self.name}] got an array of shape {np.shape(value)} for {v.path} of shape {v.shape}; give the "
-                    "arrays in the order of layer.weights"
-                )
-        for v, value in zip(mine, weights, strict=True):
-            v.assign(np.asarray(value))
-
-    def count_params(self) -> int:
-        """Return how many numbers the weights hold.
-
-        Raises:
-            ValueError: The layer has no weights yet.
-        """
-        if not self.built:
-            raise InvalidValueError(
-                f"[{self.name}] has no weights yet; call it once, or build(input_shape)"
-            )
-        return sum(int(np.prod(v.shape)) for v in self.weights)
 
     # ---- dtypes
 
@@ -371,7 +147,9 @@ class Layer(Operation):
         if len(names) == 1:
             self.build(next(iter(shapes.values())))
             return
-        given = {name if name.endswith("_shape") else f"{name}_shape": v for name, v in shapes.items()}
+        given = {
+            name if name.endswith("_shape") else f"{name}_shape": v for name, v in shapes.items()
+        }
         self.build(**{name: given[name] for name in names if name in given})
 
     def _build_by_tracing(self) -> None:
@@ -381,6 +159,7 @@ class Layer(Operation):
         """Build the layer as `get_build_config` says."""
         if config and not self.built:
             shape = config.get("input_shape", config.get("shapes_dict"))
+            self._build_shapes = shape if isinstance(shape, dict) else tree.lists_to_tuples(shape)
             with context.scope(self.name):
                 if isinstance(shape, dict):
                     self.build(**shape)
@@ -409,7 +188,7 @@ class Layer(Operation):
             if symbolic:
                 return self._call_symbolically(args, kwargs, bound)
             outputs = self._call_now(bound)
-            self._set_masks(first, outputs)
+            self._set_masks(first, outputs, symbolic=False)
             return outputs
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> inspect.BoundArguments:
@@ -427,9 +206,7 @@ class Layer(Operation):
         try:
             bound = signature.bind(self, *args, **kwargs)
         except TypeError as error:
-            raise InvalidTypeError(
-                f"[{self.name}] {error}; its call takes {signature}"
-            ) from error
+            raise InvalidTypeError(f"[{self.name}] {error}; its call takes {signature}") from error
         del bound.arguments[next(iter(bound.arguments))]  # self
         bound.arguments = {
             name: self._converted(value) if name not in ("training", "mask") else value
@@ -486,7 +263,7 @@ class Layer(Operation):
             if key not in parameters and number == 0:
                 key = "mask"
             if key in parameters and bound.arguments.get(key) is None:
-                masks = tree.map_structure(_mask_of, value)
+                masks = tree.map_structure(mask_of, value)
                 if any(m is not None for m in tree.flatten(masks)):
                     bound.arguments[key] = masks
 
@@ -512,7 +289,7 @@ class Layer(Operation):
         first = next(iter(bound.arguments.values()), None)
         outputs = tree.map_structure(_fresh, outputs)
         Node(self, args, kwargs, outputs)
-        self._set_symbolic_masks(first, outputs)
+        self._set_masks(first, outputs, symbolic=True)
         return outputs
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
@@ -556,46 +333,10 @@ class Layer(Operation):
         """Return the mask of the output; by default the input's."""
         return previous_mask
 
-    def _set_masks(self, inputs: Any, outputs: Any) -> None:
-        if not self.supports_masking:
-            return
-        previous = tree.map_structure(_mask_of, inputs)
-        self._note_masks(inputs, previous, outputs, context.set_mask)
-
-    def _set_symbolic_masks(self, inputs: Any, outputs: Any) -> None:
-        if not self.supports_masking:
-            return
-        previous = tree.map_structure(_mask_of, inputs)
-
-        def note(t: Any, mask: Any) -> None:
-            if isinstance(t, KerasTensor):
-                t._keras_mask = mask  # type: ignore[attr-defined]
-
-        self._note_masks(inputs, previous, outputs, note, symbolic=True)
-
-    def _note_masks(
-        self,
-        inputs: Any,
-        previous: Any,
-        outputs: Any,
-        note: Callable[[Any, Any], None],
-        symbolic: bool = False,
-    ) -> None:
-        if type(self).compute_mask is Layer.compute_mask and not any(
-            m is not None for m in tree.flatten(previous)
-        ):
-            return
-        if symbolic:
-            masks = abstract.compute_output_spec(self.compute_mask, inputs, previous)
-        else:
-            masks = self.compute_mask(inputs, previous)
-        flat = tree.flatten(masks)
-        ts = tree.flatten(outputs)
-        if len(flat) != len(ts):
-            flat = [flat[0] if flat else None] * len(ts) if len(flat) == 1 else [None] * len(ts)
-        for t, mask in zip(ts, flat, strict=True):
-            if mask is not None:
-                note(t, mask)
+    def _set_masks(self, inputs: Any, outputs: Any, symbolic: bool) -> None:
+        if self.supports_masking:
+            is_default = type(self).compute_mask is Layer.compute_mask
+            note_masks(self.compute_mask, is_default, inputs, outputs, symbolic)
 
     # ---- losses
 
@@ -617,9 +358,7 @@ class Layer(Operation):
     def losses(self) -> list[Any]:
         """The terms of `add_loss` since the last call, and the regularizers' of trainable weights."""
         terms = [t for layer in self._flatten_layers() for t in layer._losses]
-        for v in self.trainable_variables:
-            if v.regularizer is not None:
-                terms.append(v.regularizer(v))
+        terms += [v.regularizer(v) for v in self.trainable_variables if v.regularizer is not None]
         return terms
 
     def _clear_losses(self) -> None:
@@ -680,39 +419,6 @@ class Layer(Operation):
 # ---- small helpers
 
 
-class _nothing:  # noqa: N801 - a block without an effect
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-
-def _scope_is(name: str) -> bool:
-    return context.current_path().rpartition("/")[2] == name
-
-
-def _owned(value: Any) -> Iterator[Any]:
-    """Find variables, layers and metrics in an attribute: itself, or inside lists, tuples and dictionaries."""
-    from penstock_keras_api.metrics.metric import Metric
-
-    if isinstance(value, Variable | Layer | Metric):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _owned(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _owned(item)
-
-
-def _unique(items: Any) -> list[Any]:
-    found: dict[int, Any] = {}
-    for item in items:
-        found.setdefault(id(item), item)
-    return list(found.values())
-
-
 def _is_tensor(leaf: Any) -> bool:
     return isinstance(leaf, ps.Tensor | KerasTensor | np.ndarray)
 
@@ -725,12 +431,6 @@ def _shape_of(leaf: Any) -> Any:
 
 def _as_plain(shape: Any) -> Any:
     return shape
-
-
-def _mask_of(leaf: Any) -> Any:
-    if isinstance(leaf, KerasTensor):
-        return getattr(leaf, "_keras_mask", None)
-    return context.get_mask(leaf)
 
 
 def _as_tensor(array: Any) -> Any:
@@ -776,8 +476,10 @@ def _ordered(bound: inspect.BoundArguments, signature: inspect.Signature) -> ins
     """Make the arguments ready to call a bound method with."""
     parameters = list(signature.parameters.values())[1:]
     plain = inspect.Signature(parameters)
-    made = inspect.BoundArguments(plain, {})  # type: ignore[arg-type]
-    made.arguments = {p.name: bound.arguments[p.name] for p in parameters if p.name in bound.arguments}
+    made = inspect.BoundArguments(plain, {})
+    made.arguments = {
+        p.name: bound.arguments[p.name] for p in parameters if p.name in bound.arguments
+    }
     return made
 
 
@@ -787,15 +489,20 @@ def _scope_name(name: str) -> str:
 
 def _add_note(error: PenstockError, layer: Layer, bound: inspect.BoundArguments) -> None:
     shapes = [
-        str(_shape_of(leaf)) for value in bound.arguments.values() for leaf in tree.flatten(value) if _is_tensor(leaf)
+        str(_shape_of(leaf))
+        for value in bound.arguments.values()
+        for leaf in tree.flatten(value)
+        if _is_tensor(leaf)
     ]
-    error.add_note(f"in layer {layer.name!r} ({type(layer).__name__}), called with shapes {', '.join(shapes)}")
+    error.add_note(
+        f"in layer {layer.name!r} ({type(layer).__name__}), called with shapes {', '.join(shapes)}"
+    )
 
 
 def _plain_arguments(layer: Layer) -> dict[str, Any]:
     """Return the arguments with which a layer was made, for classes that say nothing about their configuration."""
     args, kwargs = layer._init_arguments
-    names = [p for p in inspect.signature(type(layer).__init__).parameters][1:]
+    names = list(inspect.signature(type(layer).__init__).parameters)[1:]
     given = {**dict(zip(names, args, strict=False)), **kwargs}
     given = {k: v for k, v in given.items() if k not in ("name", "trainable", "dtype")}
     for key, value in given.items():

@@ -33,7 +33,10 @@ class Loss:
     """
 
     def __init__(
-        self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
+        self,
+        name: str | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        dtype: Any = None,
     ) -> None:
         if reduction not in _REDUCTIONS:
             raise InvalidValueError(
@@ -66,7 +69,10 @@ class Loss:
             t = ps.asarray(leaf)
             return ps.cast(t, self.dtype) if t.dtype != self.dtype else t
 
-        y_true, y_pred = tree.map_structure(converted, y_true), tree.map_structure(converted, y_pred)
+        y_true, y_pred = (
+            tree.map_structure(converted, y_true),
+            tree.map_structure(converted, y_pred),
+        )
         values = self.call(y_true, y_pred)
         return reduce_weighted_values(values, sample_weight, mask, self.reduction, self.dtype)
 
@@ -157,7 +163,9 @@ def reduce_weighted_values(
     if mask is not None:
         weight = _masked(weight, mask, reduction, dtype)
     if weight is not None:
-        values, weight = squeeze_or_expand_to_same_rank(values, weight) if weight.ndim else (values, weight)
+        values, weight = (
+            squeeze_or_expand_to_same_rank(values, weight) if weight.ndim else (values, weight)
+        )
         if weight.ndim > values.ndim:
             raise ShapeError(
                 f"[loss] got sample weights of shape {weight.shape} for values of shape {values.shape}; give a weight "

@@ -23,7 +23,11 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
 
 
 def categorical_crossentropy(
-    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+    y_true: Any,
+    y_pred: Any,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
 ) -> Any:
     """Cross entropy between distributions: -Σ t log p."""
     y_true, y_pred = ps.asarray(y_true), ps.asarray(y_pred)
@@ -39,7 +43,11 @@ def categorical_crossentropy(
 
 
 def sparse_categorical_crossentropy(
-    y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
+    y_true: Any,
+    y_pred: Any,
+    from_logits: bool = False,
+    ignore_class: int | None = None,
+    axis: int = -1,
 ) -> Any:
     """Cross entropy of labels that are whole numbers: -log p[label]."""
     y_true, y_pred = ps.asarray(y_true), ps.asarray(y_pred)
@@ -66,7 +74,11 @@ def sparse_categorical_crossentropy(
 
 
 def binary_crossentropy(
-    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+    y_true: Any,
+    y_pred: Any,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
 ) -> Any:
     """Mean of cross entropies of yes and no: -(t log p + (1 - t) log(1 - p))."""
     y_true, y_pred = _pair(y_true, y_pred)
@@ -104,7 +116,10 @@ class MeanSquaredError(LossFunctionWrapper):
     """Mean of squared differences."""
 
     def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "mean_squared_error", dtype: Any = None
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "mean_squared_error",
+        dtype: Any = None,
     ) -> None:
         super().__init__(mean_squared_error, reduction, name, dtype)
 
@@ -113,7 +128,10 @@ class MeanAbsoluteError(LossFunctionWrapper):
     """Mean of differences without their sign."""
 
     def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "mean_absolute_error", dtype: Any = None
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "mean_absolute_error",
+        dtype: Any = None,
     ) -> None:
         super().__init__(mean_absolute_error, reduction, name, dtype)
 

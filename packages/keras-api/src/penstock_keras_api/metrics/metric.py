@@ -50,7 +50,12 @@ class Metric:
         return self._variables + [v for m in self._metrics for v in m.variables]
 
     def add_variable(
-        self, shape: Any, initializer: Any, dtype: Any = None, aggregation: str = "sum", name: str | None = None
+        self,
+        shape: Any,
+        initializer: Any,
+        dtype: Any = None,
+        aggregation: str = "sum",
+        name: str | None = None,
     ) -> Variable:
         """Make a variable that belongs to the metric."""
         with context.scope(self.name):

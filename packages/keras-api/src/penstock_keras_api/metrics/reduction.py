@@ -47,7 +47,8 @@ class Mean(Metric):
 
     def result(self) -> Any:
         """Return the mean so far; 0 of no value."""
-        return ps.where(self.count == 0, 0.0, self.total / ps.where(self.count == 0, 1.0, self.count))
+        count = self.count.value
+        return ps.where(count == 0, 0.0, self.total / ps.where(count == 0, 1.0, count))
 
 
 class Sum(Metric):
@@ -89,7 +90,9 @@ class MeanMetricWrapper(Mean):
         self._fn = fn
         self._fn_kwargs = kwargs
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(  # type: ignore[override]  # other arguments, as in Keras
+        self, y_true: Any, y_pred: Any, sample_weight: Any = None
+    ) -> None:
         """Add a batch."""
         y_true, y_pred = ps.asarray(y_true), ps.cast(ps.asarray(y_pred), self.dtype)
         values = self._fn(y_true, y_pred, **self._fn_kwargs)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import penstock as ps
 from penstock.errors import InvalidValueError
 from penstock_keras_api import context, tree
 from penstock_keras_api.keras_tensor import KerasTensor
-from penstock_keras_api.layers.layer import Layer, _mask_of
+from penstock_keras_api.layers.layer import Layer
+from penstock_keras_api.layers.masks import mask_of
 from penstock_keras_api.models.model import Model
 from penstock_keras_api.operation import Node, Operation
 
@@ -31,16 +33,16 @@ class Functional(Model):
         Layer.__init__(self, name=name, **kwargs)
         self._inputs_struct = inputs
         self._outputs_struct = outputs
-        self._inputs = tree.flatten(self._inputs_struct)
-        self._outputs = tree.flatten(outputs)
-        if not all(isinstance(t, KerasTensor) for t in (*self._inputs, *self._outputs)):
+        self._begins = tree.flatten(self._inputs_struct)
+        self._ends = tree.flatten(outputs)
+        if not all(isinstance(t, KerasTensor) for t in (*self._begins, *self._ends)):
             raise InvalidValueError(
                 f"[{self.name}] inputs and outputs of a model are what keras.Input and layers return; got "
-                f"{[type(t).__name__ for t in (*self._inputs, *self._outputs)]}"
+                f"{[type(t).__name__ for t in (*self._begins, *self._ends)]}"
             )
-        self._nodes = _nodes_between(self._inputs, self._outputs, self.name)
-        begins = [_node_of(t) for t in self._inputs]
-        self._operations = _unique_operations([n for n in begins if n.is_input] + self._nodes)
+        self._nodes = _nodes_between(self._begins, self._ends, self.name)
+        starts = [_node_of(t) for t in self._begins]
+        self._operations = _unique_operations([n for n in starts if n.is_input] + self._nodes)
         _check_names(self._operations, self.name)
         self._functional_layers = [op for op in self._operations if isinstance(op, Layer)]
         for layer in self._functional_layers:
@@ -58,12 +60,12 @@ class Functional(Model):
     @property
     def inputs(self) -> list[KerasTensor]:
         """What stands for the inputs."""
-        return list(self._inputs)
+        return list(self._begins)
 
     @property
     def outputs(self) -> list[KerasTensor]:
         """What stands for the outputs."""
-        return list(self._outputs)
+        return list(self._ends)
 
     @property
     def input(self) -> Any:
@@ -88,37 +90,41 @@ class Functional(Model):
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Run the layers."""
         given = self._standardized(inputs)
-        values = dict(zip(map(id, self._inputs), given, strict=True))
+        values = dict(zip(map(id, self._begins), given, strict=True))
         if mask is not None:
             for value, m in zip(given, tree.flatten(mask), strict=False):
                 context.set_mask(value, m)
         for node in self._nodes:
-            extra = {"training": training} if training is not None and isinstance(node.operation, Layer) else {}
-            made = node.call_on(lambda t: values[id(t)], **extra)
+            extra = (
+                {"training": training}
+                if training is not None and isinstance(node.operation, Layer)
+                else {}
+            )
+            made = node.call_on(partial(_value_of, values), **extra)
             for t, value in zip(node.output_tensors, tree.flatten(made), strict=True):
                 values[id(t)] = value
-        return tree.map_structure(lambda t: values[id(t)], self._outputs_struct)
+        return tree.map_structure(partial(_value_of, values), self._outputs_struct)
 
     def compute_output_spec(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """Find out the shapes and dtypes of the outputs for inputs."""
-        if [t.shape for t in tree.flatten(inputs)] == [t.shape for t in self._inputs]:
+        if [t.shape for t in tree.flatten(inputs)] == [t.shape for t in self._begins]:
             return tree.map_structure(lambda t: KerasTensor(t.shape, t.dtype), self._outputs_struct)
         return super().compute_output_spec(inputs, training=training, mask=mask)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shapes of the outputs for shapes of the inputs."""
-        specs = tree.map_shape_structure(lambda s: KerasTensor(s), input_shape)
+        specs = tree.map_shape_structure(KerasTensor, input_shape)
         made = Layer.compute_output_spec(self, specs)
         return tree.map_structure(lambda t: t.shape, made)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Return the masks of the outputs, which the layers inside have set."""
-        return tree.map_structure(_mask_of, self._outputs_struct)
+        return tree.map_structure(mask_of, self._outputs_struct)
 
     def _standardized(self, inputs: Any) -> list[Any]:
         """Bring inputs into the model's order, dtype and number of axes."""
         if isinstance(inputs, Mapping) and not isinstance(self._inputs_struct, Mapping):
-            inputs = [inputs[t.name] for t in self._inputs]
+            inputs = [inputs[t.name] for t in self._begins]
         elif isinstance(inputs, Mapping) and isinstance(self._inputs_struct, Mapping):
             missing = [key for key in self._inputs_struct if key not in inputs]
             if missing:
@@ -127,12 +133,12 @@ class Functional(Model):
                 )
             inputs = {key: inputs[key] for key in self._inputs_struct}
         flat = tree.flatten(inputs)
-        if len(flat) != len(self._inputs):
+        if len(flat) != len(self._begins):
             raise InvalidValueError(
-                f"[{self.name}] takes {len(self._inputs)} inputs, {', '.join(t.name for t in self._inputs)}, and got "
+                f"[{self.name}] takes {len(self._begins)} inputs, {', '.join(t.name for t in self._begins)}, and got "
                 f"{len(flat)}"
             )
-        return [_fitted(x, t) for x, t in zip(flat, self._inputs, strict=True)]
+        return [_fitted(x, t) for x, t in zip(flat, self._begins, strict=True)]
 
     # ---- configuration
 
@@ -152,6 +158,10 @@ class Functional(Model):
         if "layers" not in config:
             return cls(**config)
         return model_of(cls, config, custom_objects)
+
+
+def _value_of(values: Mapping[int, Any], t: KerasTensor) -> Any:
+    return values[id(t)]
 
 
 def _fitted(x: Any, t: KerasTensor) -> Any:
@@ -180,7 +190,9 @@ def _nodes_between(inputs: list[KerasTensor], outputs: list[KerasTensor], model:
     order: list[Node] = []
     done: set[int] = set()
     # Each entry is visited twice: first to find what it needs, then to be listed.
-    stack: list[tuple[Node, bool]] = [(_node_of(t), False) for t in reversed(outputs) if id(t) not in begin]
+    stack: list[tuple[Node, bool]] = [
+        (_node_of(t), False) for t in reversed(outputs) if id(t) not in begin
+    ]
     while stack:
         node, ready = stack.pop()
         if id(node) in done:
@@ -199,14 +211,14 @@ def _nodes_between(inputs: list[KerasTensor], outputs: list[KerasTensor], model:
     return order
 
 
-
 def _node_of(t: KerasTensor) -> Node:
     history = getattr(t, "_keras_history", None)
     if history is None:
         raise InvalidValueError(
             f"[Model] {t} was made by no layer; begin with keras.Input(shape), and call layers on what it returns"
         )
-    return history.operation._inbound_nodes[history.node_index]
+    node: Node = history.operation._inbound_nodes[history.node_index]
+    return node
 
 
 def _unique_operations(nodes: list[Node]) -> list[Operation]:
@@ -224,5 +236,3 @@ def _check_names(operations: list[Operation], model: str) -> None:
                 f"[{model}] two layers are called {operation.name!r}; give each a name of its own: name='...'"
             )
         seen.add(operation.name)
-
-

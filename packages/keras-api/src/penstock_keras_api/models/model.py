@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
 from penstock.errors import InvalidValueError
 from penstock_keras_api.keras_tensor import KerasTensor
-from penstock_keras_api.layers.layer import Layer, _unique
+from penstock_keras_api.layers.layer import Layer
+from penstock_keras_api.layers.owner import unique
 from penstock_keras_api.trainers.trainer import Trainer
 
 
@@ -27,12 +28,8 @@ class Model(Trainer, Layer):
     (None, 2)
     """
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        if cls is Model and (len(args) >= 2 or {"inputs", "outputs"} <= set(kwargs) or (args and "outputs" in kwargs)):
-            from penstock_keras_api.models.functional import Functional
-
-            cls = Functional
-        self = Layer.__new__(cls, *args, **kwargs)
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:  # noqa: D102 - the class is the door
+        self = Layer.__new__(_class_for(cls, args, kwargs), *args, **kwargs)
         self._init_trainer()  # before a subclass's constructor, which may forget its parent's
         return self
 
@@ -43,7 +40,8 @@ class Model(Trainer, Layer):
             # A subclass that gives inputs and outputs to its parent becomes a functional model.
             if not isinstance(self, functional.Functional):
                 type(self).__bases__ = tuple(
-                    functional.Functional if base is Model else base for base in type(self).__bases__
+                    functional.Functional if base is Model else base
+                    for base in type(self).__bases__
                 )
             functional.Functional.__init__(self, *args, **kwargs)  # type: ignore[arg-type]
             return
@@ -51,17 +49,19 @@ class Model(Trainer, Layer):
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Compute; subclasses say what."""
-        raise NotImplementedError(f"Model {type(self).__name__} has no method call(inputs): write one")
+        raise NotImplementedError(
+            f"Model {type(self).__name__} has no method call(inputs): write one"
+        )
 
     @property
     def layers(self) -> list[Any]:
         """The layers, each once."""
-        return _unique(self._flatten_layers(include_self=False, recursive=False))
+        return unique(self._flatten_layers(include_self=False, recursive=False))
 
     @property
     def metrics(self) -> list[Any]:
         """The loss, the metrics of `compile`, and those of layers."""
-        return _unique([*self._training_metrics(), *Layer.metrics.fget(self)])  # type: ignore[attr-defined]
+        return unique([*self._training_metrics(), *Layer.metrics.fget(self)])  # type: ignore[attr-defined]
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """Return a layer by name or by number.
@@ -72,7 +72,9 @@ class Model(Trainer, Layer):
         layers = self.layers
         if index is not None and name is None:
             if not -len(layers) <= index < len(layers):
-                raise InvalidValueError(f"[get_layer] got index={index}; {self.name} has {len(layers)} layers")
+                raise InvalidValueError(
+                    f"[get_layer] got index={index}; {self.name} has {len(layers)} layers"
+                )
             return layers[index]
         for layer in layers:
             if layer.name == name:
@@ -84,7 +86,7 @@ class Model(Trainer, Layer):
     @property
     def output_names(self) -> list[str] | None:
         """What outputs are called: by the layers that made them."""
-        outputs = getattr(self, "_outputs", None)
+        outputs = getattr(self, "_ends", None)
         if outputs is None:
             return None
         struct = self._outputs_struct  # type: ignore[attr-defined]
@@ -122,10 +124,20 @@ class Model(Trainer, Layer):
             self.optimizer.build(self.trainable_variables)
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
         """Make a model of what `get_config` returned."""
         if cls is Model and "layers" in config:
             from penstock_keras_api.models.functional import Functional
 
-            return Functional.from_config(config, custom_objects)  # type: ignore[return-value]
+            return Functional.from_config(config, custom_objects)
         return cls(**config)
+
+
+def _class_for(cls: type[Model], args: tuple[Any, ...], kwargs: dict[str, Any]) -> type[Model]:
+    """`Model(inputs, outputs)` makes a functional model."""
+    given = len(args) >= 2 or {"inputs", "outputs"} <= set(kwargs) or (args and "outputs" in kwargs)
+    if cls is not Model or not given:
+        return cls
+    from penstock_keras_api.models.functional import Functional
+
+    return Functional

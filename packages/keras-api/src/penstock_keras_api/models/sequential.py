@@ -32,6 +32,8 @@ class Sequential(Model):
     ((None, 2), 23)
     """
 
+    _functional: Functional | None
+
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
         Layer.__init__(self, trainable=trainable, name=name)
         self._chain: list[Layer] = []
@@ -57,7 +59,9 @@ class Sequential(Model):
         if callable(layer) and not isinstance(layer, Layer):
             layer = self._wrapped(layer)
         if not isinstance(layer, Layer):
-            raise InvalidTypeError(f"[Sequential] got {layer!r}; expected a layer, or keras.Input(shape)")
+            raise InvalidTypeError(
+                f"[Sequential] got {layer!r}; expected a layer, or keras.Input(shape)"
+            )
         if any(layer.name == other.name for other in self._chain):
             raise InvalidValueError(
                 f"[Sequential] two layers are called {layer.name!r}; give each a name of its own: name='...'"
@@ -65,16 +69,25 @@ class Sequential(Model):
         if isinstance(layer, InputLayer) and self._chain:
             raise InvalidValueError("[Sequential] an Input can only be the first")
         if not self._chain and not isinstance(layer, InputLayer):
-            shape = layer._batch_input_shape or getattr(layer, "input_shape", None) if isinstance(layer, Functional) else layer._batch_input_shape
+            shape = (
+                layer._batch_input_shape or getattr(layer, "input_shape", None)
+                if isinstance(layer, Functional)
+                else layer._batch_input_shape
+            )
             if shape is not None:
-                first = Input(batch_shape=shape, dtype=layer.dtype if not isinstance(layer, Functional) else None)
-                self._chain.append(first._keras_history.operation)  # type: ignore[arg-type]
+                first = Input(
+                    batch_shape=shape,
+                    dtype=layer.dtype if not isinstance(layer, Functional) else None,
+                )
+                self._chain.append(first._keras_history.operation)
         self._chain.append(layer)
         if not isinstance(layer, InputLayer):
             self._add_owned(layer)
 
     def _wrapped(self, fn: Any) -> Any:
-        raise InvalidTypeError(f"[Sequential] got the function {fn}; put it into keras.layers.Lambda")
+        raise InvalidTypeError(
+            f"[Sequential] got the function {fn}; put it into keras.layers.Lambda"
+        )
 
     def pop(self, rebuild: bool = True) -> Layer:
         """Take the last layer out, and return it.
@@ -103,7 +116,9 @@ class Sequential(Model):
             raise InvalidValueError(f"[{self.name}] has no layers; add some first")
         if not isinstance(self._chain[0], InputLayer):
             if input_shape is None:
-                raise InvalidValueError(f"[{self.name}] give the shape of the input: build((None, ...))")
+                raise InvalidValueError(
+                    f"[{self.name}] give the shape of the input: build((None, ...))"
+                )
             first = Input(batch_shape=input_shape, dtype=self._chain[0].compute_dtype)
             self._chain.insert(0, first._keras_history.operation)
         begin = x = self._chain[0].output
@@ -111,12 +126,14 @@ class Sequential(Model):
             x = layer(x)
         made = Functional(begin, x, name=f"{self.name}_functional")
         object.__setattr__(self, "_functional", made)
-        object.__setattr__(self, "_outputs", made._outputs)
+        object.__setattr__(self, "_ends", made._ends)
         object.__setattr__(self, "_outputs_struct", made._outputs_struct)
         self._build_shapes = made.input_shape
         object.__setattr__(self, "built", True)
 
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None, **kwargs: Any) -> Any:
+    def call(
+        self, inputs: Any, training: bool | None = None, mask: Any = None, **kwargs: Any
+    ) -> Any:
         """Run the layers."""
         if self._functional is not None:
             return self._functional.call(inputs, training=training, mask=mask)
@@ -131,7 +148,11 @@ class Sequential(Model):
         leaves = tree.flatten(first)
         if not isinstance(self._chain[0], InputLayer) and len(leaves) == 1:
             shape = (None, *(d if isinstance(d, int) else None for d in leaves[0].shape[1:]))
-            dtype = leaves[0].dtype if isinstance(leaves[0], KerasTensor) else ps.asarray(leaves[0]).dtype.name
+            dtype = (
+                leaves[0].dtype
+                if isinstance(leaves[0], KerasTensor)
+                else ps.asarray(leaves[0]).dtype.name
+            )
             begin = Input(batch_shape=shape, dtype=dtype)
             self._chain.insert(0, begin._keras_history.operation)
         self.build()

@@ -9,10 +9,11 @@ from penstock_keras_api import _lookup
 from penstock_keras_api.optimizers import schedules
 from penstock_keras_api.optimizers.adam import Adam
 from penstock_keras_api.optimizers.optimizer import Optimizer
+from penstock_keras_api.optimizers.rmsprop import RMSprop
 from penstock_keras_api.optimizers.sgd import SGD
 from penstock_keras_api.saving import serialization
 
-_CLASSES = (Adam, SGD)
+_CLASSES = (Adam, RMSprop, SGD)
 _KNOWN = {c.__name__: c for c in _CLASSES} | {c.__name__.lower(): c for c in _CLASSES}
 
 
@@ -36,4 +37,4 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     return _lookup.find("optimizer", config, _KNOWN, custom_objects=custom_objects)
 
 
-__all__ = ["SGD", "Adam", "Optimizer", "deserialize", "get", "schedules", "serialize"]
+__all__ = ["SGD", "Adam", "Optimizer", "RMSprop", "deserialize", "get", "schedules", "serialize"]

@@ -68,8 +68,12 @@ class Adam(Optimizer):
         if self.built:
             return
         super().build(variables)
-        self._momentums, self._velocities = self.add_optimizer_variables(variables, ["momentum", "velocity"])
-        self._largest = self.add_optimizer_variables(variables, "velocity_hat") if self.amsgrad else []
+        self._momentums, self._velocities = self.add_optimizer_variables(
+            variables, ["momentum", "velocity"]
+        )
+        self._largest = (
+            self.add_optimizer_variables(variables, "velocity_hat") if self.amsgrad else []
+        )
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Change one variable by its gradient."""
@@ -93,5 +97,10 @@ class Adam(Optimizer):
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` makes an equal optimizer of."""
-        own = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon, "amsgrad": self.amsgrad}
+        own = {
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+            "amsgrad": self.amsgrad,
+        }
         return {**super().get_config(), **own}

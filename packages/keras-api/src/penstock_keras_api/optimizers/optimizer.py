@@ -104,11 +104,17 @@ class Optimizer:
         """The learning rate: a variable, or a tensor where a schedule gives it."""
         if isinstance(self._learning_rate, LearningRateSchedule):
             return self._learning_rate(self.iterations.value)
-        return self._learning_rate() if not isinstance(self._learning_rate, Variable) else self._learning_rate
+        return (
+            self._learning_rate()
+            if not isinstance(self._learning_rate, Variable)
+            else self._learning_rate
+        )
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
-        if isinstance(self._learning_rate, Variable) and not isinstance(value, LearningRateSchedule):
+        if isinstance(self._learning_rate, Variable) and not isinstance(
+            value, LearningRateSchedule
+        ):
             self._learning_rate.assign(value)
         elif isinstance(value, LearningRateSchedule):
             if isinstance(self._learning_rate, Variable):
@@ -151,7 +157,10 @@ class Optimizer:
         """Make a variable of the shape and dtype of another, which belongs to the optimizer."""
         path = getattr(reference_variable, "path", reference_variable.name).replace("/", "_")
         return self.add_variable(
-            reference_variable.shape, initializer, reference_variable.dtype, name=f"{path}_{name or 'slot'}"
+            reference_variable.shape,
+            initializer,
+            reference_variable.dtype,
+            name=f"{path}_{name or 'slot'}",
         )
 
     def add_optimizer_variables(
@@ -159,10 +168,13 @@ class Optimizer:
     ) -> Any:
         """Make a variable for each of others: a list of them, or several lists for several names."""
         if isinstance(name, str):
-            return [self.add_variable_from_reference(v, name, initializer) for v in trainable_variables]
+            return [
+                self.add_variable_from_reference(v, name, initializer) for v in trainable_variables
+            ]
         kinds = [initializer] * len(name) if isinstance(initializer, str) else initializer
         return tuple(
-            self.add_optimizer_variables(trainable_variables, n, i) for n, i in zip(name, kinds, strict=True)
+            self.add_optimizer_variables(trainable_variables, n, i)
+            for n, i in zip(name, kinds, strict=True)
         )
 
     def build(self, variables: Sequence[Any]) -> None:
@@ -211,7 +223,9 @@ class Optimizer:
         Raises:
             ValueError: No variable has a gradient, or one is not known to the optimizer.
         """
-        variables = list(self._trainable_variables if trainable_variables is None else trainable_variables)
+        variables = list(
+            self._trainable_variables if trainable_variables is None else trainable_variables
+        )
         if not self.built:
             with ps.graph.eagerly():
                 self.build(variables)
@@ -305,7 +319,9 @@ class Optimizer:
 
     def _use_weight_decay(self, variable: Any) -> bool:
         path = getattr(variable, "path", variable.name)
-        return id(variable) not in self._no_decay and not any(n in path for n in self._no_decay_names)
+        return id(variable) not in self._no_decay and not any(
+            n in path for n in self._no_decay_names
+        )
 
     def _apply_weight_decay(self, variables: list[Any], rate: Any) -> None:
         if not self.weight_decay:

@@ -31,8 +31,10 @@ class SeedGenerator:
     def __init__(self, seed: int | None = None, name: str | None = None, **kwargs: Any) -> None:
         self._initial_seed = seed
         number = make_default_seed() if seed is None else seed
-        if not isinstance(number, int | np.integer) or number < 0:
-            raise InvalidValueError(f"[SeedGenerator] got seed={seed!r}; use a whole number of at least 0")
+        if int(number) != number or number < 0:
+            raise InvalidValueError(
+                f"[SeedGenerator] got seed={seed!r}; use a whole number of at least 0"
+            )
         self.name = name or "seed_generator"
         self.state = Variable(
             np.array([number % 2**32, 0], np.uint32),

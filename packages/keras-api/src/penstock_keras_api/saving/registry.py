@@ -64,7 +64,7 @@ def register_keras_serializable(
     """
 
     def register(item: _T) -> _T:
-        own: str = name or getattr(item, "__name__", str(item))
+        own = name or str(item.__name__)  # type: ignore[attr-defined]
         if isinstance(item, type) and not hasattr(item, "get_config"):
             raise InvalidValueError(
                 f"[register_keras_serializable] {own} has no get_config; write one, so that it can be saved"

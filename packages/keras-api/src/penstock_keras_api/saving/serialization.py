@@ -17,10 +17,23 @@ _MODULES: Final = {
     "keras": "penstock_keras_api",
     **{
         f"keras.{name}": f"penstock_keras_api.{name}"
-        for name in (
-            "activations constraints dtype_policies initializers layers losses metrics models optimizers regularizers "
-            "callbacks quantizers ops utils random"
-        ).split()
+        for name in [
+            "activations",
+            "constraints",
+            "dtype_policies",
+            "initializers",
+            "layers",
+            "losses",
+            "metrics",
+            "models",
+            "optimizers",
+            "regularizers",
+            "callbacks",
+            "quantizers",
+            "ops",
+            "utils",
+            "random",
+        ]
     },
     "keras.optimizers.schedules": "penstock_keras_api.optimizers.schedules",
 }
@@ -46,20 +59,23 @@ def serialize_keras_object(obj: Any) -> Any:
         return obj
     if isinstance(obj, bytes):
         return {"class_name": "__bytes__", "config": {"value": obj.decode()}}
-    if isinstance(obj, tuple):
-        items = [serialize_keras_object(item) for item in obj]
-        return {"class_name": "__tuple__", "config": {"value": items}}
-    if isinstance(obj, list):
-        return [serialize_keras_object(item) for item in obj]
+    if isinstance(obj, list | tuple):
+        return type(obj)(serialize_keras_object(item) for item in obj)
     if isinstance(obj, Mapping):
         return {key: serialize_keras_object(value) for key, value in obj.items()}
     if isinstance(obj, np.generic):
         return obj.item()
     if isinstance(obj, np.ndarray):
-        return {"class_name": "__numpy__", "config": {"value": obj.tolist(), "dtype": str(obj.dtype)}}
+        return {
+            "class_name": "__numpy__",
+            "config": {"value": obj.tolist(), "dtype": str(obj.dtype)},
+        }
     if isinstance(obj, ps.Tensor):
-        return {"class_name": "__tensor__", "config": {"value": obj.tolist(), "dtype": obj.dtype.name}}
-    if isinstance(obj, ps.dtypes.DType):
+        return {
+            "class_name": "__tensor__",
+            "config": {"value": obj.tolist(), "dtype": obj.dtype.name},
+        }
+    if type(obj) is type(ps.float32):
         return obj.name
     if hasattr(obj, "get_config"):
         return _serialized_object(obj)
@@ -141,6 +157,7 @@ def deserialize_keras_object(
         config: What `serialize_keras_object` returned, or Keras wrote.
         custom_objects: Classes and functions by name.
         safe_mode: Kept for compatibility: code in files is never run.
+        kwargs: Kept for compatibility.
 
     Returns:
         The object.
@@ -224,6 +241,7 @@ def _class(config: Mapping[str, Any], custom_objects: Any) -> Any:
         if found is not None:
             return found
     places = [_MODULES[module]] if module in _MODULES else []
+    places += ["penstock_keras_api.models"] if module == "keras" else []
     places += [] if module not in (None, "builtins") and places else list(_MODULES.values())
     for place in places:
         found = getattr(importlib.import_module(place), name, None) if _exists(place) else None
@@ -236,4 +254,4 @@ def _class(config: Mapping[str, Any], custom_objects: Any) -> Any:
 
 
 def _exists(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None  # type: ignore[attr-defined]
+    return importlib.util.find_spec(module) is not None

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 import penstock as ps
-from penstock.errors import InvalidValueError
+from penstock.errors import InvalidTypeError, InvalidValueError
 from penstock_keras_api import losses as losses_module
 from penstock_keras_api import metrics as metrics_module
 from penstock_keras_api import tree
@@ -31,7 +33,7 @@ class CompileLoss:
         self._given = loss
         self._names = output_names
         self.losses = _by_output(loss, output_names, "loss", _as_loss)
-        self.weights = _by_output(weights, output_names, "loss_weights", lambda w: w)
+        self.weights = _by_output(weights, output_names, "loss_weights", _as_factor)
         self.trackers = (
             [Mean(name=f"{name}_loss") for name in output_names] if len(output_names) > 1 else []
         )
@@ -50,7 +52,11 @@ class CompileLoss:
         for number, fn in enumerate(self.losses):
             if fn is None:
                 continue
-            weight = weights[number] if len(weights) == len(predictions) else (weights[0] if weights else None)
+            weight = (
+                weights[number]
+                if len(weights) == len(predictions)
+                else (weights[0] if weights else None)
+            )
             value = fn(truths[number], predictions[number], weight)
             if self.trackers:
                 self.trackers[number].update_state(value)
@@ -70,7 +76,9 @@ class CompileMetrics:
         losses: The loss of each output, by which "accuracy" chooses its kind.
     """
 
-    def __init__(self, metrics: Any, weighted: Any, output_names: list[str], losses: list[Any]) -> None:
+    def __init__(
+        self, metrics: Any, weighted: Any, output_names: list[str], losses: list[Any]
+    ) -> None:
         self._names = output_names
         self._losses = losses
         self._plain = self._sorted(metrics, "metrics")
@@ -83,10 +91,15 @@ class CompileMetrics:
             return [[] for _ in self._names]
         if isinstance(given, Mapping):
             per_output = _by_output(given, self._names, what, lambda item: item)
-            return [[] if item is None else item if isinstance(item, list | tuple) else [item] for item in per_output]
+            return [
+                [] if item is None else list(item) if isinstance(item, list | tuple) else [item]
+                for item in per_output
+            ]
         items = given if isinstance(given, list | tuple) else [given]
         if len(self._names) > 1 and len(items) == len(self._names):
-            return [[] if i is None else list(i) if isinstance(i, list | tuple) else [i] for i in items]
+            return [
+                [] if i is None else list(i) if isinstance(i, list | tuple) else [i] for i in items
+            ]
         return [list(items)] + [[] for _ in self._names[1:]]
 
     def build(self, y_true: Any, y_pred: Any) -> None:
@@ -96,7 +109,9 @@ class CompileMetrics:
             for group in (self._plain, self._weighted):
                 for number, items in enumerate(group):
                     for i, item in enumerate(items):
-                        made = _as_metric(item, truths[number], predictions[number], self._losses[number])
+                        made = _as_metric(
+                            item, truths[number], predictions[number], self._losses[number]
+                        )
                         if len(self._names) > 1 and isinstance(item, str):
                             made.name = f"{self._names[number]}_{made.name}"
                         items[i] = made
@@ -126,7 +141,11 @@ def _leaves(structure: Any, names: list[str]) -> list[Any]:
     if structure is None:
         return []
     if isinstance(structure, Mapping):
-        return [structure.get(name) for name in names] if set(structure) <= set(names) else tree.flatten(structure)
+        return (
+            [structure.get(name) for name in names]
+            if set(structure) <= set(names)
+            else tree.flatten(structure)
+        )
     return list(structure) if isinstance(structure, list | tuple) else [structure]
 
 
@@ -142,9 +161,20 @@ def _by_output(given: Any, names: list[str], what: str, convert: Any) -> list[An
         return [convert(given[name]) if given.get(name) is not None else None for name in names]
     if isinstance(given, list | tuple):
         if len(given) != len(names):
-            raise InvalidValueError(f"[compile] {what} has {len(given)} items for {len(names)} outputs; give one for each")
+            raise InvalidValueError(
+                f"[compile] {what} has {len(given)} items for {len(names)} outputs; give one for each"
+            )
         return [None if item is None else convert(item) for item in given]
     return [convert(given) for _ in names]
+
+
+def _as_factor(item: Any) -> float:
+    if isinstance(item, str) or not isinstance(item, int | float | np.number):
+        raise InvalidTypeError(
+            f"[compile] got {item!r} in loss_weights; give numbers, and metrics by name: compile(optimizer, loss, "
+            "metrics=[...])"
+        )
+    return float(item)
 
 
 def _as_loss(item: Any) -> Any:
@@ -176,7 +206,15 @@ def _by_kind(item: str, y_true: Any, y_pred: Any, loss: Any) -> Any:
     if binary and not sparse:
         made: Any = metrics_module.BinaryAccuracy if accuracy else losses_module.binary_crossentropy
     elif sparse or not same:
-        made = metrics_module.SparseCategoricalAccuracy if accuracy else losses_module.sparse_categorical_crossentropy
+        made = (
+            metrics_module.SparseCategoricalAccuracy
+            if accuracy
+            else losses_module.sparse_categorical_crossentropy
+        )
     else:
-        made = metrics_module.CategoricalAccuracy if accuracy else losses_module.categorical_crossentropy
+        made = (
+            metrics_module.CategoricalAccuracy
+            if accuracy
+            else losses_module.categorical_crossentropy
+        )
     return made(name=item) if isinstance(made, type) else MeanMetricWrapper(made, name=item)

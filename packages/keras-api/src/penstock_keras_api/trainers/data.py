@@ -26,7 +26,9 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
     if not isinstance(data, tuple):
         return data, None, None
     if len(data) > 3 or not data:
-        raise InvalidValueError(f"[fit] got a batch of {len(data)} parts; expected x, (x, y) or (x, y, sample_weight)")
+        raise InvalidValueError(
+            f"[fit] got a batch of {len(data)} parts; expected x, (x, y) or (x, y, sample_weight)"
+        )
     x, y, weight = (*data, None, None)[:3]
     return x, y, weight
 
@@ -76,7 +78,7 @@ class ArrayBatches:
         self._random = np.random.default_rng(seed)
 
     def __len__(self) -> int:
-        return -(-self.num_samples // self.batch_size)
+        return (self.num_samples - 1) // self.batch_size + 1
 
     def __iter__(self) -> Iterator[tuple[Any, Any, Any]]:
         order = self._random.permutation(self.num_samples) if self.shuffle else None
@@ -123,7 +125,7 @@ class IterableBatches:
             x, y, weight = unpack_x_y_sample_weight(batch)
             yield tuple(
                 tree.map_structure(as_array, part, none_is_leaf=False) for part in (x, y, weight)
-            )  # type: ignore[misc]
+            )
             if number == self._steps:
                 return
 
@@ -153,9 +155,13 @@ def batches_of(
 
 def _are_arrays(x: Any) -> bool:
     leaves = tree.flatten(x)
-    return bool(leaves) and all(hasattr(leaf, "shape") and hasattr(leaf, "dtype") or hasattr(leaf, "iloc") for leaf in leaves) or (
-        isinstance(x, list) and all(isinstance(leaf, int | float) for leaf in leaves)
-    )
+    return (
+        bool(leaves)
+        and all(
+            (hasattr(leaf, "shape") and hasattr(leaf, "dtype")) or hasattr(leaf, "iloc")
+            for leaf in leaves
+        )
+    ) or (isinstance(x, list) and all(isinstance(leaf, int | float) for leaf in leaves))
 
 
 def as_array(leaf: Any) -> Any:
@@ -168,9 +174,15 @@ def as_array(leaf: Any) -> Any:
         return leaf
     array = leaf.to_numpy() if hasattr(leaf, "to_numpy") else np.asarray(leaf)
     if array.dtype == np.float64:
-        array = array.astype(config.floatx()) if config.floatx() != "bfloat16" else array.astype(np.float32)
+        array = (
+            array.astype(config.floatx())
+            if config.floatx() != "bfloat16"
+            else array.astype(np.float32)
+        )
     if array.ndim == 0:
-        raise InvalidValueError("[fit] got a single number as data; expected arrays with a sample in each row")
+        raise InvalidValueError(
+            "[fit] got a single number as data; expected arrays with a sample in each row"
+        )
     return array
 
 

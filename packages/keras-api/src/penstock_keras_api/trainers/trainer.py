@@ -10,7 +10,7 @@ import numpy as np
 import penstock as ps
 from penstock.errors import InvalidValueError
 from penstock_keras_api import callbacks as callbacks_module
-from penstock_keras_api import context, optimizers, tree
+from penstock_keras_api import context, losses, optimizers, tree
 from penstock_keras_api.callbacks import CallbackList, History, ProgbarLogger
 from penstock_keras_api.metrics.reduction import Mean
 from penstock_keras_api.trainers import data as batching
@@ -28,7 +28,7 @@ class Trainer:
         self.optimizer = None
         self.loss = None
         self.stop_training = False
-        self.history: Any = None
+        self.history: History = History()
         self._run_eagerly = False
         self._compile_loss: CompileLoss | None = None
         self._compile_metrics: CompileMetrics | None = None
@@ -67,6 +67,8 @@ class Trainer:
             ValueError: A name stands for nothing.
         """
         self.optimizer = optimizers.get(optimizer)
+        for item in tree.flatten(loss):
+            losses.get(item)  # a name that stands for nothing is told now
         self.loss = loss
         self._given = {"loss": loss, "loss_weights": loss_weights, "metrics": metrics,
                        "weighted_metrics": weighted_metrics}  # fmt: skip
@@ -103,22 +105,36 @@ class Trainer:
             return list(y_pred)
         given = getattr(self, "output_names", None)
         count = len(y_pred) if isinstance(y_pred, list | tuple) else 1
-        return given if given is not None and len(given) == count else [f"output_{i}" for i in range(count)]
+        return (
+            given
+            if given is not None and len(given) == count
+            else [f"output_{i}" for i in range(count)]
+        )
 
     def _ready(self, y_pred: Any) -> None:
         """Sort losses and metrics by outputs, once these are known."""
         if self._compile_loss is None:
             names = self._output_names(y_pred)
             with ps.graph.eagerly():
-                self._compile_loss = CompileLoss(self._given["loss"], self._given["loss_weights"], names)
+                self._compile_loss = CompileLoss(
+                    self._given["loss"], self._given["loss_weights"], names
+                )
                 self._compile_metrics = CompileMetrics(
-                    self._given["metrics"], self._given["weighted_metrics"], names, self._compile_loss.losses
+                    self._given["metrics"],
+                    self._given["weighted_metrics"],
+                    names,
+                    self._compile_loss.losses,
                 )
 
     # ---- steps
 
     def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
     ) -> Any:
         """Return the loss of a batch: that of `compile`, and what layers added."""
         self._ready(y_pred)
@@ -136,7 +152,9 @@ class Trainer:
             total = total + term
         return total
 
-    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> dict[str, Any]:
         """Add a batch to the metrics, and return them."""
         self._ready(y_pred)
         if y is not None and self._compile_metrics is not None:
@@ -172,7 +190,9 @@ class Trainer:
         self._track_loss(loss, x)
         weights = self.trainable_weights  # type: ignore[attr-defined]
         if not weights:
-            raise InvalidValueError("[fit] the model has no weights to train; are all layers frozen?")
+            raise InvalidValueError(
+                "[fit] the model has no weights to train; are all layers frozen?"
+            )
         self.optimizer.apply(tape.gradient(scaled, weights), weights)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
@@ -228,7 +248,7 @@ class Trainer:
 
     def _prepare(self, batch: tuple[Any, Any, Any]) -> None:
         """Build layers, optimizer and metrics before a step is traced: variables are made outside of graphs."""
-        x, y, weight = batch
+        x, y, _ = batch
         if not self.built or not all(layer.built for layer in self._flatten_layers()):  # type: ignore[attr-defined]
             few = tree.map_structure(lambda a: ps.asarray(a[:1]), x)
             self(few, training=False)  # type: ignore[operator]
@@ -236,7 +256,11 @@ class Trainer:
             few = tree.map_structure(lambda a: ps.asarray(a[:2]), (x, y), none_is_leaf=False)
             y_pred = self(few[0], training=False)  # type: ignore[operator]
             self._ready(y_pred)
-            if y is not None and self._compile_metrics is not None and not self._compile_metrics.built:
+            if (
+                y is not None
+                and self._compile_metrics is not None
+                and not self._compile_metrics.built
+            ):
                 self._compile_metrics.build(few[1], y_pred)
         if self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_weights)  # type: ignore[attr-defined]
@@ -291,7 +315,9 @@ class Trainer:
         """
         self._need_compiled("fit")
         if validation_split and validation_data is None:
-            (x, y, sample_weight), validation_data = batching.split((x, y, sample_weight), validation_split)
+            (x, y, sample_weight), validation_data = batching.split(
+                (x, y, sample_weight), validation_split
+            )
         if class_weight is not None:
             sample_weight = _weights_of_classes(y, class_weight, sample_weight)
         batches = batching.batches_of(x, y, sample_weight, batch_size, steps_per_epoch, shuffle)
@@ -306,7 +332,9 @@ class Trainer:
                 told.tell("on_epoch_begin", epoch, None)
                 logs = self._epoch("train", batches, told, steps_per_epoch)
                 if validation_data is not None and _is_due(epoch, validation_freq):
-                    logs |= self._validate(validation_data, validation_batch_size or batch_size, validation_steps, told)
+                    logs |= self._validate(
+                        validation_data, validation_batch_size or batch_size, validation_steps, told
+                    )
                 told.tell("on_epoch_end", epoch, logs)
                 if self.stop_training:
                     break
@@ -319,7 +347,9 @@ class Trainer:
         told.tell("on_train_end", logs)
         return self.history
 
-    def _epoch(self, kind: str, batches: Any, told: CallbackList, most: int | None) -> dict[str, Any]:
+    def _epoch(
+        self, kind: str, batches: Any, told: CallbackList, most: int | None
+    ) -> dict[str, Any]:
         """Go through the batches once, and return the metrics afterwards."""
         listened = told.listens_to_batches[kind]
         bars = [c for c in told.callbacks if isinstance(c, ProgbarLogger)]
@@ -339,11 +369,19 @@ class Trainer:
             if self.stop_training or (most is not None and number + 1 >= most):
                 break
         if step_function is None:
-            raise InvalidValueError(f"[{'fit' if kind == 'train' else 'evaluate'}] the data have no batch; is the generator used up?")
+            raise InvalidValueError(
+                f"[{'fit' if kind == 'train' else 'evaluate'}] the data have no batch; is the generator used up?"
+            )
         return _as_numbers(results)
 
-    def _validate(self, given: Any, batch_size: int | None, steps: int | None, told: CallbackList) -> dict[str, Any]:
-        x, y, weight = batching.unpack_x_y_sample_weight(given) if isinstance(given, tuple | list) else (given, None, None)
+    def _validate(
+        self, given: Any, batch_size: int | None, steps: int | None, told: CallbackList
+    ) -> dict[str, Any]:
+        x, y, weight = (
+            batching.unpack_x_y_sample_weight(given)
+            if isinstance(given, tuple | list)
+            else (given, None, None)
+        )
         batches = batching.batches_of(x, y, weight, batch_size, steps)
         self.reset_metrics()
         told.tell("on_test_begin", None)
@@ -375,6 +413,7 @@ class Trainer:
             steps: How many batches to look at; None for all.
             callbacks: As in `fit`.
             return_dict: Whether to return a dictionary.
+            kwargs: Kept for compatibility.
 
         Returns:
             The loss; a list of it and the metrics if there are any; or a dictionary of all by name.
@@ -441,7 +480,12 @@ class Trainer:
         return tree.map_structure(lambda *parts: _joined(parts), *found)
 
     def train_on_batch(
-        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        return_dict: bool = False,
     ) -> Any:
         """Take one step of training, and return loss and metrics."""
         self._need_compiled("train_on_batch")
@@ -449,14 +493,18 @@ class Trainer:
             sample_weight = _weights_of_classes(y, class_weight, sample_weight)
         return self._on_batch("train", (x, y, sample_weight), return_dict)
 
-    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
         """Take one step of evaluation, and return loss and metrics."""
         self._need_compiled("test_on_batch")
         return self._on_batch("test", (x, y, sample_weight), return_dict)
 
     def _on_batch(self, kind: str, given: tuple[Any, Any, Any], return_dict: bool) -> Any:
-        batch = tuple(tree.map_structure(batching.as_array, part, none_is_leaf=False) for part in given)
-        self._prepare(batch)  # type: ignore[arg-type]
+        batch = tuple(
+            tree.map_structure(batching.as_array, part, none_is_leaf=False) for part in given
+        )
+        self._prepare(batch)
         logs = _as_numbers(self._function(kind)(*batch))
         if return_dict:
             return logs
@@ -491,7 +539,9 @@ class Trainer:
     def _callbacks(self, given: Any, verbose: Any, **params: Any) -> CallbackList:
         if isinstance(given, CallbackList):
             return given
-        items: list[callbacks_module.Callback] = list(given or []) if isinstance(given, Sequence) else [given] if given else []
+        items: list[callbacks_module.Callback] = (
+            list(given or []) if isinstance(given, Sequence) else [given] if given else []
+        )
         if not any(isinstance(c, History) for c in items):
             history = History()
             items.append(history)
@@ -504,7 +554,9 @@ class Trainer:
 
 def _as_numbers(logs: Any) -> dict[str, Any]:
     return {
-        name: float(value.item()) if hasattr(value, "item") and not getattr(value, "ndim", 0) else np.asarray(value)
+        name: float(value.item())
+        if hasattr(value, "item") and not getattr(value, "ndim", 0)
+        else np.asarray(value)
         for name, value in (logs or {}).items()
     }
 
@@ -526,8 +578,8 @@ def _weights_of_classes(y: Any, class_weight: dict[int, float], sample_weight: A
     labels = labels.reshape(len(labels), -1)[:, 0].astype(int)
     missing = sorted(set(labels.tolist()) - set(class_weight))
     if missing:
-        raise InvalidValueError(f"[fit] class_weight has no weight for the labels {missing}; give one for each")
+        raise InvalidValueError(
+            f"[fit] class_weight has no weight for the labels {missing}; give one for each"
+        )
     weights = np.array([class_weight[label] for label in labels], np.float32)
     return weights if sample_weight is None else weights * np.asarray(sample_weight, np.float32)
-
-

@@ -50,7 +50,7 @@ class Dense(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        if isinstance(units, bool) or not isinstance(units, int) or units <= 0:
+        if int(units) != units or units <= 0:
             raise InvalidValueError(f"[Dense] got units={units!r}; use a whole number above 0")
         self.units = units
         self.activation = activations.get(activation)
