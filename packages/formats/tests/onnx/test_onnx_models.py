@@ -61,7 +61,7 @@ def test_a_real_detector_equals_onnx_runtime(faces: Path, face_model: Any) -> No
 
 def test_a_real_detector_has_transposes_only_at_its_borders(face_model: Any) -> None:
     nodes = face_model.default.graph.nodes
-    convolutions = [n for n in nodes if n.op == "conv2d"]
+    convolutions = [n for n in nodes if n.op in ("conv2d", "depthwise_conv2d")]
     moved = [n for n in nodes if n.op == "transpose"]
     assert len(convolutions) > 50
     assert len(moved) == 1
@@ -167,6 +167,35 @@ def test_a_convolutional_network_of_torch(tmp_path: Path) -> None:
     labels = ps.asarray([0, 1, 2, 3, 4, 0])
     losses = _train(model, lambda m: ps.mean(ps.nll_loss(m(x), labels)), rate=0.5)
     assert losses[-1] < losses[0] - 0.05
+
+
+def test_filters_for_each_channel(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="compares with torch")
+    nn = torch.nn
+    torch.manual_seed(0)
+    module = nn.Sequential(
+        nn.Conv2d(4, 8, 3, padding=(1, 2), stride=2, groups=4),
+        nn.Conv2d(8, 8, (3, 2), dilation=2, groups=8, bias=False),
+        nn.Flatten(2),
+        nn.Conv1d(8, 16, 3, groups=8, stride=2, padding=1),
+        nn.ConvTranspose1d(16, 4, 3, stride=2, groups=2, padding=1, output_padding=1),
+    )
+    model = _equals_torch(tmp_path / "net.onnx", module, (4, 17, 18))
+    ops = [n.op for n in model.default.graph.nodes]
+    assert ops.count("depthwise_conv2d") == 3
+    assert "conv2d" not in ops
+
+
+def test_a_model_that_was_read_can_be_saved(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="compares with torch")
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(torch.nn.Conv1d(3, 4, 3), torch.nn.ReLU(), torch.nn.Flatten())
+    model = _equals_torch(tmp_path / "net.onnx", module, (3, 6))
+    ps.save(model, tmp_path / "net")
+    x = ps.random.normal((2, 3, 6), seed=1)
+    again = ps.load(tmp_path / "net")
+    assert again(x).tolist() == model(x).tolist()
+    assert sorted(again.variables) == sorted(model.variables) == ["0.bias", "0.weight"]
 
 
 def test_a_transformer_block_of_torch(tmp_path: Path) -> None:

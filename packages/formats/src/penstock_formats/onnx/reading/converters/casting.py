@@ -56,6 +56,11 @@ def cast(call: Call, x: Value, dtype: str) -> Value:
     return Value(ps.cast(x.tensor, dtype))
 
 
+def of_dtype(t: Tensor, dtype: str) -> Tensor:
+    """Cast a tensor, unless it has the dtype."""
+    return t if t.dtype.name == dtype else ps.cast(t, dtype)
+
+
 def _between_strings(call: Call, x: Value, dtype: str) -> Tensor:
     if dtype == "string" and "float" not in x.dtype:
         return ps.as_string(x.tensor)

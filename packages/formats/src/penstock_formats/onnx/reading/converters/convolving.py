@@ -73,8 +73,38 @@ def _conv(call: Call, x: Value, w: Value, b: Value | None = None) -> Value:
     kernel = [int(k) for k in w.shape[2:]]
     strides, dilations = window(call, kernel, rank)
     pads = pads_of(call, list(x.shape[2:]), kernel, strides, dilations)
-    made = convolved(x.last, filters(w), strides, dilations, pads, call.attr("group", 1))
+    groups = call.attr("group", 1)
+    if groups > 1 and w.shape[1] == 1 and rank < 3 and str(x.shape[1]) == str(groups):
+        made = _depthwise(x.last, w, strides, dilations, pads, groups)
+    else:
+        made = convolved(x.last, filters(w), strides, dilations, pads, groups)
     return Value(last=made if b is None else made + b.tensor)
+
+
+def _depthwise(
+    x: Tensor,
+    w: Value,
+    strides: list[int],
+    dilations: list[int],
+    pads: list[tuple[int, int]] | None,
+    channels: int,
+) -> Tensor:
+    """Call the convolution in which every channel has filters of its own; a sequence is an image of one row."""
+    axes = (*range(2, w.ndim), 0, 1)
+    f = w.weight.read(axes) if w.weight is not None else ps.transpose(w.tensor, axes)
+    if pads is not None and any(p < 0 for pair in pads for p in pair):
+        x, pads = padded(x, [(0, 0), *pads, (0, 0)]), [(0, 0)] * len(pads)
+    flat = len(strides) == 1
+    if flat:
+        x, f = ps.expand_dims(x, axis=1), ps.expand_dims(f, axis=0)
+        strides, dilations = [1, *strides], [1, *dilations]
+        pads = None if pads is None else [(0, 0), *pads]
+    if f.shape[2] != channels:
+        f = ps.reshape(f, (*f.shape[:2], channels, -1))
+    where = "same" if pads is None else "explicit"
+    widths = None if pads is None else [p for pair in pads for p in pair]
+    made = ps.ops.depthwise_conv2d(x, f, strides, where, widths, dilations)
+    return ps.squeeze(made, axis=1) if flat else made
 
 
 def convolved(

@@ -34,6 +34,8 @@ def cropped(x: Tensor, like: Tensor, axis: int) -> Tensor:
 @converts("GatherND", tensors=True)
 def _gather_nd(call: Call, x: Tensor, indices: Tensor) -> Tensor:
     batch = call.attr("batch_dims", 0)
+    if not isinstance(indices.shape[-1], int):
+        raise call.unsupported("positions of a number of axes that is not known")
     if not batch:
         return ps.gather_nd(x, indices)
     grid = [

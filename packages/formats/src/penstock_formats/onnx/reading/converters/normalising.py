@@ -7,6 +7,7 @@ from typing import Any
 
 import penstock as ps
 from penstock import Tensor
+from penstock_formats.onnx.reading.converters.casting import of_dtype
 from penstock_formats.onnx.reading.converters.shaping import padded
 from penstock_formats.onnx.reading.file import DTYPES
 from penstock_formats.onnx.reading.table import Call, converts
@@ -35,7 +36,7 @@ def _batch_norm(
     made = ps.batch_norm_inference(
         t, _statistic(mean), _statistic(variance), scale.tensor, offset.tensor, epsilon=epsilon
     )
-    made = ps.cast(made, x.dtype)
+    made = of_dtype(made, x.dtype)
     return Value(last=made) if x.ndim > 2 else Value(made)
 
 
@@ -49,7 +50,7 @@ def _batch_norm_training(
     made = ps.batch_norm_inference(
         t, now_mean, now_variance, scale.tensor, offset.tensor, epsilon=call.attr("epsilon", 1e-5)
     )
-    made = ps.cast(made, x.dtype)
+    made = of_dtype(made, x.dtype)
     running = [
         _statistic(old) * momentum + now * (1 - momentum)
         for old, now in ((mean, now_mean), (variance, now_variance))
@@ -58,7 +59,10 @@ def _batch_norm_training(
     more = running if call.opset >= 14 else [*running, now_mean, now_variance]
     return [
         first,
-        *(Value(ps.cast(v, old.dtype)) for v, old in zip(more, [mean, variance] * 2, strict=False)),
+        *(
+            Value(of_dtype(v, old.dtype))
+            for v, old in zip(more, [mean, variance] * 2, strict=False)
+        ),
     ]
 
 

@@ -62,6 +62,8 @@ class _Window:
         """Return how far a last window, which begins before the end, reaches beyond it."""
         before, after = self.pads[i]
         size, stride = self.sizes[i], self.strides[i]
+        if after + stride <= self.spans[i]:
+            return stride - 1  # more than is needed makes no further window
         if not isinstance(size, int):
             raise call.unsupported(
                 "ceil_mode with sizes that are not known (give them: sizes={...})"

@@ -10,6 +10,7 @@ import numpy as np
 
 import penstock as ps
 from penstock import Tensor
+from penstock_formats.onnx.reading.converters.casting import of_dtype
 from penstock_formats.onnx.reading.table import Call, converts
 from penstock_formats.onnx.reading.values import Value
 
@@ -78,7 +79,7 @@ def _register(op: str, function: Reduce) -> None:
         if x.is_last and wanted and sorted(a % x.ndim for a in wanted) == list(range(2, x.ndim)):
             return _over_space(function, x, keepdims)
         made = function(x.tensor, tuple(wanted) if wanted else None, keepdims=keepdims)
-        return Value(ps.cast(made, x.dtype))
+        return Value(of_dtype(made, x.dtype))
 
 
 def _one_by_one(op: str, x: Tensor) -> Tensor:
@@ -91,7 +92,7 @@ def _one_by_one(op: str, x: Tensor) -> Tensor:
 
 
 def _over_space(function: Reduce, x: Value, keepdims: bool) -> Value:
-    made = ps.cast(function(x.last, tuple(range(1, x.ndim - 1)), keepdims=keepdims), x.dtype)
+    made = of_dtype(function(x.last, tuple(range(1, x.ndim - 1)), keepdims=keepdims), x.dtype)
     return Value(last=made) if keepdims else Value(made)
 
 
@@ -118,7 +119,7 @@ def _running(op: str, function: Callable[..., Tensor]) -> None:
     def convert(call: Call, x: Value, axis: Value) -> Tensor:
         along = int(call.ints(axis, "axis")[0])
         exclusive, reverse = bool(call.attr("exclusive", 0)), bool(call.attr("reverse", 0))
-        return ps.cast(function(x.tensor, along, exclusive=exclusive, reverse=reverse), x.dtype)
+        return of_dtype(function(x.tensor, along, exclusive=exclusive, reverse=reverse), x.dtype)
 
 
 _running("CumSum", ps.cumsum)

@@ -10,6 +10,7 @@ import numpy as np
 
 import penstock as ps
 from penstock import Tensor
+from penstock_formats.onnx.reading.converters.casting import of_dtype
 from penstock_formats.onnx.reading.converters.gathering import positions
 from penstock_formats.onnx.reading.errors import LARGEST
 from penstock_formats.onnx.reading.table import Call, converts
@@ -144,15 +145,15 @@ def _resized(call: Call, x: Value, plan: _Plan) -> Value:
     rank = x.ndim
     if rank >= 3 and min(plan.axes) >= 2:
         if rank == 4 and _is_ours(plan, x):
-            return Value(last=ps.cast(ps.image.resize(x.last, plan.sizes[2:]), x.dtype))
+            return Value(last=of_dtype(ps.image.resize(x.last, plan.sizes[2:]), x.dtype))
         t = x.last
         for axis in plan.axes:
             t = _along(plan, t, axis - 1, axis)
-        return Value(last=ps.cast(t, x.dtype))
+        return Value(last=of_dtype(t, x.dtype))
     t = x.tensor
     for axis in plan.axes:
         t = _along(plan, t, axis, axis)
-    return Value(ps.cast(t, x.dtype))
+    return Value(of_dtype(t, x.dtype))
 
 
 def _is_ours(plan: _Plan, x: Value) -> bool:
@@ -295,7 +296,8 @@ def _weighted(t: Tensor, place: int, places: Array, weights: Array) -> Tensor:
 
 def _interpolated_later(plan: _Plan, t: Tensor, place: int, axis: int) -> Tensor:
     """The same for sizes that only a call knows: positions and weights are computed by ops."""
-    if plan.shift in ("tf_crop_and_resize", "half_pixel_symmetric") or plan.mode == "cubic":
+    wide = plan.mode == "cubic" or plan.call.attr("antialias", 0)
+    if wide or plan.shift in ("tf_crop_and_resize", "half_pixel_symmetric"):
         raise plan.call.unsupported(
             f"{plan.mode} {plan.shift} for a size that is not known (give it: sizes={{...}})"
         )
@@ -306,6 +308,8 @@ def _interpolated_later(plan: _Plan, t: Tensor, place: int, axis: int) -> Tensor
     exact = ps.maximum(size * scale, 1.0 + 1e-9)
     i = ps.cast(positions(plan.sizes[axis]), "float64")
     at = _sources(plan.shift, i, scale, size, new, exact, (0.0, 1.0))
+    if plan.shift == "pytorch_half_pixel":
+        at = ps.where(ps.equal(new, 1.0), ps.full((), -0.5, "float64"), at)
     if plan.mode == "nearest":
         chosen = _nearest(plan.call.attr("nearest_mode", "round_prefer_floor"), at, ps)
         return ps.take(t, ps.cast(ps.clip(chosen, 0.0, size - 1), "int64"), place)

@@ -155,18 +155,44 @@ def _split(call: Call, x: Value, sizes: Value | None = None) -> list[Value]:
 
 
 def _cut(x: Tensor, parts: list[Any], axis: int) -> list[Tensor]:
-    made, start = [], 0
+    made: list[Tensor] = []
+    start: Any = 0
     for size in parts:
-        made.append(x[(slice(None),) * axis + (slice(start, start + size),)])
+        made.append(part_of(x, axis, start, size))
         start = start + size
     return made
+
+
+def part_of(x: Tensor, axis: int, start: Any, size: Any) -> Tensor:
+    """Take a part of an axis; its bounds may be names of sizes, of which nobody can ask which is larger."""
+    starts: list[Any] = [0] * x.ndim
+    sizes: list[Any] = list(x.shape)
+    starts[axis], sizes[axis] = start, size
+    return ps.slice(x, starts, sizes, [1] * x.ndim)
 
 
 @converts("Slice")
 def _slice(call: Call, x: Value, *bounds: Value | None) -> Tensor:
     names = ("starts", "ends", "axes", "steps")
     found = [None if v is None else call.ints(v, n) for v, n in zip(bounds, names, strict=False)]
-    return x.tensor[slices_of(call, x.ndim, found)]
+    slices, t = list(slices_of(call, x.ndim, found)), x.tensor
+    for axis, s in enumerate(slices):
+        if isinstance(s.start, Dim) or isinstance(s.stop, Dim):
+            t = _between(call, t, axis, s)
+            slices[axis] = slice(None)
+    return t if all(s == slice(None) for s in slices) else t[tuple(slices)]
+
+
+def _between(call: Call, x: Tensor, axis: int, bounds: slice) -> Tensor:
+    """Take a part between bounds of which at least one is a name of a size."""
+    if bounds.step != 1:
+        raise call.unsupported("a step between bounds that are sizes")
+    ends: list[Any] = [0 if bounds.start is None else bounds.start]
+    ends.append(x.shape[axis] if bounds.stop is None else bounds.stop)
+    first, last = (e + x.shape[axis] if isinstance(e, int) and e < 0 else e for e in ends)
+    if str(first) == "0" and str(last) == str(x.shape[axis]):
+        return x
+    return part_of(x, axis, first, last - first)
 
 
 @converts("Expand")
@@ -292,7 +318,9 @@ def _mirrored(x: Tensor, widths: list[tuple[int, int]], mode: str) -> Tensor:
         size = x.shape[axis]
         if not before and not after:
             continue
-        if isinstance(size, Dim) or max(before, after) < size:
+        if isinstance(size, Dim):
+            x = _joined_to_itself(x, axis, (before, after), mode)
+        elif max(before, after) < size:
             pairs = [(0, 0)] * x.ndim
             pairs[axis] = (before, after)
             x = ps.pad(x, pairs, mode=mode)
@@ -300,6 +328,22 @@ def _mirrored(x: Tensor, widths: list[tuple[int, int]], mode: str) -> Tensor:
             name: Any = mode
             x = ps.take(x, np.pad(np.arange(size), (before, after), mode=name), axis)
     return x
+
+
+def _joined_to_itself(x: Tensor, axis: int, widths: tuple[int, int], mode: str) -> Tensor:
+    """The same for an axis whose size is a name."""
+    (before, after), size = widths, x.shape[axis]
+    if mode == "edge":
+        shape = [d if i != axis else 1 for i, d in enumerate(x.shape)]
+        ends = [part_of(x, axis, 0, 1), part_of(x, axis, size - 1, 1)]
+        repeats = [[*shape[:axis], n, *shape[axis + 1 :]] for n in widths]
+        parts = [ps.broadcast_to(e, r) for e, r in zip(ends, repeats, strict=True)]
+    elif mode == "reflect":
+        ends = [part_of(x, axis, 1, before), part_of(x, axis, size - 1 - after, after)]
+        parts = [ps.flip(e, axis=axis) for e in ends]
+    else:
+        parts = [part_of(x, axis, size - before, before), part_of(x, axis, 0, after)]
+    return ps.concat([parts[0], x, parts[1]], axis)
 
 
 @converts("EyeLike", tensors=True)
