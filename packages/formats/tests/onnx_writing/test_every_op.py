@@ -17,6 +17,7 @@ from penstock.errors import FormatError
 from penstock.registry import op_blocks
 from penstock.saved import GraphFunction, GraphModel
 from penstock_formats.onnx.writing import coverage, table, to_proto
+from penstock_formats.onnx.writing._table import FAST
 from penstock_formats.onnx.writing._verify import (
     allowed,
     difference,
@@ -168,3 +169,17 @@ def test_the_page_has_the_table() -> None:
     assert page.read_text("utf-8").endswith(table()), (
         "write the output of `python -m penstock_formats.onnx.writing.coverage` at the end of docs/onnx_export.md"
     )
+
+
+@pytest.mark.parametrize("name", [name for name in FAST if name not in ("quantize", "dequantize")])
+def test_fast_quantised_ops_are_a_few_steps_away_at_most(name: str) -> None:
+    for case in cases_of(name):
+        model, arrays = model_of(case)
+        proto = to_proto(model.default, model, exact=False)
+        run, _ = open_file(proto.SerializeToString())
+        (got,) = run(dict(zip(model.default.inputs, arrays, strict=True)))
+        (want,) = run_function(model.default, arrays)
+        assert got.dtype == want.dtype
+        assert difference(got, want) <= 2, str(case)
+        if name not in ("requantize", "quantized_avg_pool2d"):
+            assert "DequantizeLinear" in {node.op_type for node in proto.graph.node}

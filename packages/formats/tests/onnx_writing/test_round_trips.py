@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from pathlib import Path
@@ -14,7 +15,7 @@ import penstock as ps
 from penstock.saved import GraphFunction, GraphModel
 
 onnx = pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
+onnxruntime = pytest.importorskip("onnxruntime")
 
 from penstock_formats.onnx.writing import write  # noqa: E402
 from penstock_formats.onnx.writing._verify import (  # noqa: E402
@@ -102,3 +103,28 @@ def test_real_models(tmp_path: Path, name: str) -> None:
     assert report.max_abs_diff <= HUB[name]
     ops = Counter(node.op_type for node in onnx.load(tmp_path / "again.onnx").graph.node)
     assert ops["Transpose"] <= 12  # at the borders, and where a detector's heads end
+
+
+QUANTISED = {
+    "mobilenet_v1_0.25_128_quant": "coral/mobilenet_v1_0.25_128_quant.tflite",
+    "mobilenet_v1_0.25_224_quant": "tflite_support/mobilenet_v1_0.25_224_quant.tflite",
+    "mobilenet_v2_1.0_224_quant": "coral/mobilenet_v2_1.0_224_quant.tflite",
+}
+
+
+@pytest.mark.parametrize("name", list(QUANTISED))
+def test_fast_files_of_quantised_models_know_the_same_images(tmp_path: Path, name: str) -> None:
+    if "PENSTOCK_MIRROR" not in os.environ:
+        pytest.skip("PENSTOCK_MIRROR names no hub of real models")
+    image = pytest.importorskip("PIL.Image")
+    hub = Path(os.environ["PENSTOCK_MIRROR"])
+    model = ps.load(hub / "weights" / QUANTISED[name])
+    report = write(model, tmp_path / "fast.onnx", exact=False)
+    assert report.max_abs_diff <= 16  # of 255 steps
+    session = onnxruntime.InferenceSession(tmp_path / "fast.onnx")
+    (given,) = session.get_inputs()
+    for file, answer in json.loads((hub / "expected.json").read_text())[name].items():
+        with image.open(hub / "images" / file) as opened:
+            pixels = opened.convert("RGB").resize(given.shape[2:0:-1], image.BILINEAR)
+        (scores,) = session.run(None, {given.name: np.asarray(pixels)[None]})
+        assert int(scores.argmax()) == answer["top1"], file

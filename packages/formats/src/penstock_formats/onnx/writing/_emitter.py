@@ -20,10 +20,12 @@ class Emitter:
 
     Args:
         opset: The version of the operators.
+        fast: Write quantised ops as runtimes compute them fastest.
     """
 
-    def __init__(self, opset: int) -> None:
+    def __init__(self, opset: int, fast: bool = False) -> None:
         self.opset = opset
+        self.fast = fast
         self.nodes: list[NodeProto] = []
         self.initializers: dict[str, TensorProto] = {}
         self.scope = ""

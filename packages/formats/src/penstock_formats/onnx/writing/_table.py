@@ -18,6 +18,7 @@ Elementwise = Callable[..., "Value"]
 Composition = Callable[..., Any]
 
 EXPORTERS: dict[str, Exporter] = {}
+FAST: dict[str, Exporter] = {}  # in place of those above, where bits may differ
 ELEMENTWISE: dict[str, Elementwise] = {}
 COMPOSITIONS: dict[str, Composition] = {}
 
@@ -27,6 +28,16 @@ def exports(*names: str) -> Callable[[Exporter], Exporter]:
 
     def enter(fn: Exporter) -> Exporter:
         EXPORTERS.update(dict.fromkeys(names, fn))
+        return fn
+
+    return enter
+
+
+def exports_fast(*names: str) -> Callable[[Exporter], Exporter]:
+    """Write these ops by a function of the node where speed counts more than the last bit."""
+
+    def enter(fn: Exporter) -> Exporter:
+        FAST.update(dict.fromkeys(names, fn))
         return fn
 
     return enter

@@ -14,7 +14,7 @@ import numpy as np
 from penstock.errors import FormatError
 from penstock_formats.onnx.writing._emitter import as_array, bfloat16_bits
 from penstock_formats.onnx.writing._sizes import Sizes
-from penstock_formats.onnx.writing._table import ELEMENTWISE, EXPORTERS
+from penstock_formats.onnx.writing._table import ELEMENTWISE, EXPORTERS, FAST
 from penstock_formats.onnx.writing._values import Value
 
 if TYPE_CHECKING:
@@ -81,7 +81,8 @@ class GraphWriter:
         if node.op in ELEMENTWISE:
             self._write_elementwise(node)
             return
-        made = EXPORTERS[node.op](self, node)
+        fast = self.emitter.fast and node.op in FAST and _has_bytes(node)
+        made = (FAST if fast else EXPORTERS)[node.op](self, node)
         if isinstance(made, Value):
             made = [made]
         for t, value in zip(node.outputs, made or (), strict=False):
@@ -240,6 +241,15 @@ class GraphWriter:
     def variable_name(self, variable: Variable) -> str:
         """Return the name under which the model keeps a variable."""
         return self.variables.get(variable._id) or variable.name
+
+
+def _has_bytes(node: Node) -> bool:
+    """Whether a quantised op takes and gives integers of 8 bits, or one of the two and float32."""
+    ends = {
+        node.inputs[4 if node.op == "quantized_concat" else 0].dtype.name,
+        node.outputs[0].dtype.name,
+    }
+    return ends <= {"int8", "uint8", "float32"}
 
 
 def stored(tensor: Tensor) -> np.ndarray[Any, Any]:

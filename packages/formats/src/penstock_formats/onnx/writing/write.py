@@ -58,6 +58,7 @@ def write(
     verify: bool = True,
     sizes: Mapping[str, int] | None = None,
     external_data: bool | None = None,
+    exact: bool = True,
 ) -> ExportReport:
     """Write one function of a model as an ONNX file.
 
@@ -72,6 +73,8 @@ def write(
         batch: A number or a name for the first size of every input, in place of what it is; None to leave it.
         verify: Run the file.
         sizes: What the other symbolic sizes are while it runs, by name; 16 where nothing is said.
+        exact: Write quantised ops so that each bit is as in Penstock. Else as what runtimes have fast kernels for, float
+            ops between DequantizeLinear and QuantizeLinear, whose results may be some steps away.
         external_data: Write the weights to `<path>.data`; None to do so beyond 1.5 GB.
 
     Returns:
@@ -95,13 +98,13 @@ def write(
     chosen = _function(model, function)
     if batch is not None:
         chosen = with_batch(chosen, batch)
-    proto = to_proto(chosen, model, opset=opset)
+    proto = to_proto(chosen, model, opset=opset, exact=exact)
     path = Path(path)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         file = Path(folder) / path.name
         _save(proto, file, external_data)
         _check(file)
-        found = verify_file(file, chosen, model, opset, sizes or {}) if verify else None
+        found = verify_file(file, chosen, model, opset, sizes or {}, exact) if verify else None
         for made in sorted(Path(folder).iterdir(), key=lambda p: p == file):  # the model last
             shutil.move(made, path.parent / made.name)
     difference, runtime = found or (None, "")
@@ -109,7 +112,7 @@ def write(
 
 
 def to_proto(
-    function: GraphFunction, model: GraphModel, *, opset: int = OLDEST_OPSET
+    function: GraphFunction, model: GraphModel, *, opset: int = OLDEST_OPSET, exact: bool = True
 ) -> ModelProto:
     """Return a function as ONNX's protobuf, unchecked.
 
@@ -117,6 +120,7 @@ def to_proto(
         function: What to write.
         model: Whose variables and metadata it uses.
         opset: The version of ONNX's operators.
+        exact: Write quantised ops so that each bit is as in Penstock.
 
     Returns:
         The protobuf.
@@ -139,7 +143,7 @@ def to_proto(
             f"{OLDEST_OPSET} is the oldest that is written. Say opset={OLDEST_OPSET}"
         )
     names = {v._handle._id: name for name, v in model.variables.items()}
-    emitter = Emitter(opset)
+    emitter = Emitter(opset, fast=not exact)
     for name in (*function.inputs, *function.outputs, *names.values()):
         if emitter.name(name) != name:
             raise FormatError(

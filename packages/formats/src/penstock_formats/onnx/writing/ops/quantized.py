@@ -28,19 +28,21 @@ if TYPE_CHECKING:
 _WHY = "the arithmetic of quantised ops is worked out while writing"
 
 
-def _parameters(w: GraphWriter, node: Node, first: int) -> list[Any]:
-    """Scales and zero points, from an input on."""
-    return [w.numbers(node, i, _WHY) for i in range(first, len(node.inputs))]
+def parameters(w: GraphWriter, node: Node, first: int, last: int | None = None) -> list[Any]:
+    """Return the numbers of scales, zero points and what else stands from one input to another."""
+    inputs = range(len(node.inputs))[first:last]
+    return [w.numbers(node, i, _WHY) for i in inputs]
 
 
-def _either(w: GraphWriter, node: Node, number: int = 0) -> tuple[Value, bool]:
-    """Return an input in the layout it is there in, and whether its channels are first."""
-    t = node.inputs[number]
+def either(w: GraphWriter, node: Node) -> tuple[Value, bool]:
+    """Return the first input in the layout it is there in, and whether its channels are first."""
+    t = node.inputs[0]
     first = w.prefers_first(t)
     return (w.first(t) if first else w.value(t)), first
 
 
-def _keep(w: GraphWriter, node: Node, value: Value, first: bool) -> None:
+def keep(w: GraphWriter, node: Node, value: Value, first: bool) -> None:
+    """Keep the result in the layout it was made in."""
     (w.keep_first if first else w.keep)(node.outputs[0], value)
 
 
@@ -84,7 +86,7 @@ def _unsigned(x: Value, zero: Any) -> tuple[Value, Any]:
 
 def _integer_conv(w: GraphWriter, node: Node, axes: Any, sides: int, groups: int) -> None:
     image, filter = node.inputs[:2]
-    bias, x_scale, x_zero, f_scale, f_zero, y_scale, y_zero = _parameters(w, node, 2)
+    bias, x_scale, x_zero, f_scale, f_zero, y_scale, y_zero = parameters(w, node, 2)
     dtype = image.dtype.name
     x, x_zero = _unsigned(w.first(image), x_zero)
     weights = w.numbers(node, 1, _WHY).transpose(axes)
@@ -153,7 +155,7 @@ def _(w: GraphWriter, node: Node) -> None:
 @exports("quantized_matmul")
 def _(w: GraphWriter, node: Node) -> Value:
     rows, given = w.value(node.inputs[0]), w.numbers(node, 1, _WHY)
-    bias, x_scale, x_zero, w_scale, w_zero, y_scale, y_zero = _parameters(w, node, 2)
+    bias, x_scale, x_zero, w_scale, w_zero, y_scale, y_zero = parameters(w, node, 2)
     weights = given.T if node.attrs["transpose_weights"] else given
     x, x_zero = _unsigned(rows, x_zero)
     constant = w.emitter.constant
@@ -208,7 +210,7 @@ def _(w: GraphWriter, node: Node) -> None:
     x, y = node.inputs[:2]
     first = w.prefers_first(x) and w.prefers_first(y) and x.ndim == y.ndim
     pair = [(w.first(t) if first else w.value(t)).cast("int64") for t in (x, y)]
-    x_scale, x_zero, y_scale, y_zero, z_scale, z_zero = _parameters(w, node, 2)
+    x_scale, x_zero, y_scale, y_zero, z_scale, z_zero = parameters(w, node, 2)
     centred = [v - int(zero) for v, zero in zip(pair, (x_zero, y_zero), strict=True)]
     real: Any
     if node.op == "quantized_multiply":
@@ -224,17 +226,17 @@ def _(w: GraphWriter, node: Node) -> None:
     made = _requantized(
         total, real, z_scale, z_zero, x.dtype.name, activation=node.attrs["activation"]
     )
-    _keep(w, node, made, first)
+    keep(w, node, made, first)
 
 
 @exports("requantize")
 def _(w: GraphWriter, node: Node) -> None:
-    x_scale, x_zero, y_scale, y_zero = _parameters(w, node, 1)
-    x, first = _either(w, node)
+    x_scale, x_zero, y_scale, y_zero = parameters(w, node, 1)
+    x, first = either(w, node)
     real = float(x_scale) / float(y_scale)
     total = x.cast("int64") - int(x_zero)
     made = _requantized(total, real, y_scale, y_zero, node.outputs[0].dtype.name)
-    _keep(w, node, made, first)
+    keep(w, node, made, first)
 
 
 @exports("quantized_concat")
@@ -262,7 +264,7 @@ def _(w: GraphWriter, node: Node) -> Value:
 
 def _along(w: GraphWriter, node: Node, first: bool) -> list[Any]:
     """Scale and zero point with their numbers along the axis, in the layout of the input."""
-    scale, zero = _parameters(w, node, 1)
+    scale, zero = parameters(w, node, 1)
     rank = node.inputs[0].ndim
     axis = node.attrs["axis"] % max(rank, 1)
     if first:
@@ -272,7 +274,7 @@ def _along(w: GraphWriter, node: Node, first: bool) -> list[Any]:
 
 @exports("quantize")
 def _(w: GraphWriter, node: Node) -> None:
-    x, first = _either(w, node)
+    x, first = either(w, node)
     scale, zero = _along(w, node, first)
     dtype = node.outputs[0].dtype.name
     x = x.cast("float64" if x.dtype == "float64" else "float32")
@@ -281,16 +283,16 @@ def _(w: GraphWriter, node: Node) -> None:
     low, high = fixed.limits(dtype)
     steps = steps.op("Max", -(2.0**40)).op("Min", 2.0**40)
     moved = steps + w.emitter.constant(zero, "float64")
-    _keep(w, node, moved.op("Max", low).op("Min", high).cast("int64").cast(dtype), first)
+    keep(w, node, moved.op("Max", low).op("Min", high).cast("int64").cast(dtype), first)
 
 
 @exports("dequantize")
 def _(w: GraphWriter, node: Node) -> None:
-    x, first = _either(w, node)
+    x, first = either(w, node)
     scale, zero = _along(w, node, first)
     steps = x.cast("int64") - w.emitter.constant(zero, "int64")
     made = steps.cast("float64") * w.emitter.constant(scale, "float64")
-    _keep(w, node, made.cast(node.outputs[0].dtype.name), first)
+    keep(w, node, made.cast(node.outputs[0].dtype.name), first)
 
 
 @exports("fake_quant")
@@ -314,7 +316,7 @@ def _(w: GraphWriter, node: Node) -> Value:
 
 @exports("quantized_softmax")
 def _(w: GraphWriter, node: Node) -> Value:
-    (scale,) = _parameters(w, node, 1)
+    (scale,) = parameters(w, node, 1)
     return fixed_softmax(
         w.value(node.inputs[0]), float(scale), float(np.float32(node.attrs["beta"]))
     )
