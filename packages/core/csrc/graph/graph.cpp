@@ -187,7 +187,8 @@ void Graph::assume(const std::string& text) {
     changed();
     return adopt_guard({sign.kind, a, b, sign.result, ""});
   }
-  fail(ErrorKind::kValue, "'", text, "' is no assumption about sizes; write a == b, !=, < or >=");
+  fail(ErrorKind::kValue, "'", text,
+       "' is no assumption; expected two sizes and ==, !=, < or >= between them");
 }
 
 void Graph::adopt_guard(const Guard& guard) {

@@ -149,30 +149,11 @@ void GraphReader::read_symbols(Graph& graph, const Json& json, const std::string
 }
 
 void GraphReader::read_assumption(Graph& graph, const std::string& text, const std::string& what) {
-  struct Sign {
-    const char* text;
-    Guard::Kind kind;
-    bool result;
-  };
-  static constexpr Sign kSigns[] = {{" == ", Guard::kEqual, true},
-                                    {" != ", Guard::kEqual, false},
-                                    {" < ", Guard::kLess, true},
-                                    {" >= ", Guard::kLess, false}};
-  for (const Sign& sign : kSigns) {
-    size_t at = text.find(sign.text);
-    if (at == std::string::npos) continue;
-    std::string_view left(text), right(text);
-    left = left.substr(0, at);
-    right = right.substr(at + std::char_traits<char>::length(sign.text));
-    Dim a = parse_size(left, graph.symbol_names), b = parse_size(right, graph.symbol_names);
-    // In the order in which Graph::equal asks.
-    if (sign.kind == Guard::kEqual && (!is_symbolic(a) || (is_symbolic(b) && b < a)))
-      std::swap(a, b);
-    graph.guards.push_back({sign.kind, a, b, sign.result, ""});
-    return;
+  try {
+    graph.assume(text);
+  } catch (const Error& e) {
+    fail(ErrorKind::kFormat, what, ": ", e.what());
   }
-  fail(ErrorKind::kFormat, what, " assumes ", json_quoted(text),
-       "; expected two sizes and ==, !=, < or >= between them");
 }
 
 void GraphReader::read_node(Building& to, const Json& json) {

@@ -95,7 +95,7 @@ class SizeParser {
     std::string name = text_.substr(begin, at_ - begin);
     for (size_t i = 0; i < names_.size(); ++i)
       if (names_[i] == name) return dim_symbol(static_cast<int>(i));
-    if (name != "max" || !take('(')) bad("there is no size '" + name + "'");
+    if (name != "max" || !take('(')) bad("there is no symbol " + name);
     Dim a = sum();
     if (!take(',')) bad("max takes two sizes");
     Dim b = sum();
@@ -108,7 +108,7 @@ class SizeParser {
     return dim_mul(a, b);
   }
   Dim divided(Dim a, Dim b) {
-    if (b == 0) bad("it divides by zero");
+    if (!is_symbolic(b) && b <= 0) bad("it divides by " + std::to_string(b));
     return dim_floordiv(a, b);
   }
 
