@@ -51,37 +51,49 @@ struct Columns {
   }
 };
 
-// Times of 16 numbers.
-inline __m512i TimesEach(__m512i x, __m512i multiplier, __m512i left, __m512i right) {
-  const __m512i half = _mm512_set1_epi64(1 << 30), shifted = _mm512_sllv_epi32(x, left);
-  const __m512i even = _mm512_add_epi64(_mm512_mul_epi32(shifted, multiplier), half);
-  const __m512i odd = _mm512_add_epi64(
-      _mm512_mul_epi32(_mm512_srli_epi64(shifted, 32), _mm512_srli_epi64(multiplier, 32)), half);
-  const __m512i high =
-      _mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 31), _mm512_slli_epi64(odd, 1));
-  const __m512i one = _mm512_set1_epi32(1);
-  const __m512i mask = _mm512_sub_epi32(_mm512_sllv_epi32(one, right), one);
-  const __m512i threshold =
-      _mm512_add_epi32(_mm512_srli_epi32(mask, 1), _mm512_srli_epi32(high, 31));
-  const __mmask16 up = _mm512_cmpgt_epi32_mask(_mm512_and_si512(high, mask), threshold);
-  const __m512i down = _mm512_srav_epi32(high, right);
-  return _mm512_mask_add_epi32(down, up, down, one);
-}
+// Multipliers for 16 numbers.
+struct Vectors {
+  __m512i value, odd, left, right, mask, half;
+  Vectors(__m512i value, __m512i left, __m512i right)
+      : value(value),
+        odd(_mm512_srli_epi64(value, 32)),
+        left(left),
+        right(right),
+        mask(
+            _mm512_sub_epi32(_mm512_sllv_epi32(_mm512_set1_epi32(1), right), _mm512_set1_epi32(1))),
+        half(_mm512_srli_epi32(mask, 1)) {}
+  explicit Vectors(Multiplier m)
+      : Vectors(_mm512_set1_epi32(m.value), _mm512_set1_epi32(MaxOf(m.shift, 0)),
+                _mm512_set1_epi32(MaxOf(-m.shift, 0))) {}
+
+  // Times for each.
+  __m512i Times(__m512i x) const {
+    const __m512i nudge = _mm512_set1_epi64(1 << 30), shifted = _mm512_sllv_epi32(x, left);
+    const __m512i low = _mm512_add_epi64(_mm512_mul_epi32(shifted, value), nudge);
+    const __m512i high =
+        _mm512_add_epi64(_mm512_mul_epi32(_mm512_srli_epi64(shifted, 32), odd), nudge);
+    const __m512i product =
+        _mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(low, 31), _mm512_slli_epi64(high, 1));
+    const __m512i threshold = _mm512_add_epi32(half, _mm512_srli_epi32(product, 31));
+    const __mmask16 up = _mm512_cmpgt_epi32_mask(_mm512_and_si512(product, mask), threshold);
+    const __m512i down = _mm512_srav_epi32(product, right);
+    return _mm512_mask_sub_epi32(down, up, down, _mm512_set1_epi32(-1));
+  }
+};
 
 // Layer::Store for 16 sums that have their bias.
+template <bool kOnce>
 class Rescale {
  public:
-  Rescale(const Columns& columns, const Finish& finish, bool once)
-      : multiplier_(_mm512_loadu_si512(columns.multiplier)),
-        left_(_mm512_loadu_si512(columns.left)),
-        right_(_mm512_loadu_si512(columns.right)),
+  Rescale(const Columns& columns, const Finish& finish)
+      : by_(_mm512_loadu_si512(columns.multiplier), _mm512_loadu_si512(columns.left),
+            _mm512_loadu_si512(columns.right)),
         low_(_mm512_set1_epi32(finish.low())),
         high_(_mm512_set1_epi32(finish.high())),
-        zero_(_mm512_set1_epi32(finish.zero())),
-        once_(once) {}
+        zero_(_mm512_set1_epi32(finish.zero())) {}
 
   __m128i operator()(__m512i sums) const {
-    const __m512i scaled = once_ ? Once(sums) : TimesEach(sums, multiplier_, left_, right_);
+    const __m512i scaled = kOnce ? Once(sums) : by_.Times(sums);
     const __m512i inside = _mm512_min_epi32(_mm512_max_epi32(scaled, low_), high_);
     return _mm512_cvtepi32_epi8(_mm512_add_epi32(inside, zero_));
   }
@@ -99,16 +111,16 @@ class Rescale {
       const __m512i nudge = _mm512_sllv_epi64(one, _mm512_sub_epi64(down, one));
       return _mm512_cvtsepi64_epi32(_mm512_srav_epi64(_mm512_add_epi64(product, nudge), down));
     };
-    const __m256i low = half(_mm512_castsi512_si256(x), _mm512_castsi512_si256(multiplier_),
-                             _mm512_castsi512_si256(left_), _mm512_castsi512_si256(right_));
+    const __m256i low = half(_mm512_castsi512_si256(x), _mm512_castsi512_si256(by_.value),
+                             _mm512_castsi512_si256(by_.left), _mm512_castsi512_si256(by_.right));
     const __m256i high =
-        half(_mm512_extracti64x4_epi64(x, 1), _mm512_extracti64x4_epi64(multiplier_, 1),
-             _mm512_extracti64x4_epi64(left_, 1), _mm512_extracti64x4_epi64(right_, 1));
+        half(_mm512_extracti64x4_epi64(x, 1), _mm512_extracti64x4_epi64(by_.value, 1),
+             _mm512_extracti64x4_epi64(by_.left, 1), _mm512_extracti64x4_epi64(by_.right, 1));
     return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
   }
 
-  __m512i multiplier_, left_, right_, low_, high_, zero_;
-  bool once_;
+  Vectors by_;
+  __m512i low_, high_, zero_;
 };
 
 // The left side of a product: rows whose inner dimension comes in segments, the rows of a window for instance.

@@ -83,11 +83,11 @@ bool IsPointwise(const WindowConv& conv) {
 }
 
 // What MultiplyByteRows does with sums: bytes at result(row) + column.
-template <class Result>
-auto BytesOf(const Columns& columns, const Finish& finish, bool once, const Result& result) {
+template <bool kOnce, class Result>
+auto BytesOf(const Columns& columns, const Finish& finish, const Result& result) {
   return [=](int64_t at) {
     const Columns mine = columns.From(at);
-    const Rescale rescale(mine, finish, once);
+    const Rescale<kOnce> rescale(mine, finish);
     const __m512i bias = _mm512_loadu_si512(mine.bias);
     const bool lifted = mine.lift != nullptr;
     const __m512i lift = lifted ? _mm512_loadu_si512(mine.lift) : bias;
@@ -204,7 +204,9 @@ int RunConv(penstock_call* call) {
   const int64_t in = conv.in_channels / shape.groups, out = shape.out;
   const int64_t rows = conv.batch * conv.h.out * conv.w.out;
   for (int64_t g = 0; g < shape.groups && status == PENSTOCK_OK; ++g) {
-    const auto result = [&](int64_t row) { return y + row * conv.out_channels + g * out; };
+    T* first = y + g * out;
+    const int64_t step = conv.out_channels;
+    const auto result = [=](int64_t row) { return first + row * step; };
 #if defined(PENSTOCK_BYTE_PRODUCTS)
     if (packed.bytes != nullptr) {
       const bool pointwise = shape.groups == 1 && IsPointwise(conv);
@@ -217,11 +219,11 @@ int RunConv(penstock_call* call) {
       const Columns columns = packed.columns.From(g * RoundUp(out, 16));
       if (ReadsInPlace<T>(call)) {
         return ConvolveInPlace(call, conv, x, x_zero + kRaise<T>, packed,
-                               BytesOf(columns, packed.layer.finish, false, result));
+                               BytesOf<false>(columns, packed.layer.finish, result));
       }
       status = MultiplyByteRows(call, rows, shape.depth, out, packed.bytes + g * packed.group_size,
                                 columns.lift != nullptr, gather,
-                                BytesOf(columns, packed.layer.finish, false, result));
+                                BytesOf<false>(columns, packed.layer.finish, result));
       continue;
     }
 #endif
@@ -267,7 +269,8 @@ int RunMatMul(penstock_call* call) {
   T* y = Output<T>(call, 0);
   const int32_t x_zero = ParametersAt(call, 3).Zero();
   const int64_t rows = Extent(call->outputs[0], 0, call->outputs[0]->ndim - 1);
-  const auto result = [&](int64_t row) { return y + row * shape.out; };
+  const int64_t step = shape.out;
+  const auto result = [=](int64_t row) { return y + row * step; };
 #if defined(PENSTOCK_BYTE_PRODUCTS)
   if (packed.bytes != nullptr) {
     return MultiplyByteRows(
@@ -275,7 +278,7 @@ int RunMatMul(penstock_call* call) {
         [&](int64_t first, int64_t n, int64_t stride, uint8_t* to) {
           RaiseRows(x + first * shape.depth, n, shape.depth, stride, to);
         },
-        BytesOf(packed.columns, packed.layer.finish, true, result));
+        BytesOf<true>(packed.columns, packed.layer.finish, result));
   }
 #endif
   return MultiplyRows(

@@ -138,7 +138,7 @@ template <class T, bool kLifted>
 void SumLine(const WindowConv& conv, const Line& line, const int8_t* weights,
              const Columns& columns, const Finish& finish, __mmask16 channels, T* y) {
   constexpr int kAtOnce = kLifted ? 4 : 8;
-  const Rescale rescale(columns, finish, false);
+  const Rescale<false> rescale(columns, finish);
   const __m512i bias = _mm512_loadu_si512(columns.bias);
   for (int64_t j = 0; j < conv.w.out; j += kAtOnce) {
     __m512i acc[kAtOnce], plain[kAtOnce];

@@ -44,16 +44,6 @@ Loop<3> BroadcastLoop(const penstock_call* call) {
 }
 
 #if defined(PENSTOCK_BYTE_PRODUCTS)
-// A multiplier and a zero point for 16 numbers at once.
-struct Vectors {
-  __m512i value, left, right;
-  explicit Vectors(Multiplier m)
-      : value(_mm512_set1_epi32(m.value)),
-        left(_mm512_set1_epi32(MaxOf(m.shift, 0))),
-        right(_mm512_set1_epi32(MaxOf(-m.shift, 0))) {}
-  __m512i Times(__m512i x) const { return TimesEach(x, value, left, right); }
-};
-
 // 16 bytes without their zero point.
 inline __m512i Steps(const int8_t* x, __mmask16 some, __m512i zero) {
   return _mm512_sub_epi32(_mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(some, x)), zero);
