@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -324,3 +326,45 @@ def test_half_floats_are_written_too(tmp_path: Path) -> None:
         return ps.cast(y, "float32")
 
     checked(model_of(net, ("float32", ("batch", 4))), tmp_path)
+
+
+@pytest.mark.parametrize("method", ["static", "dynamic", "weight_only"])
+def test_models_that_were_quantised_here(tmp_path: Path, method: str) -> None:
+    quantization = pytest.importorskip("penstock_quantization")
+
+    def net(w: Weights, x: Any) -> Any:
+        y = ps.nn.relu(ps.nn.conv2d(x, w("a", 3, 3, 3, 8), padding="same") + w("bias", 8))
+        return ps.nn.max_pool2d(y, 2).reshape((-1, 128)) @ w("head", 128, 4)
+
+    data = [RNG.standard_normal((4, 8, 8, 3)).astype(np.float32) for _ in range(2)]
+    model = model_of(net, ("float32", ("batch", 8, 8, 3)))
+    made = quantization.quantize(model, data, method=method, slower="ignore").model
+    assert checked(made, tmp_path).max_abs_diff < 1e-5
+    checked(made, tmp_path, exact=False)
+    if method == "static":
+        ops = Counter(n.op_type for n in onnx.load(tmp_path / "model.onnx").graph.node)
+        assert ops["DequantizeLinear"] > ops["Conv"] > 0
+
+
+def test_functions_are_saved_by_the_suffix(tmp_path: Path) -> None:
+    weights = ps.Variable([[1.0], [-2.0]])
+    path = ps.save(
+        ps.function(lambda x: ps.nn.relu(x @ weights)),
+        tmp_path / "net.onnx",
+        [("float32", ("batch", 2))],
+        opset=20,
+    )
+    session = onnxruntime.InferenceSession(path)
+    (y,) = session.run(None, {session.get_inputs()[0].name: np.array([[3, 1]], np.float32)})
+    assert y.tolist() == [[1.0]]
+
+
+def test_a_missing_package_is_named() -> None:
+    code = (
+        "import sys; sys.modules['onnx'] = None\n"
+        "import penstock as ps\n"
+        "try: ps.save(ps.function(lambda x: x), 'net.onnx', [('float32', (2,))])\n"
+        "except ps.errors.FormatError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 'pip install "penstock-formats[onnx]"' in done.stdout
