@@ -145,3 +145,14 @@ def test_what_is_no_equation(equation: str, shapes: Any, match: str) -> None:
         ps.einsum(equation, *arrays)
     with pytest.raises(ValueError, match=r"\[einsum\]"):  # the same, with symbols for the sizes
         ps.function(lambda *xs: ps.einsum(equation, *xs))(*map(ps.asarray, arrays))
+
+
+def test_a_size_that_has_a_name_may_be_one() -> None:
+    with ps.Graph().as_default() as graph:
+        x = ps.placeholder("float32", ("batch", 3, 4), name="x")
+        graph.inputs = [x]
+        graph.outputs = [ps.einsum("abc,abc->ab", x, x)]
+    squares = ps.saved.GraphFunction(graph)
+    for batch in (1, 2):
+        given = np.ones((batch, 3, 4), np.float32)
+        np.testing.assert_array_equal(squares(given).numpy(), np.full((batch, 3), 4.0))

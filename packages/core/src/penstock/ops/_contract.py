@@ -42,7 +42,7 @@ def _sizes(terms: Sequence[str], operands: Sequence[Tensor]) -> dict[str, Any]:
     sizes: dict[str, Any] = {}
     for term, x in zip(terms, operands, strict=True):
         for letter, size in zip(term, x.shape, strict=True):
-            if sizes.get(letter, 1) == 1:
+            if _is_one(sizes.get(letter, 1)):
                 sizes[letter] = size
     return sizes
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from penstock import Tensor, ops, signal
 from penstock_formats.tensorflow._node import Array, Node, known, tensor
 from penstock_formats.tensorflow._problems import damaged, problem
 from penstock_formats.tensorflow._registry import tf_op
+
+_LONGEST: Final = 1 << 14
+"""So many samples a window has at most."""
 
 
 @tf_op("DecodeWav")
@@ -25,8 +28,22 @@ def _(node: Node, data: Any) -> Any:
 @tf_op("AudioSpectrogram")
 def _(node: Node, samples: Any) -> Tensor:
     x = ops.transpose(tensor(samples), (1, 0))
-    spectrum = signal.stft(x, node.integer("window_size"), node.integer("stride"))
-    power = ops.square(ops.real(spectrum)) + ops.square(ops.imag(spectrum))
+    size, step = node.integer("window_size"), node.integer("stride")
+    if not 1 < size <= _LONGEST or not 0 < step <= _LONGEST:
+        raise damaged(f"{node} has windows of {size} samples every {step}")
+    frames = signal.frame(x, size, step) * signal.hann_window(size)
+    points = 1 << (size - 1).bit_length()
+    # A product with waves needs no complex numbers, which other formats and small devices have not got.
+    turns = ops.remainder(
+        ops.multiply(
+            ops.expand_dims(ops.arange(size, dtype="int32"), 1),
+            ops.arange(points // 2 + 1, dtype="int32"),
+        ),
+        points,
+    )
+    angles = ops.cast(turns, "float32") * (2 * math.pi / points)
+    parts = [ops.square(ops.matmul(frames, wave)) for wave in (ops.cos(angles), ops.sin(angles))]
+    power = ops.add(*parts)
     return power if node.flag("magnitude_squared") else ops.sqrt(power)
 
 
