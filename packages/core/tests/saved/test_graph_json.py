@@ -121,6 +121,16 @@ def test_assumptions_go_along() -> None:
     assert function(ps.ones((8,))).shape == (2, 4)
     with pytest.raises(ps.errors.ShapeError, match=r"it assumes .*n0 < 10.*give such sizes"):
         function(ps.ones((12,)))
+    with (
+        ps.GradientTape(),
+        pytest.raises(ps.errors.ShapeError, match="assumes n0 < 10, which does not hold for 12"),
+    ):
+        function(ps.ones((12,)))
+    inside = ps.function(lambda x: function(x + 1.0))
+    assert inside(ps.ones((8,))).shape == (2, 4)
+    assert any("< 10" in text for text, _ in inside.graph.guards)
+    with pytest.raises(ps.errors.ShapeError, match="assumes n0 < 10"):
+        inside(ps.ones((12,)))
 
 
 def loop(x: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import operator
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from penstock import _native, ops
 from penstock._bodies import building, within
 from penstock._inner_graphs import inner_graphs
 from penstock._native import Dim, Graph, Tensor
-from penstock.errors import GraphError
+from penstock.errors import GraphError, ShapeError
 
 _ARITHMETIC: Final[dict[type[ast.operator], Callable[[Any, Any], Any]]] = {
     ast.Add: operator.add,
@@ -23,6 +24,12 @@ _ARITHMETIC: Final[dict[type[ast.operator], Callable[[Any, Any], Any]]] = {
 }
 
 
+_COMPARISONS: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    ">=": operator.ge,
+}
 # Sees a node with its inputs and outputs.
 Watch = Callable[[Any, "list[Tensor]", Sequence[Tensor]], None]
 
@@ -39,6 +46,7 @@ def call_again(graph: Graph, inputs: Sequence[Tensor], watch: Watch | None = Non
         A tensor for each of its outputs.
 
     Raises:
+        ShapeError: Sizes break what the graph assumes.
         PenstockError: An op does not take these inputs.
     """
     at_once = _native.current_graph() is None and not any(t.is_symbolic for t in inputs)
@@ -67,6 +75,22 @@ class _Again:
             for symbol, size in zip(formal.shape, t.shape, strict=True):
                 if isinstance(symbol, Dim):
                     self._sizes.setdefault(str(symbol), size)
+        for assumption, _ in graph.guards:
+            self._check(graph.name, assumption)
+
+    def _check(self, name: str, assumption: str) -> None:
+        """Refuse sizes that break what the graph assumes; what no input tells cannot be checked."""
+        a, sign, b = re.split(r" (==|!=|<|>=) ", assumption)
+        try:
+            left, right = (evaluate_size(side, self._sizes.__getitem__) for side in (a, b))
+        except KeyError:
+            return
+        # Of symbols this is a question that the outer graph answers, and keeps as its own assumption.
+        if not _COMPARISONS[sign](left, right):
+            raise ShapeError(
+                f"[{name}] it assumes {assumption}, which does not hold for {left} and {right}; give other sizes, or save "
+                "the function for these"
+            )
 
     def run(self, graph: Graph, inputs: Sequence[Tensor]) -> list[Tensor]:
         values = dict(zip((t.value_index for t in graph.inputs), inputs, strict=True))
