@@ -177,7 +177,8 @@ inline int PackFilter(penstock_call* call, const Conv& conv, const float* filter
 inline const float* PackFilter(penstock_call* call, const Conv& conv, const float* filter,
                                int* status) {
   float* out = Scratch<float>(call, PackedFilterSize(conv));
-  *status = out == nullptr ? int{PENSTOCK_NO_MEMORY} : PackFilter(call, conv, filter, out);
+  *status = PENSTOCK_NO_MEMORY;
+  if (out != nullptr) *status = PackFilter(call, conv, filter, out);
   return out;
 }
 
