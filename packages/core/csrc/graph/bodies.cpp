@@ -118,6 +118,8 @@ void rule_while(InferContext& ctx) {
   const Graph& cond = graph_attr(ctx.attrs[WhileAttrs::kCond]);
   const Graph& body = graph_attr(ctx.attrs[WhileAttrs::kBody]);
   int64_t carried = ctx.get_int(WhileAttrs::kNumCarried);
+  if (ctx.get_ints(WhileAttrs::kSteps).size() != 1)
+    ctx.fail(ErrorKind::kValue, "steps must be one size");
   for (const Graph* graph : {&cond, &body}) {
     need_count(ctx, *graph, ctx.num_inputs());
     for (int i = 0; i < ctx.num_inputs(); ++i)
@@ -144,6 +146,9 @@ void rule_scan(InferContext& ctx) {
   int64_t scanned = ctx.get_int(ScanAttrs::kNumScanned);
   if (ctx.get_ints(ScanAttrs::kLength).size() != 1)
     ctx.fail(ErrorKind::kValue, "length must be one size");
+  if (scanned < 0 || scanned > ctx.num_inputs())
+    ctx.fail(ErrorKind::kValue, "num_scanned is ", scanned, "; the op has ", ctx.num_inputs(),
+             " inputs");
   Dim length = ctx.get_ints(ScanAttrs::kLength)[0];
   need_count(ctx, body, ctx.num_inputs());
   need_loop(ctx, body, carried);

@@ -42,8 +42,8 @@ void rule_to_device(InferContext& ctx) {
 
 // Inputs: the function's arguments, then its results, which pass through.
 void rule_custom_gradient(InferContext& ctx) {
-  int64_t arguments = ctx.get_int(0), results = ctx.num_inputs() - arguments;
-  if (arguments < 0 || results < 1)
+  int64_t arguments = ctx.get_int(0);
+  if (arguments < 0 || arguments >= ctx.num_inputs())
     ctx.fail(ErrorKind::kValue, "got ", ctx.num_inputs(), " tensors, ", arguments,
              " of them arguments; a function with its own gradient returns a tensor or more");
   for (int i = static_cast<int>(arguments); i < ctx.num_inputs(); ++i) {

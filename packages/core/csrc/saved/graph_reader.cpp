@@ -254,8 +254,13 @@ AttrValue GraphReader::read_attr(Graph& graph, const AttrSpec& spec, const Json&
   switch (spec.kind) {
     case AttrKind::kBool:
       return json.boolean(what);
-    case AttrKind::kInt:
-      return json.integer(what);
+    case AttrKind::kInt: {
+      // Only seeds are that far below zero; elsewhere such a number would be taken for an expression.
+      int64_t value = json.integer(what);
+      if (is_symbolic(value) && spec.name != "seed")
+        fail(ErrorKind::kFormat, what, " is ", value, ", which is out of range");
+      return value;
+    }
     case AttrKind::kFloat:
       if (!json.is_object()) return json.number(what);
       check_members(json, {"float"}, what);

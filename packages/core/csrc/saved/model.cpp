@@ -124,8 +124,8 @@ std::vector<TensorSpec> read_specs(const Json& list, const Graph& graph,
     const Aval& aval = graph.values[static_cast<size_t>(values[i])].aval;
     bool fits = aval.dtype == specs[i].dtype && aval.shape.ndim == specs[i].shape.ndim;
     for (int d = 0; fits && d < aval.shape.ndim; ++d)
-      fits = aval.shape[d] == specs[i].shape[d] || is_symbolic(aval.shape[d]) ||
-             is_symbolic(specs[i].shape[d]);
+      fits = aval.shape[d] == specs[i].shape[d] ||
+             (is_symbolic(aval.shape[d]) && is_symbolic(specs[i].shape[d]));
     if (!fits)
       fail(ErrorKind::kFormat, what, " ", json_quoted(specs[i].name), " is ",
            dtype_name(aval.dtype), " of shape ", aval.shape.text(graph.symbol_names),

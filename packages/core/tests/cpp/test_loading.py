@@ -279,3 +279,37 @@ def test_the_hash_of_any_length_is_the_standard_one(runner, tmp_path, length):
     (folder / "lowered" / "cpu.json").write_text(json.dumps(lowered))
     # Only a lowered graph that counts is looked at closely.
     assert "which is another in graph.json" in runner.ask("load", folder)
+
+
+@pytest.mark.parametrize(
+    ("op", "attrs", "why"),
+    [
+        ("while", {"num_carried": 0, "num_public": 0, "steps": []}, "steps must be one size"),
+        ("scan", {"num_carried": 0, "num_scanned": -1, "num_public": 0, "length": [2], "reverse": False},
+         "num_scanned is -1"),
+        ("custom_gradient", {"num_inputs": -1}, "got 0 tensors, -1 of them arguments"),
+        ("custom_gradient", {"num_inputs": -(2**63)}, "is -9223372036854775808, which is out of range"),
+    ],
+)  # fmt: skip
+def test_control_flow_with_wrong_counts_is_refused(loader, tmp_path, op, attrs, why):
+    true = {"dtype": "bool", "shape": [], "values": [True]}
+    nodes = [
+        {
+            "name": "c",
+            "op": "constant",
+            "inputs": [],
+            "attrs": {"value": {"tensor": true}},
+            "outputs": ["bool[]"],
+        }
+    ]
+    body = {"graph": {"name": "body", "nodes": nodes, "inputs": [], "outputs": ["c"]}}
+    if op == "while":
+        attrs = {**attrs, "cond": body}
+    if op != "custom_gradient":
+        attrs = {**attrs, "body": body}
+    told = document()
+    told["ops"][op] = 1
+    told["functions"][0]["graph"]["nodes"].append(
+        {"name": "n", "op": op, "inputs": [], "attrs": attrs, "outputs": []}
+    )
+    assert why in loader.ask("load", write(tmp_path / "net", told))
