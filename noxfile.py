@@ -382,6 +382,13 @@ def minimums(session: nox.Session) -> None:
 
 
 @nox.session
+def peers(session: nox.Session) -> None:
+    """Compare models of other frameworks with these frameworks themselves; arguments go to pytest."""
+    install_packages(session, *group("test"), *group("peers"), extras=True)
+    run_tests(session, [ROOT / "packages" / "formats"])
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Run benchmarks beside their peers; arguments are a script and its own, else all of them run."""
     install_packages(session, *group("bench"), extras=True)

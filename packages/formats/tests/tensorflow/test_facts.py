@@ -55,6 +55,8 @@ def test_saved_model_with_functions_loops_and_conditions(tmp_path: Path) -> None
         np.testing.assert_allclose(
             answer[name].numpy(), FACTS[f"saved/{name}"], rtol=1e-5, atol=1e-6
         )
+    alone = model(x=FACTS["saved/x"][:1], ids=FACTS["saved/ids"][:1])["y"]
+    assert alone.shape == (1, 3)
 
 
 def test_a_saved_model_is_trainable(tmp_path: Path) -> None:

@@ -133,3 +133,8 @@ class Call:
 
     def __str__(self) -> str:
         return f"the {self.class_name} {self.name!r}"
+
+
+def is_one(size: object) -> bool:
+    """Whether a size is 1 for sure; one with a name is not asked, since the answer would bind the graph to it."""
+    return isinstance(size, int) and size == 1

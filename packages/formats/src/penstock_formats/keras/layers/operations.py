@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from penstock import nn, ops
+from penstock_formats.keras._call import is_one
 from penstock_formats.keras._registry import operation
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ def _(call: Call, x: Tensor) -> Tensor:
 def _(call: Call, x: Tensor) -> Tensor:
     axes = _axes(call)
     return ops.squeeze(
-        x, tuple(a for a, n in enumerate(x.shape) if n == 1) if axes is None else axes
+        x, tuple(a for a, n in enumerate(x.shape) if is_one(n)) if axes is None else axes
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import image, ops
+from penstock_formats.keras._call import is_one
 from penstock_formats.keras._problems import damaged
 from penstock_formats.keras._registry import Config, layer
 
@@ -139,7 +140,7 @@ def encoded(
         raise call.unsupported(f"output_mode={mode!r:.60}")
     numbers = ops.cast(numbers, "int64")
     if mode == "one_hot":
-        alone = numbers.ndim > 1 and numbers.shape[-1] == 1
+        alone = numbers.ndim > 1 and is_one(numbers.shape[-1])
         return ops.one_hot(ops.squeeze(numbers, -1) if alone else numbers, depth)
     rows = ops.one_hot(numbers, depth)
     if weights is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from penstock import lookup, ops, strings
+from penstock_formats.keras._call import is_one
 from penstock_formats.keras._problems import damaged, problem
 from penstock_formats.keras._registry import layer
 from penstock_formats.keras.layers.preprocessing import encoded
@@ -48,7 +49,7 @@ def _(call: Call, x: Tensor) -> Tensor:
 @layer("TextVectorization")
 def _(call: Call, x: Tensor) -> Tensor:
     call.refuse(ragged=False, sparse=False, encoding="utf-8")
-    if x.ndim > 1 and x.shape[-1] == 1:
+    if x.ndim > 1 and is_one(x.shape[-1]):
         x = ops.squeeze(x, -1)
     length = call.get("output_sequence_length", None)
     mode = str(call.get("output_mode", "int"))

@@ -32,19 +32,36 @@ def _(node: Node, samples: Any) -> Tensor:
     if not 1 < size <= _LONGEST or not 0 < step <= _LONGEST:
         raise damaged(f"{node} has windows of {size} samples every {step}")
     frames = signal.frame(x, size, step) * signal.hann_window(size)
-    points = 1 << (size - 1).bit_length()
-    # A product with waves needs no complex numbers, which other formats and small devices have not got.
-    turns = ops.remainder(
-        ops.multiply(
-            ops.expand_dims(ops.arange(size, dtype="int32"), 1),
-            ops.arange(points // 2 + 1, dtype="int32"),
-        ),
-        points,
-    )
-    angles = ops.cast(turns, "float32") * (2 * math.pi / points)
-    parts = [ops.square(ops.matmul(frames, wave)) for wave in (ops.cos(angles), ops.sin(angles))]
-    power = ops.add(*parts)
+    power = _power(ops.pad(frames, ((0, 0), (0, 0), (0, (1 << (size - 1).bit_length()) - size))))
     return power if node.flag("magnitude_squared") else ops.sqrt(power)
+
+
+def _power(x: Tensor) -> Tensor:
+    """Compute |Fourier transform|² of each frame: [channels, frames, points] to [..., points / 2 + 1].
+
+    Sample b·n₁ + n₂ goes into frequency k₁ + a·k₂ by a transform over n₁, a turn by n₂·k₁ and a transform over n₂. So
+    it needs small tables, and no complex numbers, which other formats and small devices have not got.
+    """
+    points = int(x.shape[-1])
+    a = 1 << (points.bit_length() // 2)
+    b = points // a
+    x = ops.reshape(x, (*x.shape[:-1], a, b))
+    cos, sin = _waves(a, a, a)
+    re, im = ops.matmul(cos, x), -ops.matmul(sin, x)
+    cos, sin = _waves(a, b, points)
+    re, im = re * cos + im * sin, im * cos - re * sin
+    cos, sin = _waves(b, b, b)
+    re, im = re @ cos + im @ sin, im @ cos - re @ sin
+    power = ops.matrix_transpose(ops.square(re) + ops.square(im))
+    return ops.reshape(power, (*power.shape[:-2], points))[..., : points // 2 + 1]
+
+
+def _waves(rows: int, columns: int, period: int) -> tuple[Tensor, Tensor]:
+    """Make the cosines and sines of the turns i·j / period: [rows, columns] each."""
+    turns = np.outer(np.arange(rows), np.arange(columns)) % period * (2 * np.pi / period)
+    return ps.asarray(np.cos(turns).astype(np.float32)), ps.asarray(
+        np.sin(turns).astype(np.float32)
+    )
 
 
 @tf_op("Mfcc")

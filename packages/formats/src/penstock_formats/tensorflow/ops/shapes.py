@@ -67,7 +67,9 @@ def _(node: Node, x: Any) -> Any:
     if all_known([x]):
         return np.squeeze(x, axes or None)
     x = tensor(x)
-    return ops.squeeze(x, axes or tuple(a for a, n in enumerate(x.shape) if n == 1))
+    return ops.squeeze(
+        x, axes or tuple(a for a, n in enumerate(x.shape) if isinstance(n, int) and n == 1)
+    )
 
 
 @tf_op("ExpandDims")

@@ -21,7 +21,8 @@ def _(node: Node, size: Any) -> list[Any]:
 @tf_op("TensorArrayScatterV3")
 def _(node: Node, rows: Any, indices: Any, value: Any, flow: Any) -> Any:
     value = tensor(value)
-    if isinstance(rows, Rows) and value.shape[0] != rows.count:
+    count = value.shape[0]
+    if isinstance(rows, Rows) and isinstance(count, int) and count != rows.count:
         raise node.unsupported("fewer rows than the array has")
     # The rows come in order, as from a whole sequence.
     return value
