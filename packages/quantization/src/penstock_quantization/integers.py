@@ -172,15 +172,17 @@ class IntegerBuilder:
         """Choose the scale of a node's result."""
         return self.own_scale(node.outputs[0])
 
-    def take_activation(self, node: Node) -> Node:
-        """Return the activation that alone uses a node's result, which then is not emitted again; or the node."""
+    def last_of(self, node: Node) -> Node:
+        """Return the activation that alone uses a node's result, if its limits are known; or the node."""
         following = self.users[node.outputs[0].value_index]
         if len(following) != 1 or following[0] is None or following[0].op not in ACTIVATIONS:
             return node
-        if following[0].outputs[0].value_index not in self.ranges:
-            return node
-        self._inner.add(following[0].index)
-        return following[0]
+        known = following[0].outputs[0].value_index in self.ranges
+        return following[0] if known else node
+
+    def skip(self, node: Node) -> None:
+        """Leave a node out, for the one before did its work."""
+        self._inner.add(node.index)
 
     def _emit_layer(self, layer: Layer) -> None:
         node, choice = layer.node, self.choice
@@ -271,11 +273,13 @@ def _pair(op: Callable[..., Tensor]) -> Callable[[IntegerBuilder, Node], bool]:
     def rule(b: IntegerBuilder, node: Node) -> bool:
         known = [t.value_index in b.ints for t in node.inputs]
         computed = all(value_of(t) is None and b.may_be_integers(t) for t in node.inputs)
-        if not any(known) or not computed or node.outputs[0].value_index not in b.ranges:
+        last = b.last_of(node)
+        if not any(known) or not computed or last.outputs[0].value_index not in b.ranges:
             return False
         x, y = (b.as_integers(t) for t in node.inputs)
-        last = b.take_activation(node)
         z = b.result_scale(last)
+        if last is not node:
+            b.skip(last)
         values = op(
             *(x.values, y.values),
             *(x.scale.scale, x.scale.zero, y.scale.scale, y.scale.zero, z.scale, z.zero),

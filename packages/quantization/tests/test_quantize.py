@@ -1,0 +1,207 @@
+"""Models quantised after training: what they are made of, how good they stay, what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import penstock as ps
+from penstock.errors import InvalidTypeError, InvalidValueError
+from penstock.saved import GraphFunction, GraphModel
+from penstock_quantization import QuantizationWarning, Report, quantize
+from penstock_quantization.quantizing import _timed
+
+
+def ops_of(model: GraphModel) -> set[str]:
+    return {node.op for node in model.default.graph.nodes}
+
+
+@pytest.mark.parametrize("calibration", ["min_max", "percentile", "mse"])
+def test_a_static_model_computes_in_integers_alone(learned: Any, calibration: str) -> None:
+    made = quantize(learned.model, learned.x, calibration=calibration, slower="ignore").model
+    assert ops_of(made) == {
+        "placeholder",
+        "constant",
+        "quantize",
+        "quantized_conv2d",
+        "quantized_depthwise_conv2d",
+        "quantized_add",
+        "max_pool2d",
+        "reshape",
+        "quantized_matmul",
+        "dequantize",
+    }
+    assert learned.accuracy(made) > learned.accuracy(learned.model) - 0.02
+
+
+def test_the_report_says_what_is_true(learned: Any) -> None:
+    result = quantize(learned.model, learned.test_x, labels=learned.test_labels, slower="ignore")
+    report = result.report
+    assert report.before == learned.accuracy(learned.model)
+    assert report.after == learned.accuracy(result.model)
+    assert report.drop == report.before - report.after
+    assert [layer.op for layer in report.layers] == [
+        "conv2d",
+        "depthwise_conv2d",
+        "conv2d",
+        "matmul",
+    ]
+    assert all(layer.signal_to_noise > 25 for layer in report.layers)  # type: ignore[operator]
+    assert report.bytes_before == 4 * (144 + 144 + 256 + 2560)
+    assert report.bytes_after < report.bytes_before / 3
+    assert "accuracy: 0.9" in str(report)
+    assert report._repr_html_().count("<tr>") == 5
+
+
+@pytest.mark.parametrize(
+    ("options", "ops", "size"),
+    [
+        ({"method": "weight_only"}, {"weight_only_matmul"}, 0.30),
+        ({"method": "weight_only", "bits": 4, "group_size": 32}, {"weight_only_matmul"}, 0.20),
+        ({"method": "dynamic"}, {"dynamic_quantized_matmul", "conv2d"}, 0.40),
+        ({"method": "bfloat16"}, {"cast", "conv2d", "matmul"}, 0.51),
+    ],
+    ids=str,
+)
+def test_other_methods_keep_the_answers(
+    learned: Any, options: dict[str, Any], ops: set[str], size: float
+) -> None:
+    result = quantize(learned.model, learned.x, slower="ignore", **options)
+    assert ops <= ops_of(result.model)
+    assert learned.accuracy(result.model) > learned.accuracy(learned.model) - 0.03
+    assert result.report.bytes_after < size * result.report.bytes_before
+
+
+def test_layers_stay_float_until_the_drop_is_met(learned: Any) -> None:
+    poor = quantize(learned.model, learned.x, labels=learned.labels, bits=2, slower="ignore")
+    assert poor.report.drop is not None
+    assert poor.report.drop > 0.02
+    kept = quantize(
+        learned.model, learned.x, labels=learned.labels, bits=2, slower="ignore", max_drop=0.02
+    )
+    assert kept.report.drop is not None
+    assert kept.report.drop <= 0.02
+    kinds = {layer.kept_in for layer in kept.report.layers}
+    assert kinds == {"int2", "float32"}
+    assert "kept in float for max_drop" in str(kept.report)
+
+
+def test_a_drop_that_nothing_meets_leaves_the_model_float(learned: Any) -> None:
+    def metric(model: Any) -> float:
+        return -float(any(node.op == "quantize" for node in model.graph.nodes))
+
+    with pytest.warns(QuantizationWarning, match="the model stayed float"):
+        made = quantize(learned.model, learned.x, metric=metric, max_drop=0.5, slower="ignore")
+    np.testing.assert_allclose(
+        made.model(learned.test_x), learned.model(learned.test_x), rtol=1e-4, atol=1e-4
+    )
+
+
+def test_named_layers_stay_float(learned: Any) -> None:
+    made = quantize(learned.model, learned.x, keep_float=["matmul"], slower="ignore")
+    assert [layer.kept_in for layer in made.report.layers] == ["int8"] * 3 + ["float32"]
+    assert "matmul" in ops_of(made.model)
+
+
+def products(count: int) -> GraphFunction:
+    """Build a function that multiplies matrices so many times."""
+    with ps.Graph().as_default() as graph:
+        x = ps.placeholder("float32", ("batch", 600), name="x")
+        y = x
+        for _ in range(count):
+            y = ps.tanh(y @ np.eye(600, dtype="float32"))
+        graph.inputs, graph.outputs = [x], [y]
+    return GraphFunction(graph)
+
+
+def test_a_slower_model_is_told_or_refused() -> None:
+    quick, slow = products(0), products(20)
+    batch = {"x": np.ones((4, 600), "float32")}
+    report = Report("static", ())
+    with pytest.warns(QuantizationWarning, match="slower on this machine"):
+        timed = _timed(report, quick, slow, batch, "warn")
+    assert timed.speedup is not None
+    assert 0 < timed.speedup < 1
+    with pytest.raises(InvalidValueError, match="slower='warn'"):
+        _timed(report, quick, slow, batch, "refuse")
+    faster = _timed(report, slow, quick, batch, "refuse")
+    assert faster.speedup is not None
+    assert faster.speedup > 1
+
+
+def test_a_saved_integer_model_gives_the_same_bits(learned: Any, tmp_path: Path) -> None:
+    made = quantize(learned.model, learned.x, slower="ignore").model
+    ps.save(made, tmp_path / "small")
+    again = ps.load(tmp_path / "small")
+    np.testing.assert_array_equal(again(learned.test_x), made(learned.test_x))
+
+
+def test_batch_norms_are_folded_before() -> None:
+    rng = np.random.default_rng(0)
+    w = ps.Variable(rng.standard_normal((3, 3, 2, 4)).astype("float32"), name="w")
+    mean, variance, scale, offset = (rng.uniform(0.5, 2, 4).astype("float32") for _ in range(4))
+    with ps.Graph().as_default() as graph:
+        x = ps.placeholder("float32", ("batch", 6, 6, 2), name="x")
+        y = ps.nn.batch_norm_inference(ps.conv2d(x, w), mean, variance, scale, offset)
+        pooled = ps.mean(ps.relu(y), (1, 2))
+        graph.inputs, graph.outputs = [x], [pooled]
+    model = GraphModel({"main": GraphFunction(graph)}, {"w": w})
+    data = rng.standard_normal((50, 6, 6, 2)).astype("float32")
+    result = quantize(model, data, slower="ignore")
+    assert "quantized_avg_pool2d" in ops_of(result.model)
+    np.testing.assert_allclose(result.model(data), model(data), atol=0.2, rtol=0.05)
+
+
+def test_several_inputs_come_by_name() -> None:
+    rng = np.random.default_rng(0)
+    w = rng.standard_normal((8, 4)).astype("float32")
+    with ps.Graph().as_default() as graph:
+        a = ps.placeholder("float32", ("batch", 8), name="a")
+        b = ps.placeholder("float32", ("batch", 8), name="b")
+        graph.inputs = [a, b]
+        graph.outputs = [ps.concat([a @ w, b @ w], axis=1) * (a @ w)[:, :1]]
+    model = GraphModel({"main": GraphFunction(graph)})
+    data = {name: rng.standard_normal((40, 8)).astype("float32") for name in "ab"}
+    made = quantize(model, data, slower="ignore").model
+    assert {"quantized_concat", "quantized_matmul"} <= ops_of(made)
+    want = np.asarray(model(**data))
+    assert np.abs(np.asarray(made(**data)) - want).max() < 0.03 * np.abs(want).max()
+    with pytest.raises(InvalidValueError, match="dictionary of arrays by input"):
+        quantize(model, data["a"])
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"method": "int8"}, "'static', 'dynamic', 'weight_only', 'bfloat16'"),
+        ({"bits": 9}, "use 2, 3, 4"),
+        ({"method": "weight_only", "bits": 3}, "use 4, 8"),
+        ({"slower": "no"}, "'warn', 'refuse' and 'ignore'"),
+        ({"group_size": 3}, "even number"),
+        ({"keep_float": ["dense"]}, "there are conv2d, depthwise_conv2d, conv2d_1, matmul"),
+        ({"labels": [1, 2]}, "one class number for each"),
+        ({"data": []}, "needs some real examples"),
+        ({"keep_float": ["conv2d", "depthwise_conv2d", "conv2d_1", "matmul"]}, "name fewer"),
+    ],
+    ids=str,
+)
+def test_wrong_arguments_are_explained(learned: Any, options: dict[str, Any], match: str) -> None:
+    data = options.pop("data", learned.x[:50])
+    with pytest.raises(InvalidValueError, match=match):
+        quantize(learned.model, data, **options)
+
+
+def test_what_is_no_model_is_refused() -> None:
+    with pytest.raises(InvalidTypeError, match=r"penstock\.load"):
+        quantize(lambda x: x, np.zeros((1, 2), "float32"))  # type: ignore[arg-type]
+
+
+def test_a_model_without_layers_is_refused() -> None:
+    with ps.Graph().as_default() as graph:
+        x = ps.placeholder("float32", ("batch", 8), name="x")
+        graph.inputs, graph.outputs = [x], [ps.relu(x)]
+    with pytest.raises(InvalidValueError, match="nothing to quantise"):
+        quantize(GraphModel({"main": GraphFunction(graph)}), np.zeros((1, 8), "float32"))
