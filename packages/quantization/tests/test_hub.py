@@ -27,7 +27,7 @@ def photos() -> tuple[Any, Any, Any]:
     labels = []
     with tarfile.open(archive) as files:
         for member in files:
-            part, kind, name = (member.name.split("/") + ["", ""])[:3]
+            part, kind, name = [*member.name.split("/"), "", ""][:3]
             if not member.isfile() or int(name[:4]) >= (20 if part == "train" else 50):
                 continue
             data = files.extractfile(member)
