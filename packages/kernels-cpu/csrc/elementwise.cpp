@@ -1,6 +1,8 @@
 // Elementwise operators with broadcasting: unary, binary, comparisons, logic, where, cast.
 #include "elementwise.h"
 
+#include <type_traits>
+
 #include "penstock/kernel_abi.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
@@ -87,6 +89,16 @@ int CastTo(penstock_call* call) {
 
 template <class From>
 int CastFrom(penstock_call* call) {
+  if constexpr (!std::is_floating_point_v<From>) {  // floats beyond small integers have no meaning
+    switch (TypeKey(call->outputs[0])) {
+      case kI8:
+        return CastTo<From, int8_t>(call);
+      case kI16:
+        return CastTo<From, int16_t>(call);
+      default:
+        break;
+    }
+  }
   switch (TypeKey(call->outputs[0])) {
     case kF32:
       return CastTo<From, float>(call);

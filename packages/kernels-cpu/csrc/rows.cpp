@@ -24,8 +24,11 @@
 #define SCATTERED EACH(SCATTERED_ONE)
 #define COMBINED SCATTERED_ONE("f32") SCATTERED_ONE("f64") SCATTERED_ONE("i32") SCATTERED_ONE("i64")
 #define CASTS_OF(t) t "->f32 " t "->f64 " t "->i32 " t "->i64 " t "->u8 " t "->bool "
-#define CASTS \
-  CASTS_OF("f32") CASTS_OF("f64") CASTS_OF("i32") CASTS_OF("i64") CASTS_OF("u8") CASTS_OF("bool")
+#define SMALL_CASTS_OF(t) CASTS_OF(t) t "->i8 " t "->i16 "
+#define CASTS     \
+  CASTS_OF("f32") \
+  CASTS_OF("f64") \
+  SMALL_CASTS_OF("i32") SMALL_CASTS_OF("i64") SMALL_CASTS_OF("u8") SMALL_CASTS_OF("bool")
 #define WIDENED(t) t "->f32 " t "->i32 " t "->i64 "
 #define NARROW_CASTS \
   WIDENED("i8") WIDENED("i16") WIDENED("u16") "f16->f32 bf16->f32 f32->f16 f32->bf16"

@@ -202,6 +202,16 @@ def test_small_integers_are_widened(source: str, to: str) -> None:
     np.testing.assert_array_equal(ps.cast(x[::3], to).numpy(), x[::3].astype(to))
 
 
+@pytest.mark.parametrize("to", ["int8", "int16"])
+@pytest.mark.parametrize("source", ["int32", "int64", "uint8", "bool"])
+def test_casts_of_small_integers_keep_the_low_bits(source: str, to: str) -> None:
+    x = (np.array([0, 1, -1, 100, -128, 127, 300, -40000, 2**31 - 1, 7]).repeat(7)).astype(source)
+    np.testing.assert_array_equal(ps.cast(x, to).numpy(), x.astype(to))
+    with ps.profile() as run:
+        ps.cast(x[::3], to)
+    assert source == to or "reference" not in run.table()
+
+
 def test_logic_on_booleans(rng: np.random.Generator) -> None:
     x, y = rng.random((2, 5, 77)) < 0.5
     np.testing.assert_array_equal(ps.logical_and(x, y[:1]).numpy(), x & y[:1])

@@ -133,6 +133,12 @@ def pool(c: Call) -> Any:
     return limited_by_activation(c, op(c.x(0), size, c.strides, c.padding))
 
 
+def _steps(real: float, scale: Any) -> int:
+    """Round to whole steps, halves away from zero."""
+    steps = float(np.float32(real) / scale)
+    return int(np.trunc(steps + np.copysign(0.5, steps)))
+
+
 def limited_by_activation(c: Call, y: Any) -> Any:
     """Keep integers inside the range that an activation allows."""
     scale, zero = c.single(c.output())
@@ -142,7 +148,7 @@ def limited_by_activation(c: Call, y: Any) -> Any:
     )
     low, high = int(info.min), int(info.max)
     if bottom is not None:
-        low = max(low, int(zero) + round(bottom / float(scale)))
+        low = max(low, int(zero) + _steps(bottom, scale))
     if top is not None:
-        high = min(high, int(zero) + round(top / float(scale)))
+        high = min(high, int(zero) + _steps(top, scale))
     return y if (low, high) == (info.min, info.max) else ps.clip(y, low, high)

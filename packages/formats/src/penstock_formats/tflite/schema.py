@@ -225,7 +225,7 @@ _OPTIONS: Final = {
     ),
     "STRIDED_SLICE": (
         32,
-        "begin_mask:i end_mask:i ellipsis_mask:i new_axis_mask:i shrink_axis_mask:i",
+        "begin_mask:i end_mask:i ellipsis_mask:i new_axis_mask:i shrink_axis_mask:i offset:?",
     ),
     "SPLIT": (35, "count:i"),
     "SPLIT_V": (79, "count:i"),
