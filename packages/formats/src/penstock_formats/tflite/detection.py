@@ -29,8 +29,6 @@ def detect(c: Call) -> Any:
     """
     options = read_map(c.custom or b"")
     most, classes = (int(options.get(name, 0)) for name in ("max_detections", "num_classes"))
-    if options.get("use_regular_nms") and int(options.get("max_classes_per_detection", 1)) != 1:
-        raise c.fail("keeps several classes of one box")
     scores, anchors = _real(c, 1), _real(c, 2)
     background = scores.shape[2] - classes if scores.ndim == 3 else -1
     if not 0 < most <= _MOST or background not in (0, 1) or scores.shape[0] != 1:

@@ -14,7 +14,7 @@ from penstock.errors import FormatError, PenstockError
 from penstock.saved import GraphFunction, GraphModel
 from penstock_formats.tflite.building import CONVERTERS, Call, Converter, is_quantized
 from penstock_formats.tflite.metadata import describe
-from penstock_formats.tflite.model import Model, Operator, Signature, Subgraph, TensorInfo, parse
+from penstock_formats.tflite.model import Operator, Signature, Subgraph, TensorInfo, parse
 
 for _family in (
     "detection",
@@ -360,6 +360,3 @@ def _unique(names: list[str]) -> list[str]:
             fresh, count = f"{name}_{count}", count + 1
         made.append(fresh)
     return made
-
-
-__all__ = ["Model", "read"]
