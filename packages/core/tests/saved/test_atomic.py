@@ -88,6 +88,17 @@ def test_a_function_that_fails_leaves_the_folder_that_was_there(tmp_path: Path) 
     assert [path.name for path in tmp_path.iterdir()] == ["net"]
 
 
+@posix
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    for factor in (2, 3):
+        ps.save(ps.function(lambda x, f=factor: x * f), tmp_path / "link", [("float32", ())])
+        assert ps.load(tmp_path / "link")(1.0).item() == factor
+    assert (tmp_path / "link").is_symlink()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "real"]
+
+
 def test_a_loaded_model_outlives_its_folder(tmp_path: Path) -> None:
     for number in (1, 2):
         w = ps.Variable(np.full((1000,), number, np.float32), name="w")

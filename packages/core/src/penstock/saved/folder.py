@@ -38,6 +38,7 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
         FormatError: There is something else than a saved graph, or other files lie in it.
         OSError: The disk does not take it.
     """
+    folder = folder.resolve()  # a link stays one
     _refuse_others(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     _clear_leftovers(folder)
