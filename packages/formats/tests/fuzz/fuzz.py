@@ -3,7 +3,7 @@
     python fuzz.py tflite --seconds 60 --found FOLDER
 
 With atheris installed the files are grown by what code they reach, else they are drawn blindly. A reader may return,
-or raise a PenstockError. Everything else is a finding: another exception, a crash, more than 10 s for a file, or more
+or raise a PenstockError. Everything else is a finding: another exception, a crash, more than 10 s of computing for a file, or more
 than 1 GiB. Each is kept once, under the name of what happened and where.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import faulthandler
 import importlib.util
+import signal
 import subprocess
 import sys
 import tempfile
@@ -41,7 +42,7 @@ def watch(name: str, args: argparse.Namespace) -> int:
         last, counted = found / f"{name}-last", found / f"{name}-count"
         total += int(counted.read_text()) if counted.exists() else 0
         if ended.returncode and last.exists():
-            slow = "Timeout" in ended.stderr
+            slow = "Timeout" in ended.stderr or ended.returncode == -signal.SIGVTALRM
             keep(found, name, "timeout" if slow else f"exit{ended.returncode}", last.read_bytes())
             (found / f"{name}-log").write_text(ended.stderr[-20_000:])
         elif ended.returncode:
@@ -96,6 +97,8 @@ def child(name: str, args: argparse.Namespace) -> None:
             draw(run, args.seconds, args.seed)
         return
     import atheris
+
+    import penstock  # noqa: F401 - what is there already is not watched: ops are no readers
 
     with atheris.instrument_imports(
         include=["penstock_formats", "penstock.saved", "penstock.safetensors"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import random
 import resource
+import signal
 import time
 import traceback
 import warnings
@@ -17,7 +18,8 @@ from fuzz_targets import CORPUS, TARGETS, Target
 
 from penstock.errors import OutOfMemoryError, PenstockError
 
-SECONDS_PER_FILE: Final = 10
+SECONDS_PER_FILE: Final = 10  # of computing; the machine may be busy
+SECONDS_OF_WAITING: Final = 60
 BYTES: Final = 1 << 30
 
 # Keeps a finding: its kind and the file.
@@ -42,7 +44,8 @@ def one(target: Target, data: bytes, folder: Path) -> str | None:
     """Read one file; return what was wrong, or None."""
     path = folder / target.file
     path.write_bytes(data)
-    faulthandler.dump_traceback_later(SECONDS_PER_FILE, exit=True)
+    signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS_PER_FILE)
+    faulthandler.dump_traceback_later(SECONDS_OF_WAITING, exit=True)
     try:
         target.read(path)
     except OutOfMemoryError as error:
@@ -52,6 +55,7 @@ def one(target: Target, data: bytes, folder: Path) -> str | None:
     except Exception as error:
         return what_happened(error)
     finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         faulthandler.cancel_dump_traceback_later()
     return None
 
@@ -72,8 +76,11 @@ class Run:
         self.count = 0
         warnings.simplefilter("ignore")
         self.target.beside(work)
-        for data in self.target.seeds():
-            self.feed(data)  # imports all that is needed, before memory is limited
+        for data in self.target.seeds():  # imports all that is needed, before there are limits
+            path = work / self.target.file
+            path.write_bytes(data)
+            self.target.read(path)
+        faulthandler.register(signal.SIGVTALRM, chain=True)
         limit_memory()
 
     def feed(self, data: bytes) -> None:

@@ -201,7 +201,7 @@ layers=-1,0
 [yolo]
 mask=0
 anchors=1,2
-classes=2
+classes=1
 """
 
 
@@ -219,6 +219,55 @@ def _weights_beside(folder: Path) -> None:
 
 def _cfg_beside(folder: Path) -> None:
     (folder / "net.cfg").write_bytes(_CFG)
+
+
+def _tensorflow_facts() -> dict[str, bytes]:
+    """Take the files that the tests of the reader keep."""
+    with np.load(HERE.parent / "tensorflow" / "facts.npz") as arrays:
+        return {name: arrays[name].tobytes() for name in arrays if arrays[name].dtype == np.uint8}
+
+
+def _graphdefs() -> Iterator[bytes]:
+    facts = _tensorflow_facts()
+    yield from [data for name, data in facts.items() if name.endswith("/graph")][::8]
+
+
+def _of_saved_model(name: str) -> Callable[[], Iterator[bytes]]:
+    return lambda: iter([_tensorflow_facts()[f"saved/{name}"]])
+
+
+def _saved_model_beside(folder: Path) -> None:
+    for name, data in _tensorflow_facts().items():
+        if name.startswith("saved/") and ("." in name):
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+
+
+def _read_saved_model(path: Path) -> object:
+    return _read("tensorflow")(next(p for p in path.parents if p.name == "saved"))
+
+
+def _tfjs() -> Iterator[bytes]:
+    layer = {"name": "a", "units": 3, "activation": "relu", "batch_input_shape": [None, 4]}
+    rule = {"dtype": "uint8", "scale": 0.02, "min": -1.5}
+    weights = [
+        {"name": "a/kernel", "shape": [4, 3], "dtype": "float32", "quantization": rule},
+        {"name": "a/bias", "shape": [3], "dtype": "float32"},
+    ]
+    layers = [{"class_name": "Dense", "config": layer}]
+    config = {"class_name": "Sequential", "config": {"name": "small", "layers": layers}}
+    topology = {"keras_version": "2.4.0", "backend": "tensorflow", "model_config": config}
+    content = {
+        "modelTopology": topology,
+        "weightsManifest": [{"paths": ["one.bin", "two.bin"], "weights": weights}],
+    }
+    yield json.dumps(content).encode()
+
+
+def _tfjs_beside(folder: Path) -> None:
+    (folder / "one.bin").write_bytes(bytes(11))
+    (folder / "two.bin").write_bytes(bytes(13))
 
 
 TARGETS: Final[dict[str, Target]] = {
@@ -240,5 +289,19 @@ TARGETS: Final[dict[str, Target]] = {
         _darknet_weights,
         lambda path: _read("darknet")(path.with_suffix(".cfg")),
         _cfg_beside,
+    ),
+    "tfjs": Target("model.json", _tfjs, _read("tfjs"), _tfjs_beside),
+    "graphdef": Target("graph.pb", _graphdefs, _read("tensorflow")),
+    "saved_model": Target(
+        "saved/saved_model.pb",
+        _of_saved_model("saved_model.pb"),
+        _read_saved_model,
+        _saved_model_beside,
+    ),
+    "saved_model_index": Target(
+        "saved/variables/variables.index",
+        _of_saved_model("variables/variables.index"),
+        _read_saved_model,
+        _saved_model_beside,
     ),
 }

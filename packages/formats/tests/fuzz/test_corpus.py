@@ -30,9 +30,11 @@ def test_a_reader_that_fails_is_found(tmp_path: Path) -> None:
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); import pathlib, fuzz_reader, fuzz_targets\n"
         "found = pathlib.Path(sys.argv[2]); kept = []\n"
-        "def read(path): raise KeyError(path.read_bytes())\n"
+        "def read(path):\n"
+        "    if path.read_bytes() == b'y': raise KeyError(path)\n"
         "fuzz_reader.TARGETS['bad'] = fuzz_targets.Target('a', lambda: iter([b'x']), read)\n"
-        "fuzz_reader.Run('bad', found, found, lambda kind, data: kept.append((kind, data)))\n"
+        "run = fuzz_reader.Run('bad', found, found, lambda kind, data: kept.append((kind, data)))\n"
+        "run.feed(b'x'), run.feed(b'y')\n"
         "print(kept)\n"
     )
     done = subprocess.run(
@@ -41,4 +43,4 @@ def test_a_reader_that_fails_is_found(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
     )
-    assert done.stdout == "[('KeyError-outside', b'x')]\n"
+    assert done.stdout == "[('KeyError-outside', b'y')]\n"
