@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from penstock_formats.keras._keras1 import modern
 from penstock_formats.keras._problems import damaged, problem
 
 _MODELS: Final = ("Functional", "Model", "Sequential")
@@ -150,6 +151,8 @@ def _layer(row: Any, trainable: bool, depth: int) -> LayerSpec:
     if isinstance(config, list):
         config = {}
     config = need(config, dict, f"the configuration of a {class_name}")
+    if not nested and not row.get("module"):
+        class_name, config = modern(class_name, config)
     name = row.get("name") or config.get("name")
     mine = trainable and config.get("trainable") is not False
     return LayerSpec(
