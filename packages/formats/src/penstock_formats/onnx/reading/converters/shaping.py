@@ -177,7 +177,8 @@ def _slice(call: Call, x: Value, *bounds: Value | None) -> Tensor:
     found = [None if v is None else call.ints(v, n) for v, n in zip(bounds, names, strict=False)]
     slices, t = list(slices_of(call, x.ndim, found)), x.tensor
     for axis, s in enumerate(slices):
-        if isinstance(s.start, Dim) or isinstance(s.stop, Dim):
+        named = isinstance(s.start, Dim) or isinstance(s.stop, Dim)
+        if named or (isinstance(t.shape[axis], Dim) and s.step == 1):
             t = _between(call, t, axis, s)
             slices[axis] = slice(None)
     return t if all(s == slice(None) for s in slices) else t[tuple(slices)]
