@@ -220,7 +220,7 @@ def _(call: Call, a: Array, *bounds: Array | None) -> Array:
     if any(b is not None and b.dtype == object for b in bounds):
         raise _UnknownError
     return _objects(a)[
-        indexing_rules.slices_of(call, a.ndim, [None if b is None else b.tolist() for b in bounds])
+        indexing_rules.slices_of(call, a.shape, [None if b is None else b.tolist() for b in bounds])
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from penstock.errors import FormatError
@@ -10,17 +11,20 @@ if TYPE_CHECKING:
     from penstock_formats.onnx.reading.table import Call
 
 
-def slices_of(call: Call, rank: int, bounds: list[list[int] | None]) -> tuple[slice, ...]:
+def slices_of(
+    call: Call, shape: Sequence[Any], bounds: list[list[int] | None]
+) -> tuple[slice, ...]:
     """Make Python's slices of the bounds of a Slice node.
 
     Args:
         call: The node; before opset 10 it has the bounds as attributes.
-        rank: The number of axes of what is cut.
+        shape: The sizes of what is cut.
         bounds: Starts, ends, axes and steps, as far as they are inputs.
 
     Returns:
         A slice for each axis.
     """
+    rank = len(shape)
     padded = [*bounds, *[None] * (4 - len(bounds))]
     starts = padded[0] if padded[0] is not None else call.need("starts")
     ends = padded[1] if padded[1] is not None else call.need("ends")
@@ -40,12 +44,14 @@ def slices_of(call: Call, rank: int, bounds: list[list[int] | None]) -> tuple[sl
             raise call.wrong(
                 "has a step of 0", "a step goes forward or backward: export the model again"
             )
-        made[axis % rank] = one_slice(start, end, step)
+        made[axis % rank] = one_slice(start, end, step, shape[axis])
     return tuple(made)
 
 
-def one_slice(start: Any, end: Any, step: int) -> slice:
+def one_slice(start: Any, end: Any, step: int, size: Any) -> slice:
     """Make Python's slice of bounds, of which very large and very small numbers stand for the ends."""
+    if step < 0 and all(isinstance(n, int) for n in (start, end, size)):
+        return _backwards(start, end, step, size)
     far = (1 << 31) - 1
     first: Any = start
     last: Any = end
@@ -60,6 +66,15 @@ def one_slice(start: Any, end: Any, step: int) -> slice:
         if step < 0 and start >= far:
             first = None
     return slice(first, last, step)
+
+
+def _backwards(start: int, end: int, step: int, size: int) -> slice:
+    """Bring the bounds of steps backwards inside; unlike Python, a start before the first element stands for it."""
+    if not size:
+        return slice(0, 0)
+    first = min(max(start + size if start < 0 else start, 0), size - 1)
+    last = min(max(end + size if end < 0 else end, -1), size - 1)
+    return slice(first, None if last < 0 else last, step)
 
 
 def split_sizes(size: Any, given: list[int] | None, parts: int | None, outputs: int) -> list[Any]:

@@ -175,7 +175,7 @@ def part_of(x: Tensor, axis: int, start: Any, size: Any) -> Tensor:
 def _slice(call: Call, x: Value, *bounds: Value | None) -> Tensor:
     names = ("starts", "ends", "axes", "steps")
     found = [None if v is None else call.ints(v, n) for v, n in zip(bounds, names, strict=False)]
-    slices, t = list(slices_of(call, x.ndim, found)), x.tensor
+    slices, t = list(slices_of(call, x.shape, found)), x.tensor
     for axis, s in enumerate(slices):
         named = isinstance(s.start, Dim) or isinstance(s.stop, Dim)
         if named or (isinstance(t.shape[axis], Dim) and s.step == 1):
