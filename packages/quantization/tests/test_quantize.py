@@ -205,3 +205,20 @@ def test_a_model_without_layers_is_refused() -> None:
         graph.inputs, graph.outputs = [x], [ps.relu(x)]
     with pytest.raises(InvalidValueError, match="nothing to quantise"):
         quantize(GraphModel({"main": GraphFunction(graph)}), np.zeros((1, 8), "float32"))
+
+
+def test_what_rounding_adds_on_average_is_taken_off_again() -> None:
+    """Inputs that are all positive make an error of each channel's weights add up; the mean of the result stays."""
+    rng = np.random.default_rng(0)
+    w = rng.standard_normal((64, 8)).astype("float32")
+    with ps.Graph().as_default() as graph:
+        x = ps.placeholder("float32", ("batch", 64), name="x")
+        graph.inputs, graph.outputs = [x], [x @ w]
+    model = GraphModel({"main": GraphFunction(graph)})
+    data = rng.uniform(1, 2, (500, 64)).astype("float32")
+    want = np.asarray(model(data)).mean(axis=0)
+    uncorrected = data @ (np.round(w / np.abs(w).max(0) * 7) / 7 * np.abs(w).max(0))
+    for options in ({}, {"method": "weight_only", "group_size": 64}):
+        made = quantize(model, data, bits=4, slower="ignore", **options).model  # type: ignore[arg-type]
+        error = np.abs(np.asarray(made(data)).mean(axis=0) - want)
+        assert error.max() < 0.2 * np.abs(uncorrected.mean(axis=0) - want).max()

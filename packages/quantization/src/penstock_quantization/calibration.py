@@ -11,7 +11,7 @@ import penstock as ps
 from penstock import Tensor, transforms
 from penstock.errors import InvalidValueError
 from penstock.saved import GraphFunction
-from penstock_quantization.integers import WATCHED
+from penstock_quantization.integers import WATCHED, Ranges
 from penstock_quantization.layers import find_layers, value_of
 from penstock_quantization.observers import Observer
 
@@ -90,7 +90,7 @@ def measure_ranges(
     batches: list[Batch],
     make: Callable[[], Observer],
     progress: Progress = silent,
-) -> dict[int, tuple[float, float]]:
+) -> Ranges:
     """Run a float function on batches and observe the values that integers may stand for.
 
     Args:
@@ -100,26 +100,39 @@ def measure_ranges(
         progress: Told after each batch.
 
     Returns:
-        The limits by `value_index`.
+        The limits by `value_index`, and the means of what layers take.
 
     Raises:
         Nothing.
     """
     watched = _watched(function)
     observers = {key: make() for key in watched}
+    taken = {layer.node.inputs[0].value_index for layer in find_layers(function.graph)}
+    sums: dict[int, Array] = {}
+    count = 0
     inputs = {t.value_index: n for t, n in zip(function.graph.inputs, function.inputs, strict=True)}
     inner = {str(key): t.name for key, t in watched.items() if key not in inputs}
     part = transforms.extract(function, {f"v{key}": name for key, name in inner.items()})
     for i, batch in enumerate(batches):
-        for key, name in inputs.items():
-            if key in observers:
-                observers[key].update(batch[name])
+        values = {key: batch[name] for key, name in inputs.items() if key in observers}
         result = part(**{name: batch[name] for name in part.inputs})
         found = result if isinstance(result, dict) else {next(iter(part.outputs)): result}
-        for name, value in found.items():
-            observers[int(name[1:])].update(np.asarray(value))
+        values |= {int(name[1:]): np.asarray(value) for name, value in found.items()}
+        size = len(next(iter(batch.values())))
+        count += size
+        for key, value in values.items():
+            observers[key].update(value)
+            if key in taken:
+                sums[key] = sums.get(key, 0) + size * _channel_means(value)
         progress("Calibrating", i + 1, len(batches))
-    return {key: observer.range() for key, observer in observers.items()}
+    limits = {key: observer.range() for key, observer in observers.items()}
+    return Ranges(limits, {key: total / count for key, total in sums.items()})
+
+
+def _channel_means(x: Array) -> Array:
+    finite = np.where(np.isfinite(x), x, 0)
+    means: Array = finite.reshape(-1, x.shape[-1]).mean(axis=0, dtype=np.float64)
+    return means
 
 
 def _watched(function: GraphFunction) -> dict[int, Tensor]:

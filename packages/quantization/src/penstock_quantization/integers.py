@@ -27,7 +27,23 @@ MOVES: Final = (
 )
 # Ops whose results have the scale of what they get.
 KEEP_SCALE: Final = (*MOVES, "pad", "avg_pool2d", "mean")
-Ranges = Mapping[int, "tuple[float, float]"]
+
+
+class Ranges(dict[int, tuple[float, float]]):
+    """The limits of values by their `value_index`; and the mean of each channel of those that layers take.
+
+    Args:
+        limits: The least and the largest number of each value.
+        means: [channels] for each value; empty if they are not known.
+    """
+
+    def __init__(
+        self,
+        limits: Mapping[int, tuple[float, float]] | None = None,
+        means: Mapping[int, Any] | None = None,
+    ) -> None:
+        super().__init__(limits or {})
+        self.means = dict(means or {})
 
 
 @dataclass(frozen=True)
@@ -193,7 +209,7 @@ class IntegerBuilder:
         values = INTEGER_LAYERS[node.op](
             x.values,
             weights,
-            _integer_bias(layer, x.scale, scales),
+            self._integer_bias(layer, x.scale, scales, weights),
             x.scale.scale,
             x.scale.zero,
             scales,
@@ -207,6 +223,32 @@ class IntegerBuilder:
         self.give(layer.node, values, y)
         self.ints[layer.last.outputs[0].value_index] = Integers(values, y)
 
+    def _integer_bias(self, layer: Layer, x: Scale, scales: Any, weights: Any) -> Any:
+        """Return the bias in steps of the sums, less what rounding the weights adds to them on average."""
+        bias = np.zeros(layer.channels) if layer.bias is None else layer.bias.astype(np.float64)
+        bias = bias - mean_error(layer, self.ranges, weights.reshape(-1, layer.channels) * scales)
+        steps = bias / (np.float64(x.scale) * scales.astype(np.float64))
+        return np.clip(np.round(steps), -(2**31), 2**31 - 1).astype(np.int32)
+
+
+def mean_error(layer: Layer, ranges: Ranges, rounded: Any) -> Any:
+    """Return what rounded weights [..., channels] add to each channel on average; 0 where no means are known."""
+    mean = ranges.means.get(layer.node.inputs[0].value_index)
+    if mean is None:
+        return np.zeros(layer.channels)
+    error = rounded - layer.weights.reshape(-1, layer.channels)
+    return (error * _mean_of_rows(layer, mean)).sum(axis=0)
+
+
+def _mean_of_rows(layer: Layer, mean: Any) -> Any:
+    """Bring the means of the input's channels to the shape of [weights of a channel, channels]."""
+    if layer.node.op == "depthwise_conv2d":
+        return np.repeat(mean, layer.channels // len(mean))
+    groups = layer.node.attrs.get("groups", 1)
+    taps = layer.weights.size // layer.channels // (len(mean) // groups)
+    each = np.tile(mean.reshape(groups, -1), (1, taps)).T
+    return np.repeat(each, layer.channels // groups, axis=1)
+
 
 INTEGER_LAYERS: Final[dict[str, Callable[..., Tensor]]] = {
     "conv2d": ps.quantized_conv2d,
@@ -214,13 +256,6 @@ INTEGER_LAYERS: Final[dict[str, Callable[..., Tensor]]] = {
     "matmul": ps.quantized_matmul,
 }
 ATTRIBUTES: Final = ("strides", "padding", "explicit_padding", "dilations", "groups")
-
-
-def _integer_bias(layer: Layer, x: Scale, scales: Any) -> Any:
-    if layer.bias is None:
-        return np.zeros(layer.channels, np.int32)
-    steps = layer.bias.astype(np.float64) / (np.float64(x.scale) * scales.astype(np.float64))
-    return np.clip(np.round(steps), -(2**31), 2**31 - 1).astype(np.int32)
 
 
 # ---- ops between layers; each says whether it made integers

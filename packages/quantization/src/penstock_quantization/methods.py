@@ -68,10 +68,15 @@ def float_row(layer: Layer) -> LayerReport:
 
 
 def float_method(
-    method: str, exact: GraphFunction, choice: Choice, group_size: int, batch: Batch
+    method: str,
+    exact: GraphFunction,
+    choice: Choice,
+    group_size: int,
+    ranges: Ranges,
+    batch: Batch,
 ) -> tuple[GraphFunction, list[LayerReport]]:
     """Quantise weights alone, and compare the layers with those of the float model."""
-    made, changed = rebuild(exact, method, choice, group_size)
+    made, changed = rebuild(exact, method, choice, group_size, ranges)
     layers = [x for x in find_layers(exact.graph) if x.name in changed]
     names = {x.name: x.last.outputs[0].name for x in layers}
     want = layer_results(exact, names, batch)

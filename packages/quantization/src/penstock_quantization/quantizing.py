@@ -98,10 +98,10 @@ def quantize(
     choice = Choice(bits, per_channel, tuple(keep_float))
     after: float | None = None
     notes: tuple[str, ...] = ()
+    ranges = measure_ranges(
+        exact, batches, lambda: make_observer(calibration, percentile), progress
+    )
     if method == "static":
-        ranges = measure_ranges(
-            exact, batches, lambda: make_observer(calibration, percentile), progress
-        )
         if max_drop is not None:
             least = before - max_drop
             choice, after = keep_worst_in_float(
@@ -111,7 +111,7 @@ def quantize(
         builder = IntegerBuilder(exact, ranges, choice)
         made, layers = builder.build(), methods.static_layers(exact, ranges, choice, batches[0])
     else:
-        made, layers = methods.float_method(method, exact, choice, group_size, batches[0])
+        made, layers = methods.float_method(method, exact, choice, group_size, ranges, batches[0])
     if all(layer.kept_in == "float32" for layer in layers):
         _nothing_quantized(max_drop)
     after = measured(made) if after is None else after

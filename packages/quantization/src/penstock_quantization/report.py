@@ -145,9 +145,12 @@ class Report:
         figure = Figure(figsize=(7, 1.6 + 0.22 * len(shown)), layout="constrained")
         axes = figure.subplots()
         values = [min(row.signal_to_noise or 0.0, 80.0) for row in shown]
-        axes.barh([row.name for row in shown], values, color="#3b6ea5")
-        axes.invert_yaxis()
-        axes.set_xlabel("signal to noise of the layer's result (dB); more is better")
+        names = [row.name if len(row.name) < 40 else f"…{row.name[-38:]}" for row in shown]
+        places = range(len(shown))
+        axes.barh(places, values, color="#3b6ea5")
+        axes.set_yticks(places, names)
+        axes.set_ylim(len(shown) - 0.4, -0.6)
+        axes.set_xlabel("signal to noise (dB)")
         axes.set_title("\n".join(self.summary()), fontsize=9, loc="left")
         axes.tick_params(axis="y", labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)

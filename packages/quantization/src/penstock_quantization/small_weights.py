@@ -11,7 +11,7 @@ import penstock as ps
 from penstock import Tensor
 from penstock.graph import eagerly
 from penstock.saved import GraphFunction
-from penstock_quantization.integers import Choice
+from penstock_quantization.integers import Choice, Ranges, mean_error
 from penstock_quantization.layers import Layer, Node, find_layers
 from penstock_quantization.scales import quantize_weights, scales_of_weights
 
@@ -74,7 +74,9 @@ def unpack_nibbles(packed: Tensor) -> Tensor:
 # ---- methods: each makes a layer's op again
 
 
-def _weight_only(layer: Layer, x: Tensor, choice: Choice, group_size: int) -> Rebuilt:
+def _weight_only(
+    layer: Layer, x: Tensor, choice: Choice, group_size: int, ranges: Ranges
+) -> Rebuilt:
     depth = layer.weights.size // layer.channels
     matrix = layer.weights.reshape(depth, layer.channels)
     bits = choice.bits if depth % 2 == 0 else 8
@@ -82,17 +84,22 @@ def _weight_only(layer: Layer, x: Tensor, choice: Choice, group_size: int) -> Re
     integers, scales = quantize_groups(matrix, bits, groups)
     stored = pack_nibbles(integers) if bits == 4 else integers
     size = stored.nbytes + scales.nbytes
+    rounded = np.repeat(scales, depth // groups, axis=0) * integers
+    shift = -mean_error(layer, ranges, rounded).astype("float32")
     if layer.node.op == "matmul":
-        return ps.weight_only_matmul(x, stored, scales, bits=bits), f"int{bits}", size
+        made = ps.weight_only_matmul(x, stored, scales, bits=bits)
+        return made + shift, f"int{bits}", size
     # Convolutions get their float weights back when the graph is made ready to run.
     steps = unpack_nibbles(_constant(stored)) if bits == 4 else _constant(stored)
     grouped = ps.reshape(ps.cast(steps, "float32"), (groups, depth // groups, layer.channels))
     weights = ps.reshape(grouped * scales.reshape(groups, 1, -1), layer.weights.shape)
-    return layer.node.op_function(x, weights, **layer.node.attrs), f"int{bits}", size
+    return layer.node.op_function(x, weights, **layer.node.attrs) + shift, f"int{bits}", size
 
 
-def _dynamic(layer: Layer, x: Tensor, choice: Choice, group_size: int) -> Rebuilt | None:
-    del group_size
+def _dynamic(
+    layer: Layer, x: Tensor, choice: Choice, group_size: int, ranges: Ranges
+) -> Rebuilt | None:
+    del group_size, ranges
     if layer.node.op != "matmul":
         return None
     scales = scales_of_weights(layer.weights, layer.channels, 8, True)
@@ -101,8 +108,8 @@ def _dynamic(layer: Layer, x: Tensor, choice: Choice, group_size: int) -> Rebuil
     return ps.dynamic_quantized_matmul(x, integers, scales), "int8", size
 
 
-def _bfloat16(layer: Layer, x: Tensor, choice: Choice, group_size: int) -> Rebuilt:
-    del choice, group_size
+def _bfloat16(layer: Layer, x: Tensor, choice: Choice, group_size: int, ranges: Ranges) -> Rebuilt:
+    del choice, group_size, ranges
     with eagerly():
         stored = ps.cast(ps.asarray(layer.weights), "bfloat16")
     weights = ps.cast(_constant(stored), "float32")
@@ -117,7 +124,7 @@ def _constant(value: Any) -> Tensor:
     return graph.constant(ps.asarray(value))
 
 
-FLOAT_METHODS: Final[dict[str, Callable[[Layer, Tensor, Choice, int], Rebuilt | None]]] = {
+FLOAT_METHODS: Final[dict[str, Callable[[Layer, Tensor, Choice, int, Ranges], Rebuilt | None]]] = {
     "weight_only": _weight_only,
     "dynamic": _dynamic,
     "bfloat16": _bfloat16,
@@ -125,7 +132,7 @@ FLOAT_METHODS: Final[dict[str, Callable[[Layer, Tensor, Choice, int], Rebuilt | 
 
 
 def rebuild(
-    function: GraphFunction, method: str, choice: Choice, group_size: int
+    function: GraphFunction, method: str, choice: Choice, group_size: int, ranges: Ranges
 ) -> tuple[GraphFunction, dict[str, tuple[str, int]]]:
     """Build a function again with other weights.
 
@@ -134,6 +141,7 @@ def rebuild(
         method: "weight_only", "dynamic" or "bfloat16".
         choice: How many bits, and which layers stay.
         group_size: How many weights share a scale.
+        ranges: With the means of what layers take; what rounding adds on average is taken off again.
 
     Returns:
         The function; and for each layer that changed, what its weights became and their bytes.
@@ -151,7 +159,7 @@ def rebuild(
     def made(node: Node) -> list[Tensor]:
         layer = layers.get(node.index)
         if layer is not None and layer.name not in choice.keep_float:
-            new = FLOAT_METHODS[method](layer, value(node.inputs[0]), choice, group_size)
+            new = FLOAT_METHODS[method](layer, value(node.inputs[0]), choice, group_size, ranges)
             if new is not None:
                 changed[layer.name] = new[1:]
                 return [new[0]]

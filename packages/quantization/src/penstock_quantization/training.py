@@ -11,7 +11,7 @@ from penstock import Graph, Tensor, transforms
 from penstock.errors import InvalidValueError
 from penstock.saved import GraphFunction, GraphModel
 from penstock_quantization.calibration import batches_of, measure_ranges
-from penstock_quantization.integers import KEEP_SCALE, Choice, IntegerBuilder
+from penstock_quantization.integers import KEEP_SCALE, Choice, IntegerBuilder, Ranges
 from penstock_quantization.layers import Layer, Node, value_of
 from penstock_quantization.observers import make_observer
 from penstock_quantization.prepare import first_function, need_model, with_constants
@@ -172,11 +172,11 @@ def convert(model: GraphModel) -> GraphModel:
 
 def _without_fakes(
     function: GraphFunction,
-) -> tuple[GraphFunction, dict[int, tuple[float, float]]]:
+) -> tuple[GraphFunction, Ranges]:
     """Leave out the fake integers, and return the limits that they had."""
     graph = function.graph.like()
     values: dict[int, Tensor] = {}
-    ranges: dict[int, tuple[float, float]] = {}
+    ranges = Ranges()
     for node in function.graph.nodes:
         given = [values[t.value_index] for t in node.inputs]
         limits = [value_of(t) for t in node.inputs[1:]] if node.op == "fake_quant" else [None]
