@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from penstock.errors import FormatError, PenstockError
+from penstock.saved import GraphModel
 from penstock_formats.tensorflow import _messages
 from penstock_formats.tensorflow.read import read
 
@@ -105,11 +106,25 @@ def test_constants_that_claim_more_than_they_hold(tmp_path: Path) -> None:
     value.dtype = 1
     value.tensor_shape.dim.add(size=1 << 40)
     value.float_val.append(1.0)
-    with pytest.raises(FormatError, match="is given by 1 values; the file is damaged"):
+    with pytest.raises(FormatError, match="repeat single values 1,099,511,627,776 times; the file"):
         read(write(tmp_path, graph))
     value.tensor_content = b"1234"
     with pytest.raises(FormatError, match="has 4 bytes instead of 4,398,046,511,104"):
         read(write(tmp_path, graph))
+
+
+def test_shapes_that_double_at_each_node(tmp_path: Path) -> None:
+    rows = [("axis", "Const", []), ("x0", "Const", [])]
+    rows += [(f"x{i + 1}", "ConcatV2", [f"x{i}", f"x{i}", "axis"]) for i in range(60)]
+    graph = graph_of(*rows)
+    for node, value in zip(graph.node, (0, 7), strict=False):
+        node.attr["value"].tensor.dtype = 3
+        node.attr["value"].tensor.int_val.append(value)
+    graph.node[1].attr["value"].tensor.tensor_shape.dim.add(size=1)
+    model = read(write(tmp_path, graph))
+    assert isinstance(model, GraphModel)
+    # Nothing of that size was made; whoever runs it is told that there is no such memory.
+    assert model.default.outputs["x60"].shape == (1 << 60,)
 
 
 def test_what_the_caller_asks_for_is_checked(tmp_path: Path) -> None:

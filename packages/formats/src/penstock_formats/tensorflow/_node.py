@@ -7,7 +7,7 @@ computed in the file are computed while it is read. A size that varies is an obj
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from penstock_formats.tensorflow._scope import Scope
 
 Array = np.ndarray[Any, Any]
+
+_MOST_KNOWN: Final = 1 << 12
 
 
 class Node:
@@ -137,5 +139,8 @@ def integer(node: Node, x: Any) -> int:
 
 
 def all_known(xs: Sequence[Any]) -> bool:
-    """Whether all inputs are known while the file is read."""
-    return all(isinstance(x, np.ndarray | np.generic) for x in xs)
+    """Whether all inputs are known while the file is read, and as few as axes and shapes are.
+
+    Larger ones are left to the graph: otherwise a short file could fill the memory.
+    """
+    return all(isinstance(x, np.ndarray | np.generic) and x.size <= _MOST_KNOWN for x in xs)

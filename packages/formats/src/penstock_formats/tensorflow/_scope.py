@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from penstock import Variable
 
 _MOST_NODES: Final = 200_000
+_MOST_REPEATED: Final = 1 << 28
 _DEEPEST: Final = 60
 _WITH_FUNCTIONS: Final = ("f", "body", "cond", "then_branch", "else_branch")
 
@@ -38,6 +39,17 @@ class File:
     options: Mapping[str, Any] = field(default_factory=dict)
     made: dict[str, Variable] = field(default_factory=dict)
     computed: int = 0
+    repeated: int = 0
+
+    def spread(self, count: int) -> None:
+        """Count the numbers of constants that are one number many times, as the file tells them.
+
+        Raises:
+            FormatError: They are too many to be true.
+        """
+        self.repeated += count
+        if self.repeated > _MOST_REPEATED:
+            raise damaged(f"constants repeat single values {self.repeated:,} times")
 
     def make(self, name: str, array: Array, *, trainable: bool = True) -> Variable:
         """Make a variable, once."""

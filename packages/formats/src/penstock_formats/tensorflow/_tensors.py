@@ -36,7 +36,7 @@ _FIELDS: Final = {
     "uint64": "uint64_val",
     "string": "string_val",
 }
-_MOST: Final = 1 << 31
+_MOST_FILLED: Final = 1 << 20
 
 
 def dtype_of(number: int) -> str:
@@ -90,15 +90,17 @@ def array_of(message: Any) -> np.ndarray[Any, Any]:
     held = list(getattr(message, _FIELDS.get(name, "int_val")))
     if len(held) > count or (count and not held and name == "string"):
         raise damaged(f"a tensor of shape {shape} has {len(held)} values")
-    if count > _MOST:
-        raise damaged(f"a tensor of shape {shape} is given by {len(held)} values")
-    values: np.ndarray[Any, Any] = np.empty(len(held) or 1, object if name == "string" else name)
     if name == "float16":
-        values = np.array(held or [0], np.uint16).view(np.float16)
+        values: np.ndarray[Any, Any] = np.array(held or [0], np.uint16).view(np.float16)
     else:
+        values = np.empty(len(held) or 1, object if name == "string" else name)
         values[:] = held or [0]
+    if count and len(values) == 1:
+        return np.broadcast_to(values[0], shape)  # takes no memory, whatever the shape claims
+    if count > _MOST_FILLED and len(held) < count:
+        raise damaged(f"a tensor of shape {shape} is given by {len(held)} values")
     # The last value stands for all that follow.
     full = np.empty(count, values.dtype)
-    full[: len(held)] = values[: len(held)][:count]
+    full[: len(held)] = values[: len(held)]
     full[len(held) :] = values[-1]
     return full.reshape(shape)

@@ -22,6 +22,8 @@ class Handle:
 @tf_op("Const")
 def _(node: Node) -> Any:
     array = node.array()
+    if array.size > 1 and not any(array.strides):
+        node.scope.file.spread(array.size)
     if array.dtype.kind == "f" and array.ndim and array.size > 1:
         # What was a variable before the model was frozen is one again.
         return _variable(node, node.name, array)
