@@ -36,6 +36,8 @@ OTHERWISE = {
     ("signbit", "special"): "a NaN has no sign in ONNX",
     ("copysign", "special"): "a NaN has no sign in ONNX",
     ("non_max_suppression", "soft"): "refused, with a message",
+    ("fft_of_real", "large"): "its transforms of long prime lengths lose digits",
+    ("fft_complex", "large"): "its transforms of long prime lengths lose digits",
     ("scatter_max", "NaN"): "it leaves a NaN out",
     ("scatter_min", "NaN"): "it leaves a NaN out",
     ("unique", "special"): "it cannot sort NaN",
@@ -96,7 +98,9 @@ def model_of(case: Case) -> tuple[GraphModel, list[np.ndarray[Any, Any]]]:
             ps.placeholder(case.dtype_of(a), a.shape, name=f"x{i}") if i in free else case.tensor(a)
             for i, a in enumerate(case.arrays)
         ]
-        results = [t for t in case(*values) if t.is_symbolic]
+        made = [t for t in case(*values) if t.is_symbolic]
+        pairs = [(ps.real(t), ps.imag(t)) if t.dtype.kind == "complex" else (t,) for t in made]
+        results = [t for pair in pairs for t in pair]
     graph.inputs, graph.outputs = [values[i] for i in free], results
     names = [f"x{i}" for i in free], [f"y{i}" for i in range(len(results))]
     model = GraphModel({"main": GraphFunction(graph, "main", *names)})
@@ -106,7 +110,7 @@ def model_of(case: Case) -> tuple[GraphModel, list[np.ndarray[Any, Any]]]:
 def _is_plain(case: Case) -> bool:
     """Whether its results have dtypes that ONNX Runtime can give."""
     results = case.graph()[2]
-    return not any(t.dtype.kind in ("complex", "string") or t.dtype.itemsize == 2 for t in results)
+    return not any(t.dtype.kind == "string" or t.dtype.itemsize == 2 for t in results)
 
 
 def _is_otherwise(name: str, case: Any) -> bool:

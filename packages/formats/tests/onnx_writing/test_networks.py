@@ -328,6 +328,34 @@ def test_half_floats_are_written_too(tmp_path: Path) -> None:
     checked(model_of(net, ("float32", ("batch", 4))), tmp_path)
 
 
+@pytest.mark.parametrize("opset", [18, 20])
+def test_spectra_have_complex_numbers_inside(tmp_path: Path, opset: int) -> None:
+    def net(_w: Weights, sound: Any) -> Any:
+        spectrum = ps.signal.stft(sound, 64, 32, fft_length=64)
+        mel = ps.signal.linear_to_mel_weight_matrix(8, 33, 16000, 20.0, 4000.0)
+        heard = ps.log(ps.square(ps.abs(spectrum)) @ mel + 1e-6)
+        turned = ps.conj(spectrum) * ps.complex(0.5, -1.0) / (spectrum + 3.0) - spectrum
+        again = ps.signal.istft(spectrum, 64, 32, fft_length=64)
+        return heard, ps.real(turned), ps.imag(turned), ps.angle(spectrum[:, :2] + 9.0), again
+
+    checked(model_of(net, ("float32", ("batch", 200))), tmp_path, opset=opset)
+
+
+@pytest.mark.parametrize("norm", ["backward", "ortho", "forward"])
+def test_fourier_transforms_of_all_norms(tmp_path: Path, norm: str) -> None:
+    def net(_w: Weights, x: Any) -> Any:
+        there = ps.fft.fft2(x, norm=norm)
+        back = ps.fft.ifft(there, norm=norm)
+        half = ps.fft.rfft(x, norm=norm)
+        return (
+            ps.real(back),
+            ps.imag(there),
+            *[ps.fft.irfft(half, n=n, norm=norm) for n in (10, 7, 1)],
+        )
+
+    checked(model_of(net, ("float32", ("batch", 6, 10))), tmp_path)
+
+
 @pytest.mark.parametrize("method", ["static", "dynamic", "weight_only"])
 def test_models_that_were_quantised_here(tmp_path: Path, method: str) -> None:
     quantization = pytest.importorskip("penstock_quantization")

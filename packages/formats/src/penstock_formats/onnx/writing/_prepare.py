@@ -13,14 +13,18 @@ from penstock.passes.inline import inline_calls
 from penstock.passes.prune import prune
 from penstock_formats.onnx.writing import ops as _  # noqa: F401 -- fills the tables
 from penstock_formats.onnx.writing._refusals import why_not
-from penstock_formats.onnx.writing._table import COMPOSITIONS, ELEMENTWISE, EXPORTERS
+from penstock_formats.onnx.writing._table import (
+    COMPLEX,
+    COMPOSITIONS,
+    ELEMENTWISE,
+    EXPORTERS,
+    is_complex,
+)
 from penstock_formats.onnx.writing.ops.images import has_mode
 from penstock_formats.onnx.writing.ops.recurrent import has_own_op
 
 if TYPE_CHECKING:
     from penstock._native import Graph, Node, Tensor
-
-_ALWAYS = ("placeholder",)
 
 
 def prepare(graph: Graph) -> Graph:
@@ -80,11 +84,19 @@ def _composition(node: Node, used: set[int]) -> Any:
 def _problems(graph: Graph) -> list[str]:
     found = []
     for node in graph.nodes:
-        if node.op not in EXPORTERS and node.op not in ELEMENTWISE and node.op not in _ALWAYS:
-            found.append(f"{node.name} ({node.op}{_place(node)}): {why_not(node.op)}")
+        if not _can_be_written(node):
+            found.append(
+                f"{node.name} ({node.op}{_place(node)}): {why_not(node.op, is_complex(node))}"
+            )
         for name in BODIES.get(node.op, ()):
             found += _problems(node.attrs[name])
     return found
+
+
+def _can_be_written(node: Node) -> bool:
+    if is_complex(node):
+        return node.op in COMPLEX
+    return node.op in EXPORTERS or node.op in ELEMENTWISE or node.op == "placeholder"
 
 
 def _place(node: Node) -> str:

@@ -6,13 +6,16 @@ import re
 from typing import Final
 
 _FACTORS: Final = "ONNX has no factorisations of matrices"
+_COMPLEX: Final = (
+    "complex numbers are written inside of a model only, for Fourier transforms and arithmetic"
+)
 _REASONS: Final[tuple[tuple[str, str], ...]] = (
     (r"random_.*|log_uniform_candidates", "it draws numbers, and ONNX's draws are others"),
     (r"assign_variable", "it assigns a variable, and an ONNX model keeps nothing between calls"),
     (r"host_call", "it calls a Python function"),
     (r"adam_update.*", "it trains; an ONNX model only computes"),
     (r"core\..*", "it is made by a pass, for the processor at hand"),
-    (r"real|imag|conj|complex|angle|fft_.*|eig|eigvals", "ONNX's ops have no complex numbers"),
+    (r"eig|eigvals", _FACTORS),
     (
         r"string_.*|unicode_.*|.*_base64|as_string|csv_fields|json_fields|regex_.*",
         "it works on strings; do this before the model",
@@ -27,9 +30,11 @@ _REASONS: Final[tuple[tuple[str, str], ...]] = (
 )
 
 
-def why_not(op: str) -> str:
+def why_not(op: str, complex_numbers: bool = False) -> str:
     """Return the reason in words that complete "ONNX cannot express ...: "."""
     for pattern, reason in _REASONS:
         if re.fullmatch(pattern, op):
             return reason
+    if complex_numbers:
+        return _COMPLEX
     return "no formula for it is known here; write it with other ops"

@@ -19,6 +19,7 @@ Composition = Callable[..., Any]
 
 EXPORTERS: dict[str, Exporter] = {}
 FAST: dict[str, Exporter] = {}  # in place of those above, where bits may differ
+COMPLEX: dict[str, Exporter] = {}  # in place of all others where a number is complex
 ELEMENTWISE: dict[str, Elementwise] = {}
 COMPOSITIONS: dict[str, Composition] = {}
 
@@ -41,6 +42,21 @@ def exports_fast(*names: str) -> Callable[[Exporter], Exporter]:
         return fn
 
     return enter
+
+
+def exports_complex(*names: str) -> Callable[[Exporter], Exporter]:
+    """Write these ops by a function of the node where an input or an output is complex."""
+
+    def enter(fn: Exporter) -> Exporter:
+        COMPLEX.update(dict.fromkeys(names, fn))
+        return fn
+
+    return enter
+
+
+def is_complex(node: Node) -> bool:
+    """Whether an input or an output of a node is complex."""
+    return any(t.dtype.kind == "complex" for t in (*node.inputs, *node.outputs))
 
 
 def elementwise(*names: str) -> Callable[[Elementwise], Elementwise]:

@@ -191,6 +191,7 @@ def first_difference(function: GraphFunction, model: GraphModel, opset: int, arr
         for node in graph.nodes
         if node.op not in ("placeholder", "constant", "read_variable")
         for t in node.outputs[:1]
+        if t.dtype.kind != "complex"
     ]
     graph.outputs = values
     names = [f"value {i}" for i in range(len(values))]

@@ -14,7 +14,7 @@ import numpy as np
 from penstock.errors import FormatError
 from penstock_formats.onnx.writing._emitter import as_array, bfloat16_bits
 from penstock_formats.onnx.writing._sizes import Sizes
-from penstock_formats.onnx.writing._table import ELEMENTWISE, EXPORTERS, FAST
+from penstock_formats.onnx.writing._table import COMPLEX, ELEMENTWISE, EXPORTERS, FAST, is_complex
 from penstock_formats.onnx.writing._values import Value
 
 if TYPE_CHECKING:
@@ -78,6 +78,10 @@ class GraphWriter:
 
     def _write_node(self, node: Node) -> None:
         self.emitter.scope = node.name
+        if is_complex(node):
+            made = COMPLEX[node.op](self, node)
+            self.keep(node.outputs[0], made)
+            return
         if node.op in ELEMENTWISE:
             self._write_elementwise(node)
             return

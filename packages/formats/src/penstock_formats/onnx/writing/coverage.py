@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from penstock.registry import op_blocks
 from penstock_formats.onnx.writing import ops as _  # noqa: F401 -- fills the tables
 from penstock_formats.onnx.writing._refusals import why_not
-from penstock_formats.onnx.writing._table import COMPOSITIONS, ELEMENTWISE, EXPORTERS
+from penstock_formats.onnx.writing._table import COMPLEX, COMPOSITIONS, ELEMENTWISE, EXPORTERS
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def coverage() -> list[Row]:
     """
     rows = []
     for name, block in sorted(op_blocks().items()):
-        if name in ELEMENTWISE or name in EXPORTERS or name == "placeholder":
+        if name in ELEMENTWISE or name in EXPORTERS or name in COMPLEX or name == "placeholder":
             rows.append(Row(name, "op"))
         elif name in COMPOSITIONS or block.compose_fn is not None or name == "call":
             rows.append(Row(name, "ops"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from penstock_formats.onnx.writing.ops import (
     activations,
     arithmetic,
+    complex_numbers,
     compositions,
     control,
     convolution,
@@ -30,6 +31,7 @@ from penstock_formats.onnx.writing.ops import (
 __all__ = [
     "activations",
     "arithmetic",
+    "complex_numbers",
     "compositions",
     "control",
     "convolution",

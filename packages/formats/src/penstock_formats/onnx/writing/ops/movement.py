@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 def _(w: GraphWriter, node: Node) -> Value | None:
     x, out = node.inputs[0], node.outputs[0]
     if _keeps_order(w, x, out):
-        w.keep_first(out, _reshaped(w, w.first(x), _first_shape(out.shape)))
+        w.keep_first(out, reshaped(w, w.first(x), _first_shape(out.shape)))
         return None
-    return _reshaped(w, w.value(x), out.shape)
+    return reshaped(w, w.value(x), out.shape)
 
 
 def _first_shape(shape: Any) -> list[Any]:
@@ -44,7 +44,8 @@ def _is_one(size: Any) -> bool:
     return isinstance(size, int) and size == 1
 
 
-def _reshaped(w: GraphWriter, x: Value, shape: Any) -> Value:
+def reshaped(w: GraphWriter, x: Value, shape: Any) -> Value:
+    """Give a value a shape, whose sizes may be symbolic."""
     unknown = [i for i, size in enumerate(shape) if not isinstance(size, int)]
     if len(unknown) > 1 or any(isinstance(size, int) and size == 0 for size in shape):
         return x.op("Reshape", w.sizes.vector(shape), allowzero=1)
@@ -123,7 +124,7 @@ def _(w: GraphWriter, node: Node) -> Value:
         times = [1] * (max(x.ndim, 1) + 1 if attrs["axis"] is not None else 2)
         times[axis + 1] = repeats[0]
         many = value.unsqueeze(axis + 1).op("Tile", w.emitter.ints(times))
-        return _reshaped(w, many, out.shape)
+        return reshaped(w, many, out.shape)
     return value.take(np.repeat(np.arange(len(repeats)), repeats), axis)
 
 
@@ -133,7 +134,7 @@ def _(w: GraphWriter, node: Node) -> Value:
     value = w.value(x)
     if axes is None:
         flat = _rolled(w, value.reshape(-1), int(np.sum(shift)), 0, x.size)
-        return _reshaped(w, flat, x.shape)
+        return reshaped(w, flat, x.shape)
     for by, axis in zip(np.broadcast_to(shift, len(axes)).tolist(), axes, strict=True):
         value = _rolled(w, value, by, axis, x.shape[axis])
     return value
