@@ -189,7 +189,14 @@ def test_boxes_are_decoded(tmp_path: Path) -> None:
         (
             CFG.replace("stride=2\n\n[route]", "stride=9999\n\n[route]"),
             None,
-            r"at most 134,217,728",
+            r"stride=9999; expected at most 64",
+        ),
+        (
+            CFG.replace("stride=2\n\n[route]", "stride=64\n\n[route]").replace(
+                "=6\nheight=4", "=600\nheight=400"
+            ),
+            None,
+            r"at most 134,217,728 numbers",
         ),
         ("hello", None, r"line 1 is 'hello'; expected a \[section\]"),
         (YOLO.replace("mask=1,0", "mask=1,7"), lambda w: HEADER, r"as anchors and mask 1, 7"),

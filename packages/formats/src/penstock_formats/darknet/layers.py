@@ -16,6 +16,7 @@ from penstock_formats.darknet.weights import Weights
 _EPSILON = 1e-5
 _SLOPE = 0.1
 _MOST_RESULTS = 1 << 27
+_LARGEST_STRIDE = 64
 
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "linear": lambda x: x,
@@ -170,7 +171,13 @@ class Net:
 
     def _upsample(self, s: Section, x: Any, name: str) -> Any:
         stride = s.number("stride", 2, 1)
-        return ps.repeat(ps.repeat(x, stride, axis=1), stride, axis=2)
+        if stride > _LARGEST_STRIDE:
+            raise s.fail(
+                f"has stride={stride}; expected at most {_LARGEST_STRIDE}; correct the file"
+            )
+        for axis in (1, 2):
+            x = ps.gather(x, np.arange(x.shape[axis], dtype=np.int32).repeat(stride), axis=axis)
+        return x
 
     def _yolo(self, s: Section, x: Any, name: str) -> Any:
         classes, stretch = s.number("classes", 20, 1), (s.numbers("scale_x_y") or [1.0])[0]
