@@ -36,21 +36,31 @@ static api::Tensor input(const api::Spec& spec, const char* path) {
                           std::vector<char>(count * spec.dtype.bits / 8, 1).data());
 }
 
+template <typename T>
+static std::vector<double> numbers(const api::Tensor& t) {
+  const T* values = t.data<T>();
+  return {values, values + t.size()};
+}
+
+static std::vector<double> numbers_of(const api::Tensor& t) {
+  const penstock_dtype dtype = t.dtype();
+  if (dtype.code == PENSTOCK_CODE_FLOAT && dtype.bits == 32) return numbers<float>(t);
+  if (dtype.code == PENSTOCK_CODE_UINT && dtype.bits == 8) return numbers<uint8_t>(t);
+  if (dtype.code == PENSTOCK_CODE_INT && dtype.bits == 8) return numbers<int8_t>(t);
+  if (dtype.code == PENSTOCK_CODE_INT && dtype.bits == 64) return numbers<int64_t>(t);
+  return {};
+}
+
 static void print_largest(const api::Spec& spec, const api::Tensor& t) {
-  std::printf("%s:", spec.name.c_str());
-  if (t.dtype().code != PENSTOCK_CODE_FLOAT || t.dtype().bits != 32) {
-    std::printf(" %lld elements\n", static_cast<long long>(t.size()));
-    return;
-  }
-  const float* values = t.data<float>();
-  std::vector<int> order(static_cast<size_t>(t.size()));
+  std::vector<double> values = numbers_of(t);
+  std::vector<int> order(values.size());
   std::iota(order.begin(), order.end(), 0);
   size_t shown = std::min<size_t>(5, order.size());
   std::partial_sort(order.begin(), order.begin() + static_cast<long>(shown), order.end(),
-                    [values](int a, int b) { return values[a] > values[b]; });
-  for (size_t i = 0; i < shown; ++i)
-    std::printf(" [%d] %.6g", order[i], static_cast<double>(values[order[i]]));
-  std::printf("\n");
+                    [&](int a, int b) { return values[a] > values[b]; });
+  std::printf("%s:", spec.name.c_str());
+  for (size_t i = 0; i < shown; ++i) std::printf(" [%d] %.6g", order[i], values[order[i]]);
+  std::puts("");
 }
 
 int main(int argc, char** argv) {

@@ -54,7 +54,7 @@ void rule_repeat(InferContext& ctx) {
     out[axis] = dim_mul(out[axis], counts[0]);
   } else if (ctx.equal(out[axis], static_cast<Dim>(counts.size()))) {
     out[axis] = 0;
-    for (int64_t n : counts) out[axis] += n;
+    for (int64_t n : counts) out[axis] = dim_add(out[axis], n);
   } else {
     ctx.fail(ErrorKind::kShape, "got ", counts.size(), " repeats for an axis of size ",
              dim_text(out[axis]), "; give one for each element, or a single one for all");
