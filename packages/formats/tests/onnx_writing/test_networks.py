@@ -320,6 +320,13 @@ def test_integers_are_cast_before_they_are_transposed(tmp_path: Path) -> None:
     checked(model_of(net, ("uint8", ("batch", 5, 6))), tmp_path)
 
 
+def test_what_onnx_runtime_cannot_run_on_random_inputs_is_said(tmp_path: Path) -> None:
+    model = model_of(lambda _w, x, y: x // y, ("int64", ("n", 9)), ("int64", ("n", 9)))
+    with pytest.raises(FormatError, match="If it can on yours, say verify=False"):
+        write(model, tmp_path / "model.onnx")
+    write(model, tmp_path / "model.onnx", verify=False)
+
+
 def test_half_floats_are_written_too(tmp_path: Path) -> None:
     def net(w: Weights, x: Any) -> Any:
         y = ps.nn.relu(ps.cast(x, "float16") @ ps.cast(w("a", 4, 4), "float16"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -92,7 +93,17 @@ def open_file(file: Path | bytes) -> tuple[Any, str]:
                 f"[onnx] ONNX Runtime cannot load what was written: {error}. Say verify=False to write it nevertheless"
             ) from error
         return _reference(source), "onnx.reference"
-    return lambda given: session.run(None, given), "onnxruntime"
+    return partial(_run_session, session), "onnxruntime"
+
+
+def _run_session(session: Any, given: dict[str, Any]) -> Any:
+    try:
+        return session.run(None, given)
+    except Exception as error:  # of a class that depends on its version
+        raise FormatError(
+            f"[onnx] ONNX Runtime cannot run what was written on random inputs: {error}. If it can on yours, say "
+            "verify=False"
+        ) from error
 
 
 def _reference(source: str | bytes) -> Any:
