@@ -198,6 +198,21 @@ def test_a_model_that_was_read_can_be_saved(tmp_path: Path) -> None:
     assert sorted(again.variables) == sorted(model.variables) == ["0.bias", "0.weight"]
 
 
+def test_a_model_that_was_read_written_and_read_is_the_same(
+    tmp_path: Path, faces: Path, face_model: Any
+) -> None:
+    pytest.importorskip("onnxruntime", reason="what is written is run in ONNX Runtime")
+    path = tmp_path / "again.onnx"
+    ps.save(face_model, path)
+    again = read(path)
+    x = _picture(faces, "face.jpg")
+    for name, want in face_model(x).items():
+        np.testing.assert_allclose(again(x)[name].numpy(), want.numpy(), atol=1e-6)
+    assert sorted(again.variables) == sorted(face_model.variables)
+    moved = [n for n in again.default.graph.nodes if n.op == "transpose"]
+    assert len(moved) == 1
+
+
 def test_a_transformer_block_of_torch(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch", reason="compares with torch")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,37 @@ class Weight:
         if self.axes == wanted:
             return value
         return ps.transpose(value, [self.axes.index(a) for a in wanted])
+
+    def is_kept(self) -> bool:
+        """Whether the variable is made."""
+        return self.variable is not None
+
+    def is_statistic(self) -> None:
+        """Keep gradients away, if no node has used it yet."""
+        if not self.is_kept():
+            self.trainable = False
+
+    def permuted(self, order: Sequence[int]) -> Weight:
+        """Return this weight as a Transpose node gives it on."""
+        return _PermutedWeight(self, order)
+
+
+class _PermutedWeight(Weight):
+    """A weight with its axes in another order; the variable is the weight's."""
+
+    def __init__(self, whole: Weight, order: Sequence[int]) -> None:
+        super().__init__(whole.name, whole.array.transpose(order), whole.trainable)
+        self._whole = whole
+        self._order = tuple(order)
+
+    def read(self, axes: tuple[int, ...] | None = None) -> Tensor:
+        return self._whole.read(tuple(self._order[a] for a in axes or range(self.array.ndim)))
+
+    def is_kept(self) -> bool:
+        return self._whole.is_kept()
+
+    def is_statistic(self) -> None:
+        self._whole.is_statistic()
 
 
 class Value:
@@ -108,7 +140,9 @@ class Value:
 
     def _made(self) -> Tensor:
         if self._last is not None:
-            rank = self._last.ndim
+            sizes, rank = self._last.shape, self._last.ndim
+            if are_ones(sizes[1:-1]):
+                return ps.reshape(self._last, (sizes[0], sizes[-1], *sizes[1:-1]))
             return ps.transpose(self._last, (0, rank - 1, *range(1, rank - 1)))
         if self.weight is not None:
             return self.weight.read()
@@ -123,12 +157,14 @@ class Value:
     def last(self) -> Tensor:
         """The tensor with its second axis moved to the end."""
         if self._last is None:
-            rank = self.ndim
+            rank, sizes = self.ndim, self.shape
             axes = (0, *range(2, rank), 1)
-            if self.weight is not None:
+            if are_ones(sizes[2:]):
+                self._last = ps.reshape(self.tensor, (sizes[0], *sizes[2:], sizes[1]))
+            elif self.weight is not None:
                 self._last = (
                     self.weight.read(axes)
-                    if self.weight.variable is None
+                    if not self.weight.is_kept()
                     else ps.transpose(self.tensor, axes)
                 )
             else:
@@ -196,6 +232,11 @@ class Value:
     def ndim(self) -> int:
         """The number of axes."""
         return len(self.shape)
+
+
+def are_ones(sizes: Sequence[Any]) -> bool:
+    """Say whether sizes are known to be 1."""
+    return all(isinstance(n, int) and n == 1 for n in sizes)
 
 
 def tensor_of(array: Array) -> Tensor:

@@ -18,7 +18,7 @@ from penstock_formats.onnx.reading.errors import (
 )
 from penstock_formats.onnx.reading.names import scope_name
 from penstock_formats.onnx.reading.table import Call, Converter, find
-from penstock_formats.onnx.reading.values import Value
+from penstock_formats.onnx.reading.values import Value, are_ones
 
 if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto
@@ -309,6 +309,8 @@ def _with_channels_last(value: Value, rank: int) -> Tensor:
     if value.ndim == 0:
         return value.tensor
     t = value.tensor
+    if t.ndim == rank - 1 and are_ones(t.shape[1:]):
+        return ps.reshape(t, (t.shape[0],))
     t = ps.reshape(t, (*[1] * (rank - t.ndim), *t.shape))
     return ps.transpose(t, (0, *range(2, rank), 1))
 

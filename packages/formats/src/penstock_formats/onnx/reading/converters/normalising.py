@@ -19,8 +19,8 @@ MOST_CHANNELS = 4096
 
 def _statistic(value: Value) -> Tensor:
     """Return a running mean or variance, which no gradient changes."""
-    if value.weight is not None and value.weight.variable is None:
-        value.weight.trainable = False
+    if value.weight is not None:
+        value.weight.is_statistic()
     return value.tensor
 
 

@@ -99,10 +99,12 @@ def _squeeze(call: Call, x: Value, axes: Value | None = None) -> Tensor:
 def _unsqueeze(call: Call, x: Value, axes: Value | None = None) -> Tensor:
     wanted = call.need("axes") if axes is None else call.ints(axes, "axes")
     rank = x.ndim + len(wanted)
-    t = x.tensor
+    shape = list(x.shape)
     for axis in sorted(a % rank for a in wanted):
-        t = ps.expand_dims(t, axis=axis)
-    return t
+        shape.insert(axis, 1)
+    if len({a % rank for a in wanted}) != len(wanted):
+        raise call.wrong(f"names an axis twice: {list(wanted)}", "export the model again")
+    return ps.reshape(x.tensor, shape)
 
 
 @converts("Transpose")
@@ -115,6 +117,8 @@ def _transpose(call: Call, x: Value) -> Value:
             "it names each axis once: export the model again",
         )
     straight = list(range(rank))
+    if x.weight is not None:
+        return Value(weight=x.weight.permuted(perm))
     if x.is_last:
         here = [0 if a == 0 else rank - 1 if a == 1 else a - 1 for a in perm]
         if here == straight:
