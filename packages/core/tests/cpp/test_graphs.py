@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+import penstock
 
 WANTED = """\
 shape -1 3
@@ -40,3 +43,17 @@ def test_every_line(compiled, kernels: Path):
     program = compiled("graphs.cpp")
     run = subprocess.run([program, kernels], capture_output=True, text=True, check=True)
     assert run.stdout == WANTED
+
+
+@pytest.mark.compiler
+def test_the_c_header_is_plain_c(tmp_path: Path):
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None:
+        pytest.skip("no C compiler on this machine")
+    source = tmp_path / "main.c"
+    source.write_text(
+        "#include <penstock/penstock.h>\nint main(void) { return penstock_last_error_kind(); }\n"
+    )
+    include = Path(penstock.__file__).parent / "include"
+    flags = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-fsyntax-only"]
+    subprocess.run([compiler, *flags, f"-I{include}", source], check=True)
