@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -187,15 +188,36 @@ class Module(tf.Module):
         return {"y": y, "flat": tf.reshape(y, [tf.shape(y)[0] * 3])}
 
 
+def pack(facts: dict[str, Any], name: str, folder: Path) -> None:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name != "fingerprint.pb":
+            facts[f"{name}/{path.relative_to(folder)}"] = np.frombuffer(path.read_bytes(), np.uint8)
+
+
+def recurrent(facts: dict[str, Any]) -> None:
+    """Export a model of Keras 3, whose loops read and write lists of tensors."""
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((6, 4)),
+            layers.Bidirectional(layers.LSTM(5, return_sequences=True)),
+            layers.GRU(4),
+            layers.Dense(2),
+        ]
+    )
+    x = drawn(3, 6, 4)
+    with tempfile.TemporaryDirectory() as folder:
+        model.export(folder, verbose=False)
+        pack(facts, "recurrent", Path(folder))
+    facts |= {"recurrent/x": x, "recurrent/y": model(x).numpy()}
+
+
 def saved(facts: dict[str, Any]) -> None:
     module = Module()
     x, ids = drawn(4, 3), np.array([5, 0, 2, 2], np.int32)
     with tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(module, folder, signatures={"serving_default": module.main})
-        for path in sorted(Path(folder).rglob("*")):
-            if path.is_file() and path.name != "fingerprint.pb":
-                key = f"saved/{path.relative_to(folder)}"
-                facts[key] = np.frombuffer(path.read_bytes(), np.uint8)
+        pack(facts, "saved", Path(folder))
     facts |= {"saved/x": x, "saved/ids": ids, "saved/w": module.w.numpy()}
     facts |= {f"saved/{key}": value.numpy() for key, value in module.main(x, ids).items()}
 
@@ -208,6 +230,7 @@ def main() -> None:
     frozen(facts, "loop", [drawn(5, 3)], rows_of_a_loop)
     v1.enable_control_flow_v2()
     saved(facts)
+    recurrent(facts)
     np.savez_compressed(Path(__file__).with_name("facts.npz"), **facts)
 
 

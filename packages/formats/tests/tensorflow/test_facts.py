@@ -11,7 +11,7 @@ from penstock_formats.tensorflow.read import read
 
 pytest.importorskip("google.protobuf")
 FACTS = dict(np.load(Path(__file__).with_name("facts.npz")))
-CASES = sorted({key.partition("/")[0] for key in FACTS} - {"saved"})
+CASES = sorted({key.partition("/")[0] for key in FACTS} - {"saved", "recurrent"})
 
 
 def of_case(case: str, stem: str) -> list[np.ndarray]:
@@ -34,13 +34,22 @@ def test_frozen_graph(tmp_path: Path, case: str) -> None:
         np.testing.assert_allclose(mine.numpy(), want, rtol=2e-5, atol=1e-5)
 
 
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, case: str = "saved") -> Path:
     for name, data in FACTS.items():
-        if name.startswith("saved/") and data.dtype == np.uint8:
+        if name.startswith(f"{case}/") and data.dtype == np.uint8:
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data.tobytes())
-    return tmp_path / "saved"
+    return tmp_path / case
+
+
+def test_recurrent_layers_that_keras_exported(tmp_path: Path) -> None:
+    model = read(folder(tmp_path, "recurrent"))
+    assert isinstance(model, GraphModel)
+    x, want = FACTS["recurrent/x"], FACTS["recurrent/y"]
+    for count in (3, 1):
+        np.testing.assert_allclose(model(x[:count]).numpy(), want[:count], rtol=1e-5, atol=1e-6)
+    assert len(model.trainable_variables) == 11
 
 
 def test_saved_model_with_functions_loops_and_conditions(tmp_path: Path) -> None:

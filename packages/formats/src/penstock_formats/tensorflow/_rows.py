@@ -24,3 +24,7 @@ class Rows:
                 "give the TensorArray an element_shape",
             )
         return ops.zeros((self.count, *[n for n in self.shape if n is not None]), self.dtype)
+
+    def of(self, item: Tensor) -> Tensor:
+        """Make the tensor that rows like one of them will be in."""
+        return ops.zeros((self.count, *item.shape), item.dtype)

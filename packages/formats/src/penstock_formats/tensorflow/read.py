@@ -17,6 +17,7 @@ from penstock_formats.tensorflow import ops
 from penstock_formats.tensorflow._messages import parse
 from penstock_formats.tensorflow._node import Array, Node, tensor
 from penstock_formats.tensorflow._problems import damaged, explained, problem
+from penstock_formats.tensorflow._restore import restored_keys
 from penstock_formats.tensorflow._scope import (
     File,
     Scope,
@@ -211,7 +212,7 @@ def _saved_model(path: Path) -> GraphModel:
     index = path / "variables" / "variables.index"
     file = File(
         {f.signature.name: f for f in meta.graph_def.library.function},
-        _Variables(index) if index.is_file() else _frozen,
+        _Variables(index, restored_keys(meta.graph_def)) if index.is_file() else _frozen,
     )
     functions = {}
     signatures = {
@@ -245,12 +246,14 @@ def _signed(key: str, info: Any) -> _Input:
 class _Variables:
     """Finds the values of a SavedModel's variables in its checkpoint."""
 
-    def __init__(self, index: Path) -> None:
+    def __init__(self, index: Path, restored: Mapping[str, str]) -> None:
         self._checkpoint = Checkpoint(index)
-        self._keys = self._checkpoint.keys_by_variable()
+        self._keys = self._checkpoint.keys_by_variable() | {
+            name: [key] for name, key in restored.items() if key in self._checkpoint
+        }
 
     def __call__(self, name: str) -> Array:
-        keys = [name] if name in self._checkpoint else self._keys.get(name, [])
+        keys = self._keys.get(name) or [name] * (name in self._checkpoint)
         if len(keys) != 1:
             found = f"{len(keys)} times" if keys else "not"
             raise problem(

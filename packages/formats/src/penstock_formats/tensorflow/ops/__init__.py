@@ -11,6 +11,7 @@ _FAMILIES: Final = (
     "networks",
     "shapes",
     "tensor_arrays",
+    "tensor_lists",
 )
 
 

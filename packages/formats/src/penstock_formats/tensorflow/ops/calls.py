@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import penstock as ps
-from penstock import Tensor
+from penstock import Tensor, ops
 from penstock_formats.tensorflow._node import Node, tensor
 from penstock_formats.tensorflow._registry import tf_op
+from penstock_formats.tensorflow._rows import Rows
 
 
 @tf_op("PartitionedCall", "StatefulPartitionedCall")
@@ -17,6 +18,10 @@ def _(node: Node, *xs: Any) -> list[Any]:
 
 @tf_op("While", "StatelessWhile")
 def _(node: Node, *xs: Any) -> list[Any]:
+    # What a list's rows are like is seen when the body is computed once; nothing of that is kept.
+    if any(isinstance(x, Rows) for x in xs):
+        made = node.scope.call(node.function("body"), xs)
+        xs = tuple(_begun(x, y) for x, y in zip(xs, made, strict=True))
     moving = [i for i, x in enumerate(xs) if _is_value(x)]
 
     def whole(carried: tuple[Tensor, ...]) -> list[Any]:
@@ -48,6 +53,12 @@ def _(node: Node, condition: Any, *xs: Any) -> list[Any]:
 
     test = condition if condition.dtype == "bool" else ps.not_equal(condition, 0)
     return list(ps.cond(test, branch("then_branch"), branch("else_branch")))
+
+
+def _begun(x: Any, made: Any) -> Any:
+    return (
+        ops.zeros(made.shape, made.dtype) if isinstance(x, Rows) and isinstance(made, Tensor) else x
+    )
 
 
 def _is_value(x: Any) -> bool:
