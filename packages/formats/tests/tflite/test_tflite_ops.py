@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ import pytest
 
 import penstock as ps
 from penstock.errors import FormatError, PenstockError
-from penstock_formats.tflite.read import read
+from penstock_formats.tflite.model import parse
+from penstock_formats.tflite.read import Builder, Shared, read
 
 hypothesis = pytest.importorskip("hypothesis")
 from hypothesis import given, settings  # noqa: E402
@@ -163,6 +165,16 @@ def test_the_batch_can_have_another_size(tmp_path: Path) -> None:
 def test_damaged_files_are_named(change: Any, match: str, tmp_path: Path) -> None:
     with pytest.raises(FormatError, match=match):
         _model(change(CASES[0].values[0]), tmp_path)
+
+
+def test_a_loop_that_is_its_own_body_is_refused(tmp_path: Path) -> None:
+    model = parse(next(c.values[0] for c in CASES if c.id == "while-f"))
+    body = model.subgraphs[2]
+    (again,) = [o for o in model.subgraphs[0].operators if o.name == "WHILE"]
+    body.operators[:] = [replace(again, inputs=body.inputs, outputs=body.outputs)]
+    builder = Builder(model.subgraphs[0], Shared(model.subgraphs, {}))
+    with pytest.raises(FormatError, match="expected at most 8 deep"):
+        builder.run()
 
 
 def test_an_op_that_is_not_known_is_named(tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ class Call:
         intermediates: What the file says about tensors that only carry scales.
         variable: Makes a variable of the input of a number, from an array in the axes' order that Penstock uses.
         any_batch: Whether the first axis has another size than the file says.
+        body: Builds the subgraph of a number on given inputs.
     """
 
     def __init__(
@@ -68,11 +69,12 @@ class Call:
         intermediates: Sequence[TensorInfo] = (),
         variable: Callable[[int, Any], Any] | None = None,
         any_batch: bool = False,
+        body: Callable[[int, list[Any]], list[Any]] | None = None,
     ) -> None:
         self.name, self.options, self.custom = operator.name, operator.options, operator.custom
         self.infos, self.outputs, self.values = list(infos), list(outputs), list(values)
         self.intermediates = list(intermediates)
-        self._variable, self._any_batch = variable, any_batch
+        self._variable, self._any_batch, self._body = variable, any_batch, body
         self.states: dict[int, Any] = {}  # by input: what a state becomes
 
     def in_float(self) -> Call:
@@ -150,6 +152,12 @@ class Call:
     def rank(self, i: int = 0) -> int:
         """Return an input's number of axes."""
         return len(self.x(i).shape)
+
+    def body(self, number: int, values: list[Any]) -> list[Any]:
+        """Build another subgraph on values, and return its outputs."""
+        if self._body is None:
+            raise self.fail("stands where no subgraph can be used")
+        return self._body(number, values)
 
     def batched(self, shape: Sequence[Any]) -> tuple[Any, ...]:
         """Put the batch's size in the place of a single row, where the file's batch was replaced."""

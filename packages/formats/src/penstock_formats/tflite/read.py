@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from penstock_formats.tflite.metadata import describe
 from penstock_formats.tflite.model import Operator, Signature, Subgraph, TensorInfo, parse
 
 for _family in (
+    "control",
     "detection",
     "elementwise",
     "layers",
@@ -54,6 +57,7 @@ _SHAPE_ARITHMETIC = frozenset(
     ]
 )
 _SMALL = 1000
+_DEEPEST, _MOST_BODIES = 8, 1000
 # What knows int16 itself.
 _WIDE = ("CAST", "DEQUANTIZE", "QUANTIZE", "RANK", "SHAPE", "UNIDIRECTIONAL_SEQUENCE_LSTM")
 _OWN = (
@@ -96,13 +100,32 @@ def read(path: str | Path, *, batch: int | str | None = None, states: bool = Fal
     for signature in signatures:
         number = signature.subgraph
         if number not in used:
-            used[number] = Builder(model.subgraphs[number], variables, batch, states=states)
+            shared = Shared(model.subgraphs, variables, batch)
+            used[number] = Builder(model.subgraphs[number], shared, states=states)
             used[number].run()
         functions[signature.key or "main"] = used[number].function(signature)
     metadata = describe(model, data, list(functions))
-    if names := set().union(*(builder.in_float for builder in used.values())):
+    if names := set().union(*(builder.shared.in_float for builder in used.values())):
         metadata["in_float"] = sorted(names)
     return GraphModel(functions, variables, metadata)
+
+
+@dataclass
+class Shared:
+    """What the builders of all subgraphs share.
+
+    Args:
+        subgraphs: Those of the file.
+        variables: Where variables are collected.
+        batch: What to put in place of a first axis of size 1.
+    """
+
+    subgraphs: list[Subgraph]
+    variables: dict[str, ps.Variable]
+    batch: int | str | None = None
+    made: dict[Any, ps.Variable] = field(default_factory=dict)
+    in_float: set[str] = field(default_factory=set)  # ops on integers that have no kernel for them
+    bodies: int = 0
 
 
 class Builder:
@@ -110,28 +133,22 @@ class Builder:
 
     Args:
         subgraph: What the file says.
-        variables: Where variables are collected.
-        batch: What to put in place of a first axis of size 1.
+        shared: What it shares with others.
         states: Whether states become inputs and outputs.
+        depth: In how many other subgraphs it lies; inside others it builds in the graph that is being built.
     """
 
     def __init__(
-        self,
-        subgraph: Subgraph,
-        variables: dict[str, ps.Variable],
-        batch: int | str | None = None,
-        *,
-        states: bool = False,
+        self, subgraph: Subgraph, shared: Shared, *, states: bool = False, depth: int = 0
     ) -> None:
-        self.subgraph, self.variables, self.batch = subgraph, variables, batch
+        self.subgraph, self.shared, self.depth = subgraph, shared, depth
+        self.batch = shared.batch
         kept = [i for i, t in enumerate(subgraph.tensors) if t.is_state] if states else []
         self.states = [i for i in kept if i not in subgraph.inputs]
         self.graph = ps.Graph(subgraph.name or "main")
-        self.in_float: set[str] = set()  # ops on integers that have no kernel for them
         self.values: dict[int, Any] = {
             i: t.value for i, t in enumerate(subgraph.tensors) if t.value is not None
         }
-        self.made: dict[tuple[int, tuple[int, ...]], ps.Variable] = {}
         self.origins: dict[
             int, int
         ] = {}  # of constants that were float16: the tensor they come from
@@ -205,7 +222,7 @@ class Builder:
         call = self._call(operator, where)
         run = entry.run
         if _needs_floats(call, entry.integers):
-            self.in_float.add(operator.name)
+            self.shared.in_float.add(operator.name)
             run = _through_floats(entry.run)
         elif entry.integers == "same":
             _need_one_scale(call)
@@ -226,8 +243,9 @@ class Builder:
         if operator.name in _SHAPE_ARITHMETIC and all(map(_small, call.values)):
             made = run(call)
             parts = made if isinstance(made, list) else [made]
-            return [p.numpy() if isinstance(p, ps.Tensor) else p for p in parts]
-        with self.graph.as_default(), ps.name_scope(_scope(call.output().name)):
+            return [_known(part) for part in parts]
+        inside = nullcontext() if self.depth else self.graph.as_default()
+        with inside, ps.name_scope(_scope(call.output().name)):
             return run(call)
 
     def _call(self, operator: Operator, where: str) -> Call:
@@ -251,7 +269,36 @@ class Builder:
             [tensors[i] for i in operator.intermediates],
             variable,
             self.batch is not None,
+            self._body,
         )
+
+    def _body(self, number: int, values: list[Any]) -> list[Any]:
+        """Build another subgraph in the graph that is being built."""
+        self.shared.bodies += 1
+        if (
+            not 0 <= number < len(self.shared.subgraphs)
+            or self.depth >= _DEEPEST
+            or self.shared.bodies > _MOST_BODIES
+        ):
+            raise FormatError(
+                f"[tflite] subgraph {number} of {len(self.shared.subgraphs)} is used {self.depth} deep, {self.shared.bodies} "
+                f"times in all; expected at most {_DEEPEST} deep and {_MOST_BODIES} times; the file is damaged: get it again"
+            )
+        inner = Builder(self.shared.subgraphs[number], self.shared, depth=self.depth + 1)
+        return inner.build_on(values)
+
+    def build_on(self, values: list[Any]) -> list[Any]:
+        """Build all ops on given inputs, and return the outputs."""
+        numbers = self.subgraph.inputs
+        if len(numbers) != len(values) or not self.values.keys().isdisjoint(numbers):
+            raise FormatError(
+                f"[tflite] subgraph {self.subgraph.name!r} takes {len(numbers)} inputs and gets {len(values)}; expected one "
+                "value for each; the file is damaged: get it again"
+            )
+        self.values |= dict(zip(numbers, values, strict=True))
+        for number, operator in enumerate(self.subgraph.operators):
+            self._build(number, operator)
+        return [ps.asarray(self._value(i, "an output")) for i in self.subgraph.outputs]
 
     def _widened(self, operator: Operator) -> bool:
         """Turn constants of float16 into float32 at once, so that they can be variables."""
@@ -267,16 +314,17 @@ class Builder:
 
     def _variable(self, number: int, value: Any) -> ps.Variable:
         """Make a variable out of a constant, once for each order of its axes."""
-        key = number, tuple(value.shape)
-        if key not in self.made:
+        key = id(self.subgraph), number, tuple(value.shape)
+        if key not in self.shared.made:
             name = (
                 self.subgraph.tensors[self.origins.get(number, number)].name or f"weights_{number}"
             )
             fresh, count = name, 1
-            while fresh in self.variables:
+            while fresh in self.shared.variables:
                 fresh, count = f"{name}_{count}", count + 1
-            self.made[key] = self.variables[fresh] = ps.Variable(value.copy(), name=fresh)
-        return self.made[key]
+            made = ps.Variable(value.copy(), name=fresh)
+            self.shared.made[key] = self.shared.variables[fresh] = made
+        return self.shared.made[key]
 
     def _keep(self, operator: Operator, made: list[Any], where: str) -> None:
         if len(made) < len(operator.outputs):
@@ -292,6 +340,11 @@ class Builder:
                 )
             _check_result(where, info, value, any_batch=self.batch is not None)
             self.values[number] = value
+
+
+def _known(value: Any) -> Any:
+    """Turn what was computed at once into an array; inside a body it becomes an op all the same."""
+    return value.numpy() if isinstance(value, ps.Tensor) and not value.is_symbolic else value
 
 
 def _small(value: Any) -> bool:

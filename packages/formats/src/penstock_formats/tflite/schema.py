@@ -241,6 +241,8 @@ _OPTIONS: Final = {
     "BATCH_MATMUL": (101, "transpose_x:? transpose_y:? asymmetric:?"),
     "CUMSUM": (102, "exclusive:? reverse:?"),
     "GELU": (116, "approximate:?"),
+    "IF": (92, "then:i otherwise:i"),
+    "WHILE": (93, "condition:i body:i"),
     **dict.fromkeys(
         ["MEAN", "SUM", "REDUCE_PROD", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_ANY", "REDUCE_ALL"],
         (27, "keep_dims:?"),
