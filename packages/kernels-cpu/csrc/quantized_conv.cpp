@@ -163,7 +163,7 @@ int ConvolveInPlace(penstock_call* call, const WindowConv& conv, const T* x, int
   const int64_t quads = CeilDiv(conv.w.kernel * pixel, 4);
   const int64_t cost =
       lines * conv.w.out * conv.h.kernel * quads * 4 * RoundUp(conv.out_channels, 16);
-  return ParallelFor(call, tasks, cost < 1 << 20 ? tasks : 1, [&](int64_t begin, int64_t end) {
+  return ParallelFor(call, tasks, cost < 1 << 22 ? tasks : 1, [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; ++task) {
       uint8_t* rows = memory + task * size;
       const ByteRows left = {rows, conv.w.stride * pixel, row_size, conv.h.kernel, quads};
