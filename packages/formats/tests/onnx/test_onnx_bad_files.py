@@ -145,7 +145,10 @@ def test_the_message_names_the_node_its_operator_and_the_opset(tmp_path: Path) -
 
 
 def test_operators_without_a_converter(tmp_path: Path) -> None:
-    model = _parsed("text (uint8[n] x) => (uint8[h, w, 3] y) { y = ImageDecoder(x) }", 20)
+    model = _parsed(
+        "pool (float[1, 2, 4, 4] x, float[n, 5] r) => (float[n, 2, 1, 1] y) "
+        "{ y = MaxRoiPool <pooled_shape = [1, 1]> (x, r) }"
+    )
     _refused(tmp_path, model, r"has no converter, .* or add one \(docs/onnx_import.md\)")
 
 

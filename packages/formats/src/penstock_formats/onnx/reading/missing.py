@@ -3,8 +3,6 @@
 from typing import Final
 
 WHY_NOT: Final = {
-    "DeformConv": "offsets for each tap; nothing in core samples them",
-    "ImageDecoder": "decode before: penstock.image.decode_image",
     "MaxRoiPool": "replaced by RoiAlign in every exporter",
     "TfIdfVectorizer": "counts n-grams; use penstock.strings before the model",
 }
@@ -12,6 +10,7 @@ WHY_NOT: Final = {
 ONLY_EAGER: Final = {
     "BitCast": "of computed numbers",
     "Compress": "if the choice is computed",
+    "ImageDecoder": "",
     "NonMaxSuppression": "",
     "NonZero": "",
     "SequenceMap": "",

@@ -33,18 +33,28 @@ def _grid_sample(call: Call, x: Value, grid: Value) -> Value:
     for axis, size in enumerate(sizes):
         g = points[..., rank - 1 - axis]  # the grid names the last axis first
         places.append((g + 1) * (size - 1) / 2 if aligned else ((g + 1) * size - 1) / 2)
-    padding = call.attr("padding_mode", "zeros")
-    taps = [_taps(mode, at) for at in places]
+    return Value(last=sampled(image, places, mode, call.attr("padding_mode", "zeros"), aligned))
+
+
+def sampled(
+    image: Tensor,
+    places: list[Tensor],
+    mode: str = "linear",
+    padding: str = "zeros",
+    aligned: bool = False,
+) -> Tensor:
+    """Look into images [batch, ..., channels] at places [batch, ...], a tensor of them for each axis."""
     total: Any = None
-    for chosen in product(*taps):
+    for chosen in product(*[_taps(mode, at) for at in places]):
         weight, index, inside = _joined(
             image, [c[0] for c in chosen], [c[1] for c in chosen], padding, aligned
         )
-        part = _pixels(image, index)
         factor = weight if inside is None else weight * ps.cast(inside, weight.dtype)
+        part = _pixels(image, index)
         part = part * ps.cast(ps.expand_dims(factor, axis=-1), part.dtype)
         total = part if total is None else total + part
-    return Value(last=total)
+    made: Tensor = total
+    return made
 
 
 def _taps(mode: str, at: Tensor) -> list[tuple[Tensor, Tensor]]:
