@@ -210,9 +210,13 @@ def test_penstock_register_formats(plugins: PluginFolder) -> None:
         """
     plugins.add("acme", module, '[[provides.format]]\nname = "acme"\nsuffixes = [".acme"]')
     script = """
+        import os, tempfile
         from pathlib import Path
         from penstock.saved import formats
         assert "acme" not in sys.modules
+        os.chdir(tempfile.mkdtemp())
+        Path("Net.ACME").touch()
+        Path("net.onxx").touch()
         name = formats.format_name(Path("Net.ACME"))
         print(name, formats.find_format(name).read(Path("Net.ACME"), strict=True))
         for call in (

@@ -126,6 +126,13 @@ def test_what_cannot_be_asked_for() -> None:
         load_weights(net(), {"a": 1.0}, rename=[1, 2])  # type: ignore[list-item]
 
 
+def test_tensors_are_no_model(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.safetensors"
+    ps.safetensors.save_file(THEIRS, path)
+    with pytest.raises(FormatError, match=r"holds tensors and no graph; read them, penstock.saved"):
+        ps.load(path)
+
+
 def test_pickles_and_bombs_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "theirs.npz"
     np.savez(path, a=np.array([object()], dtype=object))

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 NATIVE: Final = "penstock"
 """The name of our own folders among the formats."""
 
+TENSORS: Final = (".safetensors", ".npz")
+"""How files end that hold tensors alone, and that need no plugin."""
+
 INSTALL: Final = 'pip install "penstock-formats[all]"'
 
 
@@ -52,6 +55,11 @@ def format_name(path: Path, *, writing: bool = False) -> str:
     if not writing and not path.exists():
         raise FormatError(
             f"[load] there is no {path}; look at the path, the folder is {Path.cwd()}"
+        )
+    if not writing and path.suffix.lower() in TENSORS:
+        raise FormatError(
+            f"[load] {path} holds tensors and no graph; read them, penstock.saved.read_tensors(path), or put them into "
+            "a model that you have: penstock.saved.load_weights(model, path)"
         )
     rows = [row for row in known_formats() if (row.writes if writing else row.reads)]
     for row in rows:
