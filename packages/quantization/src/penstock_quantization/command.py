@@ -18,7 +18,7 @@ from penstock import image
 from penstock.errors import InvalidValueError
 from penstock.saved import GraphFunction
 from penstock_quantization.quantizing import QuantizationWarning, quantize
-from penstock_quantization.report import Report
+from penstock_quantization.report import Report, shortened
 
 IMAGES: Final = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 console: Final = Console(highlight=False)
@@ -137,8 +137,8 @@ def table_of(report: Report) -> Table:
     """Make a table for the terminal."""
     head, *body = report.rows()
     table = Table(*head)
-    for row in body:
-        table.add_row(*row)
+    for name, *others in body:
+        table.add_row(shortened(name, 32), *others)
     return table
 
 

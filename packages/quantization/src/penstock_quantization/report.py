@@ -11,6 +11,16 @@ from typing import Any
 from penstock.errors import ConfigError
 
 
+def shortened(name: str, most: int) -> str:
+    """Keep the end of a long name, which tells layers apart.
+
+    Example:
+        >>> shortened("MobilenetV1/Conv2d_3/conv2d", 16)
+        '…onv2d_3/conv2d'
+    """
+    return name if len(name) <= most else f"…{name[2 - most :]}"
+
+
 @dataclass(frozen=True)
 class LayerReport:
     """One layer.
@@ -145,7 +155,7 @@ class Report:
         figure = Figure(figsize=(7, 1.6 + 0.22 * len(shown)), layout="constrained")
         axes = figure.subplots()
         values = [min(row.signal_to_noise or 0.0, 80.0) for row in shown]
-        names = [row.name if len(row.name) < 40 else f"…{row.name[-38:]}" for row in shown]
+        names = [shortened(row.name, 40) for row in shown]
         places = range(len(shown))
         axes.barh(places, values, color="#3b6ea5")
         axes.set_yticks(places, names)
