@@ -164,6 +164,20 @@ def test_weights_that_two_functions_share_stay_shared() -> None:
         np.testing.assert_allclose(f(x), functions[name](x), rtol=1e-5)
 
 
+def test_a_weight_that_something_else_uses_too_keeps_its_name() -> None:
+    w, scale = ps.Variable(random(3, 3), name="w"), ps.asarray(random(3))
+    model = model_of(
+        lambda x: ((x @ w) * scale, x @ w, ps.sum(w)), ("x", ("n", 3)), variables={"w": w}
+    )
+    folded = transforms.fold_batch_norm(model)
+    assert set(folded.variables) == {"w", "w_1", "w_folded_offset"}
+    assert folded.variables["w"] is w
+    x = ps.asarray(random(2, 3))
+    for a, b in zip(folded.default.run([x]), model.default.run([x]), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    assert transforms.freeze(folded).variables == {}
+
+
 def test_frozen_models_keep_their_values_and_lose_train_steps() -> None:
     w, b = ps.Variable(random(2, 2), name="w"), ps.Variable(random(2), name="b")
     model = model_of(lambda x: x @ w + b, ("x", ("n", 2)), variables={"w": w, "b": b})

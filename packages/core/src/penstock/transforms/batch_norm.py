@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
 from penstock import _native, ops
+from penstock._inner_graphs import inner_graphs
 from penstock._native import Graph, Node, Tensor
 from penstock.passes._rewrite import rewrite
 from penstock.passes.inline import inline_calls
 from penstock.passes.prune import prune
 from penstock.saved.model import GraphModel
 from penstock.state import Variable
-from penstock.transforms._models import Known, handle_of, need_model, with_functions, with_graph
+from penstock.transforms._models import (
+    Known,
+    handle_of,
+    need_model,
+    variables_in,
+    with_functions,
+    with_graph,
+)
 
 Vector = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -66,10 +74,10 @@ def fold_batch_norm(model: GraphModel) -> GraphModel:
     (Tensor([1.5, 1.5], shape=(2,), dtype=float32), Tensor([[3.5]], shape=(1, 1), dtype=float32))
     """
     need_model("fold_batch_norm", model)
-    folding = _Folding(model)
+    graphs = {name: inline_calls(f.graph) for name, f in model.functions.items()}
+    folding = _Folding(model, _kept_variables(graphs.values()))
     functions = {
-        name: with_graph(f, folding.fold(inline_calls(f.graph)))
-        for name, f in model.functions.items()
+        name: with_graph(f, folding.fold(graphs[name])) for name, f in model.functions.items()
     }
     return with_functions(model, functions, folding.made)
 
@@ -77,7 +85,8 @@ def fold_batch_norm(model: GraphModel) -> GraphModel:
 class _Folding:
     """Folds graph after graph of one model; layers that share weights and scales share the new ones too."""
 
-    def __init__(self, model: GraphModel) -> None:
+    def __init__(self, model: GraphModel, kept: set[Any]) -> None:
+        self._kept = kept
         self.made: dict[str, Variable] = {}
         self._taken = set(model.variables)
         self._names = {v._handle: name for name, v in model.variables.items()}
@@ -122,7 +131,7 @@ class _Folding:
         key = handle, chain.scale.tobytes(), chain.offset.tobytes()
         if key not in self._known_weights:
             name = self._names.get(handle, handle.name)
-            pair = self._variable(new[0], name, handle.trainable, keeps_name=True)
+            pair = self._variable(new[0], name, handle.trainable, handle not in self._kept)
             stem = name.rpartition("/")[0]
             bias = f"{stem}/folded_offset" if stem else f"{name}_folded_offset"
             self._known_weights[key] = pair, self._variable(new[1], bias, handle.trainable)
@@ -136,6 +145,23 @@ class _Folding:
             fresh, count, keeps_name = f"{name}_{count}", count + 1, False
         self.made[fresh] = Variable(value, fresh, trainable)
         return self.made[fresh]
+
+
+def _kept_variables(graphs: Iterable[Graph]) -> set[Any]:
+    """Find the variables that something else than a folded layer uses: they keep their names."""
+    found: set[Any] = set()
+    for graph in graphs:
+        folded = {chain.layer.index for chain in _chains(graph, Known())}
+        found |= {
+            handle_of(t.node.attrs["variable"])
+            for node in graph.nodes
+            for place, t in enumerate(node.inputs)
+            if t.node.op == "read_variable" and not (node.index in folded and place == 1)
+        }
+        found |= {
+            h for node in graph.nodes for body in inner_graphs(node) for h in variables_in(body)
+        }
+    return found
 
 
 def _read(value: Variable | Tensor, name: str) -> Tensor:
