@@ -63,7 +63,7 @@ def modern(class_name: str, config: dict[str, Any]) -> tuple[str, dict[str, Any]
             raise _too_old(f"a Merge with mode={config.get('mode')!r:.40}")
         return _MERGES[config["mode"]], {**config, "axis": config.get("concat_axis", -1)}
     old = named != class_name or any(sign in config for sign in _SIGNS)
-    old = old or (class_name == "Dense" and "output_dim" in config)
+    old = old or {"Dense": "output_dim", "BatchNormalization": "mode"}.get(class_name) in config
     if not old:
         return class_name, config
     if named not in _SETTINGS or config.get("dim_ordering") == "th" or config.get("mode", 0) != 0:
