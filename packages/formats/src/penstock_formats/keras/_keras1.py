@@ -26,15 +26,7 @@ _SETTINGS: Final = {
     "ZeroPadding2D": {},
     "BatchNormalization": {},
 }
-_SIGNS: Final = (
-    "nb_filter",
-    "border_mode",
-    "dim_ordering",
-    "bias",
-    "p",
-    "inner_activation",
-    "mode",
-)
+_SIGNS: Final = ("nb_filter", "border_mode", "dim_ordering", "bias", "p", "inner_activation")
 _MERGES: Final = {
     "sum": "Add",
     "mul": "Multiply",
