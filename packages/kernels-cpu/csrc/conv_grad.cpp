@@ -161,8 +161,12 @@ int Conv2dTranspose(penstock_call* call) {
   Axis h = MakeAxis(call, 0, 0, y->shape[1], filter->shape[0], x->shape[1]);
   Axis w = MakeAxis(call, 0, 1, y->shape[2], filter->shape[1], x->shape[2]);
   if (!IsNone(call, 4) && StrAttrIs(call, 1, "same")) {
-    h.before = (h.Reach() + 1) / 2;
-    w.before = (w.Reach() + 1) / 2;
+    // What is added comes off what is cut, of which the larger half is behind.
+    const auto before = [&](const Axis& axis, int64_t added) {
+      return MaxOf<int64_t>((axis.Reach() + 1) / 2 * 2 - added, 0) / 2;
+    };
+    h.before = before(h, IntsAttr(call, 4)[0]);
+    w.before = before(w, IntsAttr(call, 4)[1]);
   }
   const Conv conv = {h, w, y->shape[0], y->shape[3], x->shape[3], 1};
   return InputGradient(call, conv, Data<float>(x), Data<float>(filter), Data<float>(y));

@@ -107,8 +107,33 @@ def test_transposed_and_its_gradients(case: Any, draw: Any) -> None:
     close(df, tf.grad.numpy().transpose(2, 3, 1, 0), dy.size)
 
 
-def test_transposed_same_with_more_behind_cuts_half_a_window(draw: Any) -> None:
-    x, f = draw(1, 4, 4, 2), draw(3, 2, 5, 2)
-    got = ps.nn.conv2d_transpose(x, f, 2, "same", output_padding=1)
-    want = ps.nn.conv2d_transpose(x, f, 2, "explicit", (1, 1, 1, 1), output_padding=1)
+# As TensorFlow's Keras: of what is cut, the window less one, what is added comes off; the smaller half is in front.
+@pytest.mark.parametrize(
+    ("size", "stride", "added", "cut", "behind"),
+    [
+        ((3, 2), 2, 1, (0, 1, 0, 1), 0),
+        ((3, 3), 3, 2, (0, 0, 0, 0), 0),
+        ((5, 4), 3, 1, (1, 2, 1, 2), 0),
+        ((1, 1), 2, 1, (0, 0, 0, 0), 1),
+        ((3, 3), 1, 0, (1, 1, 1, 1), 0),
+    ],
+)
+def test_transposed_same_with_a_size_to_add(
+    size: Any, stride: int, added: int, cut: Any, behind: int, draw: Any
+) -> None:
+    x, f = draw(1, 4, 4, 2), draw(*size, 5, 2)
+    got = ps.nn.conv2d_transpose(x, f, stride, "same", output_padding=added)
+    want = ps.nn.conv2d_transpose(x, f, stride, "explicit", cut, output_padding=behind)
     np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("size", [(3, 3), (4, 2), (5, 3)])
+def test_transposed_same_against_the_convolution_whose_gradient_it_is(size: Any, draw: Any) -> None:
+    """The sum over all of y of a transposed convolution's result, times x: a convolution of y that is padded 'same'."""
+    x, f = draw(1, 4, 4, 2), draw(*size, 5, 2)
+    y = ps.nn.conv2d_transpose(x, f, 2, "same", output_padding=1)
+    other = draw(*y.shape)
+    left = float(ps.sum(y * other))
+    if y.shape[1] == 8 and y.shape[2] == 8:  # there conv2d pads as TensorFlow does
+        right = float(ps.sum(ps.nn.conv2d(other, f, 2, "same") * x))
+        assert left == pytest.approx(right, rel=1e-4)

@@ -46,7 +46,8 @@ def conv2d_transpose(
         padding: "valid", "same" or "explicit".
         explicit_padding: (top, bottom, left, right), with padding="explicit": what is cut off.
         dilations: Steps between the cells of a window: one number, or one for each side.
-        output_padding: Rows and columns added behind, fewer than the stride: one number, or one for each side.
+        output_padding: Rows and columns added behind, fewer than the stride: one number, or one for each side. With "same"
+            they come off what is cut, of which the larger half is behind, as in Keras on TensorFlow.
 
     Returns:
         [batch, rows, columns, filters], of the promoted dtype.
@@ -78,7 +79,10 @@ def _side(attrs: Any, side: int, n: Any, kernel: Any) -> tuple[Any, Any]:
             rest = reach - stride
         return n * stride + rest, pads
     elif attrs["padding"] == "same":
-        pads = (int(reach // 2), int(reach // 2))
+        # What is added comes off what is cut, of which the larger half is behind: as in Keras on TensorFlow.
+        cut = max(int(reach // 2) * 2 - extra[side], 0)
+        size = (n - 1) * stride + reach + extra[side] - int(reach // 2) * 2
+        return size, (cut // 2, cut - cut // 2)
     more = 0 if extra is None else extra[side]
     return (n - 1) * stride + reach + more - sum(pads), pads
 

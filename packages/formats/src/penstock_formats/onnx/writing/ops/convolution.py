@@ -133,7 +133,9 @@ def _cut(node: Node) -> list[tuple[int, int]]:
             before = max(total, 0) // 2
             cuts.append((before, total - before))
         else:
-            cuts.append((reach // 2, reach // 2 - more))
+            total = reach // 2 * 2 - more
+            before = max(total, 0) // 2
+            cuts.append((before, total - before))
     return cuts
 
 
