@@ -1,10 +1,14 @@
 """Every layer, alone in a model with random weights, against Keras itself."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+
+from penstock.errors import FormatError
+from penstock_formats.keras.read import read
 
 # Keras itself and what it runs on warn of their own doings.
 pytestmark = [
@@ -16,6 +20,11 @@ IMAGE = (9, 8, 6)
 CASES: dict[str, tuple[tuple[int | None, ...], Callable[[Any], Any]]] = {
     "dense": ((5,), lambda L: L.Dense(4, activation="relu")),
     "dense without bias": ((3, 5), lambda L: L.Dense(4, use_bias=False)),
+    "dense with a layer as activation": (
+        (5,),
+        lambda L: L.Dense(4, activation=L.ReLU(max_value=0.3, negative_slope=0.1)),
+    ),
+    "activation of a layer": ((3, 5), lambda L: L.Activation(L.Softmax(axis=1))),
     "einsum dense": (
         (4, 6),
         lambda L: L.EinsumDense("abc,cde->abde", output_shape=(None, 2, 3), bias_axes="de"),
@@ -199,3 +208,29 @@ def test_normalization_that_was_adapted(keras: Any, same: Any) -> None:
     layer.adapt(np.random.default_rng(0).normal(2.0, 3.0, size=(50, 3)))
     x = np.random.default_rng(3).normal(size=(4, 3)).astype(np.float32)
     same(keras.Sequential([keras.Input((3,)), layer]), x, draw=False)
+
+
+def test_settings_of_functions_are_used(keras: Any, same: Any) -> None:
+    x = keras.Input((4,))
+    model = keras.Model(x, keras.ops.max(x, axis=-1, initial=0.3))
+    same(model, np.random.default_rng(3).normal(size=(5, 4)).astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"), [("round", {"decimals": 1}), ("cumsum", {"axis": 1, "dtype": "int32"})]
+)
+def test_settings_of_functions_that_are_not_known_are_refused(
+    keras: Any, tmp_path: Path, name: str, settings: dict[str, Any]
+) -> None:
+    x = keras.Input((4,))
+    keras.Model(x, getattr(keras.ops, name)(x, **settings)).save(tmp_path / "m.keras")
+    told = f"{list(settings)[-1]}=.*which cannot be imported"
+    with pytest.raises(FormatError, match=told):
+        read(tmp_path / "m.keras")
+
+
+def test_layers_with_weights_are_no_activations(keras: Any, tmp_path: Path) -> None:
+    layer = keras.layers.Dense(4, activation=keras.layers.PReLU())
+    keras.Sequential([keras.Input((5,)), layer]).save(tmp_path / "m.keras")
+    with pytest.raises(FormatError, match="PReLU"):
+        read(tmp_path / "m.keras")

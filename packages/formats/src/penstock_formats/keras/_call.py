@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -133,6 +133,32 @@ class Call:
 
     def __str__(self) -> str:
         return f"the {self.class_name} {self.name!r}"
+
+
+class Watched(Mapping[str, Any]):
+    """Settings that know which of them were asked for, so that none is silently ignored."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self._settings = settings
+        self._asked = {"name", "sorted"}  # that change no numbers
+
+    def __getitem__(self, key: str) -> Any:
+        self._asked.add(key)
+        return self._settings[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._settings)
+
+    def __len__(self) -> int:
+        return len(self._settings)
+
+    def ignored(self) -> dict[str, Any]:
+        """Return the settings that nobody asked for."""
+        return {
+            key: value
+            for key, value in self._settings.items()
+            if key not in self._asked and value is not None
+        }
 
 
 def is_one(size: object) -> bool:

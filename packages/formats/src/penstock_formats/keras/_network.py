@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import penstock as ps
 from penstock import ops
-from penstock_formats.keras._call import Call
+from penstock_formats.keras._call import Call, Watched
 from penstock_formats.keras._config import LayerSpec, Network, Node, Ref, refs_of
 from penstock_formats.keras._problems import damaged, explained, problem
 from penstock_formats.keras._registry import BUILDERS, OPERATIONS, Builder
@@ -86,7 +86,9 @@ class Builders:
         builder = find_builder(layer)
         if id(layer) not in self.made:
             self.made[id(layer)] = self.holder(layer)
-        call = Call(layer.name, layer.class_name, layer.config, self.made[id(layer)], self.version)
+        operation = is_operation(layer)
+        config = Watched(layer.config) if operation else layer.config
+        call = Call(layer.name, layer.class_name, config, self.made[id(layer)], self.version)
         call.masks = [value.mask for value in _flat(args)]
         call.masks_by_name = {k: v.mask for k, v in kwargs.items() if isinstance(v, Value)}
         given = kwargs.get("mask")
@@ -95,7 +97,7 @@ class Builders:
             call.masks = [row.tensor if isinstance(row, Value) else None for row in _listed(given)]
         if builder.masking == "keep":
             call.out_mask = call.mask
-        return run_builder(builder, call, args, kwargs, operation=is_operation(layer))
+        return run_builder(builder, call, args, kwargs, operation=operation)
 
 
 def run_builder(
@@ -115,6 +117,8 @@ def run_builder(
             "call it in another way in Keras, and save again",
         ) from e
     results = builder.build(call, *plain_args, **plain)
+    if isinstance(call.config, Watched) and (ignored := call.config.ignored()):
+        raise call.unsupported(", ".join(f"{key}={value!r:.60}" for key, value in ignored.items()))
     masks = iter([call.out_mask])
     return [Value(t, next(masks, None)) for t in _listed(results)]
 

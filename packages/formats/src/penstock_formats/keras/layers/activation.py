@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from penstock import nn, ops
 from penstock_formats.keras._problems import problem
-from penstock_formats.keras._registry import layer
+from penstock_formats.keras._registry import BUILDERS, layer
 
 if TYPE_CHECKING:
     from penstock import Tensor
@@ -57,6 +57,8 @@ def activation(call: Call, key: str = "activation") -> Callable[[Tensor], Tensor
         FormatError: It is unknown.
     """
     value = call.config.get(key)
+    if isinstance(value, Mapping) and value.get("class_name") in BUILDERS:
+        return _layer_as_function(call, key)
     if isinstance(value, Mapping):  # a function, as Keras 3 may write it
         value = (
             value.get("config")
@@ -76,6 +78,20 @@ def activation(call: Call, key: str = "activation") -> Callable[[Tensor], Tensor
             f"use one of {', '.join(sorted(_FUNCTIONS))}",
         )
     return found
+
+
+def _layer_as_function(call: Call, key: str) -> Callable[[Tensor], Tensor]:
+    """Use a layer such as ReLU(max_value=6) in place of a function, with its own settings."""
+    inner = call.inner(key)
+    builder = BUILDERS[inner.class_name]
+    if builder.weights(inner.config):
+        raise call.unsupported(f"the layer {inner.class_name}, which has weights, as its {key}")
+
+    def apply(x: Tensor) -> Tensor:
+        made: Tensor = builder.build(inner, x)
+        return made
+
+    return apply
 
 
 def _early_hard_sigmoid(x: Tensor) -> Tensor:

@@ -82,6 +82,7 @@ _REDUCTIONS: Final[dict[str, Callable[..., Any]]] = {
 
 @operation(*_ELEMENTWISE)
 def _(call: Call, x: Tensor) -> Tensor:
+    call.refuse(decimals=0)  # of Round
     made: Tensor = _ELEMENTWISE[call.class_name](x)
     return made
 
@@ -97,6 +98,10 @@ def _(call: Call, x: Tensor) -> Tensor:
     made: Tensor = _REDUCTIONS[call.class_name](
         x, _axes(call), keepdims=bool(call.get("keepdims", False))
     )
+    if call.class_name in ("Max", "Min") and call.get("initial", None) is not None:
+        return (ops.maximum if call.class_name == "Max" else ops.minimum)(
+            made, call.number("initial")
+        )
     return made
 
 

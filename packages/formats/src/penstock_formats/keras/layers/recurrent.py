@@ -204,6 +204,7 @@ def _cells(config: Config) -> list[tuple[str, Any]]:
 
 @layer("RNN", weights=_of_rnn, masking="own")
 def _(call: Call, x: Tensor) -> Tensor | list[Tensor]:
+    call.refuse(time_major=False, stateful=False)
     cells = _cells(call.config)
     every, states = x, []
     for index, (prefix, row) in enumerate(cells):
