@@ -222,3 +222,41 @@ def test_what_rounding_adds_on_average_is_taken_off_again() -> None:
         made = quantize(model, data, bits=4, slower="ignore", **options).model  # type: ignore[arg-type]
         error = np.abs(np.asarray(made(data)).mean(axis=0) - want)
         assert error.max() < 0.2 * np.abs(uncorrected.mean(axis=0) - want).max()
+
+
+def dense(weights: Any, bias: Any, **turned: bool) -> GraphModel:
+    w, b = (ps.Variable(np.asarray(v, "float32"), name=n) for v, n in ((weights, "w"), (bias, "b")))
+    with ps.Graph().as_default() as graph:
+        x = ps.placeholder("float32", ("batch", 6), name="x")
+        with ps.name_scope("layer"):
+            y = ps.matmul(x, w, **turned) + b
+        graph.inputs, graph.outputs = [x], [y]
+    return GraphModel({"main": GraphFunction(graph)}, {"w": w, "b": b})
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"method": "dynamic"}, {"method": "weight_only"}, {"method": "bfloat16"}],
+    ids=str,
+)
+def test_weights_that_are_taken_the_other_way_round(options: dict[str, Any]) -> None:
+    rng = np.random.default_rng(4)
+    weights, x = rng.standard_normal((6, 6)), rng.standard_normal((50, 6)).astype("float32")
+    model = dense(weights, np.ones(6), transpose_y=True)
+    result = quantize(model, x, slower="ignore", **options)
+    np.testing.assert_allclose(result.model(x).numpy(), x @ weights.T + 1, atol=0.1)
+    assert [layer.name for layer in result.report.layers] == ["layer/matmul"]
+
+
+@pytest.mark.parametrize("per_channel", [True, False])
+@pytest.mark.parametrize("small", [0.0, 1e-12, 1e-42])
+def test_a_bias_much_larger_than_the_weights_of_its_channel(
+    small: float, per_channel: bool
+) -> None:
+    rng = np.random.default_rng(4)
+    weights, x = rng.standard_normal((6, 3)) * small, rng.standard_normal((50, 6)).astype("float32")
+    if per_channel:
+        weights[:, 0] = 1.0
+    model = dense(weights, [1.0, 50.0, -20.0])
+    made = quantize(model, x, slower="ignore", per_channel=per_channel).model
+    np.testing.assert_allclose(made(x).numpy(), model(x).numpy(), atol=0.4)

@@ -205,6 +205,7 @@ class IntegerBuilder:
         x, y = self.as_integers(node.inputs[0]), self.result_scale(layer.last)
         channels = layer.channels
         scales = scales_of_weights(layer.weights, channels, choice.bits, choice.per_channel)
+        scales = wide_enough(scales, layer.bias, x.scale)
         weights = quantize_weights(layer.weights, scales, channels, choice.bits)
         values = INTEGER_LAYERS[node.op](
             x.values,
@@ -229,6 +230,14 @@ class IntegerBuilder:
         bias = bias - mean_error(layer, self.ranges, weights.reshape(-1, layer.channels) * scales)
         steps = bias / (np.float64(x.scale) * scales.astype(np.float64))
         return np.clip(np.round(steps), -(2**31), 2**31 - 1).astype(np.int32)
+
+
+def wide_enough(scales: Any, bias: Any, x: Scale) -> Any:
+    """Widen the steps of weights that are so small that a bias in steps of the sums would not fit in 32 bits."""
+    if bias is None:
+        return scales
+    least = np.abs(bias.astype(np.float64)) / (np.float64(x.scale) * 2**30)
+    return np.maximum(scales, least if scales.ndim else least.max(initial=0.0)).astype(np.float32)
 
 
 def mean_error(layer: Layer, ranges: Ranges, rounded: Any) -> Any:
@@ -286,7 +295,7 @@ def _average(b: IntegerBuilder, node: Node) -> bool:
 
 
 def _mean(b: IntegerBuilder, node: Node) -> bool:
-    """Take the mean over height and width as one large window, with the scale of the result."""
+    """Take the mean over height and width as one large window, with the scale of what it averages."""
     x = node.inputs[0]
     held = b.ints.get(x.value_index)
     sizes = x.shape[1:3]

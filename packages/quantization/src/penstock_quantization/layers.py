@@ -88,7 +88,11 @@ def _fits(node: Node) -> bool:
     x, w = node.inputs[0], node.inputs[1]
     if value_of(w) is None or x.dtype != ps.float32 or w.dtype != ps.float32:
         return False
-    return value_of(x) is None and (node.op != "matmul" or len(w.shape) == 2)
+    if node.op == "matmul" and (
+        len(w.shape) != 2 or node.attrs["transpose_x"] or node.attrs["transpose_y"]
+    ):
+        return False
+    return value_of(x) is None
 
 
 def _grown(node: Node, users: dict[int, list[Node]]) -> Layer:
