@@ -178,6 +178,27 @@ def test_a_weight_that_something_else_uses_too_keeps_its_name() -> None:
     assert transforms.freeze(folded).variables == {}
 
 
+def test_a_scale_without_a_finite_factor_stays() -> None:
+    for step in (lambda y: y / ps.asarray([0.0, 2.0]), lambda y: y * ps.asarray([np.inf, 2.0])):
+        model = model_of(lambda x, step=step: step(x @ ps.asarray(random(3, 2))), ("x", ("n", 3)))
+        folded = transforms.fold_batch_norm(model)
+        assert ops_of(folded) == ops_of(model)
+
+
+def test_long_chains_of_constants_are_folded() -> None:
+    def fn(x: Any) -> Any:
+        scale = w.value[0]
+        for _ in range(3000):
+            scale = scale + 0.001
+        return (x @ w) * scale
+
+    w = ps.Variable(random(3, 3), name="w")
+    model = model_of(fn, ("x", ("n", 3)), variables={"w": w})
+    x = random(2, 3)
+    folded = transforms.fold_batch_norm(model)
+    np.testing.assert_allclose(folded(x).numpy(), model(x).numpy(), rtol=1e-4, atol=1e-4)
+
+
 def test_frozen_models_keep_their_values_and_lose_train_steps() -> None:
     w, b = ps.Variable(random(2, 2), name="w"), ps.Variable(random(2), name="b")
     model = model_of(lambda x: x @ w + b, ("x", ("n", 2)), variables={"w": w, "b": b})

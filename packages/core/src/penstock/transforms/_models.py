@@ -91,9 +91,20 @@ class Known:
 
     def value(self, t: Tensor) -> Tensor | None:
         """Return a tensor's value, or None if it depends on an input or on chance."""
-        if t.value_index not in self._values:
-            self._values[t.value_index] = self._compute(t)
+        open_ = [t]  # no recursion: imported graphs have long chains of constants
+        while open_:
+            waiting = [x for x in self._needs(open_[-1]) if x.value_index not in self._values]
+            if waiting:
+                open_ += waiting
+                continue
+            done = open_.pop()
+            if done.value_index not in self._values:
+                self._values[done.value_index] = self._compute(done)
         return self._values[t.value_index]
+
+    def _needs(self, t: Tensor) -> list[Tensor]:
+        known = t.value_index in self._values or _stops(t.node)
+        return [] if known else t.node.inputs
 
     def _compute(self, t: Tensor) -> Tensor | None:
         node: Node = t.node
@@ -103,11 +114,20 @@ class Known:
         if node.op == "read_variable":
             read: Tensor = handle_of(node.attrs["variable"]).read()
             return read
-        if node.op == "placeholder" or node.effects != "none" or inner_graphs(node):
+        if _stops(node):
             return None
-        given = [self.value(x) for x in node.inputs]
+        given = [self._values[x.value_index] for x in node.inputs]
         if not given or any(value is None for value in given):
             return None
         with eagerly():
             made = _native.call_op(node.op, [v for v in given if v is not None], node.attrs)
         return made[t.node.outputs.index(t)] if len(made) > 1 else made[0]
+
+
+def _stops(node: Node) -> bool:
+    """Whether a node's value does not follow from its inputs alone."""
+    return (
+        node.op in ("constant", "read_variable", "placeholder")
+        or node.effects != "none"
+        or bool(inner_graphs(node))
+    )

@@ -222,8 +222,10 @@ def _next(
     if step.op == "divide" and step.inputs[1].value_index == t.value_index:
         return None
     same = str(step.outputs[0].shape) == str(t.shape) and step.outputs[0].dtype == t.dtype
-    other = _other(step, t)
-    return step if same and _vector(other, len(chain.scale), known) is not None else None
+    vector = _vector(_other(step, t), len(chain.scale), known)
+    if vector is None or (step.op == "divide" and not vector.all()):
+        return None
+    return step if same else None
 
 
 def _other(step: Node, t: Tensor) -> Tensor:
@@ -234,6 +236,8 @@ def _vector(t: Tensor, channels: int, known: Known) -> Vector | None:
     """Give a value as a number for each channel, the last axis; None if it is something else."""
     value = known.value(t)
     if value is None or value.size not in (1, channels) or value.dtype.kind != "float":
+        return None
+    if not np.isfinite(value.numpy().astype(np.float64)).all():  # 0 · inf is no 0
         return None
     if value.size == channels and channels > 1 and (not value.ndim or value.shape[-1] != channels):
         return None
