@@ -36,7 +36,8 @@ def arithmetic(c: Call) -> Any:
     )
 
 
-def _truncated_quotient(x: Any, y: Any) -> Any:
+def truncated_quotient(x: Any, y: Any) -> Any:
+    """Divide integers, and cut off what is behind the point."""
     quotient = ps.floor_divide(x, y)
     inexact = ps.not_equal(quotient * y, x)
     return quotient + ps.cast(inexact & (quotient < 0), quotient.dtype)
@@ -46,7 +47,7 @@ def _truncated_quotient(x: Any, y: Any) -> Any:
 def quotient(c: Call) -> Any:
     """Build a quotient; that of integers is cut off."""
     if c.info(0).dtype.startswith("int"):
-        return _truncated_quotient(c.x(0), c.x(1))
+        return truncated_quotient(c.x(0), c.x(1))
     return c.activated(ps.divide(c.x(0), c.x(1)))
 
 

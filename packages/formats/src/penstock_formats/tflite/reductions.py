@@ -11,6 +11,7 @@ import penstock as ps
 from penstock.errors import FormatError
 from penstock_formats.tflite import fixed_point as fixed
 from penstock_formats.tflite.building import Call, converts
+from penstock_formats.tflite.elementwise import truncated_quotient
 
 _REDUCTIONS: dict[str, Callable[..., Any]] = {
     "SUM": ps.sum,
@@ -47,12 +48,15 @@ def extreme(c: Call) -> Any:
 def mean(c: Call) -> Any:
     """Take the mean along axes; of integers with a multiplier that also divides by their number."""
     axes, keepdims = _axes(c), c.options["keep_dims"]
-    if not c.quantized:
+    if c.info(0).dtype == "float32":
         return ps.mean(c.x(0), axes, keepdims=keepdims)
     sizes = [c.x(0).shape[axis] for axis in axes]
     if not all(isinstance(size, int) and size > 0 for size in sizes):
         raise c.fail(f"takes the mean of sizes {sizes}")
     count = int(np.prod(sizes, dtype=np.int64))
+    if not c.quantized:
+        total = ps.sum(c.x(0), axes, dtype="int64", keepdims=keepdims)
+        return ps.cast(truncated_quotient(total, np.int64(count)), c.info(0).dtype)
     (scale, zero), (y_scale, y_zero) = c.single(c.info(0)), c.single(c.output())
     multiplier, shift = fixed.split(float(scale) / float(y_scale))
     more = min(count.bit_length() - 1, 32, 31 + shift)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -95,7 +96,14 @@ def _(node: Node, x: Any, y: Any) -> Any:
 @tf_op("Div")
 def _(node: Node, x: Any, y: Any) -> Any:
     x, y = tensor(x), tensor(y)
-    return ops.divide(x, y) if x.dtype.kind == "float" else ops.floor_divide(x, y)
+    return ops.divide(x, y) if x.dtype.kind == "float" else _whole_quotient(x, y)
+
+
+def _whole_quotient(x: Tensor, y: Tensor) -> Tensor:
+    """Divide integers and cut off what is behind the point, as C does; negative ones go up."""
+    quotient = ops.floor_divide(x, y)
+    upwards = ops.logical_and(ops.not_equal(quotient * y, x), quotient < 0)
+    return quotient + ops.cast(upwards, quotient.dtype)
 
 
 @tf_op(*_TENSOR_PAIRS)
@@ -149,9 +157,15 @@ def _(node: Node, x: Any, axes: Any) -> Any:
     of_arrays, of_tensors = _SUMS[node.op]
     axis = tuple(int(a) for a in known(node, axes).ravel())
     keep = node.flag("keep_dims")
-    if all_known([x]):
+    if all_known([x]) and node.op != "Mean":
         return np.asarray(of_arrays(x, axis=axis, keepdims=keep))
-    return of_tensors(tensor(x), axis, keepdims=keep) if axis else tensor(x)
+    x = tensor(x)
+    if not axis:
+        return x
+    if node.op == "Mean" and x.dtype.kind != "float":
+        count = math.prod(x.shape[a] for a in axis)
+        return _whole_quotient(ops.sum(x, axis, dtype=x.dtype, keepdims=keep), count)
+    return of_tensors(x, axis, keepdims=keep)
 
 
 @tf_op("ArgMax", "ArgMin")
