@@ -62,7 +62,9 @@ def test_nodes_are_as_they_were() -> None:
     again = Folder({"w": w}).again(graph)
     assert again.text() == re.sub(r"  # \S+:\d+$", "", graph.text(), flags=re.MULTILINE)
     given = np.arange(6, dtype=np.float32).reshape(2, 3)
-    assert np.array_equal(call(again, given), np.maximum(given @ w.value.numpy() + 0.5, 0))
+    np.testing.assert_allclose(
+        call(again, given), np.maximum(given @ w.value.numpy() + 0.5, 0), rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize(
