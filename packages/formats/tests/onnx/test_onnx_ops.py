@@ -148,3 +148,12 @@ def test_sampling_on_a_grid(mode: str, padding: str, aligned: bool, seed: int) -
     )
     attrs = {"mode": mode, "padding_mode": padding, "align_corners": int(aligned)}
     _equals_runtime("GridSample", attrs, [x, grid], 20)
+
+
+@pytest.mark.parametrize("aligned", [0, 1])
+@pytest.mark.parametrize("sizes", [(3, 4), (2, 3, 4)], ids=str)
+@pytest.mark.parametrize("batch", [1, 2])
+def test_affine_grids(batch: int, sizes: tuple[int, ...], aligned: int) -> None:
+    theta = np.random.default_rng(0).standard_normal((batch, len(sizes), len(sizes) + 1))
+    inputs = [theta.astype(np.float32), np.array([batch, 3, *sizes])]
+    _equals_runtime("AffineGrid", {"align_corners": aligned}, inputs, 20)

@@ -6,6 +6,8 @@ import math
 from itertools import product
 from typing import Any
 
+import numpy as np
+
 import penstock as ps
 from penstock import Tensor
 from penstock_formats.onnx.reading.converters.gathering import positions
@@ -34,6 +36,31 @@ def _grid_sample(call: Call, x: Value, grid: Value) -> Value:
         g = points[..., rank - 1 - axis]  # the grid names the last axis first
         places.append((g + 1) * (size - 1) / 2 if aligned else ((g + 1) * size - 1) / 2)
     return Value(last=sampled(image, places, mode, call.attr("padding_mode", "zeros"), aligned))
+
+
+@converts("AffineGrid")
+def _affine_grid(call: Call, theta: Value, size: Value) -> Tensor:
+    # The standard's own definition fails for a batch of one: it squeezes axes without naming them.
+    sizes = call.ints(size, "size")
+    if (
+        theta.ndim != 3
+        or len(sizes) not in (4, 5)
+        or theta.shape[1:] != (len(sizes) - 2, len(sizes) - 1)
+    ):
+        raise call.wrong(
+            f"has the size {sizes} and a theta of shape {theta.shape}", "export the model again"
+        )
+    if not all(isinstance(n, int) for n in sizes[2:]):
+        raise call.unsupported("sizes that are not known (give them: sizes={...})")
+    call.walk.keep_small(sizes)
+    aligned = bool(call.attr("align_corners", 0))
+    rows = [
+        np.linspace(-1.0, 1.0, n) if aligned else (2 * np.arange(n) + 1) / n - 1 for n in sizes[2:]
+    ]
+    grid = np.meshgrid(*rows, indexing="ij")[::-1]  # the last axis is named first
+    points = np.stack([*grid, np.ones(sizes[2:])], -1).reshape(-1, len(sizes) - 1)
+    made = ps.matmul(ps.cast(ps.asarray(points), theta.dtype), theta.tensor, transpose_y=True)
+    return ps.reshape(made, (theta.shape[0], *sizes[2:], len(sizes) - 2))
 
 
 def sampled(
