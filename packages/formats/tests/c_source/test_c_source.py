@@ -86,6 +86,23 @@ OPS = sorted(set(EMITTERS) - {"copy"})
 PARTLY = ("image_resize", "power")
 
 
+_PROGRAM = """
+#include <stdio.h>
+#include "net.h"
+int main(void)
+{
+    T x[4] = {X}, y[10];
+    if (net_run(x, y, y + 4, y + 8)) {
+        return 1;
+    }
+    for (int i = 0; i < 10; i++) {
+        printf("%lld ", (long long)y[i]);
+    }
+    return 0;
+}
+"""
+
+
 @pytest.mark.parametrize("op", OPS)
 def test_op_agrees_with_penstock_on_all_samples(op: str, tmp_path: Path, compiled: Any) -> None:
     inputs: list[Any] = []
@@ -292,6 +309,46 @@ def test_sums_beyond_32_bits_wrap_around_as_in_penstock(tmp_path: Path, compiled
 
     check(compiled, layer, [x])
     assert "int64_t sum" in (tmp_path / "net.c").read_text()
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint16", "int32", "int64"])
+def test_integers_wrap_around_without_undefined_behaviour(
+    tmp_path: Path, compiler: str, dtype: str
+) -> None:
+    ends = np.iinfo(dtype)
+    x = np.array([ends.max, ends.min, ends.max, 3], dtype)
+    with ps.Graph().as_default() as graph:
+        given = ps.placeholder(dtype, (4,), name="x")
+        turned = ps.flip(given, 0)
+        sums = ps.stack([ps.sum(given, dtype=dtype), ps.prod(given, dtype=dtype)])
+        graph.inputs = [given]
+        graph.outputs = [given * turned, ps.squared_difference(given, turned), sums]
+    model = GraphModel({"main": GraphFunction(graph)})
+    write(model, tmp_path / "net.c")
+    (tmp_path / "main.c").write_text(
+        _PROGRAM.replace("T", f"{dtype}_t").replace(
+            "X",
+            ", ".join(
+                f"({dtype}_t){n}ULL" if n >= 0 else f"({dtype}_t)(-{-(n + 1)}LL - 1)"
+                for n in x.tolist()
+            ),
+        )
+    )
+    flags = ["-std=c99", "-fsanitize=undefined", "-fno-sanitize-recover=undefined"]
+    command = [
+        compiler,
+        *flags,
+        tmp_path / "net.c",
+        tmp_path / "main.c",
+        "-lm",
+        "-o",
+        tmp_path / "a",
+    ]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("the compiler has no sanitizer")
+    told = subprocess.run([tmp_path / "a"], capture_output=True, text=True, check=True).stdout
+    wanted = [n for y in model(x).values() for n in y.tolist()]
+    assert [int(n) for n in told.split()] == wanted
 
 
 def test_written_files_are_the_same_each_time(tmp_path: Path) -> None:

@@ -61,6 +61,8 @@ class Arithmetic:
         c_type = C_TYPES[self.dtype]
         if self.dtype in ("int32", "int64"):
             return f"({c_type})((u{c_type}){a} {sign} (u{c_type}){b})"
+        if self.dtype == "uint16":  # a product would be an int, and too large for one
+            return f"({c_type})((uint32_t){a} {sign} {b})"
         return f"({c_type})({a} {sign} {b})"
 
     def clipped(self, x: str, low: str, high: str) -> str:
@@ -236,7 +238,9 @@ BINARY: Final[dict[str, Write]] = {
     "copysign": _calls("copysign"),
     "maximum": lambda m, a, b: m.larger(a, b),
     "minimum": lambda m, a, b: m.smaller(a, b),
-    "squared_difference": lambda m, a, b: f"({a} - {b}) * ({a} - {b})",
+    "squared_difference": lambda m, a, b: m.wrapping(
+        "*", f"({m.wrapping('-', a, b)})", f"({m.wrapping('-', a, b)})"
+    ),
     "bitwise_and": _compares("&"),
     "bitwise_or": _compares("|"),
     "bitwise_xor": _compares("^"),

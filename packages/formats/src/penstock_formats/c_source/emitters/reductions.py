@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from penstock_formats.c_source.code import Code, index, nested
+from penstock_formats.c_source.emitters.expressions import Arithmetic
 from penstock_formats.c_source.emitters.pooling import larger, lowest
 from penstock_formats.c_source.step import Step
 from penstock_formats.c_source.values import row_strides
@@ -53,12 +54,17 @@ def _write(step: Step, code: Code, start: str, update: Callable[[str], str], end
 
 def total(step: Step, code: Code) -> None:
     """Write sum."""
-    _write(step, code, "0", lambda x: f"all += {x};", "all")
+    _fold(step, code, "0", "+")
 
 
 def product(step: Step, code: Code) -> None:
     """Write prod."""
-    _write(step, code, "1", lambda x: f"all *= {x};", "all")
+    _fold(step, code, "1", "*")
+
+
+def _fold(step: Step, code: Code, start: str, sign: str) -> None:
+    m = Arithmetic(code, step.op, step.y.dtype, step.attrs)
+    _write(step, code, start, lambda x: f"all = {m.wrapping(sign, 'all', x)};", "all")
 
 
 def mean(step: Step, code: Code) -> None:
