@@ -364,6 +364,13 @@ def test_formats_refuse_options_that_they_lack() -> None:
         formats.call(write, "onnx", 1, opset="2")
 
 
+def test_options_of_formats_may_have_any_name() -> None:
+    def write(model: Any, *, name: str, function: str) -> str:
+        return f"{model} {name} {function}"
+
+    assert formats.call(write, "c_source", 1, name="net", function="train") == "1 net train"
+
+
 def test_other_files_are_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     double = ps.function(lambda x: x * 2)

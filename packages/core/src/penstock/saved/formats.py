@@ -53,9 +53,8 @@ def format_name(path: Path, *, writing: bool = False) -> str:
     if (path / "graph.json").is_file() or (writing and not path.suffix):
         return NATIVE
     if not writing and not path.exists():
-        raise FormatError(
-            f"[load] there is no {path}; look at the path, the folder is {Path.cwd()}"
-        )
+        there = next(folder for folder in path.absolute().parents if folder.is_dir())
+        raise FormatError(f"[load] there is no {path}; look at the path: it is there up to {there}")
     if not writing and path.suffix.lower() in TENSORS:
         raise FormatError(
             f"[load] {path} holds tensors and no graph; read them, penstock.saved.read_tensors(path), or put them into "
@@ -100,7 +99,7 @@ def find_format(name: str, *, writing: bool = False) -> Format:
     return found
 
 
-def call(function: Callable[..., Any], name: str, *arguments: Any, **options: Any) -> Any:
+def call(function: Callable[..., Any], name: str, /, *arguments: Any, **options: Any) -> Any:
     """Call what reads or writes a format.
 
     Args:
