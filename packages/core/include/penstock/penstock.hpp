@@ -416,8 +416,11 @@ class Function {
     outputs_ = specs(penstock_function_num_outputs(handle), penstock_function_output);
   }
   std::string name() const { return penstock_function_name(handle_); }
-  const std::vector<Spec>& inputs() const { return inputs_; }
-  const std::vector<Spec>& outputs() const { return outputs_; }
+  const std::vector<Spec>& inputs() const& { return inputs_; }
+  const std::vector<Spec>& outputs() const& { return outputs_; }
+  // Of a temporary, as in a loop over model.function("f").inputs(): the list outlives the function.
+  std::vector<Spec> inputs() && { return std::move(inputs_); }
+  std::vector<Spec> outputs() && { return std::move(outputs_); }
 
   // Chooses kernels, which else the first run does.
   void prepare() const { check(penstock_function_prepare(handle_) == 0); }

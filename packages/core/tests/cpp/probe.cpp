@@ -78,6 +78,8 @@ static std::string answer(std::istringstream words) {
     std::vector<std::string> parts;
     for (const std::string& function : model.function_names())
       parts.push_back(signature(model.function(function)));
+    for (const api::Spec& spec : model.function().inputs()) parts.push_back(text_of(spec));
+    for (const api::Spec& spec : model.function().outputs()) parts.push_back(text_of(spec));
     for (const api::Variable& v : model.variables())
       parts.push_back(v.name() + (v.trainable() ? "" : " (fixed)"));
     return joined(parts);

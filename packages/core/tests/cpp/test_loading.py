@@ -17,7 +17,8 @@ NODES = ("functions", 0, "graph", "nodes")
 
 def test_functions_and_variables_are_listed(loader, tmp_path):
     assert loader.ask("load", write(tmp_path / "net")) == (
-        "ok main(x[batch, 3]) -> (y[batch, 5]), step() -> (total[]), dense/kernel"
+        "ok main(x[batch, 3]) -> (y[batch, 5]), step() -> (total[]), "
+        "x[batch, 3], y[batch, 5], dense/kernel"
     )
 
 
