@@ -81,9 +81,12 @@ def draw(graph: Graph, path: str | os.PathLike[str], *, depth: int | None = None
             f"package graphviz, or write {target.with_suffix('.dot')}"
         )
     command = [program, f"-T{target.suffix[1:]}", "-o", str(target)]
-    done = subprocess.run(command, input=text, text=True, capture_output=True, check=False)
+    done = subprocess.run(
+        command, input=text, encoding="utf-8", errors="replace", capture_output=True, check=False
+    )
     if done.returncode:
-        raise PenstockError(f"[draw] dot failed: {done.stderr.strip().splitlines()[-1]}")
+        told = done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"]
+        raise PenstockError(f"[draw] dot failed: {told[-1]}; write a .dot file and look at it")
     return target
 
 
@@ -151,17 +154,17 @@ class _Picture:
 
 def _box_line(name: str, nodes: list[Node]) -> str:
     if name.endswith("/"):
-        label, kind = f"{name.rstrip('/').rpartition('/')[2]}\\n{len(nodes)} nodes", "layer"
+        rows, kind = [name.rstrip("/").rpartition("/")[2], f"{len(nodes)} nodes"], "layer"
     else:
         node = nodes[0]
         short = node.name.rpartition("/")[2]
-        label = node.op if short == node.op else f"{short}\\n{node.op}"
+        rows = [node.op] if short == node.op else [short, node.op]
         kind = _kind(node)
         if node.op == "read_variable":
             short = node.attrs["variable"].name.rpartition("/")[2]
         if node.op in ("placeholder", "read_variable"):
-            label = f"{short}\\n{_type(node.outputs[0])}"
-    label = label.replace('"', '\\"')
+            rows = [short, _type(node.outputs[0])]
+    label = "\\n".join(map(_quoted, rows))
     return f'"{_quoted(name)}" [label="{label}", fillcolor="{_COLOURS[kind]}"]'
 
 
