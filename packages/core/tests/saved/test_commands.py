@@ -76,6 +76,18 @@ def test_run_takes_images(net: Path, capsys: pytest.CaptureFixture[str]) -> None
     )
 
 
+def test_run_puts_channels_first_where_the_input_has_them_so(
+    net: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    signature = {"x": ("float32", (1, 3, 5, 8))}
+    ps.save(ps.function(lambda x: ps.sum(x, (2, 3))), "first", signature)
+    red = np.zeros((10, 16, 3), np.uint8)
+    red[..., 0] = 255
+    Path("red.png").write_bytes(ps.image.encode_png(red).tolist())
+    assert main(["run", "first", "--input", "red.png"]) == 0
+    assert "[[40.0, 0.0, 0.0]]" in capsys.readouterr().out
+
+
 def test_run_takes_values(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "net", "--function", "shout", "--input", '["a", "b c"]']) == 0
     assert main(["run", "net", "--function", "shout", "--input", "word"]) == 0

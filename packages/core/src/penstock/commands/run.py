@@ -139,12 +139,15 @@ def _names(spec: TensorSpec) -> list[str]:
 
 
 def _image(spec: TensorSpec, path: Path, pixels: tuple[float, float]) -> Tensor:
-    """Read an image as an input of pixels takes it: [height, width, channels], perhaps with a batch in front."""
+    """Read an image as an input of pixels takes it: with the channels last or first, perhaps with a batch in front."""
     from penstock import image
 
     if len(spec.shape) not in (3, 4):
         raise InvalidValueError(f"--input {path}: {spec} is no image; give a .npy file")
     height, width, channels = spec.shape[-3:]
+    first = height in (1, 3) and isinstance(channels, int) and channels > 4
+    if first:
+        channels, height, width = spec.shape[-3:]
     found = image.decode_image(
         path.read_bytes(), channels=channels if isinstance(channels, int) else 3
     )
@@ -155,6 +158,8 @@ def _image(spec: TensorSpec, path: Path, pixels: tuple[float, float]) -> Tensor:
         found = ops.cast(found, "float32") * ((white - black) / 255.0) + black
     else:
         found = ops.clip(ops.round(ops.cast(found, "float32")), 0, 255)
+    if first:
+        found = ops.transpose(found, (2, 0, 1))
     return _fitting(spec, ops.cast(found, spec.dtype))
 
 
