@@ -103,6 +103,7 @@ def test_run_takes_values(net: Path, capsys: pytest.CaptureFixture[str]) -> None
         (["run", "net"], "also takes image: float32"),
         (["run", "net", "--input", "image=none.npy"], "write it with numpy.save"),
         (["run", "net", "--input", "image=text"], "takes numbers, as in"),
+        (["run", "net", "--input", "x=a.png"], "there is no such file; write image=image.jpg"),
         (["run", "net", "--function", "classfy", "--input", "1"], "did you mean 'classify'"),
         (["run", "net", "--input", "image=[[1]]"], "reshape it"),
         (["convert", "net", "net.strange"], "no installed plugin can write"),

@@ -144,6 +144,9 @@ def _image(spec: TensorSpec, path: Path, pixels: tuple[float, float]) -> Tensor:
 
     if len(spec.shape) not in (3, 4):
         raise InvalidValueError(f"--input {path}: {spec} is no image; give a .npy file")
+    if not path.is_file():
+        name = str(spec).split(":")[0]
+        raise InvalidValueError(f"--input {path}: there is no such file; write {name}=image.jpg")
     height, width, channels = spec.shape[-3:]
     first = height in (1, 3) and isinstance(channels, int) and channels > 4
     if first:
