@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import penstock as ps
 from penstock.errors import InvalidValueError
 from penstock_quantization import convert, prepare_training, quantize
 
@@ -53,3 +54,19 @@ def test_wrong_uses_are_explained(learned: Any) -> None:
         prepare_training(learned.model, learned.x, bits=1)
     with pytest.raises(InvalidValueError, match="prepare_training"):
         convert(learned.model)
+
+
+def test_weights_that_are_taken_the_other_way_round_get_fakes_too() -> None:
+    rng = np.random.default_rng(4)
+    w = ps.Variable(rng.standard_normal((6, 6)).astype("float32"), name="w")
+    with ps.Graph().as_default() as graph:
+        x = ps.placeholder("float32", ("batch", 6), name="x")
+        graph.inputs, graph.outputs = [x], [ps.relu(ps.matmul(x, w, transpose_y=True)) @ w]
+    model = ps.saved.GraphModel({"main": ps.saved.GraphFunction(graph)}, {"w": w})
+    examples = rng.standard_normal((50, 6)).astype("float32")
+    prepared = prepare_training(model, examples)
+    assert {"w", "w_turned"} <= set(prepared.variables)
+    made = convert(prepared)
+    assert [n.op for n in made.default.graph.nodes].count("quantized_matmul") == 2
+    want = model(examples).numpy()
+    np.testing.assert_allclose(made(examples).numpy(), want, atol=0.03 * np.abs(want).max())

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 import penstock as ps
-from penstock import Graph, Tensor, transforms
+from penstock import Tensor, transforms
 from penstock.errors import InvalidTypeError
 from penstock.passes._rewrite import rewrite
+from penstock.passes.prune import prune
 from penstock.saved import GraphFunction, GraphModel
+from penstock.transforms._models import with_graphs
 from penstock_quantization.layers import Node, value_of
 
 
@@ -36,25 +38,31 @@ def first_function(model: GraphModel) -> GraphModel:
 def with_constants(model: GraphModel) -> GraphFunction:
     """Return a model's first function, ready to be quantised."""
     made = transforms.strip_training(first_function(model))
-    made = transforms.freeze(transforms.fold_batch_norm(made))
-    function = transforms.simplify(made).default
-    return GraphFunction(
-        _upright(function.graph), function.name, list(function.inputs), list(function.outputs)
-    )
+    return transforms.simplify(transforms.freeze(upright(transforms.fold_batch_norm(made)))).default
 
 
-def _upright(graph: Graph) -> Graph:
-    """Turn weights that products take the other way round, so that their last axis is the channels."""
+def upright(model: GraphModel) -> GraphModel:
+    """Turn weights that products take the other way round, so that their last axis is the channels.
+
+    What was a variable becomes a new one, under the name of the old if nobody else uses that.
+    """
+    turned: dict[Any, ps.Variable] = {}
 
     def turn(node: Node, inputs: list[Tensor]) -> list[Tensor] | None:
         weights = value_of(node.inputs[1]) if node.op == "matmul" else None
         if weights is None or weights.ndim != 2 or not node.attrs["transpose_y"]:
             return None
-        turned = ps.asarray(np.ascontiguousarray(weights.T))
-        made = ps.matmul(inputs[0], turned, transpose_x=node.attrs["transpose_x"])
+        value: Tensor = ps.asarray(np.ascontiguousarray(weights.T))
+        old = node.inputs[1].node.attrs.get("variable")
+        if old is not None:
+            value = turned.setdefault(old, ps.Variable(value, old.name, old.trainable)).value
+        made = ps.matmul(inputs[0], value, transpose_x=node.attrs["transpose_x"])
         made.node.rename(node.name.rsplit("/", 1)[-1])  # the scope is set already
         return [made]
 
-    return transforms.simplify(
-        GraphModel({"main": GraphFunction(rewrite(graph, turn))})
-    ).default.graph
+    made = with_graphs(model, lambda graph: prune(rewrite(graph, turn)))
+    for name, variable in model.variables.items():
+        if variable._handle in turned:
+            free = name if name not in made.variables else f"{name}_turned"
+            made.variables[free] = turned[variable._handle]
+    return made

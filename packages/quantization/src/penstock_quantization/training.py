@@ -14,7 +14,7 @@ from penstock_quantization.calibration import batches_of, measure_ranges
 from penstock_quantization.integers import KEEP_SCALE, Choice, IntegerBuilder, Ranges
 from penstock_quantization.layers import Layer, Node, value_of
 from penstock_quantization.observers import make_observer
-from penstock_quantization.prepare import first_function, need_model, with_constants
+from penstock_quantization.prepare import first_function, need_model, upright, with_constants
 
 ACTIVATION_BITS: Final = 8
 # The axes of the weights that are not channels.
@@ -71,7 +71,7 @@ def prepare_training(
     if not 2 <= bits <= 8:
         raise InvalidValueError(f"[prepare_training] got bits={bits}; use 2 to 8")
     source = transforms.fold_batch_norm(transforms.strip_training(first_function(model)))
-    source = transforms.simplify(source)
+    source = transforms.simplify(upright(source))
     function = source.default
     batches = batches_of(function, data, batch_size)
     ranges = measure_ranges(function, batches, lambda: make_observer(calibration, percentile))
