@@ -260,3 +260,15 @@ def test_a_bias_much_larger_than_the_weights_of_its_channel(
     model = dense(weights, [1.0, 50.0, -20.0])
     made = quantize(model, x, slower="ignore", per_channel=per_channel).model
     np.testing.assert_allclose(made(x).numpy(), model(x).numpy(), atol=0.4)
+
+
+def test_convolutions_alone_are_not_quantised_in_every_call() -> None:
+    with ps.Graph().as_default() as graph:
+        x = ps.placeholder("float32", ("batch", 6, 6, 1), name="x")
+        graph.inputs, graph.outputs = (
+            [x],
+            [ps.conv2d(x, ps.asarray(np.ones((3, 3, 1, 2), "float32")))],
+        )
+    model = GraphModel({"main": GraphFunction(graph)})
+    with pytest.raises(InvalidValueError, match=r"only convolutions, use method='static'"):
+        quantize(model, np.ones((4, 6, 6, 1), "float32"), method="dynamic", slower="ignore")

@@ -113,7 +113,7 @@ def quantize(
     else:
         made, layers = methods.float_method(method, exact, choice, group_size, ranges, batches[0])
     if all(layer.kept_in == "float32" for layer in layers):
-        _nothing_quantized(max_drop)
+        _nothing_quantized(method, max_drop)
     after = measured(made) if after is None else after
     if max_drop is not None and before - after > max_drop:
         raise InvalidValueError(
@@ -181,10 +181,11 @@ def _kept_notes(choice: Choice, asked: tuple[str, ...]) -> tuple[str, ...]:
     return (f"kept in float for max_drop: {', '.join(kept)}",) if kept else ()
 
 
-def _nothing_quantized(max_drop: float | None) -> None:
+def _nothing_quantized(method: str, max_drop: float | None) -> None:
     if max_drop is None:
         raise InvalidValueError(
-            "[quantize] every layer was kept in float; name fewer in keep_float"
+            f"[quantize] method={method!r} leaves every layer in float; name fewer in keep_float, or, where there are "
+            "only convolutions, use method='static'"
         )
     warnings.warn(
         f"[quantize] no layer could be quantised within max_drop={max_drop}; the model stayed float: allow a larger "
