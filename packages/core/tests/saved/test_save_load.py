@@ -536,3 +536,13 @@ def test_reading_image_files_is_marked_for_programs_without_python(tmp_path: Pat
     assert ps.load(tmp_path / "f")(stream.getvalue()).item() == pixels.mean()
     nodes = json.loads((tmp_path / "f/graph.json").read_text())["functions"][0]["graph"]["nodes"]
     assert [node["op"] for node in nodes if "host" in node] == ["decode_image"]
+
+
+def test_signatures_that_fit_nothing_say_so(tmp_path: Path) -> None:
+    rows = [("float32", (3,))]
+    with pytest.raises(TypeError, match="give a pair for each argument, in order or by its name"):
+        ps.save(lambda x: x * 2, tmp_path / "net", {"main": rows})
+    with pytest.raises(ValueError, match=r"signatures has 'predct'; did you mean 'predict'"):
+        ps.save({"predict": ps.function(lambda x: x)}, tmp_path / "net", {"predct": rows})
+    with pytest.raises(ps.errors.FormatError, match="write a folder, whose name has no suffix"):
+        ps.save(ps.function(lambda x: x), tmp_path / "net.foo", rows)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from penstock.saved import GraphFunction, GraphModel
 
 console: Final = Console(highlight=False)
+if not console.is_terminal:  # a file or a pipe: names stay whole
+    console.width = 200
 
 
 def read(

@@ -44,7 +44,10 @@ def inspect(path: Path, format: str | None, every: bool) -> None:
 
 
 def _functions(model: GraphModel) -> Table:
-    table = Table("function", "takes", "gives", "nodes")
+    table = Table("function")
+    for column in ("takes", "gives"):
+        table.add_column(column, overflow="fold")
+    table.add_column("nodes")
     for function in model:
         table.add_row(
             function.name,
@@ -59,7 +62,10 @@ def _variables(model: GraphModel, every: bool) -> Table:
     total = sum(v.value.nbytes for v in model.variables.values())
     numbers = sum(int(v.value.size) for v in model.variables.values())
     title = f"{len(model.variables)} variables, {numbers:,} numbers, {bytes_text(total)}"
-    table = Table("variable", "dtype", "shape", "trainable", title=title, title_justify="left")
+    table = Table(title=title, title_justify="left")
+    table.add_column("variable", overflow="fold")
+    for column in ("dtype", "shape", "trainable"):
+        table.add_column(column)
     shown = list(model.variables.items())[: None if every else _SHOWN]
     for name, v in shown:
         shape = ", ".join(map(str, v.shape))

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from penstock._native import Tensor
     from penstock.saved import GraphFunction, TensorSpec
 
+_IN_ORDER: Final = 8  # a row of so few numbers is no list of classes: boxes, for instance
+_ROWS: Final = 10  # how many of them are printed
 IMAGES: Final = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 
 
@@ -173,6 +175,9 @@ def _lines(t: Tensor, labels: list[Any] | None, top: int) -> list[str]:
     if few or t.ndim == 0 or t.dtype.kind not in ("float", "signed", "unsigned"):
         return [str(t.tolist())[:500]]
     rows = np.asarray(t.numpy()).reshape(-1, t.shape[-1])
+    if not named and rows.shape[-1] <= _IN_ORDER:
+        lines = [", ".join(f"{value:.6g}" for value in row) for row in rows[:_ROWS]]
+        return lines + ([f"and {len(rows) - _ROWS} more rows"] if len(rows) > _ROWS else [])
     lines = []
     for i, row in enumerate(rows[:4]):
         order = np.argsort(-row.astype(np.float64), kind="stable")[:top]

@@ -11,6 +11,7 @@ from penstock._named_variables import named_variables, parts_of
 from penstock._native import Graph
 from penstock.errors import GraphError, InvalidValueError
 from penstock.function import Function
+from penstock.plugins.registrar import nearest
 from penstock.saved._signatures import by_signature, from_trace
 from penstock.saved.model import GraphFunction, GraphModel
 from penstock.state import Variable
@@ -53,6 +54,12 @@ def _functions_of(obj: Any, signatures: Any) -> tuple[dict[str, Any], dict[str, 
     if isinstance(obj, Mapping):
         wanted = {str(k): f for k, f in obj.items() if callable(f) and not isinstance(f, Variable)}
         specs = signatures or {}
+        for name in specs:
+            if name not in wanted:
+                raise InvalidValueError(
+                    f"[save] signatures has {name!r}{nearest(str(name), wanted)}; the functions are "
+                    f"{', '.join(wanted)}"
+                )
         return {name: (f, specs.get(name)) for name, f in wanted.items()}, variables
     if signatures is None:
         names = [name for name in _names_of(obj) if isinstance(_attribute(obj, name), Function)]

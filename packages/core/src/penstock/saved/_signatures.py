@@ -12,7 +12,7 @@ from penstock._native import DType, Graph, Tensor
 from penstock._trace import Static, is_traced, set_outputs
 from penstock.autograph._convert import converted
 from penstock.autograph._state import explain_unset
-from penstock.errors import GraphError
+from penstock.errors import GraphError, InvalidTypeError
 from penstock.function import Function
 from penstock.ops import asarray
 from penstock.saved._structure import LEAF, leaves_of, output_names, structure_of
@@ -47,15 +47,12 @@ def by_signature(name: str, fn: Callable[..., Any], signature: Any) -> GraphFunc
         signature: What each argument is, in order or by name, as `penstock.save` takes it.
 
     Raises:
+        InvalidTypeError: The signature does not fit the function's arguments.
         Exception: What the function raises.
     """
     body = fn._body if isinstance(fn, Function) else _body_of(fn)
     parameters = inspect.signature(fn)
-    if isinstance(signature, Mapping):
-        bound = parameters.bind(**signature)
-    else:
-        alone = isinstance(signature, TensorSpec) or _is_pair(signature)
-        bound = parameters.bind(*([signature] if alone else signature))
+    bound = _bound(name, parameters, signature)
     graph = Graph(name)
     arguments: dict[str, Any] = {}
     with building(graph):
@@ -65,6 +62,20 @@ def by_signature(name: str, fn: Callable[..., Any], signature: Any) -> GraphFunc
         outputs = explain_unset(lambda: set_outputs(graph, body(*bound.args, **bound.kwargs)))
     results = structure_of(outputs, len(graph.outputs))
     return _function(name, graph, parameters, arguments, results)
+
+
+def _bound(name: str, parameters: inspect.Signature, signature: Any) -> inspect.BoundArguments:
+    """Give each argument of a function what a signature says of it."""
+    try:
+        if isinstance(signature, Mapping):
+            return parameters.bind(**signature)
+        alone = isinstance(signature, TensorSpec) or _is_pair(signature)
+        return parameters.bind(*([signature] if alone else signature))
+    except TypeError as error:
+        raise InvalidTypeError(
+            f"[save] the signature of {name!r} does not fit its arguments {parameters}: {error}; give a pair for each "
+            "argument, in order or by its name: signatures=[('float32', ('batch', 3))]"
+        ) from error
 
 
 def _function(

@@ -66,11 +66,15 @@ def format_name(path: Path, *, writing: bool = False) -> str:
             return row.name
         if not writing and any((path / name).is_file() for name in row.folder_has):
             return row.name
-    verb = "write" if writing else "read"
     suffixes = ", ".join(sorted({s for row in rows for s in row.suffixes}))
+    if writing:
+        raise FormatError(
+            f"[save] no installed plugin can write {path}; write a folder, whose name has no suffix, or "
+            f"{suffixes or f'install more, {INSTALL}'}, or say format='...'"
+        )
     raise FormatError(
-        f"[{'save' if writing else 'load'}] no installed plugin can {verb} {path}; there are plugins for "
-        f"{suffixes or 'no format'}. Install what is missing, {INSTALL}, or say format='...'"
+        f"[load] no installed plugin can read {path}; there are plugins for {suffixes or 'no format'}. Install what is "
+        f"missing, {INSTALL}, or say format='...'"
     )
 
 
