@@ -57,6 +57,7 @@ def scale_of_range(low: float, high: float) -> Scale:
     step = np.float32((np.float32(high) - np.float32(low)) / np.float32(HIGH - LOW))
     if not step > 0:
         return Scale(np.float32(1), np.int32(0))
+    step = max(step, np.finfo(np.float32).tiny)  # below it float32 has no whole precision
     steps = np.float32(0) - np.float32(low) / step
     return Scale(step, np.int32(np.clip(np.floor(steps + np.float32(0.5)), 0, 255) + LOW))
 
