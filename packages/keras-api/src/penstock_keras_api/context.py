@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from penstock import Tensor
-
 _KEPT: Final = 16  # masks of results that were made outside of any call
 
 
@@ -20,7 +18,6 @@ class _State(threading.local):
         self.path: list[str] = []
         # By the tensor's identity; the tensor is held, so that no other takes its place.
         self.masks: OrderedDict[int, tuple[Any, Any]] = OrderedDict()
-        self.losses: list[list[Tensor]] = []
 
 
 _state = _State()
@@ -45,11 +42,6 @@ def calling(training: bool | None) -> Iterator[None]:
 def current_training() -> bool | None:
     """Return what the innermost call says about training; None outside of calls."""
     return _state.training
-
-
-def is_inside_call() -> bool:
-    """Whether a layer is being called."""
-    return _state.depth > 0
 
 
 @contextmanager

@@ -135,11 +135,9 @@ class Layer(Owner):
 
     def _call_build(self, shapes: dict[str, Any]) -> None:
         names = [p for p in inspect.signature(self.build).parameters if p not in ("args", "kwargs")]
-        self._build_shapes = _as_plain(next(iter(shapes.values()), None)) if shapes else None
+        self._build_shapes = next(iter(shapes.values()), None)
         if not shapes or not names:
-            if type(self).build is Layer.build:
-                self._build_by_tracing()
-            else:
+            if type(self).build is not Layer.build:
                 self.build(*[None for _ in names])
             return
         if type(self).build is Layer.build:
@@ -151,9 +149,6 @@ class Layer(Owner):
             name if name.endswith("_shape") else f"{name}_shape": v for name, v in shapes.items()
         }
         self.build(**{name: given[name] for name in names if name in given})
-
-    def _build_by_tracing(self) -> None:
-        """Nothing to do: inner layers are built by the first call."""
 
     def build_from_config(self, config: dict[str, Any] | None) -> None:
         """Build the layer as `get_build_config` says."""
@@ -427,10 +422,6 @@ def _shape_of(leaf: Any) -> Any:
     if not hasattr(leaf, "shape"):
         return None
     return tuple(size if isinstance(size, int) else None for size in leaf.shape)
-
-
-def _as_plain(shape: Any) -> Any:
-    return shape
 
 
 def _as_tensor(array: Any) -> Any:

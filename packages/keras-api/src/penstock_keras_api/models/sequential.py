@@ -56,8 +56,6 @@ class Sequential(Model):
     def _append(self, layer: Any) -> None:
         if isinstance(layer, KerasTensor):
             layer = layer._keras_history.operation
-        if callable(layer) and not isinstance(layer, Layer):
-            layer = self._wrapped(layer)
         if not isinstance(layer, Layer):
             raise InvalidTypeError(
                 f"[Sequential] got {layer!r}; expected a layer, or keras.Input(shape)"
@@ -83,11 +81,6 @@ class Sequential(Model):
         self._chain.append(layer)
         if not isinstance(layer, InputLayer):
             self._add_owned(layer)
-
-    def _wrapped(self, fn: Any) -> Any:
-        raise InvalidTypeError(
-            f"[Sequential] got the function {fn}; put it into keras.layers.Lambda"
-        )
 
     def pop(self, rebuild: bool = True) -> Layer:
         """Take the last layer out, and return it.
