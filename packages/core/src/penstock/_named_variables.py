@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from penstock import _native
@@ -70,3 +70,9 @@ def parts_of(value: Any) -> Iterator[tuple[Any, Any]]:
                 if slot not in ("__dict__", "__weakref__") and hasattr(value, slot):
                     yield slot, getattr(value, slot)
         yield from getattr(value, "__dict__", {}).items()
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """Word a list of names, the first `most` if there are more."""
+    more = "" if len(names) <= most else f" and {len(names) - most} more"
+    return ", ".join(names[:most]) + more

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from penstock import _native, state
-from penstock._named_variables import named_variables
+from penstock._named_variables import listed, named_variables
 from penstock._native import Tensor
 from penstock.errors import CheckpointError, GraphError, InvalidValueError
 from penstock.graph import eagerly
@@ -58,8 +58,7 @@ class RestoreReport:
             ("different", self.different),
         ):
             if names:
-                more = "" if len(names) <= _SHOWN else f" and {len(names) - _SHOWN} more"
-                lines.append(f"{what}: {', '.join(names[:_SHOWN])}{more}")
+                lines.append(f"{what}: {listed(names, _SHOWN)}")
         return "\n".join(lines)
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from penstock import ops, safetensors
-from penstock._named_variables import named_variables
+from penstock._named_variables import listed, named_variables
 from penstock._native import Tensor
 from penstock.errors import CheckpointError, FormatError, InvalidTypeError, InvalidValueError
 from penstock.ops import asarray
@@ -63,8 +63,7 @@ class WeightsReport:
             ("different", self.different),
         ):
             if names:
-                more = "" if len(names) <= _SHOWN else f" and {len(names) - _SHOWN} more"
-                lines.append(f"{what}: {', '.join(names[:_SHOWN])}{more}")
+                lines.append(f"{what}: {listed(names, _SHOWN)}")
         return "\n".join(lines)
 
 
