@@ -1,0 +1,1 @@
+"""Layers that let a query choose among values."""

@@ -1,0 +1,117 @@
+"""A table of vectors, looked up by whole numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import penstock as ps
+from penstock.errors import InvalidValueError
+from penstock_keras_api import constraints, initializers, regularizers
+from penstock_keras_api.keras_tensor import KerasTensor
+from penstock_keras_api.layers.layer import Layer
+
+
+class Embedding(Layer):
+    """Look up the row of a table for each whole number: y = embeddings[x].
+
+    Args:
+        input_dim: How many rows there are; numbers are below it.
+        output_dim: How many numbers a row has.
+        embeddings_initializer: What makes the table.
+        embeddings_regularizer: What the table adds to the loss.
+        embeddings_constraint: What the table is made to fulfil.
+        mask_zero: Whether 0 marks steps to skip; later layers then leave them out.
+        weights: The table, or a list with it.
+        quantization_config: Kept for compatibility: None.
+        kwargs: As in `Layer`.
+
+    Raises:
+        ValueError: A size is no whole number above 0.
+
+    >>> from penstock import keras
+    >>> layer = keras.layers.Embedding(2, 2, weights=[[1.0, 2.0], [3.0, 4.0]])
+    >>> layer([1, 0]).tolist()
+    [[3.0, 4.0], [1.0, 2.0]]
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        weights: Any = None,
+        quantization_config: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        kwargs.pop("input_length", None)
+        for name, size in (("input_dim", input_dim), ("output_dim", output_dim)):
+            if isinstance(size, bool) or not isinstance(size, int) or size <= 0:
+                raise InvalidValueError(
+                    f"[Embedding] got {name}={size!r}; use a whole number above 0"
+                )
+        super().__init__(**kwargs)
+        self.input_dim = input_dim
+        self.output_dim = output_dim
+        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
+        self.embeddings_constraint = constraints.get(embeddings_constraint)
+        self.mask_zero = mask_zero
+        self.supports_masking = mask_zero
+        self.autocast = False
+        self.quantization_config = quantization_config
+        if weights is not None:
+            self.build()
+            is_list = isinstance(weights, list) and len(weights) == 1
+            self.set_weights(weights if is_list and _ndim(weights[0]) == 2 else [weights])
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the table."""
+        if self.built:
+            return
+        self.embeddings = self.add_weight(
+            (self.input_dim, self.output_dim),
+            self.embeddings_initializer,
+            regularizer=self.embeddings_regularizer,
+            constraint=self.embeddings_constraint,
+            name="embeddings",
+        )
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        """Look up the rows."""
+        if inputs.dtype not in ("int32", "int64"):
+            inputs = ps.cast(inputs, "int32")
+        return ps.cast(ps.nn.embedding(self.embeddings.value, inputs), self.compute_dtype)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Return where the numbers are not 0, if that marks steps to skip."""
+        return ps.not_equal(inputs, 0) if self.mask_zero else None
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the shape of the output."""
+        return (*input_shape, self.output_dim)
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """Return the shape and dtype of the output."""
+        return KerasTensor((*inputs.shape, self.output_dim), self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` makes an equal layer of."""
+        return {
+            **super().get_config(),
+            "input_dim": self.input_dim,
+            "output_dim": self.output_dim,
+            "embeddings_initializer": initializers.serialize(self.embeddings_initializer),
+            "embeddings_regularizer": regularizers.serialize(self.embeddings_regularizer),
+            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
+            "embeddings_constraint": constraints.serialize(self.embeddings_constraint),
+            "mask_zero": self.mask_zero,
+            "quantization_config": self.quantization_config,
+        }
+
+
+def _ndim(value: Any) -> int:
+    return len(ps.asarray(value).shape)

@@ -1,0 +1,46 @@
+"""A mean of tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import penstock as ps
+from penstock_keras_api.layers.merging.merge import Merge
+
+
+class Average(Merge):
+    """Take the mean of tensors: Σ xᵢ / n.
+
+    Args:
+        kwargs: As in `Layer`.
+
+    Raises:
+        TypeError: It is not called on a list.
+        ValueError: The shapes do not broadcast.
+
+    >>> from penstock import keras
+    >>> keras.layers.Average()([ps.asarray([[1.0, 4.0]]), ps.asarray([[3.0, 2.0]])]).tolist()
+    [[2.0, 3.0]]
+    """
+
+    def _join(self, x: Any, y: Any) -> Any:
+        return ps.add(x, y)
+
+    def _merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+        return super()._merge(inputs, masks) / len(inputs)
+
+
+def average(inputs: Any, **kwargs: Any) -> Any:
+    """Call a `Average` layer.
+
+    Args:
+        inputs: A list of tensors.
+        kwargs: As in `Layer`.
+
+    Returns:
+        A tensor.
+
+    Raises:
+        ValueError: The shapes do not broadcast.
+    """
+    return Average(**kwargs)(inputs)

@@ -1,0 +1,1 @@
+"""Layers that act while training, against overfitting."""
