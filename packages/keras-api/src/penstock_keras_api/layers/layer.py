@@ -148,7 +148,8 @@ class Layer(Owner):
         given = {
             name if name.endswith("_shape") else f"{name}_shape": v for name, v in shapes.items()
         }
-        self.build(**{name: given[name] for name in names if name in given})
+        self._build_shapes = {name: given[name] for name in names if name in given}
+        self.build(**self._build_shapes)
 
     def build_from_config(self, config: dict[str, Any] | None) -> None:
         """Build the layer as `get_build_config` says."""
@@ -164,7 +165,10 @@ class Layer(Owner):
 
     def get_build_config(self) -> dict[str, Any] | None:
         """Return the shape for which the layer was built."""
-        return {"input_shape": self._build_shapes} if self._build_shapes is not None else None
+        if self._build_shapes is None:
+            return None
+        is_several = isinstance(self._build_shapes, dict) and "input_shape" not in self._build_shapes
+        return {"shapes_dict" if is_several else "input_shape": self._build_shapes}
 
     # ---- calling
 
@@ -404,8 +408,8 @@ class Layer(Owner):
             v.assign(value)
 
     def _saved_variables(self) -> list[Any]:
-        trained = [v for v in self._variables if v.trainable]
-        return trained + [v for v in self._variables if not v.trainable]
+        mine = self._own_weights()  # seeds are kept by their generators
+        return [v for v in mine if v.trainable] + [v for v in mine if not v.trainable]
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

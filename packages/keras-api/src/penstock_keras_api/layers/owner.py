@@ -14,6 +14,7 @@ from penstock.errors import InvalidValueError, ShapeError
 from penstock_keras_api import context
 from penstock_keras_api.metrics.metric import Metric
 from penstock_keras_api.operation import Operation
+from penstock_keras_api.random.seed import SeedGenerator
 from penstock_keras_api.variable import Variable
 
 if TYPE_CHECKING:
@@ -257,6 +258,8 @@ def _owned(value: Any) -> Iterator[Any]:
     """Find variables, layers and metrics in an attribute: itself, or inside lists, tuples and dictionaries."""
     if isinstance(value, Variable | Owner | Metric):
         yield value
+    elif isinstance(value, SeedGenerator):
+        yield value.state
     elif isinstance(value, Mapping):
         for item in value.values():
             yield from _owned(item)
