@@ -69,7 +69,7 @@ class Layer(Owner):
         self.autocast = autocast
         self.supports_masking = False
         self.input_spec: InputSpec | Sequence[InputSpec] | None = None
-        self._build_shapes: dict[str, Any] | None = None
+        self._build_shapes: Any = None
         if "input_shape" in kwargs:
             kwargs["batch_input_shape"] = (None, *kwargs.pop("input_shape"))
         if "input_dim" in kwargs:
@@ -167,7 +167,9 @@ class Layer(Owner):
         """Return the shape for which the layer was built."""
         if self._build_shapes is None:
             return None
-        is_several = isinstance(self._build_shapes, dict) and "input_shape" not in self._build_shapes
+        is_several = (
+            isinstance(self._build_shapes, dict) and "input_shape" not in self._build_shapes
+        )
         return {"shapes_dict" if is_several else "input_shape": self._build_shapes}
 
     # ---- calling

@@ -109,13 +109,13 @@ def attend(query: Any, key: Any, value: Any, mask: Any, scale: float) -> Any:
 
     A query that may see no key gets the mean of all values, as Keras has it.
     """
-    added = None
+    added: Any = None
     if mask is not None:
         low = -0.7 * float(ps.finfo(query.dtype).max)
         zero = ps.zeros((), query.dtype)
         added = ps.where(mask, zero, ps.full((), low, query.dtype))
-    heads = [ps.swapaxes(t, 1, 2) for t in (query, key, value)]
-    return ps.swapaxes(ps.scaled_dot_product_attention(*heads, added, scale=scale), 1, 2)
+    q, k, v = (ps.swapaxes(t, 1, 2) for t in (query, key, value))
+    return ps.swapaxes(ps.scaled_dot_product_attention(q, k, v, added, scale=scale), 1, 2)
 
 
 def with_head_axis(mask: Any, ndim: int, behind: int) -> Any:

@@ -72,8 +72,10 @@ class MultiHeadAttention(HeadsAttention):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        numbers = {"num_heads": num_heads, "key_dim": key_dim}
-        for name, n in (numbers | ({"value_dim": value_dim} if value_dim else {})).items():
+        numbers: dict[str, Any] = {"num_heads": num_heads, "key_dim": key_dim}
+        if value_dim is not None:
+            numbers["value_dim"] = value_dim
+        for name, n in numbers.items():
             if not isinstance(n, int) or n <= 0:
                 raise InvalidValueError(
                     f"[MultiHeadAttention] got {name}={n!r}; use a whole number above 0"

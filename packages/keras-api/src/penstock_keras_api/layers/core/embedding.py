@@ -47,7 +47,8 @@ class Embedding(Layer):
         **kwargs: Any,
     ) -> None:
         kwargs.pop("input_length", None)
-        for name, size in (("input_dim", input_dim), ("output_dim", output_dim)):
+        sizes: dict[str, Any] = {"input_dim": input_dim, "output_dim": output_dim}
+        for name, size in sizes.items():
             if isinstance(size, bool) or not isinstance(size, int) or size <= 0:
                 raise InvalidValueError(
                     f"[Embedding] got {name}={size!r}; use a whole number above 0"

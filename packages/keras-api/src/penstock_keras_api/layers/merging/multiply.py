@@ -27,7 +27,9 @@ class Multiply(MaskedMerge):
         return ps.multiply(x, y)
 
     def _merge(self, inputs: list[Any], masks: list[Any]) -> Any:
-        wides = [None if m is None else wide(m, x) for m, x in zip(masks, inputs, strict=True)]
+        wides: list[Any] = [
+            None if m is None else wide(m, x) for m, x in zip(masks, inputs, strict=True)
+        ]
         kept = [
             x if m is None else ps.where(m, x, ps.ones((), x.dtype))
             for m, x in zip(wides, inputs, strict=True)

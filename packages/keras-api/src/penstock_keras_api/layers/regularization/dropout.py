@@ -87,7 +87,7 @@ class _SpatialDropout(Dropout):
         """Return what `from_config` makes an equal layer of."""
         made = super().get_config()
         del made["noise_shape"], made["trainable"]
-        return made
+        return {**made, "dtype": self.dtype}
 
 
 class SpatialDropout1D(_SpatialDropout):

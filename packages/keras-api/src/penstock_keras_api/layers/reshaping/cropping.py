@@ -45,9 +45,7 @@ class Cropping1D(_Cropping):
     (None, 4, 3)
     """
 
-    def __init__(
-        self, cropping: Any = (1, 1), **kwargs: Any
-    ) -> None:
+    def __init__(self, cropping: Any = (1, 1), **kwargs: Any) -> None:
         super().__init__(1, "channels_last", **kwargs)
         pair = cropping if isinstance(cropping, int) else (cropping,)
         self._pairs = as_pairs("Cropping1D", "cropping", pair, 1)
@@ -103,7 +101,10 @@ class Cropping3D(_Cropping):
     """
 
     def __init__(
-        self, cropping: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None, **kwargs: Any
+        self,
+        cropping: Any = ((1, 1), (1, 1), (1, 1)),
+        data_format: str | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(3, data_format, **kwargs)
         self._pairs = as_pairs("Cropping3D", "cropping", cropping, 3)

@@ -58,8 +58,10 @@ def as_pairs(layer: str, name: str, value: Any, rank: int) -> tuple[tuple[int, i
         value = (value,) * rank
     if isinstance(value, list | tuple) and len(value) == rank:
         made = tuple((n, n) if isinstance(n, int) else tuple(n) for n in value)
-        if all(len(pair) == 2 and all(isinstance(n, int) and n >= 0 for n in pair) for pair in made):
-            return made  # type: ignore[return-value]
+        if all(
+            len(pair) == 2 and all(isinstance(n, int) and n >= 0 for n in pair) for pair in made
+        ):
+            return made
     raise InvalidValueError(
         f"[{layer}] got {name}={value!r}; use a whole number of at least 0, or {rank} of them, or {rank} pairs (before, "
         "after)"

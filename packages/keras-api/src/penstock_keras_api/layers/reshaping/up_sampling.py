@@ -41,9 +41,7 @@ class UpSampling1D(_UpSampling):
     (None, 12, 3)
     """
 
-    def __init__(
-        self, size: int = 2, **kwargs: Any
-    ) -> None:
+    def __init__(self, size: int = 2, **kwargs: Any) -> None:
         super().__init__(1, "channels_last", **kwargs)
         self._factors = as_numbers("UpSampling1D", "size", size, 1)
         self.size = self._factors[0]
@@ -71,7 +69,11 @@ class UpSampling2D(_UpSampling):
     """
 
     def __init__(
-        self, size: Any = (2, 2), data_format: str | None = None, interpolation: str = "nearest", **kwargs: Any
+        self,
+        size: Any = (2, 2),
+        data_format: str | None = None,
+        interpolation: str = "nearest",
+        **kwargs: Any,
     ) -> None:
         super().__init__(2, data_format, **kwargs)
         self._factors = as_numbers("UpSampling2D", "size", size, 2)
@@ -94,7 +96,12 @@ class UpSampling2D(_UpSampling):
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` makes an equal layer of."""
-        return {**super().get_config(), "size": self.size, "data_format": self.data_format, "interpolation": self.interpolation}
+        return {
+            **super().get_config(),
+            "size": self.size,
+            "data_format": self.data_format,
+            "interpolation": self.interpolation,
+        }
 
 
 class UpSampling3D(_UpSampling):

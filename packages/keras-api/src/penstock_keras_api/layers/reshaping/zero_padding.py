@@ -40,9 +40,7 @@ class ZeroPadding1D(_ZeroPadding):
     (None, 8, 3)
     """
 
-    def __init__(
-        self, padding: Any = 1, data_format: str | None = None, **kwargs: Any
-    ) -> None:
+    def __init__(self, padding: Any = 1, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(1, data_format, **kwargs)
         pair = padding if isinstance(padding, int) else (padding,)
         self._pairs = as_pairs("ZeroPadding1D", "padding", pair, 1)
