@@ -104,6 +104,8 @@ class VarianceScaling(RandomInitializer):
         mode: What n counts: "fan_in", "fan_out" or "fan_avg".
         distribution: "truncated_normal", "untruncated_normal" or "uniform".
         seed: As in `RandomInitializer`.
+        input_axes: The axes of the weights that count inputs; by default all but the last.
+        output_axes: Those that count outputs; by default all but the one before the last.
 
     Raises:
         ValueError: An argument is none of these.
@@ -115,6 +117,8 @@ class VarianceScaling(RandomInitializer):
         mode: str = "fan_in",
         distribution: str = "truncated_normal",
         seed: Any = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
     ) -> None:
         name = type(self).__name__
         if scale <= 0:
@@ -131,11 +135,13 @@ class VarianceScaling(RandomInitializer):
         self.scale = scale
         self.mode = mode
         self.distribution = distribution
+        self.input_axes = input_axes
+        self.output_axes = output_axes
         super().__init__(seed)
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Any:
         """Return a tensor of a shape."""
-        fan_in, fan_out = compute_fans(shape)
+        fan_in, fan_out = self._fans(shape)
         count = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         variance = self.scale / max(1.0, count)
         if self.distribution == "uniform":
@@ -147,6 +153,14 @@ class VarianceScaling(RandomInitializer):
         stddev /= 0.87962566103423978  # of what is left of a normal distribution between -2 and 2
         return _drawn(ps.random.truncated_normal, shape, dtype, self._number(), 0.0, stddev)
 
+    def _fans(self, shape: Sequence[int]) -> tuple[int, int]:
+        if self.input_axes is None or self.output_axes is None:
+            return compute_fans(shape)
+        return (
+            math.prod(shape[axis] for axis in self.input_axes),
+            math.prod(shape[axis] for axis in self.output_axes),
+        )
+
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` makes an equal initializer of."""
         return {
@@ -154,24 +168,34 @@ class VarianceScaling(RandomInitializer):
             "mode": self.mode,
             "distribution": self.distribution,
             **super().get_config(),
+            "input_axes": self.input_axes,
+            "output_axes": self.output_axes,
         }
 
 
 def _scaling(
     name: str, scale: float, mode: str, distribution: str, source: str
 ) -> type[VarianceScaling]:
-    """Make one of the named forms of `VarianceScaling`, which takes only a seed."""
+    """Make one of the named forms of `VarianceScaling`, which takes a seed and axes."""
 
-    def init(self: VarianceScaling, seed: Any = None) -> None:
-        VarianceScaling.__init__(self, scale, mode, distribution, seed)
+    def init(
+        self: VarianceScaling,
+        seed: Any = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
+    ) -> None:
+        VarianceScaling.__init__(self, scale, mode, distribution, seed, input_axes, output_axes)
 
     def get_config(self: VarianceScaling) -> dict[str, Any]:
-        return RandomInitializer.get_config(self)
+        axes = {"input_axes": self.input_axes, "output_axes": self.output_axes}
+        return {**RandomInitializer.get_config(self), **axes}
 
     text = f"""Draw numbers of variance {scale:g} / {mode}, {distribution.replace("_", " ")}.
 
     Args:
         seed: As in `RandomInitializer`.
+        input_axes: As in `VarianceScaling`.
+        output_axes: As in `VarianceScaling`.
 
     Source:
         {source}

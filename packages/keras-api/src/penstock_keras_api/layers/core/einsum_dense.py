@@ -212,10 +212,8 @@ def _with_axes(initializer: Any, plan: _Plan) -> Any:
     """Tell an initializer that scales by numbers of inputs and outputs which axes of the kernel these are."""
     if not isinstance(initializer, initializers.VarianceScaling):
         return initializer
-    if getattr(initializer, "input_axes", None) is not None:
+    if initializer.input_axes is not None and initializer.output_axes is not None:
         return initializer
     config = initializer.get_config()
-    if "input_axes" not in config:
-        return initializer
     config |= {"input_axes": plan.input_axes, "output_axes": plan.output_axes}
     return type(initializer).from_config(config)
