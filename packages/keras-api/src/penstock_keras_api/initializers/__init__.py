@@ -45,8 +45,8 @@ def get(identifier: Any) -> Any:
     Raises:
         ValueError: It stands for none.
 
-    >>> get("he_normal")
-    <HeNormal seed=None>
+    >>> get("he_normal").mode
+    'fan_in'
     """
     if hasattr(identifier, "dtype") and not callable(identifier):
         return Constant(identifier)
