@@ -7,6 +7,32 @@ from penstock_keras_api.layers.attention.attention import AdditiveAttention, Att
 from penstock_keras_api.layers.attention.grouped_query_attention import GroupedQueryAttention
 from penstock_keras_api.layers.attention.multi_head_attention import MultiHeadAttention
 from penstock_keras_api.layers.core.activation import Activation
+from penstock_keras_api.layers.convolutional.conv import (
+    Conv1D,
+    Conv2D,
+    Conv3D,
+    Convolution1D,
+    Convolution2D,
+    Convolution3D,
+)
+from penstock_keras_api.layers.convolutional.conv_transpose import (
+    Conv1DTranspose,
+    Conv2DTranspose,
+    Conv3DTranspose,
+    Convolution1DTranspose,
+    Convolution2DTranspose,
+    Convolution3DTranspose,
+)
+from penstock_keras_api.layers.convolutional.depthwise_conv import (
+    DepthwiseConv1D,
+    DepthwiseConv2D,
+)
+from penstock_keras_api.layers.convolutional.separable_conv import (
+    SeparableConv1D,
+    SeparableConv2D,
+    SeparableConvolution1D,
+    SeparableConvolution2D,
+)
 from penstock_keras_api.layers.core.dense import Dense
 from penstock_keras_api.layers.core.einsum_dense import EinsumDense
 from penstock_keras_api.layers.core.embedding import Embedding
@@ -39,6 +65,52 @@ from penstock_keras_api.layers.regularization.gaussian import (
     GaussianNoise,
 )
 from penstock_keras_api.layers.reshaping.cropping import Cropping1D, Cropping2D, Cropping3D
+from penstock_keras_api.layers.normalization.batch_normalization import BatchNormalization
+from penstock_keras_api.layers.normalization.group_normalization import GroupNormalization
+from penstock_keras_api.layers.normalization.layer_normalization import LayerNormalization
+from penstock_keras_api.layers.normalization.rms_normalization import RMSNormalization
+from penstock_keras_api.layers.normalization.spectral_normalization import SpectralNormalization
+from penstock_keras_api.layers.normalization.unit_normalization import UnitNormalization
+from penstock_keras_api.layers.pooling.adaptive_pooling import (
+    AdaptiveAveragePooling1D,
+    AdaptiveAveragePooling2D,
+    AdaptiveAveragePooling3D,
+    AdaptiveMaxPooling1D,
+    AdaptiveMaxPooling2D,
+    AdaptiveMaxPooling3D,
+)
+from penstock_keras_api.layers.pooling.average_pooling import (
+    AveragePooling1D,
+    AveragePooling2D,
+    AveragePooling3D,
+    AvgPool1D,
+    AvgPool2D,
+    AvgPool3D,
+)
+from penstock_keras_api.layers.pooling.global_average_pooling import (
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalAveragePooling3D,
+    GlobalAvgPool1D,
+    GlobalAvgPool2D,
+    GlobalAvgPool3D,
+)
+from penstock_keras_api.layers.pooling.global_max_pooling import (
+    GlobalMaxPool1D,
+    GlobalMaxPool2D,
+    GlobalMaxPool3D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    GlobalMaxPooling3D,
+)
+from penstock_keras_api.layers.pooling.max_pooling import (
+    MaxPool1D,
+    MaxPool2D,
+    MaxPool3D,
+    MaxPooling1D,
+    MaxPooling2D,
+    MaxPooling3D,
+)
 from penstock_keras_api.layers.reshaping.flatten import Flatten
 from penstock_keras_api.layers.reshaping.permute import Permute, RepeatVector
 from penstock_keras_api.layers.reshaping.reshape import Reshape
@@ -116,4 +188,65 @@ __all__ = [
     "minimum",
     "multiply",
     "subtract",
+__all__ = [
+    "AdaptiveAveragePooling1D",
+    "AdaptiveAveragePooling2D",
+    "AdaptiveAveragePooling3D",
+    "AdaptiveMaxPooling1D",
+    "AdaptiveMaxPooling2D",
+    "AdaptiveMaxPooling3D",
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "AveragePooling3D",
+    "AvgPool1D",
+    "AvgPool2D",
+    "AvgPool3D",
+    "BatchNormalization",
+    "Conv1D",
+    "Conv1DTranspose",
+    "Conv2D",
+    "Conv2DTranspose",
+    "Conv3D",
+    "Conv3DTranspose",
+    "Convolution1D",
+    "Convolution1DTranspose",
+    "Convolution2D",
+    "Convolution2DTranspose",
+    "Convolution3D",
+    "Convolution3DTranspose",
+    "Dense",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
+    "Flatten",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalAveragePooling3D",
+    "GlobalAvgPool1D",
+    "GlobalAvgPool2D",
+    "GlobalAvgPool3D",
+    "GlobalMaxPool1D",
+    "GlobalMaxPool2D",
+    "GlobalMaxPool3D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "GlobalMaxPooling3D",
+    "GroupNormalization",
+    "Input",
+    "InputLayer",
+    "InputSpec",
+    "Layer",
+    "LayerNormalization",
+    "MaxPool1D",
+    "MaxPool2D",
+    "MaxPool3D",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "MaxPooling3D",
+    "RMSNormalization",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
+    "SpectralNormalization",
+    "UnitNormalization",
 ]

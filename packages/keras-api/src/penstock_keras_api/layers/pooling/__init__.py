@@ -1,0 +1,1 @@
+"""Layers that make sequences, images and volumes smaller."""
