@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from types import FunctionType
 from typing import Any
@@ -42,13 +43,15 @@ def sizes_of(value: Any, rank: int, layer: str, name: str, least: int = 1) -> Si
     >>> sizes_of(3, 2, "Conv2D", "kernel_size")
     (3, 3)
     """
-    items = [value] * rank if not isinstance(value, Sequence) else list(value)
-    whole = [isinstance(item, int) or getattr(item, "dtype", None) is not None for item in items]
-    if isinstance(value, str) or len(items) != rank or not all(whole):
+    items = list(value) if isinstance(value, list | tuple) else [value] * rank
+    try:
+        sizes = tuple(operator.index(item) for item in items)
+    except TypeError:
+        sizes = ()
+    if len(sizes) != rank:
         raise InvalidValueError(
             f"[{layer}] got {name}={value!r}; use one whole number, or {rank} of them"
         )
-    sizes = tuple(int(item) for item in items)
     if min(sizes) < least:
         raise InvalidValueError(
             f"[{layer}] got {name}={value!r}; use whole numbers of at least {least}"
@@ -76,9 +79,7 @@ def positive(value: Any, layer: str, name: str) -> int:
     Raises:
         ValueError: It is not.
     """
-    if not isinstance(value, int) or value <= 0:
-        raise InvalidValueError(f"[{layer}] got {name}={value!r}; use a whole number above 0")
-    return value
+    return sizes_of(value, 1, layer, name)[0]
 
 
 def output_sizes(

@@ -99,7 +99,7 @@ def wide(x: Any) -> Any:
     return x if x.dtype in ("float32", "float64") else ps.cast(x, "float32")
 
 
-def value_or(v: Any, shape: Sequence[int], other: float, like: Any) -> Any:
+def value_or(v: Any, shape: Sequence[Any], other: float, like: Any) -> Any:
     """Return the value of a weight, or a constant where there is none, in another tensor's dtype."""
     return (
         ps.full(tuple(shape), other, dtype=like.dtype)

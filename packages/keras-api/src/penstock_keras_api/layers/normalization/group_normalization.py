@@ -61,7 +61,7 @@ class GroupNormalization(Normalizer):
             gamma_constraint=gamma_constraint,
             **kwargs,
         )
-        if not isinstance(groups, int) or (groups <= 0 and groups != -1):
+        if int(groups) != groups or (groups <= 0 and groups != -1):
             raise InvalidValueError(
                 f"[GroupNormalization] got groups={groups!r}; use a whole number above 0, or -1 for a group for each "
                 "channel"
