@@ -11,6 +11,9 @@ import pytest
 from penstock import keras
 from penstock.errors import InvalidTypeError, InvalidValueError, ShapeError
 
+# Of Keras itself, which hands its variables to NumPy.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
 SIDES = {1: (9,), 2: (7, 8), 3: (5, 6, 4)}
 
 
