@@ -231,6 +231,15 @@ __all__ = [
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
     "GroupNormalization",
+from penstock_keras_api.layers.rnn.gru import GRU, GRUCell
+from penstock_keras_api.layers.rnn.lstm import LSTM, LSTMCell
+from penstock_keras_api.layers.rnn.rnn import RNN
+from penstock_keras_api.layers.rnn.simple_rnn import SimpleRNN, SimpleRNNCell
+from penstock_keras_api.layers.rnn.stacked_rnn_cells import StackedRNNCells
+
+__all__ = [
+    "Dense",
+    "Flatten",
     "Input",
     "InputLayer",
     "InputSpec",
@@ -249,4 +258,14 @@ __all__ = [
     "SeparableConvolution2D",
     "SpectralNormalization",
     "UnitNormalization",
+]
+__all__ += [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "GRUCell",
+    "LSTMCell",
+    "SimpleRNN",
+    "SimpleRNNCell",
+    "StackedRNNCells",
 ]
