@@ -231,11 +231,16 @@ __all__ = [
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
     "GroupNormalization",
+from penstock_keras_api.layers.rnn.bidirectional import Bidirectional
+from penstock_keras_api.layers.rnn.conv_lstm1d import ConvLSTM1D
+from penstock_keras_api.layers.rnn.conv_lstm2d import ConvLSTM2D
+from penstock_keras_api.layers.rnn.conv_lstm3d import ConvLSTM3D
 from penstock_keras_api.layers.rnn.gru import GRU, GRUCell
 from penstock_keras_api.layers.rnn.lstm import LSTM, LSTMCell
 from penstock_keras_api.layers.rnn.rnn import RNN
 from penstock_keras_api.layers.rnn.simple_rnn import SimpleRNN, SimpleRNNCell
 from penstock_keras_api.layers.rnn.stacked_rnn_cells import StackedRNNCells
+from penstock_keras_api.layers.rnn.time_distributed import TimeDistributed
 
 __all__ = [
     "Dense",
@@ -263,9 +268,14 @@ __all__ += [
     "GRU",
     "LSTM",
     "RNN",
+    "Bidirectional",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
+    "ConvLSTM3D",
     "GRUCell",
     "LSTMCell",
     "SimpleRNN",
     "SimpleRNNCell",
     "StackedRNNCells",
+    "TimeDistributed",
 ]

@@ -257,10 +257,14 @@ class GRU(RNN):
         if (cell.activation, cell.recurrent_activation) != usual:
             return None
         x = self._dropped(sequences, begin, training)
+        kernel, recurrent, _ = cell.values(x.dtype)
+        bias, recurrent_bias = cell.biases(x.dtype)
         outputs, h = ps.nn.gru(
             x,
-            *cell.values(x.dtype)[:2],
-            *cell.biases(x.dtype),
+            kernel,
+            recurrent,
+            bias,
+            recurrent_bias,
             begin[0],
             mask,
             reset_after=cell.reset_after,

@@ -253,8 +253,10 @@ class LSTM(RNN):
         if (cell.activation, cell.recurrent_activation) != usual:
             return None
         x = self._dropped(sequences, begin, training)
-        weights = cell.values(x.dtype)
-        outputs, states = ps.nn.lstm(x, *weights, begin, mask, go_backwards=self.go_backwards)
+        kernel, recurrent, bias = cell.values(x.dtype)
+        outputs, states = ps.nn.lstm(
+            x, kernel, recurrent, bias, begin, mask, go_backwards=self.go_backwards
+        )
         return outputs, list(states)
 
     def get_config(self) -> dict[str, Any]:

@@ -37,6 +37,8 @@ class RNN(Layer):
     (None, 7, 4)
     """
 
+    states: Any
+
     def __init__(
         self,
         cell: Any,

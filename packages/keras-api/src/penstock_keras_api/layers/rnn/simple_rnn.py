@@ -204,9 +204,12 @@ class SimpleRNN(RNN):
         if name is None:
             return None
         x = self._dropped(sequences, begin, training)
+        kernel, recurrent, bias = cell.values(x.dtype)
         outputs, h = ps.nn.simple_rnn(
             x,
-            *cell.values(x.dtype),
+            kernel,
+            recurrent,
+            bias,
             begin[0],
             mask,
             activation=name,
