@@ -77,6 +77,11 @@ def serialize_keras_object(obj: Any) -> Any:
         }
     if type(obj) is type(ps.float32):
         return obj.name
+    if isinstance(obj, slice):
+        parts = {"start": obj.start, "stop": obj.stop, "step": obj.step}
+        return {"class_name": "__slice__", "config": serialize_keras_object(parts)}
+    if obj is Ellipsis:
+        return {"class_name": "__ellipsis__", "config": {}}
     if hasattr(obj, "get_config"):
         return _serialized_object(obj)
     if callable(obj) and hasattr(obj, "__name__"):
@@ -93,7 +98,7 @@ def _serialized_object(obj: Any) -> dict[str, Any]:
         "module": _module_of(cls),
         "class_name": cls.__name__,
         "config": _plain_config(obj.get_config()),
-        "registered_name": registry.get_registered_name(cls) if not _is_own(cls) else None,
+        "registered_name": _registered_name(cls),
     }
     if getattr(obj, "_build_shapes", None) is not None:
         made["build_config"] = serialize_keras_object(obj.get_build_config())
@@ -102,6 +107,11 @@ def _serialized_object(obj: Any) -> dict[str, Any]:
         if compiled is not None:
             made["compile_config"] = compiled
     return made
+
+
+def _registered_name(cls: type) -> str | None:
+    is_class_of_keras = _is_own(cls) and not getattr(cls, "_keras_module", None)
+    return None if is_class_of_keras else registry.get_registered_name(cls)
 
 
 def _plain_config(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,6 +136,8 @@ def _is_own(item: Any) -> bool:
 def _module_of(cls: type) -> str | None:
     if not _is_own(cls):
         return None
+    if getattr(cls, "_keras_module", None):  # an operation of keras.ops
+        return str(cls._keras_module)  # type: ignore[attr-defined]
     name = cls.__module__.removeprefix("penstock_keras_api")
     parts = name.strip(".").split(".")
     if parts[:1] == ["models"] or cls.__name__ in ("Functional", "Sequential", "Model"):
@@ -208,6 +220,10 @@ def _special(config: Mapping[str, Any], custom_objects: Any) -> tuple[Any] | Non
             return (np.array(inner["value"], dtype=inner["dtype"]),)
         case "__tensor__":
             return (ps.asarray(inner["value"], dtype=inner["dtype"]),)
+        case "__slice__":
+            return (slice(inner["start"], inner["stop"], inner["step"]),)
+        case "__ellipsis__":
+            return (Ellipsis,)
         case "__bytes__":
             return (str(inner["value"]).encode(),)
         case "__keras_tensor__":
@@ -240,6 +256,11 @@ def _class(config: Mapping[str, Any], custom_objects: Any) -> Any:
         found = registry.get_registered_object(str(key), custom_objects)
         if found is not None:
             return found
+    if str(module).startswith("keras.src.ops."):
+        from penstock_keras_api.ops import operations
+
+        if name in operations:
+            return operations[name]
     places = [_MODULES[module]] if module in _MODULES else []
     places += ["penstock_keras_api.models"] if module == "keras" else []
     places += [] if module not in (None, "builtins") and places else list(_MODULES.values())
