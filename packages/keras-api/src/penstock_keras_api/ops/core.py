@@ -4,6 +4,7 @@
 # ruff: noqa: PLW0108
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable
 from typing import Any
 
@@ -15,9 +16,9 @@ from penstock_keras_api.ops.table import define
 from penstock_keras_api.ops.table import floating as _f
 
 
-def _ends(inputs: Any, start_indices: Any, shape: Any) -> tuple[slice, ...]:
+def _ends(inputs: Any, start_indices: Any, shape: Any) -> tuple[Any, ...]:
     starts = [int(i) for i in start_indices]
-    return tuple(slice(a, a + n) for a, n in zip(starts, shape, strict=True))
+    return tuple(builtins.slice(a, a + n) for a, n in zip(starts, shape, strict=True))
 
 
 def _unstack(x: Any, num: Any = None, axis: int = 0) -> list[Any]:
@@ -31,6 +32,11 @@ def _fori_loop(lower: Any, upper: Any, body_fun: Callable[..., Any], init_val: A
         (ps.asarray(lower), init_val),
     )
     return made[1]
+
+
+def _top_k(x: Any, k: int) -> tuple[Any, Any]:
+    values, indices = ps.top_k(x, k)
+    return values, ps.cast(indices, "int32")
 
 
 def _in_order(fn: Any) -> Callable[..., Any]:
@@ -64,7 +70,7 @@ MATH: dict[str, Callable[..., Any]] = {
     "segment_min": _in_order(ps.segment_min),
     "segment_prod": _in_order(ps.segment_prod),
     "segment_sum": _in_order(ps.segment_sum),
-    "top_k": lambda x, k, sorted=True: tuple(ps.top_k(x, k)),
+    "top_k": lambda x, k, sorted=True: _top_k(x, k),
 }
 globals().update(define("core", CORE))
 globals().update(define("math", MATH))

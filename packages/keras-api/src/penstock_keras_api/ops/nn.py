@@ -13,6 +13,16 @@ from penstock_keras_api.ops.table import define
 from penstock_keras_api.ops.table import floating as _f
 
 
+def _over_axes(fn: Callable[[Any, int], Any], x: Any, axis: Any) -> Any:
+    """Call a function of one axis on several, as if they were one."""
+    if not isinstance(axis, list | tuple):
+        return fn(x, axis)
+    x, ends = ps.asarray(x), tuple(range(-len(axis), 0))
+    moved = ps.moveaxis(x, tuple(axis), ends)
+    flat = ps.reshape(moved, (*moved.shape[: -len(axis)], -1))
+    return ps.moveaxis(ps.reshape(fn(flat, -1), moved.shape), ends, tuple(axis))
+
+
 def _one_hot(
     x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False
 ) -> Any:
@@ -103,7 +113,8 @@ ROWS: dict[str, Callable[..., Any]] = {
     "hard_shrink": lambda x, threshold=0.5: activations.hard_shrink(x, threshold),
     "soft_shrink": lambda x, threshold=0.5: activations.soft_shrink(x, threshold),
     "threshold": lambda x, threshold, default_value: activations.threshold(x, threshold, default_value),
-    "softmax": lambda x, axis=-1: activations.softmax(x, axis), "log_softmax": lambda x, axis=-1: activations.log_softmax(x, axis),
+    "softmax": lambda x, axis=-1: _over_axes(activations.softmax, x, axis),
+    "log_softmax": lambda x, axis=-1: _over_axes(activations.log_softmax, x, axis),
     "one_hot": _one_hot, "multi_hot": _multi_hot, "moments": _moments, "normalize": _normalize,
     "batch_normalization": _batch_normalization, "binary_crossentropy": _binary_crossentropy,
     "categorical_crossentropy": _categorical_crossentropy,
