@@ -270,7 +270,7 @@ _OTHER: dict[str, Callable[..., Any]] = {
     "round": _round, "where": _where,
     "ceil": lambda x: ps.ceil(_f(x)), "floor": lambda x: ps.floor(_f(x)), "trunc": lambda x: ps.trunc(_f(x)),
     "clip": lambda x, x_min, x_max: ps.clip(ps.asarray(x), x_min, x_max),
-    "einsum": lambda subscripts, *operands, **kwargs: ps.einsum(subscripts, *operands),
+    "einsum": lambda subscripts, *operands: ps.einsum(subscripts, *operands),
     "tensordot": lambda x1, x2, axes=2: ps.tensordot(x1, x2, axes=axes),
     "vdot": lambda x1, x2: ps.sum(ps.reshape(x1, (-1,)) * ps.reshape(x2, (-1,))),
     "cross": lambda x1, x2, axisa=-1, axisb=-1, axisc=-1, axis=None: ps.linalg.cross(

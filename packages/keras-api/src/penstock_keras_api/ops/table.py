@@ -61,6 +61,7 @@ class FunctionOperation(Operation):
     """
 
     function: Callable[..., Any]
+    before: tuple[str, ...] = ()  # what stands before operands of any number
     _keras_module = ""
 
     def __init__(self, name: str | None = None, **settings: Any) -> None:
@@ -69,7 +70,9 @@ class FunctionOperation(Operation):
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function."""
-        return type(self).function(*args, **kwargs, **self.settings)
+        settings = dict(self.settings)
+        first = [settings.pop(name) for name in type(self).before if name in settings]
+        return type(self).function(*first, *args, **kwargs, **settings)
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` makes an equal operation of."""
@@ -91,7 +94,13 @@ def define(module: str, rows: Mapping[str, Callable[..., Any]]) -> dict[str, Cal
 
 def _function(module: str, name: str, row: Callable[..., Any]) -> Callable[..., Any]:
     title = "".join(part.capitalize() for part in name.split("_"))
-    facts = {"function": staticmethod(row), "_keras_module": f"keras.src.ops.{module}"}
+    names = list(inspect.signature(row).parameters.values())
+    starred = [n for n, p in enumerate(names) if p.kind is p.VAR_POSITIONAL]
+    facts = {
+        "function": staticmethod(row),
+        "before": tuple(p.name for p in names[: starred[0]]) if starred else (),
+        "_keras_module": f"keras.src.ops.{module}",
+    }
     cls = type(title, (FunctionOperation,), {**facts, "__module__": __name__})
     operations.setdefault(title, cls)
     signature = inspect.signature(row)

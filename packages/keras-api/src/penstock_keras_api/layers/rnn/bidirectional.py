@@ -8,7 +8,7 @@ import penstock as ps
 from penstock.errors import InvalidTypeError, InvalidValueError
 from penstock_keras_api import tree
 from penstock_keras_api.layers.layer import Layer
-from penstock_keras_api.layers.rnn.building import build_inner
+from penstock_keras_api.layers.rnn.building import build_inner, unbuilt
 from penstock_keras_api.saving import serialization
 
 _MODES = ("sum", "mul", "concat", "ave", None)
@@ -171,13 +171,9 @@ class Bidirectional(Layer):
         for key in ("layer", "backward_layer"):
             if config.get(key) is not None:
                 config[key] = serialization.deserialize_keras_object(
-                    _unbuilt(config[key]), custom_objects
+                    unbuilt(config[key]), custom_objects
                 )
         return cls(**config)
-
-
-def _unbuilt(data: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in data.items() if key != "build_config"}
 
 
 def _renamed(layer: Any, prefix: str, turn: bool) -> Any:

@@ -61,3 +61,15 @@ def layer_config(own: dict[str, Any], layer: Any) -> dict[str, Any]:
 
     regularizer = regularizers.serialize(layer.activity_regularizer)
     return {**own, **layer.cell.arguments(), "activity_regularizer": regularizer}
+
+
+def unbuilt(data: Any) -> Any:
+    """Return an inner layer's plain data without the shapes for which it was built: the outer layer builds it."""
+    if isinstance(data, list | tuple):
+        return [unbuilt(item) for item in data]
+    if not isinstance(data, dict) or "class_name" not in data or "config" not in data:
+        return data
+    made = {key: value for key, value in data.items() if key != "build_config"}
+    if isinstance(made["config"], dict):
+        made["config"] = {key: unbuilt(value) for key, value in made["config"].items()}
+    return made

@@ -9,7 +9,7 @@ import penstock as ps
 from penstock.errors import InvalidTypeError, InvalidValueError, ShapeError
 from penstock_keras_api import tree
 from penstock_keras_api.layers.layer import Layer
-from penstock_keras_api.layers.rnn.building import build_inner
+from penstock_keras_api.layers.rnn.building import build_inner, unbuilt
 from penstock_keras_api.layers.rnn.cell import Cell
 from penstock_keras_api.layers.rnn.stacked_rnn_cells import StackedRNNCells
 from penstock_keras_api.variable import Variable
@@ -264,7 +264,9 @@ class RNN(Layer):
 
         config = dict(config)
         if "cell" in config:
-            config["cell"] = serialization.deserialize_keras_object(config["cell"], custom_objects)
+            config["cell"] = serialization.deserialize_keras_object(
+                unbuilt(config["cell"]), custom_objects
+            )
         return cls(**config)
 
 

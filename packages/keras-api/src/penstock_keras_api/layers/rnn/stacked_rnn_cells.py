@@ -10,7 +10,7 @@ import penstock as ps
 from penstock.errors import InvalidTypeError
 from penstock_keras_api import tree
 from penstock_keras_api.layers.layer import Layer
-from penstock_keras_api.layers.rnn.building import build_inner
+from penstock_keras_api.layers.rnn.building import build_inner, unbuilt
 
 
 class StackedRNNCells(Layer):
@@ -95,7 +95,7 @@ class StackedRNNCells(Layer):
         from penstock_keras_api.saving import serialization
 
         config = dict(config)
-        cells = config.pop("cells")
+        cells = unbuilt(config.pop("cells"))
         return cls(
             [serialization.deserialize_keras_object(c, custom_objects) for c in cells], **config
         )

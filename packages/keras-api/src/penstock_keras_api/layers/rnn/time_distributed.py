@@ -7,7 +7,7 @@ from typing import Any, Self
 import penstock as ps
 from penstock.errors import InvalidTypeError, ShapeError
 from penstock_keras_api.layers.layer import Layer
-from penstock_keras_api.layers.rnn.building import build_inner
+from penstock_keras_api.layers.rnn.building import build_inner, unbuilt
 from penstock_keras_api.saving import serialization
 
 
@@ -72,5 +72,5 @@ class TimeDistributed(Layer):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
         """Make a layer of what `get_config` returned."""
         config = dict(config)
-        layer = serialization.deserialize_keras_object(config.pop("layer"), custom_objects)
+        layer = serialization.deserialize_keras_object(unbuilt(config.pop("layer")), custom_objects)
         return cls(layer, **config)
