@@ -46,6 +46,7 @@ ROWS: dict[str, Callable[..., Any]] = {
     "inv": lambda x: ps.linalg.inv(_f(x)),
     "lstsq": lambda a, b, rcond=None: ps.linalg.lstsq(_f(a), _f(b), rtol=rcond)[0],
     "norm": _norm,
+    "pinv": lambda x, rcond=None: ps.linalg.pinv(_f(x), rtol=rcond),
     "qr": lambda x, mode="reduced": tuple(ps.linalg.qr(_f(x), mode=mode)),
     "solve": lambda a, b: ps.linalg.solve(_f(a), _f(b)),
     "solve_triangular": _solve_triangular,

@@ -31,7 +31,7 @@ def _one_hot(
 
 
 def _multi_hot(
-    inputs: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False
+    inputs: Any, num_classes: Any = None, axis: int = -1, dtype: Any = None, sparse: bool = False
 ) -> Any:
     t = ps.asarray(inputs)
     return ps.max(_one_hot(t, num_classes, axis, dtype), axis=max(t.ndim - 1, 0))
