@@ -74,6 +74,9 @@ class Loss:
             tree.map_structure(converted, y_pred),
         )
         values = self.call(y_true, y_pred)
+        own_mask = context.get_mask(values)
+        if own_mask is not None:
+            mask = own_mask if mask is None else ps.logical_and(ps.cast(mask, "bool"), own_mask)
         return reduce_weighted_values(values, sample_weight, mask, self.reduction, self.dtype)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:

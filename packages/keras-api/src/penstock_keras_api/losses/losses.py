@@ -6,19 +6,19 @@ from typing import Any
 
 import penstock as ps
 from penstock.errors import ShapeError
-from penstock_keras_api import config
+from penstock_keras_api import config, context
 from penstock_keras_api.losses.loss import LossFunctionWrapper, squeeze_or_expand_to_same_rank
 
 
 def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
     """Mean of squared differences over the last axis."""
-    y_true, y_pred = _pair(y_true, y_pred)
+    y_true, y_pred = as_pair(y_true, y_pred)
     return ps.mean(ps.square(y_true - y_pred), -1)
 
 
 def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
     """Mean of differences without their sign over the last axis."""
-    y_true, y_pred = _pair(y_true, y_pred)
+    y_true, y_pred = as_pair(y_true, y_pred)
     return ps.mean(ps.abs(y_true - y_pred), -1)
 
 
@@ -68,9 +68,13 @@ def sparse_categorical_crossentropy(
     if from_logits:
         values = ps.nn.softmax_cross_entropy(y_pred, labels)
     else:
-        picked = ps.take_along_axis(_normalised(y_pred, -1), ps.expand_dims(labels, -1), -1)
-        values = -ps.log(ps.squeeze(_clipped(picked), -1))
-    return values if valid is None else ps.where(valid, values, 0.0)
+        picked = ps.take_along_axis(normalised(y_pred, -1), ps.expand_dims(labels, -1), -1)
+        values = -ps.log(ps.squeeze(clipped(picked), -1))
+    if valid is None:
+        return values
+    values = ps.where(valid, values, 0.0)
+    context.set_mask(values, valid)  # what is ignored does not count in the mean either
+    return values
 
 
 def binary_crossentropy(
@@ -81,35 +85,42 @@ def binary_crossentropy(
     axis: int = -1,
 ) -> Any:
     """Mean of cross entropies of yes and no: -(t log p + (1 - t) log(1 - p))."""
-    y_true, y_pred = _pair(y_true, y_pred)
+    y_true, y_pred = as_pair(y_true, y_pred)
     if label_smoothing:
         y_true = y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing
     if from_logits:
         values = ps.nn.sigmoid_cross_entropy(y_pred, y_true)
     else:
-        p = _clipped(y_pred)
+        p = clipped(y_pred)
         values = -(y_true * ps.log(p) + (1.0 - y_true) * ps.log(1.0 - p))
     return ps.mean(values, axis)
 
 
-def _pair(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+def as_tensors(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """Return labels and predictions in the predictions' dtype."""
     y_pred = ps.asarray(y_pred)
-    y_true = ps.cast(ps.asarray(y_true), y_pred.dtype)
-    return squeeze_or_expand_to_same_rank(y_true, y_pred)
+    return ps.cast(ps.asarray(y_true), y_pred.dtype), y_pred
 
 
-def _clipped(p: Any) -> Any:
+def as_pair(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """Return labels and predictions in the predictions' dtype, with as many axes."""
+    return squeeze_or_expand_to_same_rank(*as_tensors(y_true, y_pred))
+
+
+def clipped(p: Any) -> Any:
+    """Keep probabilities away from 0 and 1, where logarithms are infinite."""
     return ps.clip(p, config.epsilon(), 1.0 - config.epsilon())
 
 
-def _normalised(p: Any, axis: int) -> Any:
+def normalised(p: Any, axis: int) -> Any:
+    """Divide by the sum over an axis."""
     return p / ps.sum(p, axis, keepdims=True)
 
 
 def _log_probabilities(y_pred: Any, from_logits: bool, axis: int) -> Any:
     if from_logits:
         return ps.nn.log_softmax(y_pred, axis)
-    return ps.log(_clipped(_normalised(y_pred, axis)))
+    return ps.log(clipped(normalised(y_pred, axis)))
 
 
 class MeanSquaredError(LossFunctionWrapper):
