@@ -7,13 +7,28 @@ from typing import Any
 
 from penstock_keras_api import _lookup
 from penstock_keras_api.optimizers import schedules
+from penstock_keras_api.optimizers.adadelta import Adadelta
+from penstock_keras_api.optimizers.adafactor import Adafactor
+from penstock_keras_api.optimizers.adagrad import Adagrad
 from penstock_keras_api.optimizers.adam import Adam
+from penstock_keras_api.optimizers.adamax import Adamax
+from penstock_keras_api.optimizers.adamw import AdamW
+from penstock_keras_api.optimizers.ftrl import Ftrl
+from penstock_keras_api.optimizers.lamb import Lamb
+from penstock_keras_api.optimizers.lion import Lion
+from penstock_keras_api.optimizers.loss_scale_optimizer import LossScaleOptimizer
+from penstock_keras_api.optimizers.muon import Muon
+from penstock_keras_api.optimizers.nadam import Nadam
 from penstock_keras_api.optimizers.optimizer import Optimizer
 from penstock_keras_api.optimizers.rmsprop import RMSprop
+from penstock_keras_api.optimizers.schedule_free_adamw import ScheduleFreeAdamW
 from penstock_keras_api.optimizers.sgd import SGD
 from penstock_keras_api.saving import serialization
 
-_CLASSES = (Adam, RMSprop, SGD)
+_CLASSES = (
+    SGD, Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Ftrl, Lamb, Lion, LossScaleOptimizer, Muon, Nadam, RMSprop,
+    ScheduleFreeAdamW,
+)  # fmt: skip
 _KNOWN = {c.__name__: c for c in _CLASSES} | {c.__name__.lower(): c for c in _CLASSES}
 
 
@@ -37,4 +52,25 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     return _lookup.find("optimizer", config, _KNOWN, custom_objects=custom_objects)
 
 
-__all__ = ["SGD", "Adam", "Optimizer", "RMSprop", "deserialize", "get", "schedules", "serialize"]
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adafactor",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "Lamb",
+    "Lion",
+    "LossScaleOptimizer",
+    "Muon",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "ScheduleFreeAdamW",
+    "deserialize",
+    "get",
+    "schedules",
+    "serialize",
+]

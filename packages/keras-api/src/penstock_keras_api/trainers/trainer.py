@@ -505,6 +505,7 @@ class Trainer:
             tree.map_structure(batching.as_array, part, none_is_leaf=False) for part in given
         )
         self._prepare(batch)
+        self.reset_metrics()
         logs = _as_numbers(self._function(kind)(*batch))
         if return_dict:
             return logs

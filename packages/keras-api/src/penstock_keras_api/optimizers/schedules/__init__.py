@@ -2,27 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Any
+
+from penstock_keras_api import _lookup
+from penstock_keras_api.optimizers.schedules.cosine import CosineDecay, CosineDecayRestarts
+from penstock_keras_api.optimizers.schedules.decay import (
+    ExponentialDecay,
+    InverseTimeDecay,
+    PiecewiseConstantDecay,
+    PolynomialDecay,
+)
+from penstock_keras_api.optimizers.schedules.schedule import LearningRateSchedule
+from penstock_keras_api.saving import serialization
+
+_KNOWN = {
+    c.__name__: c
+    for c in (
+        CosineDecay,
+        CosineDecayRestarts,
+        ExponentialDecay,
+        InverseTimeDecay,
+        PiecewiseConstantDecay,
+        PolynomialDecay,
+    )
+}
 
 
-class LearningRateSchedule:
-    """Give the learning rate of a step.
+def serialize(learning_rate_schedule: LearningRateSchedule) -> Any:
+    """Return a schedule as plain data."""
+    return serialization.serialize_keras_object(learning_rate_schedule)
 
-    Subclasses write `__call__(step)` and `get_config()`.
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Make a schedule of plain data.
+
+    Raises:
+        ValueError: There is no such schedule.
     """
-
-    def __call__(self, step: Any) -> Any:
-        """Return the learning rate of a step."""
-        raise NotImplementedError(f"{type(self).__name__} has no method __call__(step)")
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` makes an equal schedule of."""
-        raise NotImplementedError(f"{type(self).__name__} has no method get_config()")
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        """Make a schedule of what `get_config` returned."""
-        return cls(**config)
+    return _lookup.find("schedule", config, _KNOWN, custom_objects=custom_objects)
 
 
-__all__ = ["LearningRateSchedule"]
+__all__ = [
+    "CosineDecay",
+    "CosineDecayRestarts",
+    "ExponentialDecay",
+    "InverseTimeDecay",
+    "LearningRateSchedule",
+    "PiecewiseConstantDecay",
+    "PolynomialDecay",
+    "deserialize",
+    "serialize",
+]

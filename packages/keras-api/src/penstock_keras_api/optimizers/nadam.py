@@ -1,0 +1,108 @@
+"""Nadam."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import penstock as ps
+from penstock_keras_api.optimizers.optimizer import Optimizer
+from penstock_keras_api.variable import Variable
+
+
+class Nadam(Optimizer):
+    """Adam that looks ahead, as Nesterov's momentum does.
+
+    Args:
+        learning_rate: r.
+        beta_1: How much of m stays.
+        beta_2: How much of v stays.
+        epsilon: Keeps the divisor away from zero.
+        weight_decay: As in `Optimizer`, and so on.
+        clipnorm: As in `Optimizer`.
+        clipvalue: As in `Optimizer`.
+        global_clipnorm: As in `Optimizer`.
+        use_ema: As in `Optimizer`.
+        ema_momentum: As in `Optimizer`.
+        ema_overwrite_frequency: As in `Optimizer`.
+        loss_scale_factor: As in `Optimizer`.
+        gradient_accumulation_steps: As in `Optimizer`.
+        name: A name.
+
+    Source:
+        Dozat, 2016, Incorporating Nesterov momentum into Adam.
+
+    >>> from penstock import keras
+    >>> w = keras.Variable([1.0, -1.0])
+    >>> keras.optimizers.Nadam(0.1).apply([[1.0, 0.5]], [w])
+    >>> [round(v, 3) for v in w.numpy().tolist()]
+    [0.865, -1.135]
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
+            ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs,
+        )  # fmt: skip
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+
+    def build(self, variables: Sequence[Any]) -> None:
+        """Make what the optimizer remembers of each variable."""
+        if self.built:
+            return
+        super().build(variables)
+        self._momentums, self._velocities = self.add_optimizer_variables(
+            variables, ["momentum", "velocity"]
+        )
+        # The product of β₁ of all steps. It is no part of the state in Keras's files.
+        self._product = Variable(1.0, dtype="float32", trainable=False, name="u_product")
+
+    def _step(self, pairs: list[tuple[Any, Any]]) -> None:
+        self._product.assign(self._product * self._beta(1))
+        super()._step(pairs)
+
+    def _beta(self, ahead: int) -> Any:
+        """Return β₁ of a step from now on: it grows from half of it."""
+        step = ps.cast(self.iterations + ahead, "float32")
+        return self.beta_1 * (1.0 - 0.5 * 0.96**step)
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Change one variable by its gradient."""
+        at = self._get_variable_index(variable)
+        m, v = self._momentums[at], self._velocities[at]
+        now, after = (ps.cast(self._beta(i), variable.dtype) for i in (1, 2))
+        product = ps.cast(self._product.value, variable.dtype)
+        count = ps.cast(self.iterations + 1, variable.dtype)
+        m.assign(m + (gradient - m) * (1.0 - self.beta_1))
+        v.assign(v + (ps.square(gradient) - v) * (1.0 - self.beta_2))
+        mean = after * m / (1.0 - product * after) + (1.0 - now) * gradient / (1.0 - product)
+        spread = ps.sqrt(v / (1.0 - self.beta_2**count)) + self.epsilon
+        variable.assign(variable - learning_rate * mean / spread)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` makes an equal optimizer of."""
+        own = {
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+        }
+        return {**super().get_config(), **own}
