@@ -54,7 +54,7 @@ def sparse_top_k_categorical_accuracy(
         hit = ps.any(best == ps.expand_dims(ps.cast(y_true, "int64"), -1), -1)
     else:
         flat = ps.reshape(y_pred, (-1, y_pred.shape[-1]))
-        hit = ps.nn.in_top_k(flat, ps.cast(ps.reshape(y_true, (-1,)), "int64"), k)
+        hit = ps.nn.in_top_k(ps.cast(ps.reshape(y_true, (-1,)), "int64"), flat, k)
         hit = ps.reshape(hit, y_true.shape)
     return ps.cast(hit, "float32")
 
@@ -62,13 +62,16 @@ def sparse_top_k_categorical_accuracy(
 class Accuracy(MeanMetricWrapper):
     """How often predictions equal labels."""
 
+    _direction = "up"
+
     def __init__(self, name: str | None = "accuracy", dtype: Any = None) -> None:
         super().__init__(accuracy, name, dtype)
-        self._direction = "up"
 
 
 class BinaryAccuracy(MeanMetricWrapper):
     """How often predictions are on the label's side of a threshold."""
+
+    _direction = "up"
 
     def __init__(
         self, name: str | None = "binary_accuracy", dtype: Any = None, threshold: float = 0.5
@@ -80,6 +83,8 @@ class BinaryAccuracy(MeanMetricWrapper):
 class CategoricalAccuracy(MeanMetricWrapper):
     """How often the largest prediction is that of a one-hot label."""
 
+    _direction = "up"
+
     def __init__(self, name: str | None = "categorical_accuracy", dtype: Any = None) -> None:
         super().__init__(categorical_accuracy, name, dtype)
 
@@ -87,12 +92,16 @@ class CategoricalAccuracy(MeanMetricWrapper):
 class SparseCategoricalAccuracy(MeanMetricWrapper):
     """How often the largest prediction is that of the label."""
 
+    _direction = "up"
+
     def __init__(self, name: str | None = "sparse_categorical_accuracy", dtype: Any = None) -> None:
         super().__init__(sparse_categorical_accuracy, name, dtype)
 
 
 class TopKCategoricalAccuracy(MeanMetricWrapper):
     """How often a one-hot label is among the k largest predictions."""
+
+    _direction = "up"
 
     def __init__(
         self, k: int = 5, name: str | None = "top_k_categorical_accuracy", dtype: Any = None
@@ -103,6 +112,8 @@ class TopKCategoricalAccuracy(MeanMetricWrapper):
 
 class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
     """How often the label is among the k largest predictions."""
+
+    _direction = "up"
 
     def __init__(
         self,

@@ -6,20 +6,45 @@ from collections.abc import Callable
 from typing import Any
 
 import penstock as ps
+from penstock_keras_api import context
 from penstock_keras_api.losses.loss import squeeze_or_expand_to_same_rank
 from penstock_keras_api.metrics.metric import Metric
 from penstock_keras_api.saving import serialization
 
 
-def weighted(values: Any, sample_weight: Any, dtype: str) -> tuple[Any, Any]:
-    """Return values in a dtype, and weights that broadcast to them, or None."""
+def weighted(
+    values: Any, sample_weight: Any, dtype: str, reduce: Callable[..., Any] = ps.mean
+) -> tuple[Any, Any]:
+    """Reduce values to one for each sample, times its weight.
+
+    Args:
+        values: [batch, ...], or one number.
+        sample_weight: A weight for each sample, or for each value; or None.
+        dtype: The dtype to compute in.
+        reduce: What is done with the values of a sample.
+
+    Returns:
+        The values, and the weights: None without any.
+    """
+    mask = context.get_mask(values)
     values = ps.cast(ps.asarray(values), dtype)
-    if sample_weight is None:
-        return values, None
-    weight = ps.cast(ps.asarray(sample_weight), dtype)
-    if weight.ndim < values.ndim:  # a weight for each sample
-        values = ps.mean(values, tuple(range(weight.ndim, values.ndim)))
-    return values, ps.broadcast_to(weight, values.shape) if weight.ndim else weight
+    weight = None
+    if sample_weight is not None:
+        weight = ps.cast(ps.asarray(sample_weight), dtype)
+        if mask is not None:
+            weight, kept = squeeze_or_expand_to_same_rank(weight, ps.cast(mask, dtype))
+            weight = weight * kept
+        values, weight = squeeze_or_expand_to_same_rank(values, weight)
+        values = _flat(values, max(weight.ndim, 1), reduce)
+        weight = weight * ps.ones_like(values)
+        values = values * weight
+        weight = _flat(weight, 1, reduce)
+    return _flat(values, 1, reduce), weight
+
+
+def _flat(values: Any, ndim: int, reduce: Callable[..., Any]) -> Any:
+    """Reduce the last axes, so that so many are left."""
+    return reduce(values, tuple(range(ndim, values.ndim))) if values.ndim > ndim else values
 
 
 class Mean(Metric):
@@ -38,12 +63,9 @@ class Mean(Metric):
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
         """Add a batch."""
         values, weight = weighted(values, sample_weight, self.dtype)
-        if weight is None:
-            self.total.assign(self.total + ps.sum(values))
-            self.count.assign(self.count + ps.cast(ps.asarray(values.size), self.dtype))
-        else:
-            self.total.assign(self.total + ps.sum(values * weight))
-            self.count.assign(self.count + ps.sum(ps.broadcast_to(weight, values.shape)))
+        count = ps.cast(ps.asarray(values.size), self.dtype) if weight is None else ps.sum(weight)
+        self.total.assign(self.total + ps.sum(values))
+        self.count.assign(self.count + count)
 
     def result(self) -> Any:
         """Return the mean so far; 0 of no value."""
@@ -65,8 +87,8 @@ class Sum(Metric):
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
         """Add a batch."""
-        values, weight = weighted(values, sample_weight, self.dtype)
-        self.total.assign(self.total + ps.sum(values if weight is None else values * weight))
+        values, _ = weighted(values, sample_weight, self.dtype, ps.sum)
+        self.total.assign(self.total + ps.sum(values))
 
     def result(self) -> Any:
         """Return the sum so far."""
@@ -94,6 +116,12 @@ class MeanMetricWrapper(Mean):
         self, y_true: Any, y_pred: Any, sample_weight: Any = None
     ) -> None:
         """Add a batch."""
+        mask = context.get_mask(y_pred)
+        if mask is not None and sample_weight is not None:
+            sample_weight, kept = squeeze_or_expand_to_same_rank(
+                ps.cast(ps.asarray(sample_weight), self.dtype), ps.cast(mask, self.dtype)
+            )
+            sample_weight = sample_weight * kept
         y_true, y_pred = ps.asarray(y_true), ps.cast(ps.asarray(y_pred), self.dtype)
         values = self._fn(y_true, y_pred, **self._fn_kwargs)
         super().update_state(values, sample_weight)
