@@ -1,6 +1,25 @@
 """Callbacks: what is told how training goes on."""
 
 from penstock_keras_api.callbacks.callback import Callback, CallbackList, History
+from penstock_keras_api.callbacks.csv_logger import CSVLogger
+from penstock_keras_api.callbacks.early_stopping import EarlyStopping
+from penstock_keras_api.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
+from penstock_keras_api.callbacks.model_checkpoint import ModelCheckpoint
+from penstock_keras_api.callbacks.monitor import MonitorCallback
 from penstock_keras_api.callbacks.progress import ProgbarLogger
+from penstock_keras_api.callbacks.simple import LambdaCallback, TerminateOnNaN
 
-__all__ = ["Callback", "CallbackList", "History", "ProgbarLogger"]
+__all__ = [
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "ModelCheckpoint",
+    "MonitorCallback",
+    "ProgbarLogger",
+    "ReduceLROnPlateau",
+    "TerminateOnNaN",
+]

@@ -39,9 +39,11 @@ class Callback:
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Do something before a training batch."""
+        self.on_batch_begin(batch, logs)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Do something after a training batch."""
+        self.on_batch_end(batch, logs)
 
     def on_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Do something before a training batch."""
@@ -128,4 +130,5 @@ class CallbackList:
 
 
 def _overrides(callback: Callback, method: str) -> bool:
-    return getattr(type(callback), method) is not getattr(Callback, method)
+    own = method in vars(callback)  # LambdaCallback has functions of its own
+    return own or getattr(type(callback), method) is not getattr(Callback, method)

@@ -190,10 +190,10 @@ def _as_metric(item: Any, y_true: Any, y_pred: Any, loss: Any) -> Any:
     if isinstance(item, str) and item.lower() in ("accuracy", "acc", "crossentropy", "ce"):
         return _by_kind(item, y_true, y_pred, loss)
     if isinstance(item, str):
-        found = getattr(metrics_module, item, None) or losses_module.get(item)
-        if isinstance(found, type):
-            return found()
-        return MeanMetricWrapper(found, name=item)
+        found = metrics_module.get(item)
+        made = found if isinstance(found, Metric) else MeanMetricWrapper(found)
+        made.name = item
+        return made
     return MeanMetricWrapper(item, name=getattr(item, "__name__", "metric"))
 
 
