@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich.console import Console
+
 
 class Callback:
     """Be told when training, epochs and batches begin and end; subclasses write the methods they need."""
@@ -16,6 +18,10 @@ class Callback:
     def model(self) -> Any:
         """The model that is trained."""
         return self._model
+
+    def _tell(self, line: str) -> None:
+        """Write a line for people."""
+        Console().print(line, soft_wrap=True, markup=False, highlight=False)
 
     def set_params(self, params: dict[str, Any]) -> None:
         """Take the number of epochs and steps."""

@@ -87,7 +87,7 @@ class ModelCheckpoint(MonitorCallback):
         path = self._path({**names, **(logs or {}), "epoch": epoch + 1})
         path.parent.mkdir(parents=True, exist_ok=True)
         if self.verbose:
-            print(f"\nEpoch {epoch + 1}: saving model to {path}")
+            self._tell(f"\nEpoch {epoch + 1}: saving model to {path}")
         if not self.save_weights_only:
             self.model.save(path, overwrite=True)
         elif path.suffix == ".npz":

@@ -81,5 +81,5 @@ class TerminateOnNaN(Callback):
             raise RuntimeError(
                 f"[TerminateOnNaN] the loss of batch {batch} is {loss}; try a smaller learning rate, or clipnorm=1.0"
             )
-        print(f"Batch {batch}: Invalid loss, terminating training")
+        self._tell(f"Batch {batch}: Invalid loss, terminating training")
         self.model.stop_training = True

@@ -92,7 +92,7 @@ class SensitivityAtSpecificity(_BestAt):
     >>> from penstock import keras
     >>> metric = keras.metrics.SensitivityAtSpecificity(0.6)
     >>> round(float(metric([0, 0, 0, 1, 1], [0.1, 0.3, 0.8, 0.4, 0.9])), 3)
-    0.5
+    1.0
     """
 
     def __init__(

@@ -29,7 +29,7 @@ class FBetaScore(Metric):
     >>> y_true = [[1.0, 1.0, 1.0], [1.0, 0.0, 0.0], [1.0, 1.0, 0.0]]
     >>> y_pred = [[0.2, 0.6, 0.7], [0.2, 0.6, 0.6], [0.6, 0.8, 0.0]]
     >>> round(float(metric(y_true, y_pred)), 3)
-    0.718
+    0.709
     """
 
     def __init__(
@@ -47,11 +47,11 @@ class FBetaScore(Metric):
             raise InvalidValueError(
                 f"[{kind}] got average={average!r}; use 'micro', 'macro', 'weighted' or None"
             )
-        if not isinstance(beta, float) or beta <= 0:
-            raise InvalidValueError(f"[{kind}] got beta={beta!r}; use a float above 0")
-        if threshold is not None and not (isinstance(threshold, float) and 0 < threshold <= 1):
+        if beta <= 0:
+            raise InvalidValueError(f"[{kind}] got beta={beta!r}; use a number above 0")
+        if threshold is not None and not 0 < threshold <= 1:
             raise InvalidValueError(
-                f"[{kind}] got threshold={threshold!r}; use a float above 0, up to 1"
+                f"[{kind}] got threshold={threshold!r}; use a number above 0, up to 1"
             )
         self.average = average
         self.beta = beta
@@ -128,7 +128,8 @@ class F1Score(FBetaScore):
         ValueError: An argument is not understood, or labels are not [batch, classes].
 
     >>> from penstock import keras
-    >>> float(keras.metrics.F1Score("micro")([[1.0, 0.0], [0.0, 1.0]], [[0.9, 0.1], [0.6, 0.4]]))
+    >>> score = keras.metrics.F1Score("micro")([[1.0, 0.0], [0.0, 1.0]], [[0.9, 0.1], [0.6, 0.4]])
+    >>> round(float(score), 3)
     0.5
     """
 

@@ -130,7 +130,7 @@ class BinaryIoU(IoU):
     0.333
     """
 
-    _config = ("target_class_ids", "threshold")
+    _config: tuple[str, ...] = ("target_class_ids", "threshold")
 
     def __init__(
         self,
@@ -165,7 +165,13 @@ class MeanIoU(IoU):
     0.333
     """
 
-    _config = ("num_classes", "ignore_class", "sparse_y_true", "sparse_y_pred", "axis")
+    _config: tuple[str, ...] = (
+        "num_classes",
+        "ignore_class",
+        "sparse_y_true",
+        "sparse_y_pred",
+        "axis",
+    )
 
     def __init__(
         self,
@@ -202,7 +208,13 @@ class OneHotIoU(IoU):
     0.5
     """
 
-    _config = ("num_classes", "target_class_ids", "ignore_class", "sparse_y_pred", "axis")
+    _config: tuple[str, ...] = (
+        "num_classes",
+        "target_class_ids",
+        "ignore_class",
+        "sparse_y_pred",
+        "axis",
+    )
 
     def __init__(
         self,
@@ -234,7 +246,7 @@ class OneHotMeanIoU(MeanIoU):
     0.25
     """
 
-    _config = ("num_classes", "ignore_class", "sparse_y_pred", "axis")
+    _config: tuple[str, ...] = ("num_classes", "ignore_class", "sparse_y_pred", "axis")
 
     def __init__(
         self,

@@ -46,7 +46,7 @@ class Ftrl(Optimizer):
     >>> w = keras.Variable([1.0, -1.0])
     >>> keras.optimizers.Ftrl(0.1).apply([[1.0, 0.5]], [w])
     >>> [round(v, 3) for v in w.numpy().tolist()]
-    [0.612, -0.423]
+    [0.603, -0.55]
     """
 
     def __init__(

@@ -36,7 +36,7 @@ class Nadam(Optimizer):
     >>> w = keras.Variable([1.0, -1.0])
     >>> keras.optimizers.Nadam(0.1).apply([[1.0, 0.5]], [w])
     >>> [round(v, 3) for v in w.numpy().tolist()]
-    [0.865, -1.135]
+    [0.894, -1.106]
     """
 
     def __init__(

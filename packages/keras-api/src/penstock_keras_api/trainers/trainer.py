@@ -67,11 +67,16 @@ class Trainer:
             ValueError: A name stands for nothing.
         """
         self.optimizer = optimizers.get(optimizer)
+        policy = getattr(self, "dtype_policy", None)
+        if auto_scale_loss and getattr(policy, "name", "") == "mixed_float16":
+            self.optimizer = _scaled(self.optimizer)
         for item in tree.flatten(loss):
             losses.get(item)  # a name that stands for nothing is told now
         self.loss = loss
-        self._given = {"loss": loss, "loss_weights": loss_weights, "metrics": metrics,
-                       "weighted_metrics": weighted_metrics}  # fmt: skip
+        given = {"loss": loss, "loss_weights": loss_weights, "metrics": metrics,
+                 "weighted_metrics": weighted_metrics}  # fmt: skip
+        # Not tracked as a layer's own: the next compile has other metrics.
+        object.__setattr__(self, "_given", given)
         self._compile_loss = self._compile_metrics = None
         self._run_eagerly = bool(run_eagerly)
         self.steps_per_execution = steps_per_execution
@@ -551,6 +556,13 @@ class Trainer:
         if level and not any(isinstance(c, ProgbarLogger) for c in items):
             items.append(ProgbarLogger(level))
         return CallbackList(items, self, verbose=level, **params)
+
+
+def _scaled(optimizer: Any) -> Any:
+    """Scale the loss, so that gradients in float16 do not vanish."""
+    if optimizer is None or isinstance(optimizer, optimizers.LossScaleOptimizer):
+        return optimizer
+    return optimizers.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
 
 
 def _as_numbers(logs: Any) -> dict[str, Any]:
