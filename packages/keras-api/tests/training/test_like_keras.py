@@ -45,10 +45,15 @@ LOSSES = [
 ]
 
 
+def made(expression: str, module: Any) -> Any:
+    """Make an object of our own text, above."""
+    return eval(expression, dict(vars(module)))  # noqa: S307
+
+
 @pytest.mark.parametrize(("expression", "y_true", "y_pred"), LOSSES, ids=[x[0] for x in LOSSES])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_loss(peer: Any, expression: str, y_true: Any, y_pred: Any, weighted: bool) -> None:
-    ours, theirs = (eval(expression, vars(k.losses)) for k in (keras, peer))
+    ours, theirs = (made(expression, k.losses) for k in (keras, peer))
     weights = WEIGHTS if weighted else None
     want = np.asarray(theirs(y_true, y_pred, sample_weight=weights))
     np.testing.assert_allclose(ours(y_true, y_pred, sample_weight=weights), want, rtol=2e-5)
@@ -86,7 +91,7 @@ METRICS = [
 
 @pytest.mark.parametrize(("expression", "y_true", "y_pred"), METRICS, ids=[x[0] for x in METRICS])
 def test_metric(peer: Any, expression: str, y_true: Any, y_pred: Any) -> None:
-    ours, theirs = (eval(expression, vars(k.metrics)) for k in (keras, peer))
+    ours, theirs = (made(expression, k.metrics) for k in (keras, peer))
     weighted = "IoU(4, i" not in expression and "multi_label" not in expression
     for part in (slice(0, 4), slice(4, 7)):
         weights = WEIGHTS[part] if weighted else None
@@ -125,7 +130,7 @@ def test_optimizer(peer: Any, expression: str) -> None:
     results = []
     for k in (keras, peer):
         variables = [k.Variable(value, name=name) for name, value in first.items()]
-        optimizer = eval(expression, vars(k.optimizers))
+        optimizer = made(expression, k.optimizers)
         for gradients in steps:
             optimizer.apply(gradients, variables)
         results.append([np.asarray(v.value) for v in variables])
@@ -149,7 +154,7 @@ SCHEDULES = [
 
 @pytest.mark.parametrize("expression", SCHEDULES)
 def test_schedule(peer: Any, expression: str) -> None:
-    ours, theirs = (eval(expression, vars(k.optimizers.schedules)) for k in (keras, peer))
+    ours, theirs = (made(expression, k.optimizers.schedules) for k in (keras, peer))
     steps = (0, 1, 2, 3, 4, 8, 13, 30)
     want = [float(theirs(step)) for step in steps]
     np.testing.assert_allclose([float(ours(step)) for step in steps], want, rtol=1e-5, atol=1e-7)
