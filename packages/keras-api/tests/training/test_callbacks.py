@@ -55,7 +55,7 @@ def test_csv_logger(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     history = fit(model(), 2, keras.callbacks.CSVLogger(path)).history
     fit(model(), 1, keras.callbacks.CSVLogger(path, append=True))
-    rows = list(csv.DictReader(path.open()))
+    rows = list(csv.DictReader(path.read_text().splitlines()))
     assert [row["epoch"] for row in rows] == ["0", "1", "0"]
     assert [float(row["loss"]) for row in rows[:2]] == history["loss"]
 
