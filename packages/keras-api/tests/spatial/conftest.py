@@ -1,7 +1,5 @@
-"""Real Keras, with whichever of its backends is installed, as the judge of layers."""
+"""Layers, made here and in real Keras, and compared."""
 
-import importlib.util
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -9,16 +7,6 @@ import numpy as np
 import pytest
 
 from penstock import keras as ours
-
-
-@pytest.fixture(scope="session")
-def real() -> Any:
-    backends = [b for b in ("torch", "jax", "tensorflow") if importlib.util.find_spec(b)]
-    if importlib.util.find_spec("keras") is None or not backends:
-        pytest.skip("keras is not installed, or none of torch, jax and tensorflow that it runs on")
-    os.environ.setdefault("KERAS_BACKEND", backends[0])
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
-    return pytest.importorskip("keras")
 
 
 def plain(config: Any) -> Any:

@@ -6,7 +6,6 @@ from penstock_keras_api.layers.activations.softmax import Softmax
 from penstock_keras_api.layers.attention.attention import AdditiveAttention, Attention
 from penstock_keras_api.layers.attention.grouped_query_attention import GroupedQueryAttention
 from penstock_keras_api.layers.attention.multi_head_attention import MultiHeadAttention
-from penstock_keras_api.layers.core.activation import Activation
 from penstock_keras_api.layers.convolutional.conv import (
     Conv1D,
     Conv2D,
@@ -23,16 +22,14 @@ from penstock_keras_api.layers.convolutional.conv_transpose import (
     Convolution2DTranspose,
     Convolution3DTranspose,
 )
-from penstock_keras_api.layers.convolutional.depthwise_conv import (
-    DepthwiseConv1D,
-    DepthwiseConv2D,
-)
+from penstock_keras_api.layers.convolutional.depthwise_conv import DepthwiseConv1D, DepthwiseConv2D
 from penstock_keras_api.layers.convolutional.separable_conv import (
     SeparableConv1D,
     SeparableConv2D,
     SeparableConvolution1D,
     SeparableConvolution2D,
 )
+from penstock_keras_api.layers.core.activation import Activation
 from penstock_keras_api.layers.core.dense import Dense
 from penstock_keras_api.layers.core.einsum_dense import EinsumDense
 from penstock_keras_api.layers.core.embedding import Embedding
@@ -52,19 +49,6 @@ from penstock_keras_api.layers.merging.maximum import Maximum, maximum
 from penstock_keras_api.layers.merging.minimum import Minimum, minimum
 from penstock_keras_api.layers.merging.multiply import Multiply, multiply
 from penstock_keras_api.layers.merging.subtract import Subtract, subtract
-from penstock_keras_api.layers.regularization.activity import ActivityRegularization
-from penstock_keras_api.layers.regularization.dropout import (
-    Dropout,
-    SpatialDropout1D,
-    SpatialDropout2D,
-    SpatialDropout3D,
-)
-from penstock_keras_api.layers.regularization.gaussian import (
-    AlphaDropout,
-    GaussianDropout,
-    GaussianNoise,
-)
-from penstock_keras_api.layers.reshaping.cropping import Cropping1D, Cropping2D, Cropping3D
 from penstock_keras_api.layers.normalization.batch_normalization import BatchNormalization
 from penstock_keras_api.layers.normalization.group_normalization import GroupNormalization
 from penstock_keras_api.layers.normalization.layer_normalization import LayerNormalization
@@ -111,68 +95,152 @@ from penstock_keras_api.layers.pooling.max_pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from penstock_keras_api.layers.regularization.activity import ActivityRegularization
+from penstock_keras_api.layers.regularization.dropout import (
+    Dropout,
+    SpatialDropout1D,
+    SpatialDropout2D,
+    SpatialDropout3D,
+)
+from penstock_keras_api.layers.regularization.gaussian import (
+    AlphaDropout,
+    GaussianDropout,
+    GaussianNoise,
+)
+from penstock_keras_api.layers.reshaping.cropping import Cropping1D, Cropping2D, Cropping3D
 from penstock_keras_api.layers.reshaping.flatten import Flatten
 from penstock_keras_api.layers.reshaping.permute import Permute, RepeatVector
 from penstock_keras_api.layers.reshaping.reshape import Reshape
-from penstock_keras_api.layers.reshaping.up_sampling import (
-    UpSampling1D,
-    UpSampling2D,
-    UpSampling3D,
-)
+from penstock_keras_api.layers.reshaping.up_sampling import UpSampling1D, UpSampling2D, UpSampling3D
 from penstock_keras_api.layers.reshaping.zero_padding import (
     ZeroPadding1D,
     ZeroPadding2D,
     ZeroPadding3D,
 )
+from penstock_keras_api.layers.rnn.bidirectional import Bidirectional
+from penstock_keras_api.layers.rnn.conv_lstm1d import ConvLSTM1D
+from penstock_keras_api.layers.rnn.conv_lstm2d import ConvLSTM2D
+from penstock_keras_api.layers.rnn.conv_lstm3d import ConvLSTM3D
+from penstock_keras_api.layers.rnn.gru import GRU, GRUCell
+from penstock_keras_api.layers.rnn.lstm import LSTM, LSTMCell
+from penstock_keras_api.layers.rnn.rnn import RNN
+from penstock_keras_api.layers.rnn.simple_rnn import SimpleRNN, SimpleRNNCell
+from penstock_keras_api.layers.rnn.stacked_rnn_cells import StackedRNNCells
 
 GroupQueryAttention = GroupedQueryAttention
 
 __all__ = [
     "ELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "Activation",
     "ActivityRegularization",
+    "AdaptiveAveragePooling1D",
+    "AdaptiveAveragePooling2D",
+    "AdaptiveAveragePooling3D",
+    "AdaptiveMaxPooling1D",
+    "AdaptiveMaxPooling2D",
+    "AdaptiveMaxPooling3D",
     "Add",
     "AdditiveAttention",
     "AlphaDropout",
     "Attention",
     "Average",
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "AveragePooling3D",
+    "AvgPool1D",
+    "AvgPool2D",
+    "AvgPool3D",
+    "BatchNormalization",
+    "Bidirectional",
     "Concatenate",
+    "Conv1D",
+    "Conv1DTranspose",
+    "Conv2D",
+    "Conv2DTranspose",
+    "Conv3D",
+    "Conv3DTranspose",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
+    "ConvLSTM3D",
+    "Convolution1D",
+    "Convolution1DTranspose",
+    "Convolution2D",
+    "Convolution2DTranspose",
+    "Convolution3D",
+    "Convolution3DTranspose",
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",
     "Dense",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
     "Dot",
     "Dropout",
     "EinsumDense",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "GaussianDropout",
     "GaussianNoise",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalAveragePooling3D",
+    "GlobalAvgPool1D",
+    "GlobalAvgPool2D",
+    "GlobalAvgPool3D",
+    "GlobalMaxPool1D",
+    "GlobalMaxPool2D",
+    "GlobalMaxPool3D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "GlobalMaxPooling3D",
+    "GroupNormalization",
     "GroupQueryAttention",
     "GroupedQueryAttention",
     "Identity",
     "Input",
     "InputLayer",
     "InputSpec",
+    "LSTMCell",
     "Lambda",
     "Layer",
+    "LayerNormalization",
     "LeakyReLU",
     "Masking",
+    "MaxPool1D",
+    "MaxPool2D",
+    "MaxPool3D",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "MaxPooling3D",
     "Maximum",
     "Minimum",
     "MultiHeadAttention",
     "Multiply",
     "PReLU",
     "Permute",
+    "RMSNormalization",
     "ReLU",
     "RepeatVector",
     "Reshape",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
+    "SimpleRNN",
+    "SimpleRNNCell",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "SpectralNormalization",
+    "StackedRNNCells",
     "Subtract",
     "TimeDistributed",
+    "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
     "UpSampling3D",
@@ -188,94 +256,4 @@ __all__ = [
     "minimum",
     "multiply",
     "subtract",
-__all__ = [
-    "AdaptiveAveragePooling1D",
-    "AdaptiveAveragePooling2D",
-    "AdaptiveAveragePooling3D",
-    "AdaptiveMaxPooling1D",
-    "AdaptiveMaxPooling2D",
-    "AdaptiveMaxPooling3D",
-    "AveragePooling1D",
-    "AveragePooling2D",
-    "AveragePooling3D",
-    "AvgPool1D",
-    "AvgPool2D",
-    "AvgPool3D",
-    "BatchNormalization",
-    "Conv1D",
-    "Conv1DTranspose",
-    "Conv2D",
-    "Conv2DTranspose",
-    "Conv3D",
-    "Conv3DTranspose",
-    "Convolution1D",
-    "Convolution1DTranspose",
-    "Convolution2D",
-    "Convolution2DTranspose",
-    "Convolution3D",
-    "Convolution3DTranspose",
-    "Dense",
-    "DepthwiseConv1D",
-    "DepthwiseConv2D",
-    "Flatten",
-    "GlobalAveragePooling1D",
-    "GlobalAveragePooling2D",
-    "GlobalAveragePooling3D",
-    "GlobalAvgPool1D",
-    "GlobalAvgPool2D",
-    "GlobalAvgPool3D",
-    "GlobalMaxPool1D",
-    "GlobalMaxPool2D",
-    "GlobalMaxPool3D",
-    "GlobalMaxPooling1D",
-    "GlobalMaxPooling2D",
-    "GlobalMaxPooling3D",
-    "GroupNormalization",
-from penstock_keras_api.layers.rnn.bidirectional import Bidirectional
-from penstock_keras_api.layers.rnn.conv_lstm1d import ConvLSTM1D
-from penstock_keras_api.layers.rnn.conv_lstm2d import ConvLSTM2D
-from penstock_keras_api.layers.rnn.conv_lstm3d import ConvLSTM3D
-from penstock_keras_api.layers.rnn.gru import GRU, GRUCell
-from penstock_keras_api.layers.rnn.lstm import LSTM, LSTMCell
-from penstock_keras_api.layers.rnn.rnn import RNN
-from penstock_keras_api.layers.rnn.simple_rnn import SimpleRNN, SimpleRNNCell
-from penstock_keras_api.layers.rnn.stacked_rnn_cells import StackedRNNCells
-from penstock_keras_api.layers.rnn.time_distributed import TimeDistributed
-
-__all__ = [
-    "Dense",
-    "Flatten",
-    "Input",
-    "InputLayer",
-    "InputSpec",
-    "Layer",
-    "LayerNormalization",
-    "MaxPool1D",
-    "MaxPool2D",
-    "MaxPool3D",
-    "MaxPooling1D",
-    "MaxPooling2D",
-    "MaxPooling3D",
-    "RMSNormalization",
-    "SeparableConv1D",
-    "SeparableConv2D",
-    "SeparableConvolution1D",
-    "SeparableConvolution2D",
-    "SpectralNormalization",
-    "UnitNormalization",
-]
-__all__ += [
-    "GRU",
-    "LSTM",
-    "RNN",
-    "Bidirectional",
-    "ConvLSTM1D",
-    "ConvLSTM2D",
-    "ConvLSTM3D",
-    "GRUCell",
-    "LSTMCell",
-    "SimpleRNN",
-    "SimpleRNNCell",
-    "StackedRNNCells",
-    "TimeDistributed",
 ]

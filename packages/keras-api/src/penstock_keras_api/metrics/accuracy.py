@@ -127,3 +127,10 @@ class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
         )
         self.k = k
         self.from_sorted_ids = from_sorted_ids
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` makes an equal metric of; `from_sorted_ids` only if set, as Keras never writes it."""
+        config = super().get_config()
+        if not self.from_sorted_ids:
+            config.pop("from_sorted_ids", None)
+        return config

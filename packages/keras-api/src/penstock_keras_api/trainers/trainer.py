@@ -22,6 +22,7 @@ class Trainer:
 
     compiled: bool
     optimizer: Any
+    _given: dict[str, Any]
 
     def _init_trainer(self) -> None:
         self.compiled = False

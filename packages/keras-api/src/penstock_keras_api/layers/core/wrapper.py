@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 from penstock.errors import InvalidTypeError
-from penstock_keras_api import context
+from penstock_keras_api.layers.building import build_inner, unbuilt
 from penstock_keras_api.layers.layer import Layer
 from penstock_keras_api.saving import serialization
 
@@ -35,10 +35,7 @@ class Wrapper(Layer):
 
     def build(self, input_shape: Any = None) -> None:
         """Build the layer inside."""
-        if not self.layer.built:
-            with context.scope(self.layer.name):
-                self.layer._call_build({"inputs": input_shape})
-            self.layer.built = True
+        build_inner(self.layer, input_shape)
         self.built = True
 
     def get_config(self) -> dict[str, Any]:
@@ -48,5 +45,5 @@ class Wrapper(Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
         """Make a layer of what `get_config` returned."""
-        inner = serialization.deserialize_keras_object(config["layer"], custom_objects)
+        inner = serialization.deserialize_keras_object(unbuilt(config["layer"]), custom_objects)
         return cls(inner, **{key: value for key, value in config.items() if key != "layer"})

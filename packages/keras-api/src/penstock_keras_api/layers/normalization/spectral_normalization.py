@@ -8,14 +8,14 @@ from typing import Any, Self
 import penstock as ps
 from penstock.errors import InvalidTypeError, InvalidValueError
 from penstock_keras_api import config as settings
-from penstock_keras_api import context, initializers
+from penstock_keras_api import initializers
+from penstock_keras_api.layers.core.wrapper import Wrapper
 from penstock_keras_api.layers.input_spec import InputSpec
-from penstock_keras_api.layers.layer import Layer
 from penstock_keras_api.layers.normalization.unit_normalization import unit_length
 from penstock_keras_api.saving import serialization
 
 
-class SpectralNormalization(Layer):
+class SpectralNormalization(Wrapper):
     """Divide a layer's kernel by its spectral norm in training, so that the layer stretches nothing.
 
     The norm, the largest singular value of the kernel as a matrix, is found by power iteration.
@@ -36,28 +36,20 @@ class SpectralNormalization(Layer):
     """
 
     def __init__(self, layer: Any, power_iterations: int = 1, **kwargs: Any) -> None:
-        if not isinstance(layer, Layer):
-            raise InvalidValueError(
-                f"[SpectralNormalization] got {layer!r}; give it a layer, such as Dense(4)"
-            )
-        super().__init__(**kwargs)
+        super().__init__(layer, **kwargs)
         if power_iterations <= 0:
             raise InvalidValueError(
                 f"[SpectralNormalization] got power_iterations={power_iterations}; use at least 1"
             )
-        self.layer = layer
         self.power_iterations = power_iterations
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Any = None) -> None:
         """Build the layer, and make the vector of the power iteration.
 
         Raises:
             TypeError: The layer has neither kernel nor embeddings.
         """
-        if not self.layer.built:
-            with context.scope(self.layer.name):
-                self.layer.build(input_shape)
-            self.layer.built = True
+        super().build(input_shape)
         self.input_spec = InputSpec(min_ndim=1, axes={-1: input_shape[-1]})
         kernel = getattr(self.layer, "kernel", None)
         kernel = getattr(self.layer, "embeddings", None) if kernel is None else kernel

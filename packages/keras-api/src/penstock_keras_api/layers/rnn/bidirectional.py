@@ -7,8 +7,8 @@ from typing import Any, Self
 import penstock as ps
 from penstock.errors import InvalidTypeError, InvalidValueError
 from penstock_keras_api import tree
+from penstock_keras_api.layers.building import build_inner, unbuilt
 from penstock_keras_api.layers.layer import Layer
-from penstock_keras_api.layers.rnn.building import build_inner, unbuilt
 from penstock_keras_api.saving import serialization
 
 _MODES = ("sum", "mul", "concat", "ave", None)

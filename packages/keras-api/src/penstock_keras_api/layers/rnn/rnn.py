@@ -8,8 +8,8 @@ from typing import Any, Self
 import penstock as ps
 from penstock.errors import InvalidTypeError, InvalidValueError, ShapeError
 from penstock_keras_api import tree
+from penstock_keras_api.layers.building import build_inner, unbuilt
 from penstock_keras_api.layers.layer import Layer
-from penstock_keras_api.layers.rnn.building import build_inner, unbuilt
 from penstock_keras_api.layers.rnn.cell import Cell
 from penstock_keras_api.layers.rnn.stacked_rnn_cells import StackedRNNCells
 from penstock_keras_api.variable import Variable

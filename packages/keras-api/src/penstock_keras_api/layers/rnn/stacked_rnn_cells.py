@@ -9,8 +9,8 @@ from typing import Any, Self
 import penstock as ps
 from penstock.errors import InvalidTypeError
 from penstock_keras_api import tree
+from penstock_keras_api.layers.building import build_inner, unbuilt
 from penstock_keras_api.layers.layer import Layer
-from penstock_keras_api.layers.rnn.building import build_inner, unbuilt
 
 
 class StackedRNNCells(Layer):
