@@ -164,7 +164,7 @@ def test_arguments_out_of_range() -> None:
         layers.GroupNormalization(0)
     with pytest.raises(InvalidValueError, match="use at least 1"):
         layers.SpectralNormalization(layers.Dense(2), 0)
-    with pytest.raises(InvalidTypeError, match="give it a keras.layers.Layer"):
+    with pytest.raises(InvalidTypeError, match=r"give it a keras\.layers\.Layer"):
         layers.SpectralNormalization("dense")
     with pytest.raises(InvalidTypeError, match="wrap a layer such as Dense"):
         layers.SpectralNormalization(layers.Flatten())(keras.Input((3,)))
