@@ -60,17 +60,28 @@ inline Vf Rounded(Vf x) {
   return x;
 }
 
+// A keyed op's first input is the key; to other random ops the runtime gives one.
+struct Key {
+  uint64_t key, counter;
+};
+
+inline Key KeyOf(const penstock_call* call) {
+  if (call->num_inputs == 0) return {call->rng_key[0], call->rng_counter};
+  const uint32_t* words = Input<uint32_t>(call, 0);
+  return {words[0] | static_cast<uint64_t>(words[1]) << 32, 0};
+}
+
 // out = value(words)[element / 4, element % 4]: `value` turns words into four vectors.
 template <class Value>
 int Generate(penstock_call* call, Value&& value) {
   float* out = Output<float>(call, 0);
   const int64_t count = Count(call->outputs[0]);
-  const uint64_t key = call->rng_key[0], counter = call->rng_counter;
+  const Key from = KeyOf(call);
   return ParallelFor(call, CeilDiv(count, kElements), kChunk / 2 / kElements,
                      [&](int64_t begin, int64_t end) {
                        for (int64_t i = begin; i < end; ++i) {
                          Vf values[4];
-                         value(Philox(counter + static_cast<uint64_t>(i * kLanes), key), values);
+                         value(Philox(from.counter + static_cast<uint64_t>(i * kLanes), from.key), values);
                          float* to = out + i * kElements;
                          const int64_t n = MinOf(kElements, count - i * kElements);
                          for (int64_t j = 0; j < n; ++j) to[j] = values[j % 4][j / 4];

@@ -179,6 +179,8 @@ const Table& core_rules() {
       {"random", rule_random},
       {"random:uniform", rule_random_uniform},
       {"random:normal", rule_random_normal},
+      {"random:keyed_uniform", rule_random_keyed_uniform},
+      {"random:keyed_normal", rule_random_keyed_normal},
       {"random:integers", rule_random_integers},
       {"random:counts", rule_random_counts},
       {"random:categorical", rule_random_categorical},

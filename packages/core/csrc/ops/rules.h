@@ -216,6 +216,8 @@ void rule_adam_update_rows(InferContext&);
 void rule_random(InferContext&);
 void rule_random_uniform(InferContext&);
 void rule_random_normal(InferContext&);
+void rule_random_keyed_uniform(InferContext&);
+void rule_random_keyed_normal(InferContext&);
 void rule_random_integers(InferContext&);
 void rule_random_counts(InferContext&);
 void rule_random_categorical(InferContext&);

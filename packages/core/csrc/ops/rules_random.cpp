@@ -42,6 +42,13 @@ bool holds(DType t, int64_t value) {
   return bits >= 63 || value < (int64_t{1} << bits);
 }
 
+void need_key(InferContext& ctx) {
+  if (ctx.dtype(0) != DType::kU32)
+    ctx.fail(ErrorKind::kDType, "got a key of ", dtype_name(ctx.dtype(0)),
+             "; expected uint32; cast the key: penstock.astype(key, 'uint32')");
+  need_shape(ctx, 0, Shape{2}, "a key, which is two numbers");
+}
+
 }  // namespace
 
 void rule_random(InferContext& ctx) { ctx.output(float_attr(ctx, 3), shape_attr(ctx, 0)); }
@@ -58,6 +65,17 @@ void rule_random_normal(InferContext& ctx) {
   if (!(ctx.get_float(2) >= 0))
     ctx.fail(ErrorKind::kValue, "got stddev ", ctx.get_float(2), "; it must not be negative");
   rule_random(ctx);
+}
+
+// key; then as above.
+void rule_random_keyed_uniform(InferContext& ctx) {
+  need_key(ctx);
+  rule_random_uniform(ctx);
+}
+
+void rule_random_keyed_normal(InferContext& ctx) {
+  need_key(ctx);
+  rule_random_normal(ctx);
 }
 
 // shape, minval, maxval, dtype, seed.

@@ -10,7 +10,7 @@ import operator
 
 from penstock import _native
 from penstock.errors import InvalidTypeError, InvalidValueError
-from penstock.ops import bernoulli
+from penstock.ops import bernoulli, keyed_normal, keyed_uniform
 from penstock.ops import random_categorical as categorical
 from penstock.ops import random_integers as randint
 from penstock.ops import random_normal as normal
@@ -38,6 +38,8 @@ __all__ = [
     "exponential",
     "gamma",
     "gumbel",
+    "keyed_normal",
+    "keyed_uniform",
     "laplace",
     "normal",
     "permutation",

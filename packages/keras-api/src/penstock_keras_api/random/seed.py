@@ -9,11 +9,16 @@ import numpy as np
 
 import penstock as ps
 from penstock.errors import InvalidValueError
+from penstock_keras_api import context
+from penstock_keras_api.naming import auto_name
 from penstock_keras_api.variable import Variable
 
 
 class SeedGenerator:
     """Give a new seed at every call, as part of a model's state.
+
+    The state is a variable, so that in a graph every run gives another seed too, and whoever saves the variable can
+    go on where it stood.
 
     Args:
         seed: Where the stream begins; None draws a number.
@@ -35,13 +40,14 @@ class SeedGenerator:
             raise InvalidValueError(
                 f"[SeedGenerator] got seed={seed!r}; use a whole number of at least 0"
             )
-        self.name = name or "seed_generator"
-        self.state = Variable(
-            np.array([number % 2**32, 0], np.uint32),
-            dtype="uint32",
-            trainable=False,
-            name="seed_generator_state",
-        )
+        self.name = name or auto_name("seed_generator")
+        with context.scope(self.name):
+            self.state = Variable(
+                np.array([number % 2**32, 0], np.uint32),
+                dtype="uint32",
+                trainable=False,
+                name="seed_generator_state",
+            )
         self.state.is_seed = True  # type: ignore[attr-defined]
 
     def next(self, ordered: bool = True) -> Any:
@@ -59,9 +65,6 @@ class SeedGenerator:
     def from_config(cls, config: dict[str, Any]) -> SeedGenerator:
         """Make a generator of what `get_config` returned."""
         return cls(**config)
-
-
-_global: list[int] = []
 
 
 def make_default_seed() -> int:

@@ -8,6 +8,7 @@ import penstock as ps
 from penstock.errors import InvalidTypeError, InvalidValueError
 from penstock_keras_api.keras_tensor import KerasTensor
 from penstock_keras_api.layers.regularization.noise import NoiseLayer
+from penstock_keras_api.random import draws
 
 
 class Attention(NoiseLayer):
@@ -44,6 +45,7 @@ class Attention(NoiseLayer):
         self.use_scale = use_scale
         self.score_mode = score_mode
         self.dropout = dropout
+        self._begin_stream(dropout)
         if score_mode not in ("dot", "concat"):
             raise InvalidValueError(
                 f"[{type(self).__name__}] got score_mode={score_mode!r}; use 'dot' or 'concat'"
@@ -85,7 +87,7 @@ class Attention(NoiseLayer):
             scores = ps.where(scores_mask, scores, scores - low)
         weights = ps.nn.softmax(scores, axis=-1)
         if training and self.dropout:
-            weights = ps.nn.dropout(weights, self.dropout, seed=self._next_seed())
+            weights = draws.drop(weights, self.dropout, seed=self.seed_generator)
         return ps.matmul(weights, value), weights
 
     def call(

@@ -9,6 +9,7 @@ from penstock.errors import InvalidValueError, ShapeError
 from penstock_keras_api import config
 from penstock_keras_api.layers.input_spec import InputSpec
 from penstock_keras_api.layers.regularization.noise import NoiseLayer, checked_rate, filled_shape
+from penstock_keras_api.random import draws
 
 
 class Dropout(NoiseLayer):
@@ -39,6 +40,7 @@ class Dropout(NoiseLayer):
                 f"[Dropout] got noise_shape={noise_shape!r}; its sizes are whole numbers above 0, or None"
             )
         self.noise_shape = None if noise_shape is None else tuple(noise_shape)
+        self._begin_stream(self.rate)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Set numbers to zero, if training."""
@@ -54,9 +56,7 @@ class Dropout(NoiseLayer):
             )
         if self.rate >= 1:
             return ps.zeros_like(inputs)
-        return ps.nn.dropout(
-            inputs, self.rate, noise_shape=filled_shape(noise_shape, inputs), seed=self._next_seed()
-        )
+        return draws.drop(inputs, self.rate, filled_shape(noise_shape, inputs), self.seed_generator)
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` makes an equal layer of."""

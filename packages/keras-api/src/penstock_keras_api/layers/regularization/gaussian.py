@@ -8,6 +8,7 @@ from typing import Any
 import penstock as ps
 from penstock.errors import InvalidValueError
 from penstock_keras_api.layers.regularization.noise import NoiseLayer, checked_rate, filled_shape
+from penstock_keras_api.random import draws
 
 
 class GaussianNoise(NoiseLayer):
@@ -33,12 +34,13 @@ class GaussianNoise(NoiseLayer):
                 f"[GaussianNoise] got stddev={stddev!r}; use a number from 0 to 1"
             )
         self.stddev = stddev
+        self._begin_stream(stddev)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Add noise, if training."""
         if not training or not self.stddev:
             return inputs
-        return inputs + _normal(inputs, 0.0, self.stddev, self._next_seed())
+        return inputs + _normal(inputs, 0.0, self.stddev, self.seed_generator)
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` makes an equal layer of."""
@@ -64,13 +66,14 @@ class GaussianDropout(NoiseLayer):
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
         self.rate = checked_rate("GaussianDropout", rate)
+        self._begin_stream(self.rate)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Multiply with noise, if training."""
         if not training or not self.rate:
             return inputs
         stddev = math.sqrt(self.rate / (1.0 - self.rate))
-        return inputs * _normal(inputs, 1.0, stddev, self._next_seed())
+        return inputs * _normal(inputs, 1.0, stddev, self.seed_generator)
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` makes an equal layer of."""
@@ -102,6 +105,7 @@ class AlphaDropout(NoiseLayer):
         super().__init__(seed, **kwargs)
         self.rate = checked_rate("AlphaDropout", rate)
         self.noise_shape = noise_shape
+        self._begin_stream(self.rate)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Set numbers to the negative value, if training."""
@@ -109,7 +113,7 @@ class AlphaDropout(NoiseLayer):
             return inputs
         low = -1.7580993408473766  # what selu tends to: -1.0507 · 1.6733
         shape = filled_shape(self.noise_shape, inputs) or inputs.shape
-        drawn = ps.random.uniform(shape, seed=self._next_seed())
+        drawn = draws.uniform(shape, seed=self.seed_generator)
         y = ps.where(drawn >= self.rate, inputs, ps.full((), low, inputs.dtype))
         factor = ((1 - self.rate) * (1 + self.rate * low**2)) ** -0.5 if self.rate < 1 else 0.0
         return factor * y - factor * low * self.rate
@@ -124,5 +128,5 @@ class AlphaDropout(NoiseLayer):
         }
 
 
-def _normal(x: Any, mean: float, stddev: float, seed: int | None) -> Any:
-    return ps.cast(ps.random.normal(x.shape, mean, stddev, seed=seed), x.dtype)
+def _normal(x: Any, mean: float, stddev: float, seed: Any) -> Any:
+    return ps.cast(draws.normal(x.shape, mean, stddev, seed), x.dtype)

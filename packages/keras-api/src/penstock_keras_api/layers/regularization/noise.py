@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import penstock as ps
 from penstock.errors import InvalidValueError
 from penstock_keras_api.layers.layer import Layer
-from penstock_keras_api.random.seed import SeedGenerator, draw_seed
+from penstock_keras_api.random.seed import SeedGenerator
 
 
 class NoiseLayer(Layer):
     """A layer that changes numbers at random while training.
 
-    A seed makes calls outside of graphs repeatable. In a graph, such as that of `fit`, all layers draw from the stream
-    of the whole program, which `penstock.random.set_seed` begins.
+    Each layer has its own `SeedGenerator`, whose state is one of its variables: every call and every step of `fit`
+    draws other numbers, and a saved state continues where it stood.
 
     Args:
         seed: Where the stream of random numbers begins; None for anywhere.
@@ -28,13 +27,12 @@ class NoiseLayer(Layer):
         super().__init__(**kwargs)
         self.seed = seed
         self.supports_masking = True
-        self.seed_generator = SeedGenerator(seed)
         self.built = True
 
-    def _next_seed(self) -> int | None:
-        if self.seed is None or ps.current_graph() is not None:
-            return None
-        return draw_seed(self.seed_generator)
+    def _begin_stream(self, amount: float) -> None:
+        """Make the layer's generator, unless it never draws."""
+        if amount > 0:
+            self.seed_generator = SeedGenerator(self.seed)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the output."""

@@ -8,7 +8,8 @@ import penstock as ps
 from penstock_keras_api import activations, constraints, initializers, regularizers
 from penstock_keras_api.layers.layer import Layer
 from penstock_keras_api.layers.rnn.building import positive
-from penstock_keras_api.random.seed import draw_seed
+from penstock_keras_api.random import draws
+from penstock_keras_api.random.seed import SeedGenerator
 
 
 class Cell(Layer):
@@ -47,6 +48,7 @@ class Cell(Layer):
         self.dropout = min(1.0, max(0.0, settings["dropout"]))
         self.recurrent_dropout = min(1.0, max(0.0, settings["recurrent_dropout"]))
         self.seed = settings["seed"]
+        self.seed_generator = SeedGenerator(self.seed)
         self._masks: tuple[Any, Any] | None = None
 
     # ---- weights
@@ -101,8 +103,8 @@ class Cell(Layer):
     def draw_masks(self, x_shape: Any, state_shape: Any, dtype: Any) -> tuple[Any, Any]:
         """Draw what inputs and states are multiplied with; None where nothing is dropped."""
         return (
-            _mask(x_shape, self.dropout, self.seed, dtype),
-            _mask(state_shape, self.recurrent_dropout, self.seed, dtype),
+            _mask(x_shape, self.dropout, self.seed_generator, dtype),
+            _mask(state_shape, self.recurrent_dropout, self.seed_generator, dtype),
         )
 
     def hold_masks(self, masks: tuple[Any, Any] | None) -> None:
@@ -148,5 +150,4 @@ class Cell(Layer):
 def _mask(shape: Any, rate: float, seed: Any, dtype: Any) -> Any:
     if not 0.0 < rate < 1.0:
         return None
-    number = None if seed is None else draw_seed(seed)
-    return ps.nn.dropout(ps.ones(tuple(shape), dtype), rate, seed=number)
+    return draws.drop(ps.ones(tuple(shape), dtype), rate, seed=seed)
