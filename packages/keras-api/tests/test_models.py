@@ -221,3 +221,13 @@ def test_callbacks_are_told_and_stop() -> None:
 def test_errors_say_what_to_do(call: Any, match: str) -> None:
     with pytest.raises((ValueError, TypeError), match=match):
         call()
+
+
+def test_sizes_that_are_unknown_may_be_equal() -> None:
+    a, b = keras.Input((None, 4)), keras.Input((None, 4))
+    assert (a + b).shape == (None, None, 4)
+    model = keras.Model([a, b], a + b)
+    x = np.ones((2, 3, 4), np.float32)
+    np.testing.assert_array_equal(model([x, x]), x + x)
+    with pytest.raises(ps.errors.ShapeError, match=r"\(None, None, 4\) and \(None, None, 5\)"):
+        a + keras.Input((None, 5))
