@@ -63,6 +63,7 @@ class Settings:
     memory_limit: int | None = None
     cpu_isa: CpuIsa | None = None
     mirror: str | None = None
+    download: bool = False
     fallback: Fallback = "warn"
     fusion: Fusion = "on"
 
@@ -189,6 +190,13 @@ VARIABLES: Final = (
         "a folder or an address",
         "where data sets and weights are taken from instead of the public addresses",
         str,
+    ),
+    Variable(
+        "PENSTOCK_DOWNLOAD",
+        "download",
+        "1, or 0 (the default)",
+        "whether data sets that are not on this machine are downloaded without being asked for each",
+        lambda text: bool(int(_one_of(("0", "1"))(text))),
     ),
     Variable(
         "PENSTOCK_FALLBACK",
