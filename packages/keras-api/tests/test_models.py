@@ -231,3 +231,27 @@ def test_sizes_that_are_unknown_may_be_equal() -> None:
     np.testing.assert_array_equal(model([x, x]), x + x)
     with pytest.raises(ps.errors.ShapeError, match=r"\(None, None, 4\) and \(None, None, 5\)"):
         a + keras.Input((None, 5))
+
+
+def test_layers_built_by_hand_have_their_own_name_and_are_built() -> None:
+    class Pair(keras.Layer):
+        def __init__(self) -> None:
+            super().__init__(name="pair")
+            self.first = keras.layers.Dense(3, name="first")
+            self.second = keras.layers.Dense(2, name="pair")
+
+        def build(self, input_shape: Any) -> None:
+            self.first.build(input_shape)
+            self.second.build((*input_shape[:-1], 3))
+
+        def call(self, x: Any) -> Any:
+            return self.second(self.first(x))
+
+    pair = Pair()
+    pair.build((None, 4))
+    assert pair.built
+    assert pair.first.built
+    paths = ["pair/first/kernel", "pair/first/bias", "pair/pair/kernel", "pair/pair/bias"]
+    assert [w.path for w in pair.weights] == paths
+    assert pair.get_build_config() == {"input_shape": (None, 4)}
+    assert pair(np.ones((5, 4))).shape == (5, 2)

@@ -12,6 +12,7 @@ import penstock as ps
 from penstock.errors import InvalidTypeError, InvalidValueError, PenstockError, ShapeError
 from penstock_keras_api import abstract, context, dtype_policies, tree
 from penstock_keras_api.keras_tensor import KerasTensor
+from penstock_keras_api.layers.building import under_own_name
 from penstock_keras_api.layers.input_spec import InputSpec, check_inputs
 from penstock_keras_api.layers.masks import mask_of, note_masks
 from penstock_keras_api.layers.owner import Owner
@@ -81,6 +82,11 @@ class Layer(Owner):
                 f"help(keras.layers.{type(self).__name__})"
             )
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "build" in cls.__dict__:
+            cls.build = under_own_name(cls.__dict__["build"])  # type: ignore[method-assign]
+
     # ---- dtypes
 
     @property
@@ -129,8 +135,7 @@ class Layer(Owner):
         }
         outer = context.current_path()
         object.__setattr__(self, "_path", f"{outer}/{self.name}" if outer else self.name)
-        with context.scope(self.name):
-            self._call_build(shapes)
+        self._call_build(shapes)
         object.__setattr__(self, "built", True)
 
     def _call_build(self, shapes: dict[str, Any]) -> None:
@@ -156,11 +161,10 @@ class Layer(Owner):
         if config and not self.built:
             shape = config.get("input_shape", config.get("shapes_dict"))
             self._build_shapes = shape if isinstance(shape, dict) else tree.lists_to_tuples(shape)
-            with context.scope(self.name):
-                if isinstance(shape, dict):
-                    self.build(**shape)
-                else:
-                    self.build(tree.lists_to_tuples(shape))
+            if isinstance(shape, dict):
+                self.build(**shape)
+            else:
+                self.build(tree.lists_to_tuples(shape))
             object.__setattr__(self, "built", True)
 
     def get_build_config(self) -> dict[str, Any] | None:
@@ -316,8 +320,7 @@ class Layer(Owner):
         """Return the shape of the output for a shape of the input."""
         specs = tree.map_shape_structure(lambda s: KerasTensor(s, self.compute_dtype), args[0])
         if not self.built:
-            with context.scope(self.name):
-                self._call_build({"inputs": args[0]})
+            self._call_build({"inputs": args[0]})
             object.__setattr__(self, "built", True)
         made = abstract.compute_output_spec(self.call, specs, **kwargs)
         return tree.map_structure(lambda t: t.shape, made)
