@@ -21,6 +21,7 @@ from penstock_keras_api import (
     regularizers,
     saving,
     tree,
+    utils,
 )
 from penstock_keras_api.dtype_policies import DTypePolicy, FloatDTypePolicy
 from penstock_keras_api.initializers import Initializer
@@ -67,4 +68,5 @@ __all__ = [
     "regularizers",
     "saving",
     "tree",
+    "utils",
 ]
