@@ -17,6 +17,7 @@ _HINTS = (83, 89, 97, 101, 103, 107, 109, 113)
 # Which unknown sizes are taken to be equal: none but the first axes, which are the batch; if they do not fit together so,
 # those of the same axis; then all. They may differ, for all that is known, so only a run can tell that they do not fit.
 _SHARING = ("none", "axis", "all")
+_SYMBOLS_OF_NOTHING = "spec"  # the graph's name, by which one knows that no sizes are at hand
 _UNKNOWN = re.compile(r"\b(?:batch|size_\d+)=\d+")
 
 
@@ -49,8 +50,14 @@ def compute_output_spec(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> An
     raise ShapeError(_UNKNOWN.sub("None", str(first))) from first
 
 
+def is_describing() -> bool:
+    """Whether only shapes are asked for, so that unknown sizes have no value."""
+    graph = ps.current_graph()
+    return graph is not None and graph.name == _SYMBOLS_OF_NOTHING
+
+
 def _run(fn: Callable[..., Any], args: Any, kwargs: Any, sharing: str) -> Any:
-    graph = ps.Graph("spec")
+    graph = ps.Graph(_SYMBOLS_OF_NOTHING)
     symbols: dict[str, Any] = {}
 
     def size_of(axis: int) -> Any:

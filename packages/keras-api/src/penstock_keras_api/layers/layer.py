@@ -129,7 +129,7 @@ class Layer(Owner):
     def _build_for(self, arguments: Mapping[str, Any]) -> None:
         """Build the layer for the first call's arguments."""
         shapes = {
-            name: tree.map_structure(_shape_of, value)
+            name: tree.map_structure(_shape_to_build_for, value)
             for name, value in arguments.items()
             if any(_is_tensor(leaf) for leaf in tree.flatten(value))
         }
@@ -431,6 +431,14 @@ def _shape_of(leaf: Any) -> Any:
     if not hasattr(leaf, "shape"):
         return None
     return tuple(size if isinstance(size, int) else None for size in leaf.shape)
+
+
+def _shape_to_build_for(leaf: Any) -> Any:
+    """While a step is traced, weights may depend on every size but the batch's: ask for the one at hand."""
+    shape = _shape_of(leaf)
+    if shape is None or isinstance(leaf, KerasTensor) or abstract.is_describing():
+        return shape
+    return shape[:1] + tuple(int(size) for size in leaf.shape[1:])
 
 
 def _as_tensor(array: Any) -> Any:

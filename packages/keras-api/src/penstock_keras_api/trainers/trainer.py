@@ -255,6 +255,18 @@ class Trainer:
     def _prepare(self, batch: tuple[Any, Any, Any]) -> None:
         """Build layers, optimizer and metrics before a step is traced: variables are made outside of graphs."""
         x, y, _ = batch
+        if not self._has_own_steps():
+            self._prepare_for(x, y)
+        self._clear_losses()  # type: ignore[attr-defined]
+
+    def _has_own_steps(self) -> bool:
+        """Whether `train_step` is another one, which may call the model with something else than x, or never.
+
+        Then the layers in it build themselves while the step is traced.
+        """
+        return type(self).train_step is not Trainer.train_step and self.loss is None
+
+    def _prepare_for(self, x: Any, y: Any) -> None:
         if not self.built or not all(layer.built for layer in self._flatten_layers()):  # type: ignore[attr-defined]
             few = tree.map_structure(lambda a: ps.asarray(a[:1]), x)
             self(few, training=False)  # type: ignore[operator]
@@ -270,7 +282,6 @@ class Trainer:
                 self._compile_metrics.build(few[1], y_pred)
         if self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_weights)  # type: ignore[attr-defined]
-        self._clear_losses()  # type: ignore[attr-defined]
 
     # ---- fit, evaluate, predict
 

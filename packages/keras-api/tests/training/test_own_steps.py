@@ -1,0 +1,66 @@
+"""Models with a training step of their own, whose layers are built while it is traced."""
+
+import numpy as np
+
+import penstock as ps
+from penstock import keras
+
+
+class Own(keras.Model):
+    """What `fit` does, written out; the model itself is never called."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.first = keras.layers.Dense(width, activation="tanh", kernel_initializer="ones")
+        self.inner = keras.Sequential([keras.layers.Dense(1, kernel_initializer="ones")])
+        self.tracker = keras.metrics.Mean(name="error")
+
+    @property
+    def metrics(self):
+        return [self.tracker]
+
+    def train_step(self, data):
+        x, y = data
+        with ps.GradientTape() as tape:
+            error = keras.ops.mean(keras.ops.square(self.inner(self.first(x)) - y))
+        weights = self.trainable_variables
+        self.optimizer.apply_gradients(zip(tape.gradient(error, weights), weights, strict=True))
+        self.tracker.update_state(error)
+        return {"error": self.tracker.result()}
+
+
+def data():
+    x = np.random.default_rng(0).normal(size=(40, 5)).astype("float32")
+    return x, x.sum(1, keepdims=True)
+
+
+def test_own_step_learns_what_fit_learns():
+    x, y = data()
+    ordinary = keras.Sequential(
+        [
+            keras.layers.Dense(4, activation="tanh", kernel_initializer="ones"),
+            keras.layers.Dense(1, kernel_initializer="ones"),
+        ]
+    )
+    ordinary.compile(keras.optimizers.SGD(0.01), "mse")
+    expected = ordinary.fit(x, y, batch_size=8, epochs=3, shuffle=False, verbose=0).history["loss"]
+    own = Own(4)
+    own.compile(keras.optimizers.SGD(0.01))
+    found = own.fit(x, y, batch_size=8, epochs=3, shuffle=False, verbose=0).history["error"]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    for ours, theirs in zip(own.get_weights(), ordinary.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+
+
+def test_layers_of_own_steps_take_other_sizes_than_the_data():
+    """A generator is fed with noise: nobody may build it for the pictures that `fit` gets."""
+
+    class Generates(Own):
+        def train_step(self, data):
+            noise = keras.ops.ones((keras.ops.shape(data)[0], 3))
+            return super().train_step((noise, keras.ops.sum(data, axis=1, keepdims=True)))
+
+    model = Generates(4)
+    model.compile("sgd")
+    model.fit(data()[0], batch_size=16, epochs=1, verbose=0)  # the last batch is smaller
+    assert model.first.kernel.shape == (3, 4)
