@@ -8,9 +8,9 @@
         print(sess.run(hello), sess.run(total))
 
 Here are the names that its programs use most: variables and their scopes, `reduce_sum` and its kin, `tf.nn` with losses,
-convolutions and pools, `tf.train` with three optimisers. Besides, every function of `penstock` and every op of `penstock.ops`
-is here under its own name; called here it appends to the default graph, and takes `name=` for the node that computes its
-result. Of what is missing the error says what to use.
+convolutions and pools, `tf.train` with six optimisers, `tf.layers`, `tf.losses` and `tf.metrics`. Besides, every function of
+`penstock` and every op of `penstock.ops` is here under its own name; called here it appends to the default graph, and takes
+`name=` for the node that computes its result. Of what is missing the error says what to use.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from penstock.dtypes import *  # noqa: F403
 from penstock.graph import Operation, control_dependencies, device, group, name_scope
 from penstock.session import Session
 from penstock.session import default_session as get_default_session
-from penstock.v1 import nn, train
+from penstock.v1 import layers, losses, metrics, nn, train
 from penstock.v1._functions import (
     RENAMED,
     add_n,
@@ -50,6 +50,8 @@ from penstock.v1._graph import (
     get_default_graph,
     global_variables,
     global_variables_initializer,
+    local_variables,
+    local_variables_initializer,
     placeholder,
     reset_default_graph,
     trainable_variables,
@@ -62,7 +64,6 @@ from penstock.v1._queues import (
     QueueBase,
     RandomShuffleQueue,
     RunOptions,
-    local_variables_initializer,
 )
 from penstock.v1._variables import (
     AUTO_REUSE,
@@ -89,11 +90,11 @@ MISSING = {
     "app": "plain Python: call main()",
     "contrib": "the functions of tf.nn, or a plugin's ops",
     "data": "Python's own loops, which feed placeholders",
-    "estimator": "a loop around sess.run(train_op)",
+    "estimator": "penstock.keras.estimator, which takes model_fns of this module",
+    "feature_column": "penstock.keras.feature_column",
     "flags": "argparse",
     "get_collection": "tf.global_variables() or tf.trainable_variables()",
-    "keras": "tf.get_variable and tf.nn",
-    "layers": "tf.get_variable and tf.nn",
+    "keras": "penstock.keras",
     "py_func": "tf.numpy_function(func, inp, Tout, shapes)",
 }
 
@@ -150,7 +151,11 @@ __all__ = [
     "glorot_uniform_initializer",
     "group",
     "initialize_all_variables",
+    "layers",
+    "local_variables",
     "local_variables_initializer",
+    "losses",
+    "metrics",
     "name_scope",
     "nn",
     "ones_initializer",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import builtins
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import penstock
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _graph = Graph("default")
 _variables: dict[Graph, list[Variable]] = {}
 _named: dict[Graph, dict[str, Variable]] = {}  # those of get_variable
+_local: dict[Graph, list[Variable]] = {}  # those of metrics, which no checkpoint has
 _wrapped: dict[Any, Callable[..., Any]] = {}  # so that tf.add is tf.add
 
 
@@ -32,9 +34,25 @@ def get_default_graph() -> Graph:
 def reset_default_graph() -> None:
     """Start over with an empty default graph; tensors of the old one stay with the old one."""
     global _graph
-    _variables.pop(_graph, None)
-    _named.pop(_graph, None)
+    forget(_graph)
     _graph = Graph("default")
+
+
+@contextmanager
+def default_graph(graph: Graph) -> Iterator[Graph]:
+    """Make functions of this module append to a graph, while functions of `penstock` itself stay eager."""
+    global _graph
+    outer, _graph = _graph, graph
+    try:
+        yield graph
+    finally:
+        _graph = outer
+
+
+def forget(graph: Graph) -> None:
+    """Let go of what is kept beside a graph."""
+    for kept in (_variables, _named, _local):
+        kept.pop(graph, None)
 
 
 def in_graph(fn: Callable[..., Any]) -> Callable[..., Any]:
@@ -128,6 +146,7 @@ class Variable(state.Variable):
         name: Its name.
         trainable: Whether optimisers change it.
         dtype: By default the value's.
+        local: Whether it belongs to a metric: `local_variables_initializer` gives it its first value.
     """
 
     def __init__(
@@ -136,6 +155,8 @@ class Variable(state.Variable):
         name: str = "Variable",
         trainable: builtins.bool = True,
         dtype: Any = None,
+        *,
+        local: builtins.bool = False,
     ) -> None:
         graph = get_default_graph()
         if isinstance(initial_value, Tensor) and initial_value.is_symbolic:
@@ -149,7 +170,7 @@ class Variable(state.Variable):
         )
         self.initial_value: Tensor = initial_value
         self.initializer = Operation([self.assign(initial_value)], f"{name}/init")
-        _variables.setdefault(graph, []).append(self)
+        (_local if local else _variables).setdefault(graph, []).append(self)
 
     def __reduce__(self) -> NoReturn:
         raise InvalidTypeError(
@@ -172,6 +193,16 @@ class Variable(state.Variable):
 def global_variables() -> list[Variable]:
     """List the variables of the default graph."""
     return list(_variables.get(get_default_graph(), []))
+
+
+def local_variables() -> list[Variable]:
+    """List the variables of the default graph's metrics."""
+    return list(_local.get(get_default_graph(), []))
+
+
+def local_variables_initializer() -> Operation:
+    """Return the operation that gives the variables of metrics their first values; other local state needs none."""
+    return group(*(v.initializer for v in local_variables()), name="init_local")
 
 
 def trainable_variables() -> list[Variable]:

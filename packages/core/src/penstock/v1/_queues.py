@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from penstock import queues, run_options
-from penstock.graph import Operation, group
 from penstock.v1._graph import in_graph
 
 
@@ -38,8 +37,3 @@ def RunOptions(timeout_in_ms: int = 0) -> run_options.RunOptions:  # noqa: N802 
         ValueError: The time is negative.
     """
     return run_options.RunOptions(timeout_in_ms / 1000 if timeout_in_ms else None)
-
-
-def local_variables_initializer() -> Operation:
-    """Return an operation that does nothing: what counts epochs here needs no initializer."""
-    return group(name="init_local")

@@ -8,14 +8,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 import penstock
 from penstock import _native
 from penstock._native import Tensor
 from penstock.coordinator import Coordinator, QueueRunner, add_queue_runner, start_queue_runners
-from penstock.errors import InvalidTypeError, InvalidValueError
+from penstock.errors import GraphError, InvalidTypeError, InvalidValueError
 from penstock.graph import Operation
 from penstock.ops.indexed_slices import IndexedSlices, dense
-from penstock.v1._graph import Variable, get_default_graph, trainable_variables
+from penstock.v1._graph import (
+    Variable,
+    get_default_graph,
+    global_variables,
+    trainable_variables,
+)
 from penstock.v1._inputs import (
     batch,
     input_producer,
@@ -126,10 +133,10 @@ class Optimizer:
     def _step(self, gradient: Any, variable: Variable) -> list[Tensor]:
         raise InvalidTypeError(f"[{self._name}] has no step; write _step(gradient, variable)")
 
-    def _slot(self, variable: Variable, name: str) -> Variable:
-        """Make a variable like another, of zeros, which is not trained."""
-        zeros = penstock.zeros(variable.shape, variable.dtype)
-        return Variable(zeros, f"{variable.name}/{self._name}/{name}", trainable=False)
+    def _slot(self, variable: Variable, name: str, first: float = 0.0) -> Variable:
+        """Make a variable like another, of zeros or other numbers, which is not trained."""
+        values = penstock.full(variable.shape, first, variable.dtype)
+        return Variable(values, f"{variable.name}/{self._name}/{name}", trainable=False)
 
 
 class GradientDescentOptimizer(Optimizer):
@@ -179,6 +186,100 @@ class MomentumOptimizer(Optimizer):
         return [moved, variable.assign_sub(step * self._rate)]
 
 
+class AdagradOptimizer(Optimizer):
+    """a ← a + g², then v ← v - rate · g / √a.
+
+    Args:
+        learning_rate: A number, or a tensor of the graph.
+        initial_accumulator_value: The first a.
+        name: For its variables and operations.
+    """
+
+    def __init__(
+        self, learning_rate: Any, initial_accumulator_value: float = 0.1, name: str = "Adagrad"
+    ) -> None:
+        super().__init__(learning_rate, name)
+        self._first = initial_accumulator_value
+
+    def _step(self, gradient: Any, variable: Variable) -> list[Tensor]:
+        g = dense(gradient)
+        kept = self._slot(variable, "accumulator", self._first)
+        grown = kept.assign(kept.value + g * g)
+        return [grown, variable.assign_sub(g * self._rate / penstock.sqrt(grown))]
+
+
+class RMSPropOptimizer(Optimizer):
+    """s ← decay · s + (1 - decay) · g², m ← momentum · m + rate · g / √(s + epsilon), then v ← v - m.
+
+    Args:
+        learning_rate: A number, or a tensor of the graph.
+        decay: How much of the mean square stays.
+        momentum: How much of the last step stays.
+        epsilon: Keeps the divisor away from zero.
+        name: For its variables and operations.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any,
+        decay: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float = 1e-10,
+        name: str = "RMSProp",
+    ) -> None:
+        super().__init__(learning_rate, name)
+        self._settings = (decay, momentum, epsilon)
+
+    def _step(self, gradient: Any, variable: Variable) -> list[Tensor]:
+        g, (decay, momentum, epsilon) = dense(gradient), self._settings
+        square, last = self._slot(variable, "rms", 1.0), self._slot(variable, "momentum")
+        new = square.assign(square.value * decay + g * g * (1 - decay))
+        step = last.assign(last.value * momentum + g * self._rate / penstock.sqrt(new + epsilon))
+        return [new, step, variable.assign_sub(step)]
+
+
+class FtrlOptimizer(Optimizer):
+    """Follow the regularized leader: many weights become exactly zero.
+
+    Args:
+        learning_rate: A number, or a tensor of the graph.
+        learning_rate_power: The power of the summed squares, 0 or less.
+        initial_accumulator_value: Where the sum of squares begins.
+        l1_regularization_strength: What pulls weights to zero.
+        l2_regularization_strength: What makes weights small.
+        name: For its variables and operations.
+
+    Source:
+        McMahan and others, 2013, "Ad click prediction: a view from the trenches", algorithm 1.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any,
+        learning_rate_power: float = -0.5,
+        initial_accumulator_value: float = 0.1,
+        l1_regularization_strength: float = 0.0,
+        l2_regularization_strength: float = 0.0,
+        name: str = "Ftrl",
+    ) -> None:
+        super().__init__(learning_rate, name)
+        self._power = -learning_rate_power
+        self._first = initial_accumulator_value
+        self._l1, self._l2 = l1_regularization_strength, l2_regularization_strength
+
+    def _step(self, gradient: Any, variable: Variable) -> list[Tensor]:
+        g, rate = dense(gradient), self._rate
+        squares, linear = self._slot(variable, "ftrl", self._first), self._slot(variable, "linear")
+        before = squares.value
+        after = before + g * g
+        powered = after**self._power
+        z = linear.value + g - (powered - before**self._power) / rate * variable.value
+        divisor = powered / rate + 2 * self._l2
+        pulled = penstock.clip(z, -self._l1, self._l1) - z
+        written = [squares.assign(after), linear.assign(z)]
+        return [*written, variable.assign(pulled / divisor)]
+
+
 class AdamOptimizer(Optimizer):
     """Steps of a size that adapts to each element; see `penstock.ops.adam_update`.
 
@@ -213,6 +314,37 @@ class AdamOptimizer(Optimizer):
         return [v.assign(value) for v, value in zip(kept, new, strict=True)]
 
 
+def create_global_step() -> Variable:
+    """Make the variable that counts steps, in the default graph.
+
+    Raises:
+        GraphError: There is one.
+    """
+    if get_global_step() is not None:
+        raise GraphError(
+            "[create_global_step] the graph has a global step; take it: tf.train.get_global_step()"
+        )
+    return Variable(np.int64(0), "global_step", trainable=False)
+
+
+def get_global_step() -> Variable | None:
+    """Return the variable that counts steps in the default graph, or None.
+
+    Raises:
+        Nothing.
+    """
+    return next((v for v in global_variables() if v.name == "global_step"), None)
+
+
+def get_or_create_global_step() -> Variable:
+    """Return the variable that counts steps in the default graph; make it if there is none.
+
+    Raises:
+        Nothing.
+    """
+    return get_global_step() or create_global_step()
+
+
 _MISSING = {
     "Checkpoint": "penstock.Checkpoint",
 }
@@ -223,20 +355,26 @@ def __getattr__(name: str) -> Any:
     if name in _MISSING:
         hint = f"; use {_MISSING[name]}"
     elif name.endswith("Optimizer"):
-        hint = "; use GradientDescentOptimizer, MomentumOptimizer or AdamOptimizer, or write a subclass of Optimizer"
+        hint = "; use one of GradientDescent-, Momentum-, Adagrad-, Adam-, Ftrl- and RMSPropOptimizer, or write a subclass of Optimizer"
     raise AttributeError(f"module 'penstock.v1.train' has no attribute {name!r}{hint}")
 
 
 __all__ = [
+    "AdagradOptimizer",
     "AdamOptimizer",
     "Coordinator",
+    "FtrlOptimizer",
     "GradientDescentOptimizer",
     "MomentumOptimizer",
     "Optimizer",
     "QueueRunner",
+    "RMSPropOptimizer",
     "Saver",
     "add_queue_runner",
     "batch",
+    "create_global_step",
+    "get_global_step",
+    "get_or_create_global_step",
     "input_producer",
     "latest_checkpoint",
     "limit_epochs",
