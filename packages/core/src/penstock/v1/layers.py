@@ -157,7 +157,7 @@ def flatten(inputs: Any) -> Tensor:
         ShapeError: There is no axis.
     """
     x = penstock.asarray(inputs)
-    width = 1
+    width: Any = 1
     for size in x.shape[1:]:
         width *= size
     return penstock.reshape(x, (-1, width))

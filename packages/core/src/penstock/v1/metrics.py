@@ -29,15 +29,7 @@ def mean(values: Any, weights: Any = None, name: str | None = None) -> Pair:
     Raises:
         ShapeError: The weights do not fit.
     """
-    scope = name or "mean"
-    x = penstock.cast(penstock.asarray(values), "float32")
-    w = (
-        penstock.ones_like(x)
-        if weights is None
-        else penstock.cast(penstock.asarray(weights), "float32")
-    )
-    w = penstock.broadcast_to(w, x.shape)
-    return _ratio(penstock.sum(x * w), penstock.sum(w), scope)
+    return _mean(values, weights, name or "mean")
 
 
 @in_graph
@@ -52,7 +44,7 @@ def accuracy(labels: Any, predictions: Any, weights: Any = None, name: str | Non
         penstock.cast(truth, right.dtype), (-1,)
     )
     flat = None if weights is None else penstock.reshape(penstock.asarray(weights), (-1,))
-    return mean(penstock.cast(equal, "float32"), flat, name or "accuracy")
+    return _mean(penstock.cast(equal, "float32"), flat, name or "accuracy")
 
 
 @in_graph
@@ -90,7 +82,7 @@ def mean_squared_error(
     Raises:
         ShapeError: The shapes differ.
     """
-    return mean(penstock.square(_difference(labels, predictions)), weights, name or "mse")
+    return _mean(penstock.square(_difference(labels, predictions)), weights, name or "mse")
 
 
 @in_graph
@@ -102,7 +94,8 @@ def root_mean_squared_error(
     Raises:
         ShapeError: The shapes differ.
     """
-    value, update = mean_squared_error(labels, predictions, weights, name or "rmse")
+    squares = penstock.square(_difference(labels, predictions))
+    value, update = _mean(squares, weights, name or "rmse")
     return penstock.sqrt(value), penstock.sqrt(update)
 
 
@@ -115,7 +108,18 @@ def mean_absolute_error(
     Raises:
         ShapeError: The shapes differ.
     """
-    return mean(penstock.abs(_difference(labels, predictions)), weights, name or "mae")
+    return _mean(penstock.abs(_difference(labels, predictions)), weights, name or "mae")
+
+
+def _mean(values: Any, weights: Any, scope: str) -> Pair:
+    x = penstock.cast(penstock.asarray(values), "float32")
+    w = (
+        penstock.ones_like(x)
+        if weights is None
+        else penstock.cast(penstock.asarray(weights), "float32")
+    )
+    w = penstock.broadcast_to(w, x.shape)
+    return _ratio(penstock.sum(x * w), penstock.sum(w), scope)
 
 
 def _difference(labels: Any, predictions: Any) -> Tensor:

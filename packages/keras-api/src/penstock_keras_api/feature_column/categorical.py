@@ -315,7 +315,8 @@ def categorical_column_with_hash_bucket(
     [[1.0, 0.0, 0.0, 0.0]]
     """
     check_key(key, "categorical_column_with_hash_bucket")
-    if not isinstance(hash_bucket_size, int) or hash_bucket_size < 1:
+    size: Any = hash_bucket_size
+    if not isinstance(size, int) or hash_bucket_size < 1:
         raise InvalidValueError(
             f"[categorical_column_with_hash_bucket] got hash_bucket_size={hash_bucket_size}; use 1 or more"
         )

@@ -161,7 +161,7 @@ class LinearModel(Layer):
         """Compute [rows, units]."""
         rows = Rows(features)
         tables = {name: v.value for name, v in self._tables.items()}
-        total = None
+        total: Any = None
         for column in self._columns:
             kernel = self._kernels[column.name].value
             if _is_categorical(column):

@@ -194,7 +194,8 @@ def bucketized_column(
     >>> fc.DenseFeatures([age])({"age": [17, 18, 70]}).tolist()
     [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
     """
-    if not isinstance(source_column, NumericColumn) or len(source_column.shape) > 1:
+    source: Any = source_column
+    if not isinstance(source, NumericColumn) or len(source_column.shape) > 1:
         raise InvalidValueError(
             f"[bucketized_column] got the source {source_column!r}; expected a numeric column of one axis: "
             "numeric_column('age')"
