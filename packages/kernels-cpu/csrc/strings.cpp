@@ -119,6 +119,36 @@ int StringSubstr(penstock_call* call) {
   return MapToParts(call, [=](const Text& text) { return Part(text, start, length, chars > 0); });
 }
 
+int StringTranslate(penstock_call* call) {
+  const Text characters = StrAttr(call, 0), replacements = StrAttr(call, 1);
+  constexpr int kRemoved = -1;
+  int table[256];
+  for (int i = 0; i < 256; ++i) table[i] = i;
+  if (replacements.size > characters.size) {
+    return Fail(call, "got %lld replacements for %lld characters; give one for each at most",
+                static_cast<long long>(replacements.size), static_cast<long long>(characters.size));
+  }
+  for (int64_t i = 0; i < characters.size; ++i) {
+    if (characters.At(i) > 127 || (i < replacements.size && replacements.At(i) > 127)) {
+      return Fail(call, "got a character that is not of ASCII; use regex_replace");
+    }
+    table[characters.At(i)] = i < replacements.size ? replacements.At(i) : kRemoved;
+  }
+  Builder made(call);
+  const int64_t n = Count(call->outputs[0]);
+  for (int64_t i = 0; i < n; ++i) {
+    const Text text = TextAt(call, 0, i);
+    made.Clear();
+    for (int64_t at = 0; at < text.size; ++at) {
+      const int to = table[text.At(at)];
+      const char byte = static_cast<char>(to);
+      if (to != kRemoved && !made.Add(Text(&byte, 1))) return PENSTOCK_NO_MEMORY;
+    }
+    SetText(call, i, made.text());
+  }
+  return PENSTOCK_OK;
+}
+
 int StringStartsWith(penstock_call* call) {
   const Text prefix = StrAttr(call, 0);
   return MapToNumbers<uint8_t>(call, [=](const Text& text) { return text.StartsWith(prefix); });

@@ -74,6 +74,8 @@ const Table& core_rules() {
       {"einsum", rule_einsum},
       {"image_resize", rule_image_resize},
       {"image_resize_grad", rule_image_resize_grad},
+      {"image_resize:sample", rule_image_sample},
+      {"image_resize_grad:sample", rule_image_sample_grad},
       {"crop_and_resize", rule_crop_and_resize},
       {"color:same", rule_color_same},
       {"color:gray", rule_color_gray},

@@ -87,6 +87,8 @@ void rule_einsum(InferContext&);
 // rules_image.cpp
 void rule_image_resize(InferContext&);
 void rule_image_resize_grad(InferContext&);
+void rule_image_sample(InferContext&);
+void rule_image_sample_grad(InferContext&);
 void rule_crop_and_resize(InferContext&);
 void rule_color_same(InferContext&);
 void rule_color_gray(InferContext&);

@@ -61,6 +61,39 @@ void resize(InferContext& ctx, bool keeps_integers) {
 void rule_image_resize(InferContext& ctx) { resize(ctx, true); }
 void rule_image_resize_grad(InferContext& ctx) { resize(ctx, false); }
 
+// interpolation, fill_mode, as attributes `first` and `first` + 1; and places as input 1.
+void need_places(InferContext& ctx, int first) {
+  constexpr const char* kPlaces = "[batch, rows, columns, 2]";
+  need_rank(ctx, 0, 4, kImage);
+  need_rank(ctx, 1, 4, kPlaces);
+  need_last(ctx, 1, 2, kPlaces);
+  need_method(ctx, first, {"bilinear", "nearest"});
+  need_method(ctx, first + 1, {"constant", "nearest", "reflect", "wrap", "mirror"});
+  const Shape &x = ctx.shape(0), &at = ctx.shape(1);
+  if (!ctx.equal(at[0], 1) && !ctx.equal(at[0], x[0]))
+    ctx.fail(ErrorKind::kShape, "got images of shape ", ctx.dims(x), " and coordinates of shape ",
+             ctx.dims(at), "; expected one batch of places for each image, or one for all: slice them");
+}
+
+void rule_image_sample(InferContext& ctx) {
+  need_places(ctx, 0);
+  DType type = common_dtype(ctx, kRealFloat, 0, 2);
+  const Shape &x = ctx.shape(0), &at = ctx.shape(1);
+  need_pixels(ctx, x);
+  ctx.output(type, {x[0], at[1], at[2], x[3]});
+}
+
+void rule_image_sample_grad(InferContext& ctx) {
+  Shape size = size_attr(ctx, 0);
+  need_places(ctx, 1);
+  DType type = common_dtype(ctx, kRealFloat, 0, 2);
+  const Shape &dy = ctx.shape(0), &at = ctx.shape(1);
+  if (!ctx.equal(dy[1], at[1]) || !ctx.equal(dy[2], at[2]))
+    ctx.fail(ErrorKind::kShape, "dy has shape ", ctx.dims(dy), "; expected rows and columns as the places have, ",
+             ctx.dims(at), "; slice it");
+  ctx.output(type, {dy[0], size[0], size[1], dy[3]});
+}
+
 // crop_size, method, extrapolation_value.
 void rule_crop_and_resize(InferContext& ctx) {
   DType type = common_dtype(ctx, kRealFloat, 0, 2);

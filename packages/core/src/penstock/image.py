@@ -53,6 +53,7 @@ from penstock.ops.image_random import (
 )
 from penstock.ops.image_regions import crop_and_resize, draw_bounding_boxes
 from penstock.ops.image_resize import resize
+from penstock.ops.image_sample import image_sample as sample
 
 __all__ = [
     "adjust_brightness",
@@ -97,6 +98,7 @@ __all__ = [
     "rgb_to_hsv",
     "rgb_to_yuv",
     "rot90",
+    "sample",
     "sobel_edges",
     "ssim",
     "total_variation",

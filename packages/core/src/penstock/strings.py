@@ -30,6 +30,7 @@ from penstock.ops.strings import string_length as length
 from penstock.ops.strings import string_lower as lower
 from penstock.ops.strings import string_strip as strip
 from penstock.ops.strings import string_substr as substr
+from penstock.ops.strings import string_translate as translate
 from penstock.ops.strings import string_upper as upper
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     "to_hash_bucket_fast",
     "to_hash_bucket_strong",
     "to_number",
+    "translate",
     "unicode_decode",
     "unicode_encode",
     "unicode_normalize",

@@ -236,6 +236,7 @@ from penstock.ops.image_color import (
 from penstock.ops.image_files import decode_image_, encode_image_
 from penstock.ops.image_regions import crop_and_resize, draw_bounding_boxes_
 from penstock.ops.image_resize import image_resize, image_resize_grad
+from penstock.ops.image_sample import image_sample, image_sample_grad
 from penstock.ops.indexed_slices import IndexedSlices
 from penstock.ops.indexing import one_hot, scatter_add, slice, slice_update, take
 from penstock.ops.keyed import keyed_normal, keyed_uniform
@@ -424,6 +425,7 @@ from penstock.ops.strings import (
     string_lower,
     string_strip,
     string_substr,
+    string_translate,
     string_upper,
 )
 from penstock.ops.tile_epilogues import conv2d_tile, matmul_tile

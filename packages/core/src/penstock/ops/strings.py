@@ -111,6 +111,60 @@ def _(x: Any) -> Any:
     return each(lambda item: bytes_of(text_of(item).strip()), x)
 
 
+@op(infer="string_to_string", host_only=True)
+def string_translate(x: TensorLike, /, characters: str, replacements: str = "") -> Tensor:
+    """Replace characters of ASCII by others, and remove those that have no replacement.
+
+    Args:
+        x: [...], string.
+        characters: What to replace, of ASCII.
+        replacements: What stands for each, of ASCII, in the same order; characters behind its end are removed.
+
+    Returns:
+        [...], string.
+
+    Raises:
+        ValueError: A character is not of ASCII, or there are more replacements than characters.
+        TypeError: x is no string tensor.
+
+    Example:
+        >>> penstock.strings.translate("Ab-c!", "AB-!", "ab").item()
+        b'abc'
+    """
+
+
+string_translate.batch(_batch.same)
+string_translate.not_differentiable(NO_GRADIENT)
+
+
+@string_translate.reference
+def _(x: Any, characters: str, replacements: str) -> Any:
+    if not (characters + replacements).isascii():
+        raise ValueError("got a character that is not of ASCII; use regex_replace")
+    if len(replacements) > len(characters):
+        raise ValueError(
+            f"got {len(replacements)} replacements for {len(characters)} characters; give one for each at most"
+        )
+    kept = characters[: len(replacements)].encode()
+    table = bytes.maketrans(kept, replacements.encode())
+    removed = characters[len(replacements) :].encode()
+    return each(lambda item: item.translate(table, removed), x)
+
+
+@string_translate.samples
+def _(rng: np.random.Generator) -> Iterator[Sample]:
+    yield Sample((strings(*MIXED), "aBc-", "xY"), label="mixed")
+    yield Sample((strings("Foo, bar!", "", "é!"), "FO!,", "fo"), label="punctuation")
+    yield Sample((strings("abc"), ""), label="nothing")
+
+
+@string_translate.rejects
+def _() -> Iterator[Reject]:
+    yield from numbers_refused("a")()
+    yield Reject((strings("a"), "é"), match="use regex_replace")
+    yield Reject((strings("a"), "a", "bc"), match="give one for each at most")
+
+
 for _op in (string_lower, string_upper, string_strip):
     _op.not_differentiable(NO_GRADIENT)
     _op.samples(some)

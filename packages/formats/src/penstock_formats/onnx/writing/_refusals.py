@@ -10,7 +10,7 @@ _COMPLEX: Final = (
     "complex numbers are written inside of a model only, for Fourier transforms and arithmetic"
 )
 _REASONS: Final[tuple[tuple[str, str], ...]] = (
-    (r"random_.*|log_uniform_candidates", "it draws numbers, and ONNX's draws are others"),
+    (r"(random|keyed)_.*|log_uniform_candidates", "it draws numbers, and ONNX's draws are others"),
     (r"assign_variable", "it assigns a variable, and an ONNX model keeps nothing between calls"),
     (r"host_call", "it calls a Python function"),
     (r"adam_update.*", "it trains; an ONNX model only computes"),
