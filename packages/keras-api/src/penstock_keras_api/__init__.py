@@ -23,6 +23,7 @@ from penstock_keras_api import (
     saving,
     tree,
     utils,
+    visualization,
 )
 from penstock_keras_api.dtype_policies import DTypePolicy, FloatDTypePolicy
 from penstock_keras_api.initializers import Initializer
@@ -71,4 +72,5 @@ __all__ = [
     "saving",
     "tree",
     "utils",
+    "visualization",
 ]

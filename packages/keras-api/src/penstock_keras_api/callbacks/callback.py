@@ -101,6 +101,24 @@ class History(Callback):
             self.history.setdefault(name, []).append(value)
         self.model.history = self
 
+    def plot(self, path: Any = None, metrics: Any = None) -> Any:
+        """Draw losses and metrics over the epochs; needs matplotlib.
+
+        Args:
+            path: A file to write, such as "history.png"; None for none.
+            metrics: Which ones, without "val_"; None for all.
+
+        Returns:
+            A matplotlib figure.
+
+        Raises:
+            ValueError: Nothing was trained, or there is no such metric.
+            TypeError: matplotlib is missing.
+        """
+        from penstock_keras_api.visualization import plot_history
+
+        return plot_history(self, path, metrics)
+
 
 class CallbackList:
     """Tell several callbacks, and only those that listen: a batch costs nothing where nobody does.
