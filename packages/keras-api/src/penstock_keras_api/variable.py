@@ -94,7 +94,7 @@ class Variable(ps.Variable):
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """Return the value now as a NumPy array."""
-        return np.asarray(self._handle.read().numpy())
+        return np.array(self._handle.read().numpy())  # a copy, which may be written to
 
     def __repr__(self) -> str:
         facts = f"path={self.path}, shape={self.shape}, dtype={self.dtype.name}"

@@ -86,7 +86,7 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None, ragged: Any
 
 def convert_to_numpy(x: Any) -> np.ndarray[Any, Any]:
     """Return the values as a NumPy array."""
-    return np.asarray(ps.asarray(x).numpy())
+    return np.array(ps.asarray(x).numpy())  # a copy, which may be written to
 
 
 def is_tensor(x: Any) -> bool:
