@@ -383,9 +383,9 @@ def minimums(session: nox.Session) -> None:
 
 @nox.session
 def peers(session: nox.Session) -> None:
-    """Compare models of other frameworks with these frameworks themselves; arguments go to pytest."""
+    """Compare with other frameworks themselves: their models, and Keras's interface; arguments go to pytest."""
     install_packages(session, *group("test"), *group("peers"), extras=True)
-    run_tests(session, [ROOT / "packages" / "formats"])
+    run_tests(session, [ROOT / "packages" / "formats", ROOT / "packages" / "keras-api"])
 
 
 @nox.session
