@@ -1,6 +1,7 @@
 """Callbacks: what is told how training goes on."""
 
-from penstock_keras_api.callbacks.callback import Callback, CallbackList, History
+from penstock_keras_api.callbacks.callback import Callback, History
+from penstock_keras_api.callbacks.callback_list import CallbackList
 from penstock_keras_api.callbacks.csv_logger import CSVLogger
 from penstock_keras_api.callbacks.early_stopping import EarlyStopping
 from penstock_keras_api.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau

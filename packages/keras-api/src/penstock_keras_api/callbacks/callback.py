@@ -8,7 +8,19 @@ from rich.console import Console
 
 
 class Callback:
-    """Be told when training, epochs and batches begin and end; subclasses write the methods they need."""
+    """Be told when training, epochs and batches begin and end; subclasses write the methods they need.
+
+    >>> from penstock import keras
+    >>> class Count(keras.callbacks.Callback):
+    ...     batches = 0
+    ...     def on_train_batch_end(self, batch, logs=None):
+    ...         self.batches += 1
+    >>> Count().listens_to_batches("train")
+    True
+    """
+
+    comes_last = False
+    """Whether it is told after all others, as one is that saves what these remember."""
 
     def __init__(self) -> None:
         self.params: dict[str, Any] = {}
@@ -30,6 +42,30 @@ class Callback:
     def set_model(self, model: Any) -> None:
         """Take the model."""
         self._model = model
+
+    def listens_to_batches(self, kind: str) -> bool:
+        """Whether it has to be told of batches of a kind: "train", "test" or "predict"."""
+        names = [f"on_{kind}_batch_begin", f"on_{kind}_batch_end"]
+        if kind == "train":
+            names += ["on_batch_begin", "on_batch_end"]
+        return any(
+            name in vars(self) or getattr(type(self), name) is not getattr(Callback, name)
+            for name in names
+        )
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what `set_state` needs to go on in another process; see `BackupAndRestore`.
+
+        Returns:
+            Numbers, strings, arrays, and lists and dictionaries of these.
+        """
+        return {}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on where another callback was."""
+
+    def close(self) -> None:
+        """Put away what is open; called also when training ends with an error."""
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Do something before `fit` begins."""
@@ -83,7 +119,12 @@ class Callback:
 
 
 class History(Callback):
-    """Remember losses and metrics of every epoch; `fit` returns one."""
+    """Remember losses and metrics of every epoch; `fit` returns one.
+
+    >>> from penstock import keras
+    >>> keras.callbacks.History().history
+    {}
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -119,40 +160,10 @@ class History(Callback):
 
         return plot_history(self, path, metrics)
 
+    def get_state(self) -> dict[str, Any]:
+        """Return the epochs so far."""
+        return {"epoch": list(self.epoch), "history": {k: list(v) for k, v in self.history.items()}}
 
-class CallbackList:
-    """Tell several callbacks, and only those that listen: a batch costs nothing where nobody does.
-
-    Args:
-        callbacks: The callbacks.
-        model: The model that is trained.
-        params: The number of epochs and steps, and so on.
-    """
-
-    def __init__(self, callbacks: list[Callback], model: Any, **params: Any) -> None:
-        self.callbacks = list(callbacks)
-        for callback in self.callbacks:
-            callback.set_params(params)
-            callback.set_model(model)
-        self.listens_to_batches = {
-            kind: any(
-                _overrides(c, f"on_{kind}_batch_begin")
-                or _overrides(c, f"on_{kind}_batch_end")
-                or (
-                    kind == "train"
-                    and (_overrides(c, "on_batch_begin") or _overrides(c, "on_batch_end"))
-                )
-                for c in self.callbacks
-            )
-            for kind in ("train", "test", "predict")
-        }
-
-    def tell(self, what: str, *args: Any) -> None:
-        """Call a method of every callback."""
-        for callback in self.callbacks:
-            getattr(callback, what)(*args)
-
-
-def _overrides(callback: Callback, method: str) -> bool:
-    own = method in vars(callback)  # LambdaCallback has functions of its own
-    return own or getattr(type(callback), method) is not getattr(Callback, method)
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on where another one was."""
+        self.epoch, self.history = list(state["epoch"]), dict(state["history"])

@@ -40,6 +40,17 @@ class CSVLogger(Callback):
             path.write_text("")
         self.keys = None
 
+    def get_state(self) -> dict[str, Any]:
+        """Return the columns, and what the file has."""
+        path = Path(self.filename)
+        text = path.read_text() if path.exists() else ""
+        return {"keys": self.keys, "has_header": self._has_header, "text": text}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on where another one was: rows of epochs that are trained again go."""
+        Path(self.filename).write_text(state["text"])
+        self.keys, self._has_header = state["keys"], state["has_header"]
+
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Write an epoch's row."""
         logs = logs or {}

@@ -74,6 +74,17 @@ class EarlyStopping(MonitorCallback):
             self.stopped_epoch = epoch
             self.model.stop_training = True
 
+    _KEPT = ("best", "wait", "stopped_epoch", "best_epoch", "best_weights")
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the best epoch, its weights, and how long ago it was."""
+        return {name: getattr(self, name) for name in self._KEPT}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on where another one was."""
+        for name in self._KEPT:
+            setattr(self, name, state[name])
+
     def on_train_end(self, logs: Any = None) -> None:
         """Take the best weights, if that was asked for."""
         if self.verbose and self.stopped_epoch:

@@ -115,6 +115,17 @@ class ReduceLROnPlateau(MonitorCallback):
         self.cooldown_counter = 0
         self.wait = 0
 
+    _KEPT = ("best", "wait", "cooldown_counter")
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the best value so far, and how long ago it was."""
+        return {name: getattr(self, name) for name in self._KEPT}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on where another one was."""
+        for name in self._KEPT:
+            setattr(self, name, state[name])
+
     def in_cooldown(self) -> bool:
         """Whether a change was made a short while ago."""
         return self.cooldown_counter > 0

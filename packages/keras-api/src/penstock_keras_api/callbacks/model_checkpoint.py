@@ -63,6 +63,18 @@ class ModelCheckpoint(MonitorCallback):
         self._epoch = 0
         self._batches = 0
 
+    def listens_to_batches(self, kind: str) -> bool:
+        """Only if it saves after batches."""
+        return kind == "train" and self.save_freq != "epoch"
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the best value so far, and how many batches ago the last file was written."""
+        return {"best": self.best, "batches": self._batches}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on where another one was."""
+        self.best, self._batches = state["best"], state["batches"]
+
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Remember which epoch it is."""
         self._epoch = epoch

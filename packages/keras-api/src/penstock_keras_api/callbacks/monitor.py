@@ -48,9 +48,9 @@ class MonitorCallback(Callback):
             return 1 if self.mode == "max" else -1
         if name == "loss":
             return -1
-        for metric in getattr(self.model, "metrics", []):
-            if metric.name == name and hasattr(metric, "_direction"):
-                return 1 if metric._direction == "up" else -1
+        metric = self.model._metric_named(name)
+        if hasattr(metric, "_direction"):
+            return 1 if metric._direction == "up" else -1
         raise InvalidValueError(
             f"[{type(self).__name__}] cannot tell whether more or less of {self.monitor!r} is better; give mode='max' or "
             "mode='min'"
@@ -62,6 +62,14 @@ class MonitorCallback(Callback):
         if reference is None:
             return True
         return bool(self._sign * (value - reference) > self.min_delta)
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the best value so far."""
+        return {"best": self.best}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on where another one was."""
+        self.best = state["best"]
 
     def _value(self, logs: Any) -> Any:
         """Return what is watched; None, with a warning, if it is not there."""

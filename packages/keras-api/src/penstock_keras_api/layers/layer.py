@@ -283,7 +283,8 @@ class Layer(Owner):
         if self.activity_regularizer is not None:
             for t in tree.flatten(outputs):
                 if isinstance(t, ps.Tensor):
-                    self.add_loss(self.activity_regularizer(t))
+                    count = ps.cast(ps.asarray(t.shape[0] if t.ndim else 1), t.dtype)
+                    self.add_loss(self.activity_regularizer(t) / count)  # the mean over samples
         return outputs
 
     def _call_symbolically(

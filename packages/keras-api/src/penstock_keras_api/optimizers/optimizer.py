@@ -80,7 +80,7 @@ class Optimizer:
         self._trainable_variables: list[Any] = []
         self._index: dict[int, int] = {}
         self._no_decay: set[int] = set()
-        self.iterations = self._own_variable(np.zeros((), np.int64), "iteration")
+        self._iterations = self._own_variable(np.zeros((), np.int64), "iteration")
         self._set_learning_rate(learning_rate)
 
     # ---- learning rate
@@ -103,7 +103,7 @@ class Optimizer:
     def learning_rate(self) -> Any:
         """The learning rate: a variable, or a tensor where a schedule gives it."""
         if isinstance(self._learning_rate, LearningRateSchedule):
-            return self._learning_rate(self.iterations.value)
+            return self._learning_rate(self._iterations.value)
         return (
             self._learning_rate()
             if not isinstance(self._learning_rate, Variable)
@@ -131,6 +131,13 @@ class Optimizer:
         return rate.value if isinstance(rate, Variable) else ps.cast(ps.asarray(rate), "float32")
 
     # ---- variables
+
+    @property
+    def iterations(self) -> Any:
+        """The number of steps so far: a variable, or a tensor where several calls make a step."""
+        if self.gradient_accumulation_steps:
+            return self._iterations // int(self.gradient_accumulation_steps)
+        return self._iterations
 
     def _own_variable(self, value: Any, name: str, dtype: Any = None) -> Variable:
         with context.scope(self.name):
@@ -246,17 +253,27 @@ class Optimizer:
     def _apply(self, pairs: list[tuple[Any, Any]]) -> None:
         if self.loss_scale_factor is not None:
             pairs = [(g / self.loss_scale_factor, v) for g, v in pairs]
+        variables = [v for _, v in pairs]
         if self.gradient_accumulation_steps:
             self._gather(pairs)
         else:
             self._step(pairs)
-            self.iterations.assign(self.iterations + 1)
+        if self.use_ema:
+            self._update_averages(variables)
+        self._constrain(variables)
+        self._iterations.assign(self._iterations + 1)
+
+    def _constrain(self, variables: list[Any]) -> None:
+        for v in variables:
+            constraint = getattr(v, "constraint", None)
+            if constraint is not None:
+                v.assign(constraint(v.value))
 
     def _gather(self, pairs: list[tuple[Any, Any]]) -> None:
         """Add gradients up, and take a step with their mean after so many calls."""
         steps = int(self.gradient_accumulation_steps or 1)
         slots = [self._gathered[self._get_variable_index(v)] for _, v in pairs]
-        due = (self.iterations + 1) % steps == 0
+        due = (self._iterations + 1) % steps == 0
         variables = [v for _, v in pairs]
 
         def step() -> None:
@@ -270,7 +287,6 @@ class Optimizer:
                 slot.assign(slot + g)
 
         ps.cond(due, step, wait)
-        self.iterations.assign(self.iterations + 1)
 
     def _step(self, pairs: list[tuple[Any, Any]]) -> None:
         gradients = self._clip_gradients([ps.asarray(g) for g, _ in pairs])
@@ -282,12 +298,6 @@ class Optimizer:
                 v.assign(g)
             else:
                 self.update_step(ps.cast(g, v.dtype), v, ps.cast(rate, v.dtype))
-        if self.use_ema:
-            self._update_averages(variables)
-        for v in variables:
-            constraint = getattr(v, "constraint", None)
-            if constraint is not None:
-                v.assign(constraint(v.value))
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Change one variable by its gradient; subclasses say how."""

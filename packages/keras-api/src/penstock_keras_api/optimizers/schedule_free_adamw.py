@@ -12,11 +12,12 @@ from penstock_keras_api.optimizers.optimizer import Optimizer
 class ScheduleFreeAdamW(Optimizer):
     """AdamW that takes a mean of weights in the place of a falling learning rate.
 
-    y = (1 - β₁)z + β₁x is trained; z ← z - r g / (√v + ε) with v corrected as in Adam, x ← (1 - 1/t)x + z/t.
+    z ← z - r g / (√v + ε), with v corrected as in Adam, and the weights are the mean of all z: x ← x + (z - x)/t. As in
+    Keras, gradients are taken at x; so β₁, which in the paper moves them towards z, is kept and changes nothing.
 
     Args:
         learning_rate: r.
-        beta_1: How near gradients are taken to the mean.
+        beta_1: Kept for compatibility.
         beta_2: How much of v stays.
         epsilon: Keeps the divisor away from zero.
         warmup_steps: For how many steps the learning rate grows.
@@ -87,12 +88,10 @@ class ScheduleFreeAdamW(Optimizer):
         count = ps.cast(self.iterations + 1, variable.dtype)
         if self.warmup_steps > 0:
             learning_rate = learning_rate * ps.minimum(count / float(self.warmup_steps), 1.0)
-        mean = (variable - (1.0 - self.beta_1) * z) / self.beta_1
         v.assign(v + (ps.square(gradient) - v) * (1.0 - self.beta_2))
         spread = ps.sqrt(v / (1.0 - self.beta_2**count)) + self.epsilon
         z.assign(z - learning_rate * gradient / spread)
-        mean = mean + (z - mean) / count
-        variable.assign((1.0 - self.beta_1) * z + self.beta_1 * mean)
+        variable.assign(variable + (z - variable) / count)
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` makes an equal optimizer of."""

@@ -1,220 +1,366 @@
-"""The losses and metrics of a model together, by the outputs that they look at."""
+"""What `compile` makes of a model: loss, metrics and steps."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
 from typing import Any
 
-import numpy as np
-
 import penstock as ps
-from penstock.errors import InvalidTypeError, InvalidValueError
-from penstock_keras_api import losses as losses_module
-from penstock_keras_api import metrics as metrics_module
-from penstock_keras_api import tree
-from penstock_keras_api.losses.loss import Loss, LossFunctionWrapper
-from penstock_keras_api.metrics.metric import Metric
-from penstock_keras_api.metrics.reduction import Mean, MeanMetricWrapper
+from penstock.errors import InvalidValueError
+from penstock_keras_api import losses, optimizers, tree
+from penstock_keras_api.metrics.reduction import Mean
+from penstock_keras_api.trainers import data, labels, steps
+from penstock_keras_api.trainers.compile_loss import CompileLoss
+from penstock_keras_api.trainers.compile_metrics import CompileMetrics
 
 
-class CompileLoss:
-    """The loss of a model: that of its output, or a weighted sum over several.
+class Compiled:
+    """Loss, metrics and steps of a model; `Trainer` runs them."""
 
-    Args:
-        loss: A loss, or a structure of them like the outputs.
-        weights: A factor for each, or None.
-        output_names: What the outputs are called.
+    compiled: bool
+    optimizer: Any
+    stop_training: bool
+    _given: dict[str, Any]
+    _functions: dict[tuple[str, bool], Any]
+    _batch: Any
 
-    Raises:
-        ValueError: There is no output of such a name.
-    """
+    def _init_compiled(self) -> None:
+        self.compiled = False
+        self.optimizer = None
+        self.loss = None
+        self.stop_training = False
+        self.steps_per_execution = 1
+        self._run_eagerly = False
+        self._loss_tracker: Mean | None = None
+        self._compile_loss: CompileLoss | None = None
+        self._compile_metrics: CompileMetrics | None = None
+        self._functions = {}
+        self._batch = None
 
-    def __init__(self, loss: Any, weights: Any, output_names: list[str]) -> None:
-        self._given = loss
-        self._names = output_names
-        self.losses = _by_output(loss, output_names, "loss", _as_loss)
-        self.weights = _by_output(weights, output_names, "loss_weights", _as_factor)
-        self.trackers = (
-            [Mean(name=f"{name}_loss") for name in output_names] if len(output_names) > 1 else []
-        )
+    def _put(self, name: str, value: Any) -> None:
+        """Set an attribute that is no part of the model: another compile has another one."""
+        object.__setattr__(self, name, value)
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """Return the loss of a batch."""
-        truths = _leaves(y_true, self._names)
-        predictions = _leaves(y_pred, self._names)
-        weights = _leaves(sample_weight, self._names)
-        if len(truths) != len(predictions):
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: Any = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Say how the model is trained.
+
+        Args:
+            optimizer: An optimizer, or its name.
+            loss: A loss, its name, or a structure of them like the outputs.
+            loss_weights: A factor for each loss.
+            metrics: What else to compute, like the outputs.
+            weighted_metrics: Likewise, with sample weights.
+            run_eagerly: Whether steps run op by op, so that a debugger can step through them.
+            steps_per_execution: After how many steps callbacks are told of batches.
+            jit_compile: Kept for compatibility: steps are always compiled.
+            auto_scale_loss: Whether losses are scaled where the dtype policy computes in float16.
+
+        Raises:
+            ValueError: A name stands for nothing.
+        """
+        self.optimizer = optimizers.get(optimizer)
+        policy = getattr(self, "dtype_policy", None)
+        if auto_scale_loss and getattr(policy, "name", "") == "mixed_float16":
+            self.optimizer = _scaled(self.optimizer)
+        for item in tree.flatten(loss):
+            losses.get(item)  # a name that stands for nothing is told now
+        self.loss = loss
+        given = {"loss": loss, "loss_weights": loss_weights, "metrics": metrics,
+                 "weighted_metrics": weighted_metrics}  # fmt: skip
+        self._put("_given", given)
+        self._put("_loss_tracker", Mean(name="loss"))
+        self._put("_compile_loss", None)
+        self._put("_compile_metrics", None)
+        self._run_eagerly = bool(run_eagerly)
+        self.steps_per_execution = steps_per_execution
+        self.stop_training = False
+        self._put("_functions", {})
+        self.compiled = True
+        names = getattr(self, "output_names", None)
+        if names:
+            self._make_losses(names)  # so that mistakes are told now
+
+    @property
+    def run_eagerly(self) -> bool:
+        """Whether steps run op by op."""
+        return self._run_eagerly
+
+    @run_eagerly.setter
+    def run_eagerly(self, value: bool) -> None:
+        self._run_eagerly = bool(value)
+        self._put("_functions", {})
+
+    @property
+    def jit_compile(self) -> bool:
+        """Whether steps are compiled."""
+        return not self._run_eagerly
+
+    def _need_compiled(self, method: str) -> None:
+        if not self.compiled:
             raise InvalidValueError(
-                f"[fit] got {len(truths)} labels for {len(predictions)} outputs; give y a structure like the outputs, "
-                f"such as a dictionary with the keys {', '.join(self._names)}"
+                f"[{method}] the model was not compiled; call model.compile(optimizer, loss) first"
             )
-        total = None
-        for number, fn in enumerate(self.losses):
-            if fn is None:
-                continue
-            weight = (
-                weights[number]
-                if len(weights) == len(predictions)
-                else (weights[0] if weights else None)
-            )
-            value = fn(truths[number], predictions[number], weight)
-            if self.trackers:
-                self.trackers[number].update_state(value)
-            factor = self.weights[number]
-            value = value if factor is None else value * factor
-            total = value if total is None else total + value
+
+    # ---- losses and metrics
+
+    def _output_names_of(self, y_pred: Any) -> list[str]:
+        if isinstance(y_pred, dict):
+            return list(y_pred)
+        given = getattr(self, "output_names", None)
+        count = len(y_pred) if isinstance(y_pred, list | tuple) else 1
+        if given is not None and len(given) == count:
+            return list(given)
+        return [f"output_{i}" for i in range(count)]
+
+    def _make_losses(self, names: list[str]) -> None:
+        with ps.graph.eagerly():
+            loss = CompileLoss(self._given["loss"], self._given["loss_weights"], names)
+            metrics = CompileMetrics(self._given["metrics"], self._given["weighted_metrics"], names)
+        self._put("_compile_loss", loss)
+        self._put("_compile_metrics", None if metrics.is_empty else metrics)
+
+    def _know_outputs(self, y_pred: Any) -> None:
+        """Sort losses and metrics by outputs, once these are known."""
+        if self._compile_loss is None:
+            self._make_losses(self._output_names_of(y_pred))
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """Return the loss of a batch: that of `compile`, and what layers added.
+
+        Args:
+            x: Inputs.
+            y: Labels.
+            y_pred: Outputs.
+            sample_weight: Weights, or None.
+            training: Whether this is a step of training.
+
+        Returns:
+            [], float32.
+
+        Raises:
+            ValueError: Labels and outputs do not fit together.
+        """
+        self._know_outputs(y_pred)
+        terms: list[Any] = []
+        if self._given["loss"] is not None and self._compile_loss is not None:
+            value = self._compile_loss(y, y_pred, sample_weight)
+            if value is not None:
+                terms.append(value)
+        terms += [ps.cast(ps.asarray(t), "float32") for t in self.losses]  # type: ignore[attr-defined]
+        if not terms:
+            return ps.zeros(())
+        total = terms[0]
+        for term in terms[1:]:
+            total = total + term
         return total
 
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> dict[str, Any]:
+        """Add a batch to the metrics, and return them.
 
-class CompileMetrics:
-    """The metrics of a model.
+        Args:
+            x: Inputs.
+            y: Labels.
+            y_pred: Outputs.
+            sample_weight: Weights, or None.
 
-    Args:
-        metrics: Metrics, or a structure of lists of them like the outputs.
-        weighted: Likewise, of those that use sample weights.
-        output_names: What the outputs are called.
-        losses: The loss of each output, by which "accuracy" chooses its kind.
-    """
+        Returns:
+            The value of each metric, by name.
+        """
+        self._know_outputs(y_pred)
+        if y is not None and self._compile_metrics is not None:
+            self._compile_metrics.update_state(y, y_pred, sample_weight)
+        return self.get_metrics_result()
 
-    def __init__(
-        self, metrics: Any, weighted: Any, output_names: list[str], losses: list[Any]
-    ) -> None:
-        self._names = output_names
-        self._losses = losses
-        self._plain = self._sorted(metrics, "metrics")
-        self._weighted = self._sorted(weighted, "weighted_metrics")
-        self.built = False
-        self.metrics: list[Metric] = []
+    def get_metrics_result(self) -> dict[str, Any]:
+        """Return the values of all metrics, by name: the loss, those of single outputs, the others."""
+        found: dict[str, Any] = {}
+        last: dict[str, Any] = {}
+        for metric in self.metrics:  # type: ignore[attr-defined]
+            value = metric.result()
+            if isinstance(value, dict):
+                last.update(value)
+            else:
+                found[metric.name] = value
+        return {**found, **last}
 
-    def _sorted(self, given: Any, what: str) -> list[list[Any]]:
-        if given is None:
-            return [[] for _ in self._names]
-        if isinstance(given, Mapping):
-            per_output = _by_output(given, self._names, what, lambda item: item)
-            return [
-                [] if item is None else list(item) if isinstance(item, list | tuple) else [item]
-                for item in per_output
-            ]
-        items = given if isinstance(given, list | tuple) else [given]
-        if len(self._names) > 1 and len(items) == len(self._names):
-            return [
-                [] if i is None else list(i) if isinstance(i, list | tuple) else [i] for i in items
-            ]
-        return [list(items)] + [[] for _ in self._names[1:]]
+    def reset_metrics(self) -> None:
+        """Forget all batches."""
+        for metric in self.metrics:  # type: ignore[attr-defined]
+            metric.reset_state()
 
-    def build(self, y_true: Any, y_pred: Any) -> None:
-        """Make the metrics, now that shapes of labels and outputs are known."""
-        truths, predictions = _leaves(y_true, self._names), _leaves(y_pred, self._names)
-        with ps.graph.eagerly():
-            for group in (self._plain, self._weighted):
-                for number, items in enumerate(group):
-                    for i, item in enumerate(items):
-                        made = _as_metric(
-                            item, truths[number], predictions[number], self._losses[number]
-                        )
-                        if len(self._names) > 1 and isinstance(item, str):
-                            made.name = f"{self._names[number]}_{made.name}"
-                        items[i] = made
-                        self.metrics.append(made)
-        self.built = True
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of the loss and of the metrics; those of `compile` are one."""
+        return [m.name for m in self.metrics]  # type: ignore[attr-defined]
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Add a batch to all of them."""
-        if not self.built:
-            self.build(y_true, y_pred)
-        truths, predictions = _leaves(y_true, self._names), _leaves(y_pred, self._names)
-        weights = _leaves(sample_weight, self._names)
-        for number in range(len(self._names)):
-            for metric in self._plain[number]:
-                metric.update_state(truths[number], predictions[number])
-            for metric in self._weighted[number]:
-                weight = weights[number] if number < len(weights) else None
-                metric.update_state(truths[number], predictions[number], sample_weight=weight)
+    @property
+    def compiled_metrics(self) -> CompileMetrics | None:
+        """The metrics of `compile`, once outputs are known."""
+        return self._compile_metrics
 
-    def result(self) -> dict[str, Any]:
-        """Return the value of each, by name."""
-        return {m.name: m.result() for m in self.metrics}
+    def _training_metrics(self) -> list[Any]:
+        if not self.compiled:
+            return []
+        first = [m for m in (self._loss_tracker, self._compile_metrics) if m is not None]
+        return first + (self._compile_loss.trackers if self._compile_loss is not None else [])
 
+    def _metric_named(self, name: str) -> Any:
+        """Return the metric whose value has this name in the logs, or None."""
+        for metric in self.metrics:  # type: ignore[attr-defined]
+            if isinstance(metric, CompileMetrics):
+                found = metric.named(name)
+                if found is not None:
+                    return found
+            elif metric.name == name:
+                return metric
+        return None
 
-def _leaves(structure: Any, names: list[str]) -> list[Any]:
-    """List values in the order of the outputs."""
-    if structure is None:
-        return []
-    if isinstance(structure, Mapping):
-        return (
-            [structure.get(name) for name in names]
-            if set(structure) <= set(names)
-            else tree.flatten(structure)
-        )
-    return list(structure) if isinstance(structure, list | tuple) else [structure]
+    # ---- steps
 
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """Take a step of training; write this method to train otherwise.
 
-def _by_output(given: Any, names: list[str], what: str, convert: Any) -> list[Any]:
-    if given is None:
-        return [None for _ in names]
-    if isinstance(given, Mapping) and "class_name" not in given:
-        unknown = [name for name in given if name not in names]
-        if unknown:
+        Args:
+            data: A batch: (x, y) or (x, y, sample_weight).
+
+        Returns:
+            Losses and metrics by name.
+
+        Raises:
+            ValueError: There is nothing to train.
+        """
+        x, y, sample_weight = _unpacked(data)
+        self._clear_losses()  # type: ignore[attr-defined]
+        with ps.GradientTape() as tape:
+            y_pred = self(x, training=True)  # type: ignore[operator]
+            loss = self.compute_loss(x, y, y_pred, sample_weight)
+            scaled = self.optimizer.scale_loss(loss)
+        self._track_loss(loss, x)
+        weights = self.trainable_weights  # type: ignore[attr-defined]
+        if not weights:
             raise InvalidValueError(
-                f"[compile] {what} has {', '.join(map(repr, unknown))}; the outputs are called {', '.join(names)}"
+                "[fit] the model has no weights to train; are all layers frozen?"
             )
-        return [convert(given[name]) if given.get(name) is not None else None for name in names]
-    if isinstance(given, list | tuple):
-        if len(given) != len(names):
-            raise InvalidValueError(
-                f"[compile] {what} has {len(given)} items for {len(names)} outputs; give one for each"
-            )
-        return [None if item is None else convert(item) for item in given]
-    return [convert(given) for _ in names]
+        self.optimizer.apply(tape.gradient(scaled, weights), weights)
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """Take a step of evaluation; write this method to evaluate otherwise.
+
+        Args:
+            data: A batch: (x, y) or (x, y, sample_weight).
+
+        Returns:
+            Losses and metrics by name.
+        """
+        x, y, sample_weight = _unpacked(data)
+        self._clear_losses()  # type: ignore[attr-defined]
+        y_pred = self(x, training=False)  # type: ignore[operator]
+        self._track_loss(self.compute_loss(x, y, y_pred, sample_weight, training=False), x)
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    def predict_step(self, data: Any) -> Any:
+        """Return the outputs for a batch; write this method to predict otherwise."""
+        x, _, _ = _unpacked(data)
+        return self(x, training=False)  # type: ignore[operator]
+
+    def _track_loss(self, loss: Any, x: Any) -> None:
+        if self._loss_tracker is not None:
+            count = ps.cast(ps.asarray(tree.flatten(x)[0].shape[0]), "float32")
+            self._loss_tracker.update_state(loss, sample_weight=count)
+
+    def _step_function(self, kind: str, by_rows: bool = False) -> Any:
+        """Return a step as one compiled function."""
+        key = (kind, by_rows)
+        if key not in self._functions:
+            step = getattr(self, f"{kind}_step")
+            self._functions[key] = steps.make_step(step, by_rows, self._run_eagerly)
+        return self._functions[key]
+
+    def make_train_function(self, force: bool = False) -> Any:
+        """Return the compiled training step."""
+        return self._made("train", force)
+
+    def make_test_function(self, force: bool = False) -> Any:
+        """Return the compiled evaluation step."""
+        return self._made("test", force)
+
+    def make_predict_function(self, force: bool = False) -> Any:
+        """Return the compiled prediction."""
+        return self._made("predict", force)
+
+    def _made(self, kind: str, force: bool) -> Any:
+        if force:
+            for by_rows in (False, True):
+                self._functions.pop((kind, by_rows), None)
+        return self._step_function(kind)
+
+    def _ready_step(self, kind: str, batch: tuple[Any, ...], by_rows: bool = False) -> Any:
+        """Return a step for batches like this one, with everything built that it needs."""
+        if (kind, by_rows) not in self._functions:
+            if getattr(type(self), f"{kind}_step") is getattr(Compiled, f"{kind}_step"):
+                self._prepare(kind, batch, by_rows)
+            elif not self.built:  # type: ignore[attr-defined]
+                # Sizes are known now; while the step is traced they are symbols. A step that somebody wrote may call
+                # the model with something else, or not at all: it builds the model then.
+                with contextlib.suppress(NotImplementedError, TypeError, ValueError):
+                    self(steps.first_samples(batch, by_rows, 1)[0], training=False)  # type: ignore[operator]
+        return self._step_function(kind, by_rows)
+
+    def _prepare(self, kind: str, batch: tuple[Any, ...], by_rows: bool) -> None:
+        """Build layers, optimizer and metrics, and look at the labels."""
+        layers = self._flatten_layers()  # type: ignore[attr-defined]
+        is_built = self.built and all(layer.built for layer in layers)  # type: ignore[attr-defined]
+        if kind == "predict" and is_built:
+            return
+        x, y, _ = steps.first_samples(batch, by_rows, 2)
+        y_pred = self(x, training=False)  # type: ignore[operator]
+        if kind != "predict":
+            self._know_outputs(y_pred)
+            metrics = self._compile_metrics
+            if y is not None and metrics is not None and not metrics.built:
+                metrics.build(y, y_pred)
+            self._check_labels(batch, by_rows, y_pred)
+        if kind == "train" and self.optimizer is not None and not self.optimizer.built:
+            self.optimizer.build(self.trainable_weights)  # type: ignore[attr-defined]
+        self._clear_losses()  # type: ignore[attr-defined]
+
+    def _check_labels(self, batch: tuple[Any, ...], by_rows: bool, y_pred: Any) -> None:
+        """Look at the labels of a batch, or of all samples where they lie in memory."""
+        at = 2 if by_rows else 1
+        if self._compile_loss is None or self._given["loss"] is None or len(batch) <= at:
+            return
+        if type(self).compute_loss is Compiled.compute_loss:
+            names = self._output_names_of(y_pred)
+            labels.check_labels(self._compile_loss.losses, names, batch[at], y_pred)
 
 
-def _as_factor(item: Any) -> float:
-    if isinstance(item, str) or not isinstance(item, int | float | np.number):
-        raise InvalidTypeError(
-            f"[compile] got {item!r} in loss_weights; give numbers, and metrics by name: compile(optimizer, loss, "
-            "metrics=[...])"
-        )
-    return float(item)
+def _unpacked(batch: Any) -> tuple[Any, Any, Any]:
+    return data.unpack_x_y_sample_weight(batch)
 
 
-def _as_loss(item: Any) -> Any:
-    found = losses_module.get(item)
-    if isinstance(found, Loss):
-        return found
-    return LossFunctionWrapper(found, name=getattr(found, "__name__", "loss"))
-
-
-def _as_metric(item: Any, y_true: Any, y_pred: Any, loss: Any) -> Any:
-    if isinstance(item, Metric):
-        return item
-    if isinstance(item, str) and item.lower() in ("accuracy", "acc", "crossentropy", "ce"):
-        return _by_kind(item, y_true, y_pred, loss)
-    if isinstance(item, str):
-        found = metrics_module.get(item)
-        made = found if isinstance(found, Metric) else MeanMetricWrapper(found)
-        made.name = item
-        return made
-    return MeanMetricWrapper(item, name=getattr(item, "__name__", "metric"))
-
-
-def _by_kind(item: str, y_true: Any, y_pred: Any, loss: Any) -> Any:
-    """Choose the accuracy, or the cross entropy, that fits the labels."""
-    sparse = "Sparse" in type(loss).__name__
-    binary = y_pred.shape[-1] == 1 or type(loss).__name__.startswith("Binary")
-    same = y_true.ndim == y_pred.ndim and str(y_true.shape[-1]) == str(y_pred.shape[-1])
-    accuracy = item.lower() in ("accuracy", "acc")
-    if binary and not sparse:
-        made: Any = metrics_module.BinaryAccuracy if accuracy else losses_module.binary_crossentropy
-    elif sparse or not same:
-        made = (
-            metrics_module.SparseCategoricalAccuracy
-            if accuracy
-            else losses_module.sparse_categorical_crossentropy
-        )
-    else:
-        made = (
-            metrics_module.CategoricalAccuracy
-            if accuracy
-            else losses_module.categorical_crossentropy
-        )
-    return made(name=item) if isinstance(made, type) else MeanMetricWrapper(made, name=item)
+def _scaled(optimizer: Any) -> Any:
+    """Scale the loss, so that gradients in float16 do not vanish."""
+    if optimizer is None or isinstance(optimizer, optimizers.LossScaleOptimizer):
+        return optimizer
+    return optimizers.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")

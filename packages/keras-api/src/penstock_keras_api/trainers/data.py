@@ -1,19 +1,24 @@
-"""Batches out of arrays, tensors, generators and whatever else `fit` is given."""
+"""Batches: how they are taken apart and put together, and arrays out of whatever holds numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 import penstock as ps
-from penstock.errors import InvalidTypeError, InvalidValueError
+from penstock.errors import InvalidValueError
 from penstock_keras_api import config, tree
 
 
 def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
     """Take a batch apart: x, (x,), (x, y) or (x, y, sample_weight).
+
+    Args:
+        data: A batch.
+
+    Returns:
+        x, y and sample_weight; None for what is not there.
 
     Raises:
         ValueError: It has more parts.
@@ -34,134 +39,22 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
 
 
 def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
-    """Put a batch together, as `unpack_x_y_sample_weight` takes it apart."""
+    """Put a batch together, as `unpack_x_y_sample_weight` takes it apart.
+
+    Args:
+        x: Inputs.
+        y: Labels, or None.
+        sample_weight: Weights, or None.
+
+    Returns:
+        A batch.
+
+    >>> pack_x_y_sample_weight(1, 2)
+    (1, 2)
+    """
     if y is None:
         return (x,) if isinstance(x, tuple | list) else x
     return (x, y) if sample_weight is None else (x, y, sample_weight)
-
-
-class ArrayBatches:
-    """Batches of arrays that lie in memory.
-
-    Args:
-        x: Arrays, in any structure.
-        y: Labels, likewise, or None.
-        sample_weight: A weight for each sample, or None.
-        batch_size: How many samples a batch has; the last one may be smaller.
-        shuffle: Whether every epoch has another order.
-        seed: Where the orders come from.
-
-    Raises:
-        ValueError: The arrays have different numbers of samples, or none.
-    """
-
-    def __init__(
-        self,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
-        batch_size: int | None = None,
-        shuffle: bool = False,
-        seed: int | None = None,
-    ) -> None:
-        self._parts = tree.map_structure(as_array, (x, y, sample_weight), none_is_leaf=False)
-        leaves = [leaf for leaf in tree.flatten(self._parts) if leaf is not None]
-        sizes = sorted({len(leaf) for leaf in leaves})
-        if len(sizes) != 1 or not sizes[0]:
-            raise InvalidValueError(
-                f"[fit] got arrays of {', '.join(map(str, sizes)) or 'no'} samples; x, y and sample_weight need as many as "
-                "each other, and at least one"
-            )
-        self.num_samples = sizes[0]
-        self.batch_size = int(batch_size or 32)
-        self.shuffle = bool(shuffle)
-        self._random = np.random.default_rng(seed)
-
-    def __len__(self) -> int:
-        return (self.num_samples - 1) // self.batch_size + 1
-
-    def __iter__(self) -> Iterator[tuple[Any, Any, Any]]:
-        order = self._random.permutation(self.num_samples) if self.shuffle else None
-        for begin in range(0, self.num_samples, self.batch_size):
-            part: Any = slice(begin, begin + self.batch_size)
-            if order is not None:
-                part = order[part]
-            yield tree.map_structure(lambda a, part=part: a[part], self._parts, none_is_leaf=False)
-
-
-class IterableBatches:
-    """Batches that something else makes: a generator, a list of batches, a data set.
-
-    Args:
-        source: What is iterated over; if it can be only once, epochs go on where the last one stopped.
-        steps: How many batches an epoch has; None for all.
-    """
-
-    def __init__(self, source: Any, steps: int | None = None) -> None:
-        if not isinstance(source, Iterable) and not hasattr(source, "__getitem__"):
-            raise InvalidTypeError(
-                f"[fit] got {type(source).__name__} as data; give arrays, a data set, or a generator of batches"
-            )
-        self._source = source
-        self._steps = steps
-        self._going: Iterator[Any] | None = None
-
-    def __len__(self) -> int:
-        return self._steps if self._steps is not None else len(self._source)
-
-    @property
-    def has_length(self) -> bool:
-        """Whether it is known how many batches an epoch has."""
-        return self._steps is not None or hasattr(self._source, "__len__")
-
-    def __iter__(self) -> Iterator[tuple[Any, Any, Any]]:
-        if self._steps is None:
-            batches = iter(self._source)
-        else:
-            if self._going is None:
-                self._going = iter(self._source)
-            batches = self._going
-        for number, batch in enumerate(batches, 1):
-            x, y, weight = unpack_x_y_sample_weight(batch)
-            yield tuple(
-                tree.map_structure(as_array, part, none_is_leaf=False) for part in (x, y, weight)
-            )
-            if number == self._steps:
-                return
-
-
-def batches_of(
-    x: Any,
-    y: Any = None,
-    sample_weight: Any = None,
-    batch_size: int | None = None,
-    steps: int | None = None,
-    shuffle: bool = False,
-    seed: int | None = None,
-) -> ArrayBatches | IterableBatches:
-    """Make batches of what `fit`, `evaluate` and `predict` are given.
-
-    Raises:
-        ValueError: Labels are given beside something that gives its own.
-    """
-    if _are_arrays(x):
-        return ArrayBatches(x, y, sample_weight, batch_size, shuffle, seed)
-    if y is not None:
-        raise InvalidValueError(
-            f"[fit] got y beside x={type(x).__name__}, which gives batches of its own; let it give pairs (x, y)"
-        )
-    return IterableBatches(x, steps)
-
-
-def _are_arrays(x: Any) -> bool:
-    leaves = tree.flatten(x)
-    return (
-        bool(leaves)
-        and all(
-            (hasattr(leaf, "shape") and hasattr(leaf, "dtype")) or hasattr(leaf, "iloc")
-            for leaf in leaves
-        )
-    ) or (isinstance(x, list) and all(isinstance(leaf, int | float) for leaf in leaves))
 
 
 def as_array(leaf: Any) -> Any:
@@ -174,11 +67,8 @@ def as_array(leaf: Any) -> Any:
         return leaf
     array = leaf.to_numpy() if hasattr(leaf, "to_numpy") else np.asarray(leaf)
     if array.dtype == np.float64:
-        array = (
-            array.astype(config.floatx())
-            if config.floatx() != "bfloat16"
-            else array.astype(np.float32)
-        )
+        name = config.floatx()
+        array = array.astype("float32" if name == "bfloat16" else name)
     if array.ndim == 0:
         raise InvalidValueError(
             "[fit] got a single number as data; expected arrays with a sample in each row"
@@ -186,13 +76,56 @@ def as_array(leaf: Any) -> Any:
     return array
 
 
+def as_arrays(structure: Any) -> Any:
+    """Make arrays of all leaves of a structure; None stays."""
+    if structure is None or isinstance(structure, ps.Tensor):
+        return structure
+    if isinstance(structure, np.ndarray):
+        return as_array(structure)
+    return tree.map_structure(as_array, structure, none_is_leaf=False)
+
+
+def shared(array: Any) -> Any:
+    """Make a tensor over an array's memory where that is possible, and of a copy elsewhere.
+
+    The tensor lives no longer than the call that it is made for, so that nobody sees the array change.
+    """
+    if isinstance(array, np.ndarray) and array.dtype.kind in "biuf" and array.flags.c_contiguous:
+        try:
+            return ps.from_dlpack(array, copy=False)
+        except (BufferError, TypeError):  # read-only memory, in older versions of NumPy
+            pass
+    return ps.asarray(array)
+
+
+def all_shared(structure: Any) -> Any:
+    """Make tensors of all arrays of a structure, without copies where possible; None stays."""
+    if structure is None or isinstance(structure, ps.Tensor):
+        return structure
+    if isinstance(structure, np.ndarray):
+        return shared(structure)
+    return tree.map_structure(shared, structure, none_is_leaf=False)
+
+
+def count_of(structure: Any) -> int:
+    """Return how many samples a batch has."""
+    return int(tree.flatten(structure)[0].shape[0])
+
+
 def split(parts: tuple[Any, Any, Any], fraction: float) -> tuple[Any, Any]:
     """Split arrays: the last part of the samples is for validation.
+
+    Args:
+        parts: x, y and sample_weight.
+        fraction: The part that is for validation, between 0 and 1.
+
+    Returns:
+        The first and the last part, each as x, y and sample_weight.
 
     Raises:
         ValueError: One part would be empty.
     """
-    arrays = tree.map_structure(as_array, parts, none_is_leaf=False)
+    arrays = as_arrays(parts)
     sizes = [len(a) for a in tree.flatten(arrays) if a is not None]
     at = int(sizes[0] * (1.0 - fraction))
     if at <= 0 or at >= sizes[0]:
@@ -202,3 +135,40 @@ def split(parts: tuple[Any, Any, Any], fraction: float) -> tuple[Any, Any]:
     first = tree.map_structure(lambda a: a[:at], arrays, none_is_leaf=False)
     second = tree.map_structure(lambda a: a[at:], arrays, none_is_leaf=False)
     return first, second
+
+
+def weights_of_classes(
+    y: Any, class_weight: dict[int, float], sample_weight: Any, method: str = "fit"
+) -> Any:
+    """Make a weight for each sample of one for each class.
+
+    Args:
+        y: Labels: whole numbers, or one-hot rows.
+        class_weight: A weight for each label.
+        sample_weight: A weight for each sample, which is multiplied in; or None.
+        method: Who asks, for messages.
+
+    Returns:
+        A weight for each sample.
+
+    Raises:
+        ValueError: There is no single array of labels, or a label has no weight.
+    """
+    leaves = [leaf for leaf in tree.flatten(y) if leaf is not None]
+    if len(leaves) != 1:
+        raise InvalidValueError(
+            f"[{method}] got class_weight for {len(leaves)} arrays of labels; it needs one: with several outputs give "
+            "sample_weight"
+        )
+    labels = np.asarray(leaves[0])
+    if labels.ndim > 1 and labels.shape[-1] > 1:
+        labels = labels.argmax(-1)
+    labels = labels.reshape(len(labels), -1)[:, 0].astype(int)
+    missing = sorted(set(labels.tolist()) - set(class_weight))
+    if missing:
+        raise InvalidValueError(
+            f"[{method}] class_weight has no weight for the labels {missing}; give one for each"
+        )
+    table = np.vectorize(class_weight.__getitem__, otypes=[np.float32])
+    weights = table(labels)
+    return weights if sample_weight is None else weights * np.asarray(sample_weight, np.float32)

@@ -1,0 +1,149 @@
+"""The loop over batches: one for training, evaluation and prediction."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from penstock.errors import InvalidValueError
+from penstock_keras_api.callbacks import CallbackList
+from penstock_keras_api.trainers.sources import Batch, Source
+
+
+class Loop:
+    """Take steps with the batches of a source, epoch after epoch.
+
+    Args:
+        model: What is trained, evaluated or asked; it makes the steps.
+        kind: "train", "test" or "predict".
+        source: Gives the batches.
+        told: The callbacks.
+        steps: After how many batches an epoch ends; None for the source's own end.
+    """
+
+    def __init__(
+        self, model: Any, kind: str, source: Source, told: CallbackList, steps: int | None = None
+    ) -> None:
+        self.source = source
+        self.number = 0
+        """How many batches of this epoch are done."""
+        self.waited = 0.0
+        """Seconds in which the next batch was awaited."""
+        self.computed = 0.0
+        """Seconds of the steps, without making them ready."""
+        self.result: Any = None
+        """What the last step returned."""
+        self.is_used_up = False
+        """Whether the data ended before the first batch of an epoch."""
+        self._model = model
+        self._kind = kind
+        self._told = told
+        self._steps = steps
+        self._per_call = max(1, int(getattr(model, "steps_per_execution", 1) or 1))
+        self._going: Iterator[Batch] | None = None
+
+    def epoch(self, each: Callable[[Any], None] | None = None) -> Any:
+        """Go through the batches once.
+
+        Args:
+            each: Is called with every step's result.
+
+        Returns:
+            The last step's result; None where there was no batch.
+        """
+        function = None
+        clock = time.perf_counter
+        mark = clock()
+        for batch in self._batches():
+            now = clock()
+            self.waited += now - mark
+            if function is None:
+                function = self._model._ready_step(self._kind, batch, self.source.by_rows)
+                now = clock()
+            self.result = self._step(function, batch)
+            if each is not None:
+                each(self.result)
+            mark = clock()
+            self.computed += mark - now
+            if self._model.stop_training and self._kind == "train":
+                break
+        self.is_used_up = not self.number
+        return self.result
+
+    def _batches(self) -> Iterator[Batch]:
+        """Go on with the source, up to the end of the epoch."""
+        may_begin_anew = not self.number
+        if self._going is None:
+            self._going = iter(self.source)
+        while self._steps is None or self.number < self._steps:
+            batch = next(self._going, None)
+            if batch is not None:
+                may_begin_anew = False
+                yield batch
+            elif may_begin_anew:  # the last epoch ended with the last batch
+                may_begin_anew, self._going = False, iter(self.source)
+            else:
+                self._going = None
+                if self._steps is not None and self.number:
+                    self._warn_of_end()
+                return
+
+    def _step(self, function: Callable[..., Any], batch: Batch) -> Any:
+        kind, told, number = self._kind, self._told, self.number
+        self._model._batch = batch
+        if not told.listens[kind]:
+            result = function(*batch)
+            self.number = number + 1
+        else:
+            first = number % self._per_call == 0
+            last = (number + 1) % self._per_call == 0 or number + 1 in (
+                self._steps,
+                self.source.steps,
+            )
+            if first:
+                told.tell(f"on_{kind}_batch_begin", number, {})
+            result = function(*batch)
+            self.number = number + 1
+            if last:
+                at = number // self._per_call * self._per_call + self._per_call - 1
+                logs = {"outputs": result} if kind == "predict" else as_numbers(result)
+                told.tell(f"on_{kind}_batch_end", at, logs)
+        for bar in told.bars:
+            bar.progress(self.number, lambda: as_numbers(result))
+        return result
+
+    def need_batches(self, method: str) -> None:
+        """Refuse data without a batch.
+
+        Raises:
+            ValueError: There was none.
+        """
+        if self.is_used_up:
+            raise InvalidValueError(
+                f"[{method}] the data have no batch; give at least one: a generator that was used up cannot begin anew, so "
+                "make it again"
+            )
+
+    def _warn_of_end(self) -> None:
+        warnings.warn(
+            f"[{'fit' if self._kind == 'train' else 'evaluate'}] the data ended after {self.number} of {self._steps} "
+            "batches; give as many as steps_per_epoch x epochs, for instance with dataset.repeat(), or leave the number "
+            "of steps out",
+            stacklevel=6,
+        )
+
+
+def as_numbers(logs: Any) -> dict[str, Any]:
+    """Make Python's numbers of what a step returned, by name and sorted."""
+    made: dict[str, Any] = {}
+    for name in sorted(logs or {}):
+        value = logs[name]
+        if hasattr(value, "item") and not getattr(value, "ndim", 0):
+            made[name] = float(value.item())
+        else:
+            made[name] = np.asarray(value)
+    return made
