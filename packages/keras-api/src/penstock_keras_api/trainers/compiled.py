@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 import penstock as ps
@@ -317,14 +316,10 @@ class Compiled:
 
     def _ready_step(self, kind: str, batch: tuple[Any, ...], by_rows: bool = False) -> Any:
         """Return a step for batches like this one, with everything built that it needs."""
-        if (kind, by_rows) not in self._functions:
-            if getattr(type(self), f"{kind}_step") is getattr(Compiled, f"{kind}_step"):
-                self._prepare(kind, batch, by_rows)
-            elif not self.built:  # type: ignore[attr-defined]
-                # Sizes are known now; while the step is traced they are symbols. A step that somebody wrote may call
-                # the model with something else, or not at all: it builds the model then.
-                with contextlib.suppress(NotImplementedError, TypeError, ValueError):
-                    self(steps.first_samples(batch, by_rows, 1)[0], training=False)  # type: ignore[operator]
+        # A step that somebody wrote makes what it needs while it is traced.
+        is_ours = getattr(type(self), f"{kind}_step") is getattr(Compiled, f"{kind}_step")
+        if is_ours and (kind, by_rows) not in self._functions:
+            self._prepare(kind, batch, by_rows)
         return self._step_function(kind, by_rows)
 
     def _prepare(self, kind: str, batch: tuple[Any, ...], by_rows: bool) -> None:
