@@ -95,6 +95,15 @@ from penstock_keras_api.layers.pooling.max_pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from penstock_keras_api.layers.preprocessing.category_encoding import CategoryEncoding
+from penstock_keras_api.layers.preprocessing.discretization import Discretization
+from penstock_keras_api.layers.preprocessing.hashed_crossing import HashedCrossing
+from penstock_keras_api.layers.preprocessing.hashing import Hashing
+from penstock_keras_api.layers.preprocessing.integer_lookup import IntegerLookup
+from penstock_keras_api.layers.preprocessing.normalization import Normalization
+from penstock_keras_api.layers.preprocessing.rescaling import Rescaling
+from penstock_keras_api.layers.preprocessing.string_lookup import StringLookup
+from penstock_keras_api.layers.preprocessing.text_vectorization import TextVectorization
 from penstock_keras_api.layers.regularization.activity import ActivityRegularization
 from penstock_keras_api.layers.regularization.dropout import (
     Dropout,
@@ -155,6 +164,7 @@ __all__ = [
     "AvgPool3D",
     "BatchNormalization",
     "Bidirectional",
+    "CategoryEncoding",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
@@ -177,6 +187,7 @@ __all__ = [
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
+    "Discretization",
     "Dot",
     "Dropout",
     "EinsumDense",
@@ -200,10 +211,13 @@ __all__ = [
     "GroupNormalization",
     "GroupQueryAttention",
     "GroupedQueryAttention",
+    "HashedCrossing",
+    "Hashing",
     "Identity",
     "Input",
     "InputLayer",
     "InputSpec",
+    "IntegerLookup",
     "LSTMCell",
     "Lambda",
     "Layer",
@@ -220,11 +234,13 @@ __all__ = [
     "Minimum",
     "MultiHeadAttention",
     "Multiply",
+    "Normalization",
     "PReLU",
     "Permute",
     "RMSNormalization",
     "ReLU",
     "RepeatVector",
+    "Rescaling",
     "Reshape",
     "SeparableConv1D",
     "SeparableConv2D",
@@ -238,7 +254,9 @@ __all__ = [
     "SpatialDropout3D",
     "SpectralNormalization",
     "StackedRNNCells",
+    "StringLookup",
     "Subtract",
+    "TextVectorization",
     "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",
