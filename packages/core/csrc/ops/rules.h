@@ -81,6 +81,11 @@ void rule_nonzero(InferContext&);
 void rule_sparse_matmul(InferContext&);
 void rule_unique(InferContext&);
 
+// rules_trees.cpp
+void rule_tree_bins(InferContext&);
+void rule_tree_grow(InferContext&);
+void rule_tree_predict(InferContext&);
+
 // rules_einsum.cpp
 void rule_einsum(InferContext&);
 
