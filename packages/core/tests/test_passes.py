@@ -204,6 +204,25 @@ def test_algebra_minds_broadcasting_and_promotion() -> None:
     assert run(g, np.array([1, 2], "int32"))[0].dtype == np.float32
 
 
+def test_algebra_lets_products_read_transposed_matrices_as_they_lie() -> None:
+    x, y = (
+        np.random.default_rng(1).normal(size=(3, 5, 4)),
+        np.random.default_rng(2).normal(size=(3, 2, 5)),
+    )
+    both = traced(
+        lambda: ps.matmul(ps.matrix_transpose(ps.asarray(x)), ps.matrix_transpose(ps.asarray(y)))
+    )
+    simple = simplify_algebra(both)
+    assert ops_of(prune(simple))["transpose"] == 0
+    np.testing.assert_allclose(
+        run(simple)[0], x.transpose(0, 2, 1) @ y.transpose(0, 2, 1), rtol=1e-6
+    )
+    moved = traced(lambda: ps.matmul(ps.permute_dims(ps.asarray(x), (2, 0, 1)), ps.ones((5, 2))))
+    assert ops_of(prune(simplify_algebra(moved)))["transpose"] == 1
+    row = traced(lambda: ps.matmul(ps.ones(4), ps.matrix_transpose(ps.ones((2, 4)))))
+    np.testing.assert_array_equal(run(simplify_algebra(row))[0], [4.0, 4.0])
+
+
 @pytest.mark.parametrize("strides", [2, 1])
 def test_algebra_masks_before_it_unpools(strides: int) -> None:
     def gradient(x: ps.Tensor) -> ps.Tensor:

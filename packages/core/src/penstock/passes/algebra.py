@@ -17,7 +17,7 @@ _NEUTRAL = {
 
 
 def simplify_algebra(graph: Graph) -> Graph:
-    """Drop neutral operands, identities, casts to the same dtype, pairs of movements that cancel or join; square."""
+    """Drop neutral operands, identities, casts to the same dtype, pairs of movements that cancel or join, transposes before products; square."""
     return rewrite(graph, _simplify)
 
 
@@ -49,6 +49,8 @@ def _simpler(node: Node, inputs: list[Tensor]) -> Tensor | None:
         return _without_neutral(node.op, inputs)
     if node.op == "relu_grad":
         return _mask_before_unpooling(node, inputs)
+    if node.op == "matmul":
+        return _absorb_transposes(node, inputs)
     if node.op == "custom_gradient":
         return None
     producer = x.node
@@ -75,6 +77,26 @@ def _mask_before_unpooling(node: Node, inputs: list[Tensor]) -> Tensor | None:
     x, pooled, dpooled = unpool.inputs
     (made,) = _native.call_op(unpool.op, [x, pooled, ops.relu_grad(pooled, dpooled)], unpool.attrs)
     return made
+
+
+def _absorb_transposes(node: Node, inputs: list[Tensor]) -> Tensor | None:
+    """Let a product read its matrices as they lie, instead of those that a transpose wrote."""
+    attrs, read = dict(node.attrs), list(inputs)
+    for i, flag in enumerate(("transpose_x", "transpose_y")):
+        if _swaps_last_axes(inputs[i].node):
+            read[i], attrs[flag] = inputs[i].node.inputs[0], not attrs[flag]
+    if attrs == node.attrs:
+        return None
+    (made,) = _native.call_op("matmul", read, attrs)
+    return made
+
+
+def _swaps_last_axes(node: Node) -> bool:
+    if node.op != "transpose" or len(node.attrs["axes"]) < 2:
+        return False
+    *leading, before, last = node.attrs["axes"]
+    count = len(leading)
+    return list(leading) == list(range(count)) and (before, last) == (count + 1, count)
 
 
 def _without_neutral(op: str, inputs: list[Tensor]) -> Tensor | None:
