@@ -21,7 +21,6 @@ class Compiled:
     stop_training: bool
     _given: dict[str, Any]
     _functions: dict[tuple[str, bool], Any]
-    _batch: Any
 
     def _init_compiled(self) -> None:
         self.compiled = False
@@ -34,7 +33,6 @@ class Compiled:
         self._compile_loss: CompileLoss | None = None
         self._compile_metrics: CompileMetrics | None = None
         self._functions = {}
-        self._batch = None
 
     def _put(self, name: str, value: Any) -> None:
         """Set an attribute that is no part of the model: another compile has another one."""

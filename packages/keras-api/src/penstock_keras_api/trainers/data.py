@@ -90,7 +90,7 @@ def shared(array: Any) -> Any:
 
     The tensor lives no longer than the call that it is made for, so that nobody sees the array change.
     """
-    if isinstance(array, np.ndarray) and array.dtype.kind in "biuf" and array.flags.c_contiguous:
+    if type(array) is np.ndarray and array.dtype.kind in "biuf" and array.flags.c_contiguous:
         try:
             return ps.from_dlpack(array, copy=False)
         except (BufferError, TypeError):  # read-only memory, in older versions of NumPy

@@ -37,6 +37,8 @@ class Loop:
         """Seconds of the steps, without making them ready."""
         self.result: Any = None
         """What the last step returned."""
+        self.batch: Batch | None = None
+        """What the last step was given."""
         self.is_used_up = False
         """Whether the data ended before the first batch of an epoch."""
         self._model = model
@@ -55,7 +57,8 @@ class Loop:
         Returns:
             The last step's result; None where there was no batch.
         """
-        function = None
+        function: Any = None
+        is_quiet = not self._told.listens[self._kind] and not self._told.bars and each is None
         clock = time.perf_counter
         mark = clock()
         for batch in self._batches():
@@ -64,9 +67,14 @@ class Loop:
             if function is None:
                 function = self._model._ready_step(self._kind, batch, self.source.by_rows)
                 now = clock()
-            self.result = self._step(function, batch)
-            if each is not None:
-                each(self.result)
+            self.batch = batch
+            if is_quiet:
+                self.result = function(*batch)
+                self.number += 1
+            else:
+                self._told_step(function, batch)
+                if each is not None:
+                    each(self.result)
             mark = clock()
             self.computed += mark - now
             if self._model.stop_training and self._kind == "train":
@@ -92,29 +100,19 @@ class Loop:
                     self._warn_of_end()
                 return
 
-    def _step(self, function: Callable[..., Any], batch: Batch) -> Any:
-        kind, told, number = self._kind, self._told, self.number
-        self._model._batch = batch
-        if not told.listens[kind]:
-            result = function(*batch)
-            self.number = number + 1
-        else:
-            first = number % self._per_call == 0
-            last = (number + 1) % self._per_call == 0 or number + 1 in (
-                self._steps,
-                self.source.steps,
-            )
-            if first:
-                told.tell(f"on_{kind}_batch_begin", number, {})
-            result = function(*batch)
-            self.number = number + 1
-            if last:
-                at = number // self._per_call * self._per_call + self._per_call - 1
-                logs = {"outputs": result} if kind == "predict" else as_numbers(result)
-                told.tell(f"on_{kind}_batch_end", at, logs)
+    def _told_step(self, function: Callable[..., Any], batch: Batch) -> None:
+        """Take a step, and tell callbacks before and afterwards."""
+        kind, told, number, each = self._kind, self._told, self.number, self._per_call
+        listens = told.listens[kind]
+        if listens and number % each == 0:
+            told.tell(f"on_{kind}_batch_begin", number, {})
+        self.result = result = function(*batch)
+        self.number = number + 1
+        if listens and ((number + 1) % each == 0 or number + 1 in (self._steps, self.source.steps)):
+            logs = {"outputs": result} if kind == "predict" else as_numbers(result)
+            told.tell(f"on_{kind}_batch_end", number // each * each + each - 1, logs)
         for bar in told.bars:
-            bar.progress(self.number, lambda: as_numbers(result))
-        return result
+            bar.progress(self.number, lambda: {} if kind == "predict" else as_numbers(result))
 
     def need_batches(self, method: str) -> None:
         """Refuse data without a batch.

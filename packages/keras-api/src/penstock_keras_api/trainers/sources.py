@@ -93,25 +93,25 @@ class ArraySource(Source):
             end = begin + size
             state["batch"] += 1
             if order is not None:
-                yield (order[begin:end], *whole)
+                yield (ps.from_dlpack(order[begin:end], copy=False), *whole)
             else:
                 yield tuple(_cut(part, begin, end) for part in self._parts)
             begin = end
         state["epoch"] += 1
         state["batch"] = 0
 
-    def _order(self) -> Any:
+    def _order(self) -> np.ndarray[Any, Any]:
         """Return the samples' order in this epoch; it depends on the seed and on the epoch's number alone."""
         random = np.random.Generator(
             np.random.Philox(key=self._state["seed"], counter=self._state["epoch"])
         )
         if self._shuffle != "batch":
-            return ps.from_dlpack(random.permutation(self.num_samples), copy=False)
+            return random.permutation(self.num_samples)
         full = self.num_samples // self.batch_size
         starts = random.permutation(full)[:, None] * self.batch_size
         rows = (starts + np.arange(self.batch_size)).ravel()
         rest = np.arange(full * self.batch_size, self.num_samples)
-        return ps.asarray(np.concatenate([rows, rest]))
+        return np.concatenate([rows, rest])
 
     def get_state(self) -> dict[str, Any]:
         """Return the seed, the epoch's number and the next batch's."""
@@ -303,10 +303,8 @@ def _without_end(parts: tuple[Any, ...]) -> tuple[Any, ...]:
 def _cut(part: Any, begin: int, end: int) -> Any:
     if part is None:
         return None
-    if isinstance(part, np.ndarray):
+    if isinstance(part, np.ndarray | ps.Tensor):
         return data.shared(part[begin:end])
-    if isinstance(part, ps.Tensor):
-        return part[begin:end]
     return tree.map_structure(lambda a: _cut(a, begin, end), part, none_is_leaf=False)
 
 

@@ -97,7 +97,6 @@ class Trainer(Compiled):
             told.tell("on_train_end", training.logs)
         finally:
             self._put("_training", None)
-            self._put("_batch", None)
             told.close()
         training.tell_what_was_slow()
         return self.history  # type: ignore[no-any-return]
