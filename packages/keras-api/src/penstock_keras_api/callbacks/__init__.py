@@ -1,5 +1,6 @@
 """Callbacks: what is told how training goes on."""
 
+from penstock_keras_api.callbacks.backup_and_restore import BackupAndRestore
 from penstock_keras_api.callbacks.callback import Callback, History
 from penstock_keras_api.callbacks.callback_list import CallbackList
 from penstock_keras_api.callbacks.csv_logger import CSVLogger
@@ -11,6 +12,7 @@ from penstock_keras_api.callbacks.progress import ProgbarLogger
 from penstock_keras_api.callbacks.simple import LambdaCallback, TerminateOnNaN
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "CallbackList",

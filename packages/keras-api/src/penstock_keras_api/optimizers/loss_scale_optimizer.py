@@ -50,11 +50,6 @@ class LossScaleOptimizer(Optimizer):
         """How many steps the inner optimizer took."""
         return self.inner_optimizer.iterations
 
-    @iterations.setter
-    def iterations(self, value: Any) -> None:
-        """Keep what the constructor makes, which Keras's files have too."""
-        self._unused_iterations = value
-
     @property
     def learning_rate(self) -> Any:
         """The inner optimizer's learning rate."""

@@ -140,7 +140,9 @@ def as_numbers(logs: Any) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for name in sorted(logs or {}):
         value = logs[name]
-        if hasattr(value, "item") and not getattr(value, "ndim", 0):
+        if isinstance(value, float):
+            made[name] = value
+        elif hasattr(value, "item") and not getattr(value, "ndim", 0):
             made[name] = float(value.item())
         else:
             made[name] = np.asarray(value)

@@ -48,12 +48,12 @@ class Training:
             Whether there was a batch.
         """
         loop = self.loop
-        loop.number = 0
+        loop.number, loop.result = 0, None
         self._model.reset_metrics()
         self._told.tell("on_epoch_begin", self.epoch, {})
         if self._restored is not None:
             self._apply()
-        result = loop.epoch()
+        result = loop.result if self._model.stop_training else loop.epoch()
         if loop.is_used_up and self.epoch and self.logs:
             warnings.warn(
                 f"[fit] the data ended before epoch {self.epoch + 1}, and cannot begin anew; give a data set, a "
