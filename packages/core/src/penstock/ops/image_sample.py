@@ -108,6 +108,7 @@ def _index(i: Any, n: int, mode: str) -> tuple[Any, Any]:
 def _neighbours(coordinates: Any, size: Any, interpolation: str, mode: str) -> Iterator[Any]:
     """Go through the pixels that a place is read from: rows, columns, weights, and whether they are in the image."""
     near = np.where(np.abs(coordinates) <= _FAR, coordinates, -_FAR)
+    ends: tuple[int, ...]
     if interpolation == "nearest":
         corner, offset, ends = np.floor(near + 0.5), np.zeros_like(near), (0,)
     else:

@@ -61,7 +61,7 @@ keyed_uniform.not_differentiable(_DRAWN)
 
 @keyed_uniform.reference
 def _(key: Any, shape: Any, minval: float, maxval: float, dtype: Any) -> Any:
-    return random.random_uniform.reference_fn(_seed(key), 0, shape, minval, maxval, dtype)
+    return _draw(random.random_uniform, key, shape, minval, maxval, dtype)
 
 
 @op(infer="random:keyed_normal")
@@ -103,7 +103,11 @@ keyed_normal.not_differentiable(_DRAWN)
 
 @keyed_normal.reference
 def _(key: Any, shape: Any, mean: float, stddev: float, dtype: Any) -> Any:
-    return random.random_normal.reference_fn(_seed(key), 0, shape, mean, stddev, dtype)
+    return _draw(random.random_normal, key, shape, mean, stddev, dtype)
+
+
+def _draw(block: Any, key: Any, *arguments: Any) -> Any:
+    return block.reference_fn(_seed(key), 0, *arguments)
 
 
 def _seed(key: Any) -> int:
