@@ -175,3 +175,7 @@ def test_metrics_over_batches() -> None:
             "mae": 2 / 6,
         }
     )
+
+
+def test_the_global_step_is_made_once() -> None:
+    assert tf.train.get_or_create_global_step() is tf.train.get_or_create_global_step()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _counts: Counter[str] = Counter()
 
@@ -29,6 +31,26 @@ def snake_case(name: str) -> str:
     name = re.sub(r"\W+", "", name)
     name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+@contextmanager
+def fresh_names() -> Iterator[None]:
+    """Begin every count anew in the block, and go on afterwards as if it had not been.
+
+    >>> with fresh_names():
+    ...     auto_name("fresh"), auto_name("fresh")
+    ('fresh', 'fresh_1')
+    >>> with fresh_names():
+    ...     auto_name("fresh")
+    'fresh'
+    """
+    outer = dict(_counts)
+    _counts.clear()
+    try:
+        yield
+    finally:
+        _counts.clear()
+        _counts.update(outer)
 
 
 def reset_names() -> None:

@@ -342,7 +342,8 @@ def get_or_create_global_step() -> Variable:
     Raises:
         Nothing.
     """
-    return get_global_step() or create_global_step()
+    found = get_global_step()
+    return create_global_step() if found is None else found
 
 
 _MISSING = {

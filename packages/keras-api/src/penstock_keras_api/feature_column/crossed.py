@@ -87,8 +87,7 @@ def _fingerprints(leaf: Any, rows: Rows) -> tuple[Any, Any]:
     """Return 64 bits for each value of a feature, and whether there is one."""
     if isinstance(leaf, str):
         x = rows.raw(leaf)
-        # The only value of a row is one even if it is empty text; among several, that fills up.
-        present = ps.ones_like(x, "bool") if x.shape[1] == 1 else is_present(x)
+        present = is_present(x)
         if x.dtype == "string":
             return _fingerprint64(x), present
         if x.dtype.kind == "float":

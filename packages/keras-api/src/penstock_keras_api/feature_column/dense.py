@@ -43,7 +43,7 @@ class IndicatorColumn(DenseColumn):
         """Count."""
         found = self.categorical_column.ids(rows)
         each = self.each(found)
-        return each[:, 0] if found.ids.shape[1] == 1 else ps.sum(each, axis=1)
+        return ps.sum(each, axis=1)
 
 
 def indicator_column(categorical_column: CategoricalColumn) -> IndicatorColumn:

@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 
 import penstock as ps
-from penstock.errors import InvalidTypeError, InvalidValueError, PenstockError, ShapeError
+from penstock.errors import (
+    GraphError,
+    InvalidTypeError,
+    InvalidValueError,
+    PenstockError,
+    ShapeError,
+)
 from penstock_keras_api import abstract, context, dtype_policies, tree
 from penstock_keras_api.keras_tensor import KerasTensor
 from penstock_keras_api.layers.building import under_own_name
@@ -439,7 +445,14 @@ def _shape_to_build_for(leaf: Any) -> Any:
     shape = _shape_of(leaf)
     if shape is None or isinstance(leaf, KerasTensor) or abstract.is_describing():
         return shape
-    return shape[:1] + tuple(int(size) for size in leaf.shape[1:])
+    return shape[:1] + tuple(_size_at_hand(size) for size in leaf.shape[1:])
+
+
+def _size_at_hand(size: Any) -> int | None:
+    try:
+        return int(size)
+    except GraphError:  # a graph without examples: sizes come with the rows
+        return None
 
 
 def _as_tensor(array: Any) -> Any:
