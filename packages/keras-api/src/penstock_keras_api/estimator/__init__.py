@@ -3,10 +3,36 @@
 This file only re-exports.
 """
 
+from penstock_keras_api.estimator import inputs
+from penstock_keras_api.estimator.canned import (
+    BaselineClassifier,
+    BaselineEstimator,
+    BaselineRegressor,
+    DNNClassifier,
+    DNNEstimator,
+    DNNLinearCombinedClassifier,
+    DNNLinearCombinedEstimator,
+    DNNLinearCombinedRegressor,
+    DNNRegressor,
+    KMeans,
+    LinearClassifier,
+    LinearEstimator,
+    LinearRegressor,
+    RNNClassifier,
+    RNNEstimator,
+)
 from penstock_keras_api.estimator.checkpoints import (
     latest_checkpoint,
     list_variables,
     load_variable,
+)
+from penstock_keras_api.estimator.early_stopping import (
+    InMemoryEvaluatorHook,
+    make_early_stopping_hook,
+    stop_if_higher_hook,
+    stop_if_lower_hook,
+    stop_if_no_decrease_hook,
+    stop_if_no_increase_hook,
 )
 from penstock_keras_api.estimator.estimator import Estimator
 from penstock_keras_api.estimator.evaluations import read_eval_metrics
@@ -18,6 +44,12 @@ from penstock_keras_api.estimator.export import (
     TensorServingInputReceiver,
     build_parsing_serving_input_receiver_fn,
     build_raw_serving_input_receiver_fn,
+)
+from penstock_keras_api.estimator.exporters import (
+    BestExporter,
+    Exporter,
+    FinalExporter,
+    LatestExporter,
 )
 from penstock_keras_api.estimator.heads import (
     BinaryClassHead,
@@ -45,6 +77,11 @@ from penstock_keras_api.estimator.hooks import (
     StopAtStepHook,
     SummarySaverHook,
 )
+from penstock_keras_api.estimator.keras_model import model_to_estimator
+from penstock_keras_api.estimator.parsing import (
+    classifier_parse_example_spec,
+    regressor_parse_example_spec,
+)
 from penstock_keras_api.estimator.run_config import RunConfig, TaskType
 from penstock_keras_api.estimator.session import (
     SessionRunArgs,
@@ -53,19 +90,39 @@ from penstock_keras_api.estimator.session import (
     SessionRunValues,
 )
 from penstock_keras_api.estimator.spec import EstimatorSpec, ModeKeys
+from penstock_keras_api.estimator.training import EvalSpec, TrainSpec, train_and_evaluate
 from penstock_keras_api.estimator.warm_start import VocabInfo, WarmStartSettings
 
 __all__ = [
+    "BaselineClassifier",
+    "BaselineEstimator",
+    "BaselineRegressor",
+    "BestExporter",
     "BinaryClassHead",
     "CheckpointSaverHook",
     "CheckpointSaverListener",
     "ClassificationOutput",
+    "DNNClassifier",
+    "DNNEstimator",
+    "DNNLinearCombinedClassifier",
+    "DNNLinearCombinedEstimator",
+    "DNNLinearCombinedRegressor",
+    "DNNRegressor",
     "Estimator",
     "EstimatorSpec",
+    "EvalSpec",
+    "Exporter",
     "FeedFnHook",
+    "FinalExporter",
     "FinalOpsHook",
     "GlobalStepWaiterHook",
     "Head",
+    "InMemoryEvaluatorHook",
+    "KMeans",
+    "LatestExporter",
+    "LinearClassifier",
+    "LinearEstimator",
+    "LinearRegressor",
     "LoggingTensorHook",
     "LogisticRegressionHead",
     "ModeKeys",
@@ -77,6 +134,8 @@ __all__ = [
     "PoissonRegressionHead",
     "PredictOutput",
     "ProfilerHook",
+    "RNNClassifier",
+    "RNNEstimator",
     "RegressionHead",
     "RegressionOutput",
     "RunConfig",
@@ -92,12 +151,23 @@ __all__ = [
     "SummarySaverHook",
     "TaskType",
     "TensorServingInputReceiver",
+    "TrainSpec",
     "VocabInfo",
     "WarmStartSettings",
     "build_parsing_serving_input_receiver_fn",
     "build_raw_serving_input_receiver_fn",
+    "classifier_parse_example_spec",
+    "inputs",
     "latest_checkpoint",
     "list_variables",
     "load_variable",
+    "make_early_stopping_hook",
+    "model_to_estimator",
     "read_eval_metrics",
+    "regressor_parse_example_spec",
+    "stop_if_higher_hook",
+    "stop_if_lower_hook",
+    "stop_if_no_decrease_hook",
+    "stop_if_no_increase_hook",
+    "train_and_evaluate",
 ]

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 import penstock as ps
-from penstock import _native
+from penstock import _native, v1
 from penstock.errors import InvalidTypeError, InvalidValueError, ShapeError
 from penstock_keras_api import tree
 from penstock_keras_api.feature_column.base import as_dense
@@ -79,7 +79,7 @@ class Batches:
         self._waiting: list[Any] = []
         self.symbolic: Any = None
         self.taken = 0
-        with random.active(), ps.v1._graph.default_graph(graph), ps.graph.eagerly():
+        with random.active(), v1._graph.default_graph(graph), ps.graph.eagerly():
             made = input_fn(**_accepted(input_fn, arguments))
             self.symbolic = self._in_graph(made)
             self._source = self._iterator(made, repeats)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 import penstock as ps
+from penstock import v1
 from penstock.errors import InvalidTypeError, InvalidValueError, NumericError
 from penstock_keras_api.estimator.checkpoints import Progress
 from penstock_keras_api.estimator.session import (
@@ -73,7 +74,7 @@ class SecondOrStepTimer:
 
 
 def _global_step() -> Any:
-    found = ps.v1.train.get_global_step()
+    found = v1.train.get_global_step()
     if found is None:
         raise InvalidValueError(
             "[hooks] the graph has no global step; make one: tf.train.get_or_create_global_step()"
@@ -157,7 +158,7 @@ class CheckpointSaverHook(_Counting):
     def begin(self) -> None:
         """Find the variables."""
         super().begin()
-        named = self._variables or {v.name: v for v in ps.v1.global_variables()}
+        named = self._variables or {v.name: v for v in v1.global_variables()}
         self._checkpoint = ps.Checkpoint(self._folder, dict(named), keep=self._keep)
         for listener in self._listeners:
             listener.begin()
@@ -418,7 +419,7 @@ class SummarySaverHook(_Counting):
         super().begin()
         self._now: int | None = None
         if self._op is None:
-            nodes = [n for n in ps.v1.get_default_graph().nodes if _is_summary(n)]
+            nodes = [n for n in v1.get_default_graph().nodes if _is_summary(n)]
             self._op = ps.group(*nodes) if nodes else None
 
     def after_create_session(self, session: ps.Session, coord: Any) -> None:

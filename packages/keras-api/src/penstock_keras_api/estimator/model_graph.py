@@ -7,14 +7,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import penstock as ps
+from penstock import v1
 from penstock._inner_graphs import assigned_by, inner_graphs
 from penstock.errors import InvalidTypeError, InvalidValueError
 from penstock_keras_api import context, naming
 from penstock_keras_api.estimator.feeding import Batches, _accepted
 from penstock_keras_api.estimator.spec import EstimatorSpec, ModeKeys
 from penstock_keras_api.metrics import Metric
-
-v1 = ps.v1
 
 
 class ModelGraph:
@@ -128,10 +127,11 @@ class ModelGraph:
     def values_of_metrics(self) -> dict[str, Any]:
         """Append what the metrics come to."""
         with self.building():
-            return {
-                name: m.result() if isinstance(m, Metric) else m[0]
-                for name, m in self.spec.eval_metric_ops.items()
-            }
+            found: dict[str, Any] = {}
+            for name, metric in self.spec.eval_metric_ops.items():
+                value = metric.result() if isinstance(metric, Metric) else metric[0]
+                found |= value if isinstance(value, dict) else {name: value}
+            return found
 
     def initialize(self, path: str | None, *, random: bool = False) -> dict[str, Any]:
         """Give variables their values: from a checkpoint, or their first ones.
@@ -175,6 +175,15 @@ def _takes_labels(model_fn: Callable[..., Any]) -> bool | None:
         return "labels" in inspect.signature(model_fn).parameters
     except (TypeError, ValueError):
         return None
+
+
+def variables_of(graph: ps.Graph) -> dict[str, ps.Variable]:
+    """List the variables of a graph by name, without those of metrics."""
+    with v1._graph.default_graph(graph):
+        own = {v._handle: v for v in v1.global_variables()}
+        local = {v._handle for v in v1.local_variables()}
+    handles = [h for h in dict.fromkeys([*own, *_used(graph)]) if h not in local]
+    return {h.name: _variable(h) for h in handles}
 
 
 def _used(graph: ps.Graph) -> Iterator[Any]:

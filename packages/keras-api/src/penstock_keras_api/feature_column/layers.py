@@ -148,7 +148,7 @@ class LinearModel(Layer):
         make_tables(self, self._columns, self._tables)
         for column in self._columns:
             rows = column.num_buckets if _is_categorical(column) else column.width
-            with context.scope(self.name), context.scope(column.name):
+            with context.scope(column.name):
                 v = Variable(
                     self._kernel_initializer, (rows, self.units), "float32", name="weights"
                 )

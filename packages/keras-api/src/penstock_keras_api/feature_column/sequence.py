@@ -253,7 +253,7 @@ def make_tables(layer: Layer, columns: Sequence[Any], tables: dict[str, Any]) ->
         for name, (shape, first, trainable) in made.items():
             if name not in tables:
                 scope, _, last = name.rpartition("/")
-                with context.scope(layer.name), context.scope(scope):
+                with context.scope(scope):
                     v = Variable(first, shape, "float32", trainable, name=last)
                 tables[name] = v
                 layer._add_owned(v)
