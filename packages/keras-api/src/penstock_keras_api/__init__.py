@@ -36,6 +36,8 @@ from penstock_keras_api.models import Model, Sequential
 from penstock_keras_api.operation import Operation
 from penstock_keras_api.optimizers import Optimizer
 from penstock_keras_api.regularizers import Regularizer
+from penstock_keras_api.rematerialization import RematScope, remat
+from penstock_keras_api.stateless import StatelessScope
 from penstock_keras_api.variable import Variable
 
 __all__ = [
@@ -52,7 +54,9 @@ __all__ = [
     "Operation",
     "Optimizer",
     "Regularizer",
+    "RematScope",
     "Sequential",
+    "StatelessScope",
     "Variable",
     "activations",
     "callbacks",
@@ -71,6 +75,7 @@ __all__ = [
     "optimizers",
     "random",
     "regularizers",
+    "remat",
     "saving",
     "tree",
     "utils",

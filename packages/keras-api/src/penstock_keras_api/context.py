@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+from penstock.errors import FormatError
+
 _KEPT: Final = 16  # masks of results that were made outside of any call
 
 
@@ -16,6 +18,7 @@ class _State(threading.local):
         self.depth = 0
         self.training: bool | None = None
         self.path: list[str] = []
+        self.room: int | None = None
         # By the tensor's identity; the tensor is held, so that no other takes its place.
         self.masks: OrderedDict[int, tuple[Any, Any]] = OrderedDict()
 
@@ -57,6 +60,32 @@ def scope(name: str) -> Iterator[None]:
 def current_path() -> str:
     """Return the names of the blocks around: "model/dense"."""
     return "/".join(_state.path)
+
+
+@contextmanager
+def room(nbytes: int) -> Iterator[None]:
+    """Say for a block how many bytes of variables it may make; a file that asks for more is damaged."""
+    before, _state.room = _state.room, nbytes
+    try:
+        yield
+    finally:
+        _state.room = before
+
+
+def take_room(nbytes: int) -> None:
+    """Count the bytes of a variable that is about to be made.
+
+    Raises:
+        FormatError: There is no room for it.
+    """
+    if _state.room is None:
+        return
+    _state.room -= nbytes
+    if _state.room < 0:
+        raise FormatError(
+            f"[load_model] the configuration asks for a variable of {nbytes:,} bytes, and the file has no numbers for it; the "
+            "file is damaged: save the model again"
+        )
 
 
 def set_mask(value: Any, mask: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ import penstock as ps
 from penstock.errors import InvalidValueError
 from penstock_keras_api import config, context
 from penstock_keras_api.naming import auto_name
+from penstock_keras_api.stateless import get_stateless_scope
 
 
 class Variable(ps.Variable):
@@ -87,10 +89,25 @@ class Variable(ps.Variable):
         """What the graph refers to."""
         return self._handle
 
+    @property
+    def value(self) -> Any:
+        """The value now: in a `StatelessScope` that gives one, the scope's."""
+        scope = get_stateless_scope()
+        found = None if scope is None else scope.get_current_value(self)
+        return super().value if found is None else found
+
+    def __penstock_tensor__(self) -> Any:
+        return self.value
+
     def assign(self, value: Any) -> Any:
         """Replace the value; a value of another float dtype is cast."""
         t = ps.asarray(value)
-        return super().assign(t if t.dtype == self.dtype else ps.cast(t, self.dtype))
+        t = t if t.dtype == self.dtype else ps.cast(t, self.dtype)
+        scope = get_stateless_scope()
+        if scope is None:
+            return super().assign(t)
+        scope.add_update((self, t))
+        return t
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """Return the value now as a NumPy array."""
@@ -112,4 +129,5 @@ def _first_value(initializer: Any, shape: Sequence[int] | None, dtype: Any) -> A
             "[Variable] got a function as initializer and no shape; give shape=(...) too"
         )
     name = ps.dtypes.as_dtype(dtype or config.floatx()).name
+    context.take_room(math.prod(shape) * 4)
     return ps.cast(ps.asarray(initializer(tuple(shape), dtype=name)), name)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from penstock_formats.keras import _hdf5
+from penstock_formats.keras import hdf5
 from penstock_formats.keras._config import LayerSpec, Network
 from penstock_formats.keras._problems import damaged
 from penstock_formats.keras._weights import Report, in_order, is_operation, names_of
@@ -20,7 +20,7 @@ _IGNORED = ("seed_generator", "random_generator", "optimizer", "metrics")
 
 def is_legacy(root: Any) -> bool:
     """Whether a group of weights has the layout of HDF5 models."""
-    return _hdf5.names_of(root, "layer_names") is not None
+    return hdf5.names_of(root, "layer_names") is not None
 
 
 def legacy_arrays(root: Any, network: Network, report: Report) -> dict[int, Arrays]:
@@ -36,7 +36,7 @@ def legacy_arrays(root: Any, network: Network, report: Report) -> dict[int, Arra
     """
     found: dict[int, Arrays] = {}
     used: set[str] = set()
-    for name in _hdf5.names_of(root, "layer_names") or []:
+    for name in hdf5.names_of(root, "layer_names") or []:
         rows = _rows(root, name)
         layer = network.layers.get(name)
         if layer is None:
@@ -56,22 +56,22 @@ def legacy_arrays(root: Any, network: Network, report: Report) -> dict[int, Arra
 def legacy_tensors(root: Any) -> dict[str, np.ndarray[Any, Any]]:
     """Read all weights of the layout of HDF5 models, by the names in the file."""
     found: dict[str, np.ndarray[Any, Any]] = {}
-    for name in _hdf5.names_of(root, "layer_names") or []:
+    for name in hdf5.names_of(root, "layer_names") or []:
         for row, array in _rows(root, name):
             found[row if row not in found else f"{name}/{row}"] = array
     return found
 
 
 def _rows(root: Any, layer: str) -> list[tuple[str, np.ndarray[Any, Any]]]:
-    group = _hdf5.child(root, layer)
+    group = hdf5.child(root, layer)
     if group is None:
         raise damaged(f"the file lists the layer {layer!r} and does not hold it")
     rows = []
-    for name in _hdf5.names_of(group, "weight_names") or []:
-        dataset = _hdf5.child(group, name)
+    for name in hdf5.names_of(group, "weight_names") or []:
+        dataset = hdf5.child(group, name)
         if dataset is None:
             raise damaged(f"the file lists the weight {name!r} of {layer!r} and does not hold it")
-        rows.append((name, _hdf5.array_of(dataset)))
+        rows.append((name, hdf5.array_of(dataset)))
     return rows
 
 
@@ -91,7 +91,7 @@ def store_arrays(root: Any, network: Network, report: Report) -> dict[int, Array
     _of_network(root, "", "", network, found, used)
     report.extra += sorted(
         path
-        for path, _ in _hdf5.datasets(root)
+        for path, _ in hdf5.datasets(root)
         if path not in used and not any(word in path for word in _IGNORED)
     )
     return found
@@ -99,7 +99,7 @@ def store_arrays(root: Any, network: Network, report: Report) -> dict[int, Array
 
 def store_tensors(root: Any) -> dict[str, np.ndarray[Any, Any]]:
     """Read every tensor of a file, by its path."""
-    return {path: _hdf5.array_of(dataset) for path, dataset in _hdf5.datasets(root)}
+    return {path: hdf5.array_of(dataset) for path, dataset in hdf5.datasets(root)}
 
 
 def _of_network(
@@ -107,9 +107,9 @@ def _of_network(
 ) -> None:
     """Read the weights below a model's group; `title` is where the model is among models."""
     key = "layers"
-    if _hdf5.child(group, key) is None:
+    if hdf5.child(group, key) is None:
         key = "_layer_checkpoint_dependencies"  # Keras 2.12
-    layers = _hdf5.child(group, key)
+    layers = hdf5.child(group, key)
     if layers is None:
         return
     places = _places(layers, network)
@@ -117,7 +117,7 @@ def _of_network(
         place = places.get(layer.name)
         if place is None:
             continue
-        mine, here = _hdf5.child(layers, place), f"{path}{key}/{place}/"
+        mine, here = hdf5.child(layers, place), f"{path}{key}/{place}/"
         if layer.network is not None:
             _of_network(mine, here, f"{title}{layer.name}/", layer.network, found, used)
         else:
@@ -133,10 +133,10 @@ def _of_layer(group: Any, path: str, title: str, layer: LayerSpec, used: set[str
         counts[holder] = number + 1
         # Some versions write the private names of what a layer holds.
         for place in (f"{holder}/vars/{number}".lstrip("/"), f"_{holder}/vars/{number}"):
-            dataset = _hdf5.child(group, place)
+            dataset = hdf5.child(group, place)
             if dataset is not None:
                 used.add(f"{path}{place}")
-                arrays[name] = (f"{title}/{name}", _hdf5.array_of(dataset))
+                arrays[name] = (f"{title}/{name}", hdf5.array_of(dataset))
                 break
     return arrays
 
@@ -145,9 +145,9 @@ def _places(layers: Any, network: Network) -> dict[str, str]:
     """Find each layer's group: by the name that newer files note, or by class name and number."""
     noted: dict[str, str] = {}
     for place in layers:
-        inner = _hdf5.child(layers, f"{place}/vars")
+        inner = hdf5.child(layers, f"{place}/vars")
         if inner is not None and "name" in inner.attrs:
-            noted[_hdf5.text_of(inner.attrs["name"])] = place
+            noted[hdf5.text_of(inner.attrs["name"])] = place
     counts: dict[str, int] = {}
     numbered = {}
     for layer in network.layers.values():

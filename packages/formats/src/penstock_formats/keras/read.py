@@ -13,8 +13,7 @@ from typing import Any
 import penstock as ps
 from penstock import Tensor
 from penstock.saved import GraphFunction, GraphModel
-from penstock_formats.keras import _hdf5, layers
-from penstock_formats.keras._archive import read_archive
+from penstock_formats.keras import hdf5, layers
 from penstock_formats.keras._config import LayerSpec, Network, need, read_network, refs_of
 from penstock_formats.keras._network import Builders, Value, compute_dtype, scope_of
 from penstock_formats.keras._problems import damaged, explained, problem
@@ -27,6 +26,7 @@ from penstock_formats.keras._sources import (
     store_tensors,
 )
 from penstock_formats.keras._weights import Holder, Report, leaves
+from penstock_formats.keras.archive import read_archive
 
 layers.load()
 
@@ -72,7 +72,7 @@ def read(
                 f"{path.name} is neither a zip archive nor an HDF5 file",
                 "give a file that Keras saved: model.keras or model.h5",
             )
-        with _hdf5.opened(file, path.name) as root:
+        with hdf5.opened(file, path.name) as root:
             return _tensors(root) if weights_only else _of_hdf5(root, path)
 
 
@@ -80,7 +80,7 @@ def read(
 def _weights_of(data: bytes, what: str) -> Iterator[Any]:
     if not data:
         raise damaged(f"{what} holds no model.weights.h5")
-    with _hdf5.opened(io.BytesIO(data), f"model.weights.h5 in {what}") as root:
+    with hdf5.opened(io.BytesIO(data), f"model.weights.h5 in {what}") as root:
         yield root
 
 
@@ -92,7 +92,7 @@ def _of_hdf5(root: Any, path: Path) -> GraphModel:
             f"penstock.saved.load_weights(model, {path.name!r}, rename=...)",
         )
     config = _json(root.attrs["model_config"], "model_config")
-    weights = _hdf5.child(root, "model_weights")
+    weights = hdf5.child(root, "model_weights")
     if weights is None:
         raise damaged(f"{path.name} holds no model_weights")
     version = root.attrs.get("keras_version") or weights.attrs.get("keras_version")
@@ -100,7 +100,7 @@ def _of_hdf5(root: Any, path: Path) -> GraphModel:
 
 
 def _tensors(root: Any) -> dict[str, Tensor]:
-    weights = _hdf5.child(root, "model_weights")
+    weights = hdf5.child(root, "model_weights")
     weights = root if weights is None else weights
     found = legacy_tensors(weights) if is_legacy(weights) else store_tensors(weights)
     return {name: ps.asarray(array) for name, array in found.items()}

@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from penstock.errors import InvalidValueError
+from penstock_keras_api import abstract, context, tree
 from penstock_keras_api.keras_tensor import KerasTensor
 from penstock_keras_api.layers.layer import Layer
 from penstock_keras_api.layers.owner import unique
+from penstock_keras_api.models import state_tree
+from penstock_keras_api.models.files import Files
+from penstock_keras_api.models.state_tree import set_state_tree as _set_state_tree
 from penstock_keras_api.trainers.trainer import Trainer
 
 
-class Model(Trainer, Layer):
+class Model(Trainer, Files, Layer):
     """Layers that are trained together.
 
     `Model(inputs, outputs)` makes one of calls of layers on what stands for tensors; a subclass makes layers in its
@@ -46,6 +50,28 @@ class Model(Trainer, Layer):
             functional.Functional.__init__(self, *args, **kwargs)  # type: ignore[arg-type]
             return
         Layer.__init__(self, *args, **kwargs)
+
+    def _has_build(self) -> bool:
+        return type(self).build is not Model.build
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights by a trial of `call` on what stands for tensors.
+
+        Args:
+            input_shape: The shape of the input with the batch, in the structure of the input.
+
+        Raises:
+            ValueError: `call` does not take such an input.
+        """
+        if self.built:
+            return
+        inputs = tree.map_shape_structure(
+            lambda shape: KerasTensor(shape, self.compute_dtype), tree.lists_to_tuples(input_shape)
+        )
+        with context.scope(self.name):
+            abstract.compute_output_spec(self.call, inputs)
+        self._build_shapes = input_shape
+        object.__setattr__(self, "built", True)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Compute; subclasses say what."""
@@ -82,6 +108,72 @@ class Model(Trainer, Layer):
         raise InvalidValueError(
             f"[get_layer] {self.name} has no layer {name!r}; it has {', '.join(layer.name for layer in layers)}"
         )
+
+    # ---- values as data
+
+    def get_state_tree(self, value_format: str = "backend_tensor") -> dict[str, Any]:
+        """Return all variables as nested dictionaries: by kind, then by the parts of their paths.
+
+        Args:
+            value_format: "backend_tensor" for tensors, "numpy_array" for arrays.
+
+        Raises:
+            ValueError: There is no such format.
+
+        >>> from penstock import keras
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, name="d")], name="net")
+        >>> model.get_state_tree("numpy_array")["trainable_variables"]["net"]["d"]["bias"]
+        array([0.], dtype=float32)
+        """
+        return state_tree.state_tree(self, value_format)
+
+    def set_state_tree(self, state_tree: Any) -> None:
+        """Set variables to what `get_state_tree` returned.
+
+        Raises:
+            ValueError: There is no such variable.
+        """
+        _set_state_tree(self, state_tree)
+
+    def stateless_compute_loss(
+        self,
+        trainable_variables: Any,
+        non_trainable_variables: Any,
+        metrics_variables: Any,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """Compute the loss with values in place of the variables, which stay as they are.
+
+        Args:
+            trainable_variables: A value for each of `trainable_variables`.
+            non_trainable_variables: A value for each of `non_trainable_variables`.
+            metrics_variables: A value for each of `metrics_variables`.
+            x: The inputs.
+            y: The labels.
+            y_pred: The outputs.
+            sample_weight: A weight for each sample.
+            training: Whether this is training.
+
+        Returns:
+            The loss, and a tuple of the new values of the three kinds of variables.
+
+        Raises:
+            ValueError: There is another number of values.
+        """
+        values = {"trainable_variables": trainable_variables, "non_trainable_variables": non_trainable_variables,
+                  "metrics_variables": metrics_variables}  # fmt: skip
+        given = {
+            "x": x,
+            "y": y,
+            "y_pred": y_pred,
+            "sample_weight": sample_weight,
+            "training": training,
+        }
+        return state_tree.stateless_loss(self, values, given)
 
     @property
     def output_names(self) -> list[str] | None:

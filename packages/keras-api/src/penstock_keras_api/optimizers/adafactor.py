@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 import penstock as ps
 from penstock_keras_api.optimizers.optimizer import Optimizer
 
@@ -82,6 +84,9 @@ class Adafactor(Optimizer):
             matrix = len(v.shape) >= 2
             own = {"dtype": v.dtype, "name": v.name}
             shape = tuple(v.shape)
+            if not matrix:  # Keras's files have a number in the place of each
+                for _ in range(2):
+                    self._own_variable(np.zeros((), np.int32), v.name)
             self._rows.append(self.add_variable(shape[:-1], **own) if matrix else None)
             columns = (*shape[:-2], *shape[-1:])
             self._columns.append(self.add_variable(columns, **own) if matrix else None)

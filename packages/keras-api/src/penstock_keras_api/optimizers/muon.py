@@ -99,11 +99,14 @@ class Muon(Optimizer):
         if self.built:
             return
         super().build(variables)
-        self._momentums = self.add_optimizer_variables(variables, "momentum")
-        self._velocities = [
-            self.add_variable_from_reference(v, "velocity") if self._uses_adam(v) else None
-            for v in variables
-        ]
+        self._momentums: list[Any] = []
+        self._velocities: list[Any] = []
+        for v in variables:  # in the order of Keras's files
+            self._momentums.append(self.add_variable_from_reference(v, "momentum"))
+            adam = self._uses_adam(v)
+            self._velocities.append(
+                self.add_variable_from_reference(v, "velocity") if adam else None
+            )
 
     def _uses_adam(self, variable: Any) -> bool:
         path = str(getattr(variable, "path", variable.name))

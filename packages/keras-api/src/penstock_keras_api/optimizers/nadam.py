@@ -7,7 +7,6 @@ from typing import Any
 
 import penstock as ps
 from penstock_keras_api.optimizers.optimizer import Optimizer
-from penstock_keras_api.variable import Variable
 
 
 class Nadam(Optimizer):
@@ -73,8 +72,8 @@ class Nadam(Optimizer):
         self._momentums, self._velocities = self.add_optimizer_variables(
             variables, ["momentum", "velocity"]
         )
-        # The product of β₁ of all steps. It is no part of the state in Keras's files.
-        self._product = Variable(1.0, dtype="float32", trainable=False, name="u_product")
+        # The product of β₁ of all steps, which Keras's files have under this name.
+        self._product = self._own_variable(1.0, "variable", "float32")
 
     def _step(self, pairs: list[tuple[Any, Any]]) -> None:
         self._product.assign(self._product * self._beta(1))

@@ -179,10 +179,11 @@ class Optimizer:
                 self.add_variable_from_reference(v, name, initializer) for v in trainable_variables
             ]
         kinds = [initializer] * len(name) if isinstance(initializer, str) else initializer
-        return tuple(
-            self.add_optimizer_variables(trainable_variables, n, i)
-            for n, i in zip(name, kinds, strict=True)
-        )
+        rows = [  # variable by variable, which is the order of Keras's files
+            [self.add_variable_from_reference(v, n, i) for n, i in zip(name, kinds, strict=True)]
+            for v in trainable_variables
+        ]
+        return tuple([row[number] for row in rows] for number in range(len(name)))
 
     def build(self, variables: Sequence[Any]) -> None:
         """Make what the optimizer remembers of each variable."""

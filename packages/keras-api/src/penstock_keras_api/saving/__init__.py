@@ -1,5 +1,6 @@
 """Saving and loading: configurations of objects, weights, whole models."""
 
+from penstock_keras_api.saving.model_files import load_model, save_model
 from penstock_keras_api.saving.registry import (
     CustomObjectScope,
     custom_object_scope,
@@ -12,6 +13,7 @@ from penstock_keras_api.saving.serialization import (
     deserialize_keras_object,
     serialize_keras_object,
 )
+from penstock_keras_api.saving.weights import load_weights, save_weights
 
 __all__ = [
     "CustomObjectScope",
@@ -20,6 +22,10 @@ __all__ = [
     "get_custom_objects",
     "get_registered_name",
     "get_registered_object",
+    "load_model",
+    "load_weights",
     "register_keras_serializable",
+    "save_model",
+    "save_weights",
     "serialize_keras_object",
 ]

@@ -77,6 +77,11 @@ def register_keras_serializable(
     return register
 
 
+def names() -> dict[Any, str]:
+    """Return the names of registered classes and functions."""
+    return _names
+
+
 def get_registered_name(obj: Any) -> str:
     """Return the name under which a class or function is registered, or its own."""
     try:

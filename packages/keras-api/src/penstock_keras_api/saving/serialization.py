@@ -10,7 +10,7 @@ import numpy as np
 
 import penstock as ps
 from penstock.errors import InvalidTypeError, InvalidValueError
-from penstock_keras_api.saving import registry
+from penstock_keras_api.saving import code, registry, sharing
 
 # Where Keras's files say that public classes live, and where they do.
 _MODULES: Final = {
@@ -36,6 +36,13 @@ _MODULES: Final = {
         ]
     },
     "keras.optimizers.schedules": "penstock_keras_api.optimizers.schedules",
+}
+
+
+_MODULES_OF_MODELS: Final = {
+    "Functional": "keras.src.models.functional",  # it has no public name
+    "Sequential": "keras",
+    "Model": "keras",
 }
 
 
@@ -85,7 +92,7 @@ def serialize_keras_object(obj: Any) -> Any:
     if hasattr(obj, "get_config"):
         return _serialized_object(obj)
     if callable(obj) and hasattr(obj, "__name__"):
-        return _serialized_function(obj)
+        return code.data_of(obj) if obj.__name__ == "<lambda>" else _serialized_function(obj)
     raise InvalidTypeError(
         f"[serialize_keras_object] got {type(obj).__name__}; give it a get_config, or register it with "
         "@keras.saving.register_keras_serializable()"
@@ -94,9 +101,9 @@ def serialize_keras_object(obj: Any) -> Any:
 
 def _serialized_object(obj: Any) -> dict[str, Any]:
     cls = type(obj)
-    made = {
+    made: dict[str, Any] = {
         "module": _module_of(cls),
-        "class_name": cls.__name__,
+        "class_name": getattr(cls, "_keras_name", cls.__name__),
         "config": _plain_config(obj.get_config()),
         "registered_name": _registered_name(cls),
     }
@@ -106,12 +113,16 @@ def _serialized_object(obj: Any) -> dict[str, Any]:
         compiled = obj.get_compile_config()
         if compiled is not None:
             made["compile_config"] = compiled
+    number = sharing.number_of(obj) if hasattr(obj, "_flatten_layers") else None
+    if number is not None:
+        made["shared_object_id"] = number
     return made
 
 
 def _registered_name(cls: type) -> str | None:
     is_class_of_keras = _is_own(cls) and not getattr(cls, "_keras_module", None)
-    return None if is_class_of_keras else registry.get_registered_name(cls)
+    public = is_class_of_keras and cls.__name__ != "Functional"
+    return None if public else registry.get_registered_name(cls)
 
 
 def _plain_config(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,13 +146,14 @@ def _is_own(item: Any) -> bool:
 
 def _module_of(cls: type) -> str | None:
     if not _is_own(cls):
-        return None
+        is_known = cls.__module__ in ("__main__", "builtins") or cls in registry.names()
+        return None if is_known else cls.__module__
     if getattr(cls, "_keras_module", None):  # an operation of keras.ops
         return str(cls._keras_module)  # type: ignore[attr-defined]
     name = cls.__module__.removeprefix("penstock_keras_api")
     parts = name.strip(".").split(".")
-    if parts[:1] == ["models"] or cls.__name__ in ("Functional", "Sequential", "Model"):
-        return "keras" if cls.__name__ in ("Functional", "Sequential", "Model") else "keras.models"
+    if parts[:1] == ["models"]:
+        return _MODULES_OF_MODELS.get(cls.__name__, "keras.models")
     if parts[:2] == ["optimizers", "schedules"]:
         return "keras.optimizers.schedules"
     return f"keras.{parts[0]}" if parts[0] else "keras"
@@ -168,42 +180,56 @@ def deserialize_keras_object(
     Args:
         config: What `serialize_keras_object` returned, or Keras wrote.
         custom_objects: Classes and functions by name.
-        safe_mode: Kept for compatibility: code in files is never run.
+        safe_mode: Whether code in the data is refused; False runs it.
         kwargs: Kept for compatibility.
 
     Returns:
         The object.
 
     Raises:
-        ValueError: It names a class or a function that is not known.
+        ValueError: It names a class or a function that is not known, or has code.
 
     >>> from penstock import keras
     >>> data = keras.saving.serialize_keras_object(keras.initializers.Constant(2.0))
     >>> keras.saving.deserialize_keras_object(data).value
     2.0
     """
+    with sharing.making() as made, code.safe_mode(safe_mode and code.is_safe()):
+        return _made_of(config, custom_objects, made)
+
+
+def _made_of(config: Any, custom_objects: Any, made: dict[Any, Any]) -> Any:
     if config is None or isinstance(config, bool | int | float | str):
         return config
     if isinstance(config, list | tuple):
-        return type(config)(deserialize_keras_object(item, custom_objects) for item in config)
+        return type(config)(_made_of(item, custom_objects, made) for item in config)
     if not isinstance(config, Mapping):
         raise InvalidValueError(
             f"[deserialize_keras_object] got {type(config).__name__}; expected plain data"
         )
     if "class_name" not in config or "config" not in config:
-        return {k: deserialize_keras_object(v, custom_objects) for k, v in config.items()}
+        return {k: _made_of(v, custom_objects, made) for k, v in config.items()}
     special = _special(config, custom_objects)
     if special is not None:
         return special[0]
     if config["class_name"] == "function":
         return _function(config, custom_objects)
+    number = config.get("shared_object_id")
+    if number is not None and number in made:
+        return made[number]
+    item = _object(config, custom_objects)
+    if number is not None and hasattr(item, "_flatten_layers"):
+        made[number] = item
+    return item
+
+
+def _object(config: Mapping[str, Any], custom_objects: Any) -> Any:
     cls = _class(config, custom_objects)
-    scope = registry.custom_object_scope(custom_objects or {})
-    with scope:
+    with registry.custom_object_scope(custom_objects or {}):
         made = cls.from_config(dict(config["config"]))
         build = config.get("build_config")
         if build and hasattr(made, "build_from_config"):
-            made.build_from_config(deserialize_keras_object(build))
+            made.build_from_config(_made_of(build, custom_objects, {}))
         compiled = config.get("compile_config")
         if compiled and hasattr(made, "compile_from_config"):
             made.compile_from_config(compiled)
@@ -231,10 +257,7 @@ def _special(config: Mapping[str, Any], custom_objects: Any) -> tuple[Any] | Non
 
             return (KerasTensor(inner["shape"], inner["dtype"]),)
         case "__lambda__":
-            raise InvalidValueError(
-                "[deserialize_keras_object] the configuration has a lambda, as code; code of files is not run: give "
-                "the function by custom_objects, or replace the Lambda layer"
-            )
+            return (code.function_of(inner),)
     return None
 
 
@@ -256,7 +279,9 @@ def _class(config: Mapping[str, Any], custom_objects: Any) -> Any:
         found = registry.get_registered_object(str(key), custom_objects)
         if found is not None:
             return found
-    if str(module).startswith("keras.src.ops."):
+    # HDF5 files note no module; there an operation lacks what every layer has.
+    is_nameless = module is None and "trainable" not in config["config"]
+    if is_nameless or str(module).startswith("keras.src.ops."):
         from penstock_keras_api.ops import operations
 
         if name in operations:

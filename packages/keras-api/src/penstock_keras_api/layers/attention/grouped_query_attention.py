@@ -45,6 +45,8 @@ class GroupedQueryAttention(HeadsAttention):
     (None, 8, 16)
     """
 
+    _keras_name = "GroupQueryAttention"  # in files
+
     def __init__(
         self,
         head_dim: int,
@@ -88,7 +90,9 @@ class GroupedQueryAttention(HeadsAttention):
         self.use_bias = use_bias
         self.use_gate = use_gate
 
-    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
+    def build(  # type: ignore[override]
+        self, query_shape: Any, value_shape: Any, key_shape: Any = None
+    ) -> None:
         """Make the projections."""
         key_shape = value_shape if key_shape is None else key_shape
         self.feature_dim = query_shape[-1]

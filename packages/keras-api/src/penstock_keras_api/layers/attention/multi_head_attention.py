@@ -157,7 +157,9 @@ class MultiHeadAttention(HeadsAttention):
         """What projects the heads' results."""
         return self._output_dense
 
-    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
+    def build(  # type: ignore[override]
+        self, query_shape: Any, value_shape: Any, key_shape: Any = None
+    ) -> None:
         """Make the projections.
 
         Raises:

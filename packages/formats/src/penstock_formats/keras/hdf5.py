@@ -83,14 +83,24 @@ def array_of(dataset: Any) -> np.ndarray[Any, Any]:
     import h5py
 
     name = getattr(dataset, "name", None)
-    if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind not in "fiub":
+    is_bfloat16 = isinstance(dataset, h5py.Dataset) and _is_bfloat16(dataset)
+    if not isinstance(dataset, h5py.Dataset) or not (is_bfloat16 or dataset.dtype.kind in "fiub"):
         raise damaged(f"{name!r} holds no numbers")
     if dataset.is_virtual or dataset.external:
         raise problem(f"the numbers of {name!r} lie in another file", "save them into one file")
     held = dataset.id.get_storage_size()
     if dataset.nbytes > max(held, 0) * _MOST_PACKED:
         raise damaged(f"{name!r} claims {dataset.nbytes:,} bytes, and the file has {held:,} for it")
-    return np.asarray(dataset[()])
+    array = np.asarray(dataset[()])
+    if is_bfloat16:  # the upper half of a float32
+        array = (array.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+    return array
+
+
+def _is_bfloat16(dataset: Any) -> bool:
+    """Whether bytes are numbers of a dtype that HDF5 lacks, as Keras notes."""
+    is_pair = dataset.dtype.kind == "V" and dataset.dtype.itemsize == 2
+    return is_pair and text_of(dataset.attrs.get("dtype", "")) == "bfloat16"
 
 
 def text_of(value: Any) -> str:
