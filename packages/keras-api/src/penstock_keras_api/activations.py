@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import penstock as ps
-from penstock_keras_api import _lookup
+from penstock_keras_api import _lookup, context
 from penstock_keras_api.saving import serialization
 
 
@@ -60,7 +60,6 @@ def _simple(name: str, compute: Any, line: str) -> Any:
 
 
 relu6 = _simple("relu6", ps.nn.relu6, "Keep numbers between 0 and 6: min(max(x, 0), 6).")
-sigmoid = _simple("sigmoid", ps.nn.sigmoid, "Squeeze between 0 and 1: 1 / (1 + e⁻ˣ).")
 tanh = _simple("tanh", ps.tanh, "Squeeze between -1 and 1: tanh x.")
 silu = _simple("silu", ps.nn.silu, "Weigh with the sigmoid: x · sigmoid(x).")
 selu = _simple(
@@ -117,9 +116,21 @@ def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
     return ps.nn.leaky_relu(_float(x), negative_slope)
 
 
+def sigmoid(x: Any) -> Any:
+    """Squeeze between 0 and 1: 1 / (1 + e⁻ˣ)."""
+    logits = _float(x)
+    made = ps.nn.sigmoid(logits)
+    context.set_logits(made, logits, "sigmoid")
+    return made
+
+
 def softmax(x: Any, axis: int = -1) -> Any:
     """Make probabilities: eˣ / Σeˣ along an axis."""
-    return ps.nn.softmax(_float(x), axis)
+    logits = _float(x)
+    made = ps.nn.softmax(logits, axis)
+    if axis in (-1, made.ndim - 1):
+        context.set_logits(made, logits, "softmax")
+    return made
 
 
 def log_softmax(x: Any, axis: int = -1) -> Any:

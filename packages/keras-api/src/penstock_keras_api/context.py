@@ -21,6 +21,8 @@ class _State(threading.local):
         self.room: int | None = None
         # By the tensor's identity; the tensor is held, so that no other takes its place.
         self.masks: OrderedDict[int, tuple[Any, Any]] = OrderedDict()
+        # Of what stands for probabilities in a graph: what they were made of, and by what.
+        self.logits: OrderedDict[int, tuple[Any, Any, str]] = OrderedDict()
 
 
 _state = _State()
@@ -103,5 +105,28 @@ def get_mask(value: Any) -> Any:
 
 
 def clear_masks() -> None:
-    """Forget all masks."""
+    """Forget all masks, and which logits probabilities were made of."""
     _state.masks.clear()
+    _state.logits.clear()
+
+
+def set_logits(probabilities: Any, logits: Any, kind: str) -> None:
+    """Remember what probabilities in a graph were made of, so that a loss can take the logits instead.
+
+    Args:
+        probabilities: What "softmax" over the last axis, or "sigmoid", returned.
+        logits: What it was given.
+        kind: Which of the two.
+    """
+    if getattr(probabilities, "is_symbolic", False):
+        _state.logits[id(probabilities)] = (probabilities, logits, kind)
+        while len(_state.logits) > _KEPT:
+            _state.logits.popitem(last=False)
+
+
+def get_logits(probabilities: Any, kind: str) -> Any:
+    """Return the logits that probabilities were made of, or None."""
+    found = _state.logits.get(id(probabilities))
+    if found is None or found[0] is not probabilities or found[2] != kind:
+        return None
+    return found[1]

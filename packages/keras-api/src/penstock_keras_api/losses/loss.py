@@ -32,6 +32,8 @@ class Loss:
     2.0
     """
 
+    _keeps_labels = False  # whether labels stay whole numbers: floats hold no large ones
+
     def __init__(
         self,
         name: str | None = None,
@@ -69,10 +71,9 @@ class Loss:
             t = ps.asarray(leaf)
             return ps.cast(t, self.dtype) if t.dtype != self.dtype else t
 
-        y_true, y_pred = (
-            tree.map_structure(converted, y_true),
-            tree.map_structure(converted, y_pred),
-        )
+        if not self._keeps_labels:
+            y_true = tree.map_structure(converted, y_true)
+        y_pred = tree.map_structure(converted, y_pred)
         values = self.call(y_true, y_pred)
         own_mask = context.get_mask(values)
         if own_mask is not None:
@@ -118,6 +119,7 @@ class LossFunctionWrapper(Loss):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.fn = fn
         self._fn_kwargs = kwargs
+        self._keeps_labels = getattr(fn, "__name__", "") == "sparse_categorical_crossentropy"
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return a value for each sample."""

@@ -65,8 +65,9 @@ def sparse_categorical_crossentropy(
         labels = ps.where(valid, labels, 0)
     if axis % y_pred.ndim != y_pred.ndim - 1:
         y_pred = ps.moveaxis(y_pred, axis, -1)
-    if from_logits:
-        values = ps.nn.softmax_cross_entropy(y_pred, labels)
+    logits = y_pred if from_logits else context.get_logits(y_pred, "softmax")
+    if logits is not None:
+        values = ps.nn.softmax_cross_entropy(logits, labels)
     else:
         picked = ps.take_along_axis(normalised(y_pred, -1), ps.expand_dims(labels, -1), -1)
         values = -ps.log(ps.squeeze(clipped(picked), -1))
@@ -85,12 +86,15 @@ def binary_crossentropy(
     axis: int = -1,
 ) -> Any:
     """Mean of cross entropies of yes and no: -(t log p + (1 - t) log(1 - p))."""
-    y_true, y_pred = as_pair(y_true, y_pred)
+    y_true, y_pred = as_tensors(y_true, y_pred)
     if label_smoothing:
         y_true = y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing
-    if from_logits:
-        values = ps.nn.sigmoid_cross_entropy(y_pred, y_true)
+    logits = y_pred if from_logits else context.get_logits(y_pred, "sigmoid")
+    if logits is not None:
+        logits, y_true = squeeze_or_expand_to_same_rank(logits, y_true)
+        values = ps.nn.sigmoid_cross_entropy(logits, y_true)
     else:
+        y_true, y_pred = squeeze_or_expand_to_same_rank(y_true, y_pred)
         p = clipped(y_pred)
         values = -(y_true * ps.log(p) + (1.0 - y_true) * ps.log(1.0 - p))
     return ps.mean(values, axis)
@@ -118,8 +122,10 @@ def normalised(p: Any, axis: int) -> Any:
 
 
 def _log_probabilities(y_pred: Any, from_logits: bool, axis: int) -> Any:
-    if from_logits:
-        return ps.nn.log_softmax(y_pred, axis)
+    is_last = axis in (-1, y_pred.ndim - 1)
+    logits = context.get_logits(y_pred, "softmax") if is_last and not from_logits else None
+    if from_logits or logits is not None:
+        return ps.nn.log_softmax(y_pred if logits is None else logits, axis)
     return ps.log(clipped(normalised(y_pred, axis)))
 
 

@@ -95,7 +95,7 @@ class Adafactor(Optimizer):
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Change one variable by its gradient."""
         at = self._get_variable_index(variable)
-        count = ps.cast(self.iterations + 1, variable.dtype)
+        count = self._count(variable.dtype)
         rate = ps.minimum(learning_rate, ps.rsqrt(count))
         rate = rate * ps.maximum(_size(variable.value), self.epsilon_2)
         kept = 1.0 - count**self.beta_2_decay

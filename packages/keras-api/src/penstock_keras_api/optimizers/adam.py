@@ -79,7 +79,7 @@ class Adam(Optimizer):
         """Change one variable by its gradient."""
         at = self._get_variable_index(variable)
         m, v = self._momentums[at], self._velocities[at]
-        step = ps.cast(self.iterations + 1, variable.dtype)
+        step = self._count(variable.dtype)
         if variable.dtype == "float32" and not self.amsgrad:  # one pass over memory
             betas = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
             new = ps.ops.adam_update(variable, m, v, gradient, learning_rate, step, **betas)

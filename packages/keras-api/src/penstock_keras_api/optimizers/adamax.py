@@ -75,7 +75,7 @@ class Adamax(Optimizer):
         """Change one variable by its gradient."""
         at = self._get_variable_index(variable)
         m, largest = self._momentums[at], self._norms[at]
-        step = ps.cast(self.iterations + 1, variable.dtype)
+        step = self._count(variable.dtype)
         m.assign(m + (gradient - m) * (1.0 - self.beta_1))
         largest.assign(ps.maximum(self.beta_2 * largest, ps.abs(gradient)))
         divisor = (1.0 - self.beta_1**step) * (largest + self.epsilon)

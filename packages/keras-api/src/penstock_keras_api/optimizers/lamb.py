@@ -79,7 +79,7 @@ class Lamb(Optimizer):
         """Change one variable by its gradient."""
         at = self._get_variable_index(variable)
         m, v = self._momentums[at], self._velocities[at]
-        count = ps.cast(self.iterations + 1, variable.dtype)
+        count = self._count(variable.dtype)
         m.assign(m + (gradient - m) * (1.0 - self.beta_1))
         v.assign(v + (ps.square(gradient) - v) * (1.0 - self.beta_2))
         spread = ps.sqrt(v / (1.0 - self.beta_2**count)) + self.epsilon

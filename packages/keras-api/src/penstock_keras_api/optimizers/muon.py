@@ -141,7 +141,7 @@ class Muon(Optimizer):
         at = self._get_variable_index(variable)
         m, v = self._momentums[at], self._velocities[at]
         assert v is not None
-        count = ps.cast(self.iterations + 1, variable.dtype)
+        count = self._count(variable.dtype)
         spread = ps.sqrt(1.0 - self.adam_beta_2**count) / (1.0 - self.adam_beta_1**count)
         m.assign(m + (gradient - m) * (1.0 - self.adam_beta_1))
         v.assign(v + (ps.square(gradient) - v) * (1.0 - self.adam_beta_2))

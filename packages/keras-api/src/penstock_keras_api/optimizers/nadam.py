@@ -90,7 +90,7 @@ class Nadam(Optimizer):
         m, v = self._momentums[at], self._velocities[at]
         now, after = (ps.cast(self._beta(i), variable.dtype) for i in (1, 2))
         product = ps.cast(self._product.value, variable.dtype)
-        count = ps.cast(self.iterations + 1, variable.dtype)
+        count = self._count(variable.dtype)
         m.assign(m + (gradient - m) * (1.0 - self.beta_1))
         v.assign(v + (ps.square(gradient) - v) * (1.0 - self.beta_2))
         mean = after * m / (1.0 - product * after) + (1.0 - now) * gradient / (1.0 - product)

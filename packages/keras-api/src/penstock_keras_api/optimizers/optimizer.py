@@ -80,6 +80,7 @@ class Optimizer:
         self._trainable_variables: list[Any] = []
         self._index: dict[int, int] = {}
         self._no_decay: set[int] = set()
+        self._counts: dict[str, Any] = {}
         self._iterations = self._own_variable(np.zeros((), np.int64), "iteration")
         self._set_learning_rate(learning_rate)
 
@@ -138,6 +139,13 @@ class Optimizer:
         if self.gradient_accumulation_steps:
             return self._iterations // int(self.gradient_accumulation_steps)
         return self._iterations
+
+    def _count(self, dtype: Any) -> Any:
+        """Return the number of the step at hand, from 1 on; made once for all variables."""
+        name = ps.dtypes.as_dtype(dtype).name
+        if name not in self._counts:
+            self._counts[name] = ps.cast(self.iterations + 1, name)
+        return self._counts[name]
 
     def _own_variable(self, value: Any, name: str, dtype: Any = None) -> Variable:
         with context.scope(self.name):
@@ -294,11 +302,13 @@ class Optimizer:
         variables = [v for _, v in pairs]
         rate = self._current_learning_rate()
         self._apply_weight_decay(variables, rate)
+        self._counts.clear()
         for g, v in zip(gradients, variables, strict=True):
             if getattr(v, "overwrite_with_gradient", False):
                 v.assign(g)
             else:
                 self.update_step(ps.cast(g, v.dtype), v, ps.cast(rate, v.dtype))
+        self._counts.clear()
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Change one variable by its gradient; subclasses say how."""

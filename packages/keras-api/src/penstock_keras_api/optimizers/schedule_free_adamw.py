@@ -85,7 +85,7 @@ class ScheduleFreeAdamW(Optimizer):
         """Change one variable by its gradient."""
         at = self._get_variable_index(variable)
         z, v = self._points[at], self._velocities[at]
-        count = ps.cast(self.iterations + 1, variable.dtype)
+        count = self._count(variable.dtype)
         if self.warmup_steps > 0:
             learning_rate = learning_rate * ps.minimum(count / float(self.warmup_steps), 1.0)
         v.assign(v + (ps.square(gradient) - v) * (1.0 - self.beta_2))

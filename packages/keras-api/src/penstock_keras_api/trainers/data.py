@@ -85,17 +85,18 @@ def as_arrays(structure: Any) -> Any:
     return tree.map_structure(as_array, structure, none_is_leaf=False)
 
 
+def is_shareable(array: Any) -> bool:
+    """Whether a tensor can lie over an array's memory."""
+    is_plain = type(array) is np.ndarray and array.dtype.kind in "biuf"
+    return is_plain and array.flags.c_contiguous and array.flags.writeable
+
+
 def shared(array: Any) -> Any:
     """Make a tensor over an array's memory where that is possible, and of a copy elsewhere.
 
     The tensor lives no longer than the call that it is made for, so that nobody sees the array change.
     """
-    if type(array) is np.ndarray and array.dtype.kind in "biuf" and array.flags.c_contiguous:
-        try:
-            return ps.from_dlpack(array, copy=False)
-        except (BufferError, TypeError):  # read-only memory, in older versions of NumPy
-            pass
-    return ps.asarray(array)
+    return ps.from_dlpack(array, copy=False) if is_shareable(array) else ps.asarray(array)
 
 
 def all_shared(structure: Any) -> Any:

@@ -88,6 +88,7 @@ class ArraySource(Source):
         state, size, count = self._state, self.batch_size, self.num_samples
         order = self._order() if self._shuffle else None
         whole = tuple(data.all_shared(part) for part in self._parts) if self._shuffle else ()
+        cuts = [_cutter(part) for part in self._parts]
         begin = state["batch"] * size
         while begin < count:
             end = begin + size
@@ -95,7 +96,7 @@ class ArraySource(Source):
             if order is not None:
                 yield (ps.from_dlpack(order[begin:end], copy=False), *whole)
             else:
-                yield tuple(_cut(part, begin, end) for part in self._parts)
+                yield tuple([cut(begin, end) for cut in cuts])
             begin = end
         state["epoch"] += 1
         state["batch"] = 0
@@ -300,12 +301,18 @@ def _without_end(parts: tuple[Any, ...]) -> tuple[Any, ...]:
     return parts
 
 
-def _cut(part: Any, begin: int, end: int) -> Any:
+def _cutter(part: Any) -> Callable[[int, int], Any]:
+    """Return a function that takes samples out of arrays: a tensor over their memory, where that is possible."""
     if part is None:
-        return None
+        return lambda begin, end: None
+    if data.is_shareable(part):
+        return lambda begin, end: ps.from_dlpack(part[begin:end], copy=False)
     if isinstance(part, np.ndarray | ps.Tensor):
-        return data.shared(part[begin:end])
-    return tree.map_structure(lambda a: _cut(a, begin, end), part, none_is_leaf=False)
+        return lambda begin, end: ps.asarray(part[begin:end])
+    cuts = tree.map_structure(_cutter, part, none_is_leaf=False)
+    return lambda begin, end: tree.map_structure(
+        lambda cut: cut(begin, end), cuts, none_is_leaf=False
+    )
 
 
 def _common_length(arrays: Any, method: str) -> int:
