@@ -112,6 +112,7 @@ void bind_plan(nb::module_& m);
 void bind_function(nb::module_& m);
 void bind_runtime(nb::module_& m);
 void bind_python_device(nb::module_& m);
+void bind_records(nb::module_& m);
 
 }  // namespace penstock::python
 

@@ -234,9 +234,14 @@ Tensor from_buffer(nb::handle o, nb::handle as) {
     strides[d] = view.strides[d];
   }
   Tensor t = Tensor::empty(dtype, shape);
-  if (t.bytes() > 0)
-    copy_strided(t.data(), static_cast<const char*>(view.buf), view.ndim, shape.dims, strides,
-                 view.itemsize);
+  // Small copies are cheaper than giving the GIL away.
+  std::optional<nb::gil_scoped_release> release_gil;
+  if (t.bytes() > (1 << 16)) release_gil.emplace();
+  const char* from = static_cast<const char*>(view.buf);
+  if (PyBuffer_IsContiguous(&view, 'C'))
+    std::memcpy(t.data(), from, static_cast<size_t>(t.bytes()));
+  else if (t.bytes() > 0)
+    copy_strided(t.data(), from, view.ndim, shape.dims, strides, view.itemsize);
   return t;
 }
 

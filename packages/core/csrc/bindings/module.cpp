@@ -12,5 +12,6 @@ NB_MODULE(_native, m) {
   bind_plan(m);
   bind_function(m);
   bind_runtime(m);
+  bind_records(m);
   bind_python_device(m);
 }

@@ -201,6 +201,7 @@ void bind_runtime(nb::module_& m) {
     return nb::make_tuple(key, counter);
   });
   m.def("set_random_state", set_random_state);
+  m.def("set_thread_random", set_thread_random, nb::arg("key").none());
   m.def("set_debug_nans", set_debug_nans);
   m.def("get_debug_nans", debug_nans);
   bind_profile(m);

@@ -4,6 +4,8 @@
 #include <cctype>
 #include <cstdio>
 #include <cstring>
+#include <optional>
+#include <utility>
 
 #include "base/error.h"
 #include "threads/pool.h"
@@ -120,6 +122,9 @@ Generator& generator() {
   static Generator* g = new Generator;
   return *g;
 }
+
+// What a thread draws from instead, while it has one of its own.
+thread_local std::optional<std::pair<uint64_t, uint64_t>> t_random;
 
 }  // namespace
 
@@ -309,6 +314,13 @@ void set_random_state(uint64_t key, uint64_t counter) {
   generator().counter = counter;
 }
 
+void set_thread_random(std::optional<uint64_t> key) {
+  if (key)
+    t_random.emplace(*key, 0);
+  else
+    t_random.reset();
+}
+
 void fill_random(penstock_call& call, const Op& op, const AttrList& attrs, const Tensor& output) {
   int seed = op.attr_index("seed");
   if (seed >= 0) {
@@ -320,6 +332,12 @@ void fill_random(penstock_call& call, const Op& op, const AttrList& attrs, const
   }
   int64_t per_block = dtype_size(output.dtype) > 4 ? 2 : 4;
   uint64_t blocks = static_cast<uint64_t>((output.shape.size() + per_block - 1) / per_block);
+  if (t_random) {
+    call.rng_key[0] = t_random->first;
+    call.rng_counter = t_random->second;
+    t_random->second += blocks;
+    return;
+  }
   std::lock_guard lock(generator().mutex);
   call.rng_key[0] = generator().key;
   call.rng_counter = generator().counter;

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -96,6 +97,8 @@ PENSTOCK_API bool should_stop(CallContext& context);
 PENSTOCK_API void set_seed(uint64_t seed);
 PENSTOCK_API void random_state(uint64_t* key, uint64_t* counter);
 PENSTOCK_API void set_random_state(uint64_t key, uint64_t counter);
+// Gives the calling thread a stream of its own, so that what it draws does not depend on other threads; nullopt takes it.
+PENSTOCK_API void set_thread_random(std::optional<uint64_t> key);
 // Fills the frame's key and counter for a random op, taking blocks from the generator unless `seed` is given.
 PENSTOCK_API void fill_random(penstock_call& call, const Op& op, const AttrList& attrs,
                               const Tensor& output);

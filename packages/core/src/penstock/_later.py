@@ -26,6 +26,7 @@ HOMES: Final = {
     # Modules themselves.
     "lookup": "",
     "quantized": "",
+    "records": "",
     "ragged": "",
     "replay": "",
     "safetensors": "",

@@ -1,0 +1,1 @@
+"""What `penstock.records` is made of."""

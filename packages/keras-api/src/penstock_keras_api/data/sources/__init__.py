@@ -1,0 +1,1 @@
+"""Where elements come from; one kind of source per file."""

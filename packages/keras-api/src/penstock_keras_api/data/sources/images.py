@@ -1,0 +1,135 @@
+"""Images of files: decoded, resized, cut or padded to one size."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import penstock as ps
+from penstock.errors import FormatError, InvalidValueError
+from penstock_keras_api.data import elements
+
+EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
+CHANNELS = {"grayscale": 1, "rgb": 3, "rgba": 4}
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+_METHODS = {
+    "bilinear": "bilinear", "nearest": "nearest", "bicubic": "bicubic", "area": "area",
+    "lanczos3": "lanczos3", "lanczos5": "lanczos5", "gaussian": "gaussian",
+    "mitchellcubic": "mitchell",
+}  # fmt: skip
+
+
+def decode(contents: bytes, channels: int = 3, name: str = "") -> Any:
+    """Decode an image.
+
+    Args:
+        contents: The bytes of a file.
+        channels: 1, 3 or 4.
+        name: The file, for errors.
+
+    Returns:
+        [height, width, channels], uint8.
+
+    Raises:
+        FormatError: It is no image, or damaged.
+        ImportError: Pillow is not installed.
+    """
+    try:
+        from PIL import Image
+    except ImportError:
+        raise ImportError(
+            "images in files need Pillow, which is not installed; type: pip install pillow"
+        ) from None
+    try:
+        with Image.open(io.BytesIO(contents)) as image:
+            mode = _MODES[channels]
+            if image.mode.startswith("I"):  # gray of 16 bits: the upper ones
+                array = (np.asarray(image).astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8)
+                image = Image.fromarray(array)
+            pixels = np.asarray(image if image.mode == mode else image.convert(mode))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise FormatError(
+            f"[image] {name or 'the bytes'} cannot be read as an image: {error}; remove the file or mend it, or use "
+            "ignore_errors to go without it"
+        ) from None
+    return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+class ImageLoader:
+    """Reads an image file at one size.
+
+    Args:
+        size: Height and width; None for the file's own.
+        color_mode: "rgb", "rgba" or "grayscale".
+        interpolation: How sizes change.
+        crop: Whether to cut off what has another aspect ratio.
+        pad: Whether to pad with black instead.
+        channels_first: Whether channels come before height and width.
+
+    Raises:
+        InvalidValueError: A name is unknown, or both `crop` and `pad` are given.
+    """
+
+    def __init__(
+        self,
+        size: tuple[int, int] | None,
+        color_mode: str,
+        interpolation: str,
+        crop: bool,
+        pad: bool,
+        channels_first: bool,
+    ) -> None:
+        if color_mode not in CHANNELS:
+            raise InvalidValueError(
+                f"[image_dataset_from_directory] got color_mode={color_mode!r}; use 'rgb', 'rgba' or 'grayscale'"
+            )
+        if interpolation not in _METHODS:
+            raise InvalidValueError(
+                f"[image_dataset_from_directory] got interpolation={interpolation!r}; use one of {', '.join(_METHODS)}"
+            )
+        if crop and pad:
+            raise InvalidValueError(
+                "[image_dataset_from_directory] got both crop_to_aspect_ratio and pad_to_aspect_ratio; use one of them"
+            )
+        self.size, self.channels, self.method = size, CHANNELS[color_mode], interpolation
+        self.crop, self.pad, self.channels_first = crop, pad, channels_first
+
+    def __call__(self, path: str) -> Any:
+        """Read a file; [height, width, channels], float32 from 0 to 255."""
+        pixels = decode(Path(path).read_bytes(), self.channels, path)
+        made = pixels.astype(np.float32) if self.size is None else self._resized(pixels)
+        return np.ascontiguousarray(made.transpose(2, 0, 1)) if self.channels_first else made
+
+    def _resized(self, pixels: Any) -> Any:
+        assert self.size is not None
+        height, width = self.size
+        have_height, have_width = pixels.shape[:2]
+        if self.crop:
+            pixels = _cropped(pixels, height, width)
+        elif self.pad:
+            pixels = _padded(pixels, height, width)
+        if (have_height, have_width) == (height, width) and pixels.shape[:2] == (height, width):
+            return pixels.astype(np.float32)
+        image = ps.cast(elements.as_tensor(np.ascontiguousarray(pixels)), "float32")
+        return ps.image.resize(image, (height, width), _METHODS[self.method]).numpy()
+
+
+def _cropped(pixels: Any, height: int, width: int) -> Any:
+    """Cut the middle out, of the aspect ratio of a size."""
+    h, w = pixels.shape[:2]
+    crop_h = min(h, int(w * height / width))
+    crop_w = min(w, int(h * width / height))
+    top, left = (h - crop_h) // 2, (w - crop_w) // 2
+    return pixels[top : top + crop_h, left : left + crop_w]
+
+
+def _padded(pixels: Any, height: int, width: int) -> Any:
+    """Pad to the aspect ratio of a size."""
+    h, w = pixels.shape[:2]
+    pad_h = max(h, int(w * height / width))
+    pad_w = max(w, int(h * width / height))
+    top, left = (pad_h - h) // 2, (pad_w - w) // 2
+    return np.pad(pixels, ((top, pad_h - h - top), (left, pad_w - w - left), (0, 0)))

@@ -1,0 +1,1 @@
+"""What is done with elements; one transformation, or a small family, per file."""

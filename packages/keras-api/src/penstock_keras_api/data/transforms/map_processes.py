@@ -1,0 +1,130 @@
+"""`map` in processes: for Python functions that keep the interpreter busy.
+
+Processes are forked, so the function need not be picklable; elements and results travel as NumPy arrays.
+"""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+from collections import deque
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import TYPE_CHECKING, Any
+
+from penstock.errors import InvalidValueError, PenstockError
+from penstock_keras_api.data import elements
+from penstock_keras_api.data.positions import Positions
+from penstock_keras_api.data.stream import Stream
+from penstock_keras_api.data.transforms.map import MapStream
+from penstock_keras_api.data.user_function import UserFunction
+
+if TYPE_CHECKING:
+    from penstock_keras_api.data.transforms.map import MapNode
+
+# What a process finds under its number, because it was forked after it was put here.
+_functions: dict[int, UserFunction] = {}
+_numbers = itertools.count()
+
+
+def _call(key: int, element: Any, number: int, epoch: int) -> Any:
+    made = _functions[key](element, number, epoch)
+    return elements.mapped(elements.as_numpy, made)
+
+
+class ProcessMapStream(MapStream):
+    """A pass in which processes call the function."""
+
+    def __init__(self, node: MapNode, source: Stream, epoch: int) -> None:
+        super().__init__(node, source, epoch)
+        if "fork" not in multiprocessing.get_all_start_methods():
+            raise InvalidValueError(
+                "[map] this system cannot fork processes; leave processes=... out, and use num_parallel_calls for threads"
+            )
+        self._key = next(_numbers)
+        self._executor: ProcessPoolExecutor | None = None
+        self._running: deque[Future[Any] | Exception] = deque()
+        self._positions = Positions(source)
+        self._pulled = self._base = 0
+        self._ended = False
+
+    has_rows = False  # type: ignore[assignment]
+
+    def rows(self, most: int) -> tuple[int, Any]:
+        """Return results as rows."""
+        return Stream.rows(self, most)
+
+    def _start(self) -> ProcessPoolExecutor:
+        if self._executor is None:
+            _functions[self._key] = self._fn
+            self._executor = ProcessPoolExecutor(
+                self._node.processes, multiprocessing.get_context("fork")
+            )
+        return self._executor
+
+    def __next__(self) -> Any:
+        self._fill()
+        if not self._running:
+            raise StopIteration
+        now = self._running.popleft()
+        number, self._at = self._at, self._at + 1
+        if isinstance(now, Exception):
+            raise now
+        try:
+            return now.result()
+        except BrokenProcessPool:
+            raise PenstockError(
+                f"[map] a process ended while it worked on element {number} or one near it; is there enough memory? "
+                "Use fewer processes, or threads: num_parallel_calls"
+            ) from None
+
+    def _fill(self) -> None:
+        while not self._ended and len(self._running) < 2 * self._node.processes:
+            self._positions.before_pull()
+            try:
+                element = elements.mapped(elements.as_numpy, next(self._input))
+            except StopIteration:
+                self._ended = True
+                return
+            except Exception as error:
+                self._pulled += 1
+                self._running.append(error)
+                return
+            number, self._pulled = self._pulled, self._pulled + 1
+            self._running.append(
+                self._start().submit(_call, self._key, element, number, self._epoch)
+            )
+
+    def advance(self, count: int) -> int:
+        """Go over elements; of those that are under way the results are dropped."""
+        gone = 0
+        while gone < count:
+            self._fill()
+            if not self._running:
+                break
+            self._running.popleft()
+            self._at += 1
+            gone += 1
+        return gone
+
+    def state(self) -> dict[str, Any]:
+        """Return the position."""
+        found = {"kind": self.kind, "at": self._at, "epoch": self._epoch, "seed": self._fn.seed}
+        return {**found, "from": self._positions.at(self._at - self._base)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go to a position."""
+        self._running.clear()
+        super().restore(state)
+        self._positions = Positions(self._input)
+        self._pulled = self._base = self._at
+        self._ended = False
+
+    def close(self) -> None:
+        """End the processes."""
+        self._running.clear()
+        if self._executor is not None:
+            self._executor.shutdown(wait=True, cancel_futures=True)
+            self._executor = None
+        _functions.pop(self._key, None)
+        self._input.close()
