@@ -90,7 +90,7 @@ def parse_example(serialized: TensorLike, features: Mapping[str, Feature]) -> di
         )
     columns = _native.parse_examples(records, [_row(n, f) for n, f in features.items()])
     return {
-        name: _shaped(feature, values, splits, records.shape[0])
+        name: _shaped(feature, values, splits, int(records.shape[0]))
         for (name, feature), (values, splits) in zip(features.items(), columns, strict=True)
     }
 
@@ -159,6 +159,7 @@ def _row(name: str, feature: Feature) -> tuple[str, Any, int, Tensor | None]:
 def _shaped(feature: Feature, values: Tensor, splits: Tensor | None, count: int) -> Any:
     if isinstance(feature, FixedLenFeature):
         return ops.reshape(values, (count, *feature.shape))
+    assert splits is not None
     if isinstance(feature, RaggedFeature):
         from penstock import ragged
 
@@ -166,7 +167,7 @@ def _shaped(feature: Feature, values: Tensor, splits: Tensor | None, count: int)
     return _sparse(values, splits, count)
 
 
-def _sparse(values: Tensor, splits: Tensor | None, count: int) -> Any:
+def _sparse(values: Tensor, splits: Tensor, count: int) -> Any:
     from penstock import sparse
 
     ends = np.asarray(splits)
@@ -205,11 +206,16 @@ def make_example(features: Mapping[str, Any]) -> bytes:
 
 
 def _feature(name: str, value: Any) -> bytes:
-    if isinstance(value, str | bytes):
-        value = [value]
-    elif isinstance(value, Tensor):
+    if isinstance(value, Tensor):
         value = value.numpy()
-    flat = np.asarray(value).ravel()
+    if isinstance(value, str | bytes):
+        flat = np.array([value], object)
+    elif isinstance(value, list | tuple) and any(isinstance(v, str | bytes) for v in value):
+        flat = np.array(value, object)  # NumPy's own strings end before a zero
+    else:
+        flat = np.asarray(value).ravel()
+        if isinstance(value, list | tuple) and not flat.size:
+            return b""  # of no kind
     if flat.dtype.kind in "SUO" and all(isinstance(v, str | bytes) for v in flat.tolist()):
         texts = (v.encode() if isinstance(v, str) else v for v in flat.tolist())
         return _field(1, b"".join(_field(1, text) for text in texts))

@@ -89,15 +89,15 @@ class RecordReader:
             found, end, needed, problem = _native.read_records(
                 self._buffer, self._begin, most, self.verify
             )
-            count = found.shape[0]
+            count = int(found.shape[0])
             self._number += count
             self._begin = end
             if count:
-                return found  # type: ignore[no-any-return]
+                return found
             if problem:
                 self._tell(problem, needed)
             if not self._fill(needed):
-                return found  # type: ignore[no-any-return]
+                return found
 
     def _fill(self, needed: int) -> bool:
         """Read on, until the next record is there; whether there is one."""

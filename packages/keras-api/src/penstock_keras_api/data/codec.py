@@ -38,7 +38,7 @@ def _described(element: Any, pieces: list[bytes]) -> Any:
         raise InvalidTypeError(
             f"[Dataset] {type(element).__name__} cannot be written to a file; make dense or ragged tensors of it in map"
         )
-    array = np.asarray(elements.as_numpy(element))
+    array = np.asarray(elements.as_array(element))
     if isinstance(element, ps.Tensor) and element.dtype == "bfloat16":
         bits = np.asarray(ps.cast(element, "float32").numpy())
         pieces.append(bits.tobytes())
@@ -105,7 +105,7 @@ def spec_to_json(spec: Any) -> Any:
     if isinstance(spec, dict):
         return {"dict": [[key, spec_to_json(part)] for key, part in spec.items()]}
     shape = None if spec.shape is None else list(spec.shape)
-    found = {"class": type(spec).__name__, "shape": shape, "dtype": str(spec.dtype)}
+    found: dict[str, Any] = {"class": type(spec).__name__, "shape": shape, "dtype": str(spec.dtype)}
     if isinstance(spec, specs.RaggedTensorSpec):
         found["ragged_rank"] = spec.ragged_rank
     return found

@@ -164,7 +164,7 @@ class Dataset(Sourcing):
         """Return what changes from pass to pass: epochs of shuffles, seeds. Iterators have positions of their own."""
         return {"nodes": [node.get_own_state() for node in walk(self._node)]}
 
-    def set_state(self, state: dict[str, Any]) -> None:
+    def set_state(self, state: Any) -> None:
         """Set what `get_state` of an equal dataset returned; the next pass is as that one's would have been.
 
         Raises:

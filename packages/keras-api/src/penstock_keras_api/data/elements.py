@@ -132,6 +132,8 @@ def as_array(leaf: Any) -> Any:
         return leaf.numpy() if leaf.dtype != "bfloat16" else leaf
     if isinstance(leaf, RaggedTensor) or is_opaque(leaf):
         return leaf
+    if isinstance(leaf, bytes | str):  # NumPy's own strings end before a zero
+        return np.array(leaf if isinstance(leaf, bytes) else leaf.encode(), object)
     array = np.asarray(leaf)
     return array.astype(object) if array.dtype.kind in "SU" else array
 
@@ -282,7 +284,7 @@ def gathered(array: Any, indices: Any) -> Any:
         return ps.take(array, ps.asarray(indices), axis=0)
     if array.dtype.kind not in "fiub" or not len(array):
         return array[indices]
-    out, view = fresh((len(indices), *array.shape[1:]), array.dtype)
+    out, view = fresh((*np.shape(indices), *array.shape[1:]), array.dtype)
     # 'clip' writes without a buffer between; the indices are known to be good.
     np.take(array, indices, axis=0, out=view, mode="clip")
     return out
@@ -324,7 +326,7 @@ def bytes_of(element: Any) -> int:
         if isinstance(leaf, np.ndarray) and leaf.dtype.kind != "O":
             total += leaf.nbytes
         elif isinstance(leaf, ps.Tensor) and leaf.dtype != "string":
-            total += leaf.size * leaf.dtype.itemsize
+            total += int(leaf.size) * leaf.dtype.itemsize
         elif isinstance(leaf, bytes | str):
             total += len(leaf)
         else:

@@ -69,7 +69,7 @@ class DatasetIterator:
             "stream": None if self._ended else self._stream.state(),
         }
 
-    def set_state(self, state: dict[str, Any]) -> None:
+    def set_state(self, state: Any) -> None:
         """Go to a position that `get_state` of an iterator over an equal dataset returned.
 
         Raises:

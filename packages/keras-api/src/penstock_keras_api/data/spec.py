@@ -117,7 +117,7 @@ def spec_of(element: Any) -> Any:
 def _of_leaf(leaf: Any) -> Any:
     if isinstance(leaf, RaggedTensor):
         rank = leaf.ragged_rank
-        inner = tuple(leaf.flat_values.shape[1:]) if hasattr(leaf, "flat_values") else ()
+        inner: Any = tuple(leaf.flat_values.shape[1:]) if hasattr(leaf, "flat_values") else ()
         return RaggedTensorSpec((len(leaf), *[None] * rank, *inner), leaf.dtype, rank)
     if hasattr(leaf, "to_coo"):
         return SparseTensorSpec(tuple(leaf.shape), leaf.dtype)

@@ -116,7 +116,7 @@ class CsvNode(Node):
             FormatError: A quote is left open, or a byte is no UTF-8.
         """
         source = ByteSource(file, self.compression)
-        quoting = csv.QUOTE_MINIMAL if self.quotes else csv.QUOTE_NONE
+        quoting: Any = csv.QUOTE_MINIMAL if self.quotes else csv.QUOTE_NONE
         try:
             text = io.TextIOWrapper(
                 io.BufferedReader(_Raw(source)), encoding="utf-8-sig", newline=""

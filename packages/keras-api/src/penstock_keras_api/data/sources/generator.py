@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Any
 
 from penstock.errors import InvalidTypeError, InvalidValueError
@@ -133,7 +133,7 @@ def iterable_node(items: Any, signature: Any = None) -> Node:
         )
     if isinstance(items, Iterator):
         return OnceNode(items, signature)
-    count = len(items) if hasattr(items, "__len__") else UNKNOWN
+    count = len(items) if isinstance(items, Sized) else UNKNOWN
     return GeneratorNode(lambda: items, signature, "from_iterable", count)
 
 

@@ -48,8 +48,9 @@ def decode(contents: bytes, channels: int = 3, name: str = "") -> Any:
             mode = _MODES[channels]
             if image.mode.startswith("I"):  # gray of 16 bits: the upper ones
                 array = (np.asarray(image).astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8)
-                image = Image.fromarray(array)
-            pixels = np.asarray(image if image.mode == mode else image.convert(mode))
+                pixels = np.asarray(Image.fromarray(array).convert(mode))
+            else:
+                pixels = np.asarray(image if image.mode == mode else image.convert(mode))
     except (OSError, SyntaxError, ValueError) as error:
         raise FormatError(
             f"[image] {name or 'the bytes'} cannot be read as an image: {error}; remove the file or mend it, or use "

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import zipfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,7 +42,7 @@ def _series(series: Any) -> Any:
 
 def _pyarrow() -> Any:
     try:
-        import pyarrow as pa
+        pa = importlib.import_module("pyarrow")
     except ImportError:
         raise ImportError(
             "Arrow and Parquet need pyarrow, which is not installed; type: pip install pyarrow"
@@ -134,11 +136,10 @@ class ParquetNode(Node):
         Raises:
             FormatError: It is no Parquet file.
         """
-        from pyarrow import ArrowException, parquet
-
+        parquet = importlib.import_module("pyarrow.parquet")
         try:
             return parquet.ParquetFile(self.files[number])
-        except ArrowException as error:
+        except _pyarrow().ArrowException as error:
             raise FormatError(
                 f"[parquet] {self.files[number]} cannot be read: {error}; is it a Parquet file?"
             ) from None
@@ -229,14 +230,14 @@ def numpy_node(file: str | os.PathLike[str], mmap: bool) -> Node:
     """
     name = os.fspath(file)
     try:
-        found = np.load(name, mmap_mode="r" if mmap else None, allow_pickle=False)
-        if isinstance(found, np.ndarray):
-            return SlicesNode(found.view(np.ndarray))
-        with found:
+        if not zipfile.is_zipfile(name):
+            array = np.load(name, mmap_mode="r" if mmap else None, allow_pickle=False)
+            return SlicesNode(array.view(np.ndarray))
+        with np.load(name, allow_pickle=False) as found:
             return SlicesNode({key: found[key] for key in found.files})
+    except FileNotFoundError:
+        raise
     except (ValueError, EOFError, OSError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
         raise FormatError(
             f"[from_numpy_file] {name} cannot be read: {error}; expected what numpy.save or numpy.savez wrote, of numbers"
         ) from None

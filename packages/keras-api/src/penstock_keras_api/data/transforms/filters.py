@@ -143,7 +143,7 @@ class UniqueStream(Derived):
 
 
 def _key(leaf: Any) -> bytes:
-    array = np.asarray(elements.as_numpy(leaf))
+    array = np.asarray(elements.as_array(leaf))
     if array.dtype.kind in "OSU":
         return repr(array.tolist()).encode()
     return str(array.shape).encode() + array.tobytes()

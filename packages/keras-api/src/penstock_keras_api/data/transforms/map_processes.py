@@ -48,7 +48,7 @@ class ProcessMapStream(MapStream):
         self._pulled = self._base = 0
         self._ended = False
 
-    has_rows = False  # type: ignore[assignment]
+    has_rows = False
 
     def rows(self, most: int) -> tuple[int, Any]:
         """Return results as rows."""

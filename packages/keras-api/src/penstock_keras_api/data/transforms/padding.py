@@ -205,7 +205,7 @@ class RaggedBatchNode(Node):
 
         def of(leaf: Any) -> Any:
             if sparse:
-                return specs.SparseTensorSpec((size, *self.dense_shape), leaf.dtype)
+                return specs.SparseTensorSpec((size, *(self.dense_shape or ())), leaf.dtype)
             if isinstance(leaf, specs.TensorSpec) and not leaf.shape:
                 return specs.TensorSpec((size,), leaf.dtype)
             return specs.RaggedTensorSpec((size, None, *leaf.shape[1:]), leaf.dtype)
