@@ -255,3 +255,31 @@ def test_layers_built_by_hand_have_their_own_name_and_are_built() -> None:
     assert [w.path for w in pair.weights] == paths
     assert pair.get_build_config() == {"input_shape": (None, 4)}
     assert pair(np.ones((5, 4))).shape == (5, 2)
+
+
+def test_a_call_forgets_the_losses_of_the_call_before() -> None:
+    class Term(keras.Layer):
+        def call(self, x: Any) -> Any:
+            self.add_loss(ps.mean(x))
+            return x
+
+    class Outer(keras.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = Term(), Term()
+
+        def call(self, x: Any) -> Any:
+            return self.second(self.first(x) + 1.0)
+
+    layer = Outer()
+    for _ in range(3):
+        layer(np.zeros((2, 3)))
+        assert [float(term) for term in layer.losses] == [0.0, 1.0]
+
+
+def test_a_model_without_weights_is_told_of_and_evaluated() -> None:
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Flatten()])
+    model.compile("sgd", "mse")
+    with pytest.warns(UserWarning, match="are all layers frozen"):
+        history = model.fit(np.ones((2, 3)), np.zeros((2, 3)), verbose=0)
+    assert history.history["loss"] == [1.0]

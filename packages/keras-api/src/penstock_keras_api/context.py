@@ -44,6 +44,11 @@ def calling(training: bool | None) -> Iterator[None]:
                 _state.masks.popitem(last=False)
 
 
+def is_in_call() -> bool:
+    """Return whether a layer is being called."""
+    return _state.depth > 0
+
+
 def current_training() -> bool | None:
     """Return what the innermost call says about training; None outside of calls."""
     return _state.training

@@ -200,6 +200,8 @@ class Layer(Modes):
         if self.input_spec is not None:
             check_inputs(self.input_spec, first, self.name)
         training = self._resolve_training(bound)
+        if not context.is_in_call():
+            self._clear_losses()  # of the call before
         with context.calling(training):
             if not self.built:
                 self._build_for(bound.arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import penstock as ps
@@ -242,9 +243,6 @@ class Compiled:
 
         Returns:
             Losses and metrics by name.
-
-        Raises:
-            ValueError: There is nothing to train.
         """
         x, y, sample_weight = _unpacked(data)
         self._clear_losses()  # type: ignore[attr-defined]
@@ -254,11 +252,13 @@ class Compiled:
             scaled = self.optimizer.scale_loss(loss)
         self._track_loss(loss, x)
         weights = self.trainable_weights  # type: ignore[attr-defined]
-        if not weights:
-            raise InvalidValueError(
-                "[fit] the model has no weights to train; are all layers frozen?"
+        if weights:
+            self.optimizer.apply(tape.gradient(scaled, weights), weights)
+        else:
+            warnings.warn(
+                "[fit] the model has no weights to train, so nothing changes; are all layers frozen?",
+                stacklevel=2,
             )
-        self.optimizer.apply(tape.gradient(scaled, weights), weights)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
     def test_step(self, data: Any) -> dict[str, Any]:
