@@ -139,8 +139,30 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
 
 
 def sparsemax(x: Any, axis: int = -1) -> Any:
-    """Make probabilities of which many are 0, along an axis."""
-    return ps.nn.sparsemax(_float(x), axis)
+    """Make numbers of which many are 0, along an axis: max(x - τ, 0).
+
+    As in Keras, whose τ adds up more than the projection on probabilities asks for: the numbers add up to 1 only
+    where one of them is left. `penstock.nn.sparsemax` is that projection.
+
+    Args:
+        x: [...], a float dtype.
+        axis: Along which axis.
+
+    Returns:
+        [...], of x's dtype.
+
+    >>> from penstock import keras
+    >>> keras.activations.sparsemax([[3.0, 1.0, 1.0]]).tolist()
+    [[1.0, 0.0, 0.0]]
+    """
+    x = _float(x)
+    falling = ps.sort(x, axis=axis, descending=True)
+    sums = ps.cumsum(falling, axis=axis)
+    ranks = ps.cumsum(ps.ones_like(x), axis=axis)
+    counted = ps.cast(falling - (sums - 1) / ranks > 0, x.dtype)
+    total = ps.sum(sums * counted, axis=axis, keepdims=True)
+    shift = (total - 1) / ps.sum(counted, axis=axis, keepdims=True)
+    return ps.maximum(x - shift, 0.0)
 
 
 def squareplus(x: Any, b: float = 4) -> Any:

@@ -4,7 +4,6 @@
 # ruff: noqa: PLW0108
 from __future__ import annotations
 
-import builtins
 from collections.abc import Callable
 from typing import Any
 
@@ -12,26 +11,23 @@ import numpy as np
 
 import penstock as ps
 from penstock_keras_api.keras_tensor import KerasTensor
+from penstock_keras_api.ops import control, parts, signal
+from penstock_keras_api.ops.rearranging import rearrange
 from penstock_keras_api.ops.table import define
 from penstock_keras_api.ops.table import floating as _f
-
-
-def _ends(inputs: Any, start_indices: Any, shape: Any) -> tuple[Any, ...]:
-    starts = [int(i) for i in start_indices]
-    return tuple(builtins.slice(a, a + n) for a, n in zip(starts, shape, strict=True))
+from penstock_keras_api.ops.table import tensor as _t
 
 
 def _unstack(x: Any, num: Any = None, axis: int = 0) -> list[Any]:
     return list(ps.unstack(x, axis=axis))
 
 
-def _fori_loop(lower: Any, upper: Any, body_fun: Callable[..., Any], init_val: Any) -> Any:
-    made = ps.while_loop(
-        lambda i, value: i < upper,
-        lambda i, value: (i + 1, body_fun(i, value)),
-        (ps.asarray(lower), init_val),
-    )
-    return made[1]
+def _cdist(x: Any, y: Any) -> Any:
+    """Compute the distances of all rows of x [..., m, d] to all rows of y [..., n, d]: [..., m, n]."""
+    apart = ps.expand_dims(_f(x), axis=-2) - ps.expand_dims(_f(y), axis=-3)
+    squares = ps.sum(ps.square(apart), axis=-1)
+    safe = ps.where(squares == 0, ps.ones_like(squares), squares)  # the root has no slope at 0
+    return ps.where(squares == 0, squares, ps.sqrt(safe))
 
 
 def _top_k(x: Any, k: int) -> tuple[Any, Any]:
@@ -48,13 +44,12 @@ def _in_order(fn: Any) -> Callable[..., Any]:
 
 
 CORE: dict[str, Callable[..., Any]] = {
-    "cast": lambda x, dtype: ps.cast(ps.asarray(x), dtype),
-    "scatter": lambda indices, values, shape: ps.scatter_nd(indices, values, tuple(shape)),
-    "slice": lambda inputs, start_indices, shape: ps.asarray(inputs)[
-        _ends(inputs, start_indices, shape)
-    ],
-    "stop_gradient": lambda variable: ps.stop_gradient(ps.asarray(variable)),
+    "cast": lambda x, dtype: ps.cast(_t(x), dtype),
+    "stop_gradient": lambda variable: ps.stop_gradient(_t(variable)),
     "unstack": _unstack,
+    "rearrange": rearrange,
+    **parts.ROWS,
+    **control.ROWS,
 }
 MATH: dict[str, Callable[..., Any]] = {
     "erf": lambda x: ps.erf(_f(x)),
@@ -71,6 +66,8 @@ MATH: dict[str, Callable[..., Any]] = {
     "segment_prod": _in_order(ps.segment_prod),
     "segment_sum": _in_order(ps.segment_sum),
     "top_k": lambda x, k, sorted=True: _top_k(x, k),
+    "cdist": _cdist,
+    **signal.ROWS,
 }
 globals().update(define("core", CORE))
 globals().update(define("math", MATH))
@@ -80,13 +77,13 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None, ragged: Any
     """Make a tensor of an array, a list, a variable or a number."""
     if isinstance(x, KerasTensor):
         return x
-    t = ps.asarray(x)
+    t = _t(x)
     return t if dtype is None else ps.cast(t, dtype)
 
 
 def convert_to_numpy(x: Any) -> np.ndarray[Any, Any]:
     """Return the values as a NumPy array."""
-    return np.array(ps.asarray(x).numpy())  # a copy, which may be written to
+    return np.array(_t(x).numpy())  # a copy, which may be written to
 
 
 def is_tensor(x: Any) -> bool:
@@ -96,45 +93,13 @@ def is_tensor(x: Any) -> bool:
 
 def shape(x: Any) -> tuple[Any, ...]:
     """Return the sizes; None, or a symbol while a graph is made, for one that is not known."""
-    return tuple(x.shape if hasattr(x, "shape") else ps.asarray(x).shape)
+    return tuple(x.shape if hasattr(x, "shape") else _t(x).shape)
 
 
 def dtype(x: Any) -> str:
     """Return the dtype's name."""
-    found = x.dtype if hasattr(x, "dtype") else ps.asarray(x).dtype
+    found = x.dtype if hasattr(x, "dtype") else _t(x).dtype
     return found if isinstance(found, str) else str(ps.dtypes.as_dtype(found).name)
-
-
-def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
-    """Return what one of two functions returns."""
-    return ps.cond(pred, true_fn, false_fn)
-
-
-def while_loop(cond: Any, body: Any, loop_vars: Any, maximum_iterations: int | None = None) -> Any:
-    """Call a function as long as a condition holds."""
-    return ps.while_loop(cond, body, loop_vars, maximum_iterations)
-
-
-def fori_loop(lower: Any, upper: Any, body_fun: Any, init_val: Any) -> Any:
-    """Call a function for every number of a range, with what it returned before."""
-    return _fori_loop(lower, upper, body_fun, init_val)
-
-
-def scan(
-    f: Any, init: Any, xs: Any = None, length: Any = None, reverse: bool = False, unroll: Any = 1
-) -> Any:
-    """Go through rows and carry a value along."""
-    return ps.scan(f, init, xs, length, reverse)
-
-
-def map(f: Any, xs: Any) -> Any:
-    """Call a function for every row."""
-    return ps.map(f, xs)
-
-
-def vectorized_map(function: Any, elements: Any) -> Any:
-    """Call a function for all rows at once."""
-    return ps.vmap(function)(elements)
 
 
 def custom_gradient(f: Any) -> Any:
@@ -145,16 +110,10 @@ def custom_gradient(f: Any) -> Any:
 __all__ = [  # noqa: PLE0604 - made of the tables too
     "convert_to_numpy",
     "convert_to_tensor",
-    "cond",
     "custom_gradient",
     "dtype",
-    "fori_loop",
     "is_tensor",
-    "map",
-    "scan",
     "shape",
-    "vectorized_map",
-    "while_loop",
     *CORE,
     *MATH,
 ]

@@ -9,6 +9,7 @@ from typing import Any
 
 import penstock as ps
 from penstock_keras_api import activations, config
+from penstock_keras_api.ops import nn_blocks, nn_windows
 from penstock_keras_api.ops.table import define
 from penstock_keras_api.ops.table import floating as _f
 
@@ -31,7 +32,7 @@ def _one_hot(
 
 
 def _multi_hot(
-    inputs: Any, num_classes: Any = None, axis: int = -1, dtype: Any = None, sparse: bool = False
+    inputs: Any, num_classes: Any = None, axis: int = -1, dtype: Any = None, sparse: bool = False, **kwargs: Any
 ) -> Any:
     t = ps.asarray(inputs)
     return ps.max(_one_hot(t, num_classes, axis, dtype), axis=max(t.ndim - 1, 0))
@@ -119,6 +120,7 @@ ROWS: dict[str, Callable[..., Any]] = {
     "batch_normalization": _batch_normalization, "binary_crossentropy": _binary_crossentropy,
     "categorical_crossentropy": _categorical_crossentropy,
     "sparse_categorical_crossentropy": _sparse_categorical_crossentropy,
+    **nn_windows.ROWS, **nn_blocks.ROWS,
 }  # fmt: skip
 globals().update(define("nn", ROWS))
 __all__ = sorted(ROWS)  # noqa: PLE0605 - made of the table

@@ -13,6 +13,8 @@ from typing import Any
 import penstock as ps
 from penstock_keras_api import config
 from penstock_keras_api.ops.table import floating as _f
+from penstock_keras_api.ops.table import pair as _pair
+from penstock_keras_api.ops.table import tensor as _t
 
 _FLOAT_UNARY = {
     "arccos": ps.acos, "arccosh": ps.acosh, "arcsin": ps.asin, "arcsinh": ps.asinh, "arctan": ps.atan,
@@ -55,12 +57,12 @@ def _sizes(shape: Any) -> list[Any]:
 
 
 def _bool(x: Any) -> Any:
-    return ps.cast(ps.asarray(x), "bool")
+    return ps.cast(_t(x), "bool")
 
 
 def _whole(x: Any) -> str:
     """Return the dtype of a sum, as Keras has it: whole numbers stay what they are, small ones become int32."""
-    name = str(ps.asarray(x).dtype.name)
+    name = str(_t(x).dtype.name)
     return {
         "bool": "int32",
         "int8": "int32",
@@ -75,15 +77,15 @@ def _float_unary(fn: Any) -> Callable[..., Any]:
 
 
 def _unary(fn: Any) -> Callable[..., Any]:
-    return lambda x: fn(ps.asarray(x))
+    return lambda x: fn(_t(x))
 
 
 def _binary(fn: Any) -> Callable[..., Any]:
-    return lambda x1, x2: fn(x1, x2)
+    return lambda x1, x2: fn(*_pair(x1, x2))
 
 
 def _bits(fn: Any) -> Callable[..., Any]:
-    return lambda x, y: fn(x, y)
+    return lambda x, y: fn(*_pair(x, y))
 
 
 def _mean(fn: Any) -> Callable[..., Any]:
@@ -92,20 +94,20 @@ def _mean(fn: Any) -> Callable[..., Any]:
 
 def _test(fn: Any) -> Callable[..., Any]:
     return lambda x, axis=None, keepdims=False: fn(
-        ps.cast(ps.asarray(x), "bool"), axis=axis, keepdims=keepdims
+        ps.cast(_t(x), "bool"), axis=axis, keepdims=keepdims
     )
 
 
 def _extreme(fn: Any, pair: Any) -> Callable[..., Any]:
     def reduce(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
-        made = fn(ps.asarray(x), axis=axis, keepdims=keepdims)
-        return made if initial is None else pair(made, ps.cast(ps.asarray(initial), made.dtype))
+        made = fn(_t(x), axis=axis, keepdims=keepdims)
+        return made if initial is None else pair(made, ps.cast(_t(initial), made.dtype))
 
     return reduce
 
 
 def _like(x: Any, value: Any, dtype: Any) -> Any:
-    return ps.full_like(ps.asarray(x), value, dtype=dtype)
+    return ps.full_like(_t(x), value, dtype=dtype)
 
 
 def _outer(a: Any, b: Any) -> Any:
@@ -113,14 +115,14 @@ def _outer(a: Any, b: Any) -> Any:
 
 
 def _dot(a: Any, b: Any) -> Any:
-    a, b = ps.asarray(a), ps.asarray(b)
+    a, b = _t(a), _t(b)
     if not a.ndim or not b.ndim:
         return a * b
     return ps.tensordot(a, b, axes=([a.ndim - 1], [max(b.ndim - 2, 0)]))
 
 
 def _inner(a: Any, b: Any) -> Any:
-    a, b = ps.asarray(a), ps.asarray(b)
+    a, b = _t(a), _t(b)
     return (
         a * b if not a.ndim or not b.ndim else ps.tensordot(a, b, axes=([a.ndim - 1], [b.ndim - 1]))
     )
@@ -131,7 +133,7 @@ def _axes(axis: Any) -> tuple[int, ...]:
 
 
 def _transpose(x: Any, axes: Any = None) -> Any:
-    x = ps.asarray(x)
+    x = _t(x)
     return ps.permute_dims(x, tuple(range(x.ndim))[::-1] if axes is None else tuple(axes))
 
 
@@ -143,7 +145,7 @@ def _round(x: Any, decimals: int = 0) -> Any:
 
 
 def _pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Any:
-    x = ps.asarray(x)
+    x = _t(x)
     if isinstance(pad_width, int):
         pad_width = ((pad_width, pad_width),) * x.ndim
     elif isinstance(pad_width[0], int):
@@ -157,31 +159,31 @@ def _pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 
 
 
 def _one_axis(fn: Any, x: Any, axis: Any) -> Any:
-    x = ps.asarray(x)
+    x = _t(x)
     return fn(ps.reshape(x, (-1,)), axis=0) if axis is None else fn(x, axis=axis)
 
 
 def _arg(fn: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    return ps.cast(fn(ps.asarray(x), axis=axis, keepdims=keepdims), "int32")
+    return ps.cast(fn(_t(x), axis=axis, keepdims=keepdims), "int32")
 
 
 def _split(x: Any, indices_or_sections: Any, axis: int = 0) -> Any:
-    x = ps.asarray(x)
+    x = _t(x)
     if isinstance(indices_or_sections, int):
         return list(ps.split(x, indices_or_sections, axis=axis))
     return list(ps.split(x, list(indices_or_sections), axis=axis))
 
 
 def _take(x: Any, indices: Any, axis: Any = None) -> Any:
-    x = ps.asarray(x)
+    x = _t(x)
     x, axis = (ps.reshape(x, (-1,)), 0) if axis is None else (x, axis)
-    indices = ps.asarray(indices)
+    indices = _t(indices)
     indices = ps.where(indices < 0, indices + x.shape[axis], indices)
     return ps.gather(x, indices, axis=axis)
 
 
 def _expand(x: Any, axis: Any) -> Any:
-    x = ps.asarray(x)
+    x = _t(x)
     axes = _axes(axis)
     for a in sorted(a % (x.ndim + len(axes)) for a in axes):
         x = ps.expand_dims(x, axis=a)
@@ -189,7 +191,7 @@ def _expand(x: Any, axis: Any) -> Any:
 
 
 def _squeeze(x: Any, axis: Any = None) -> Any:
-    x = ps.asarray(x)
+    x = _t(x)
     if axis is None:
         axis = tuple(i for i, size in enumerate(x.shape) if size == 1)
     return ps.squeeze(x, axis)
@@ -201,8 +203,8 @@ def _item(x: Any, key: Any) -> Any:
 
 def _where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
     if x1 is None and x2 is None:
-        return ps.nonzero(condition)
-    return ps.where(ps.cast(ps.asarray(condition), "bool"), x1, x2)
+        return tuple(ps.cast(t, "int32") for t in ps.nonzero(_t(condition)))
+    return ps.where(ps.cast(_t(condition), "bool"), *_pair(x1, x2))
 
 
 def _arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Any:
@@ -213,7 +215,7 @@ def _arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -
 
 
 def _atleast(x: Any, ndim: int) -> Any:
-    x = ps.asarray(x)
+    x = _t(x)
     return x if x.ndim >= ndim else ps.reshape(x, (*(1,) * (ndim - x.ndim), *x.shape))
 
 
@@ -226,21 +228,21 @@ _SHAPES: dict[str, Callable[..., Any]] = {
     "roll": lambda x, shift, axis=None: ps.roll(x, shift, axis=axis), "tile": lambda x, repeats: ps.tile(x, _axes(repeats)),
     "concatenate": lambda xs, axis=0: ps.concat(list(xs), axis), "stack": lambda x, axis=0: ps.stack(list(x), axis),
     "repeat": lambda x, repeats, axis=None: ps.repeat(x, repeats, axis=axis), "split": _split, "pad": _pad,
-    "hstack": lambda xs: ps.concat([_atleast(x, 1) for x in xs], 0 if ps.asarray(xs[0]).ndim <= 1 else 1),
+    "hstack": lambda xs: ps.concat([_atleast(x, 1) for x in xs], 0 if _t(xs[0]).ndim <= 1 else 1),
     "vstack": lambda xs: ps.concat([_atleast(x, 2) for x in xs], 0), "get_item": _item, "take": _take,
     "take_along_axis": lambda x, indices, axis=None: _one_axis(
         lambda t, axis: ps.take_along_axis(t, indices, axis), x, axis),
-    "diag": lambda x, k=0: ps.diag(x, k) if ps.asarray(x).ndim == 1 else ps.diagonal(x, k),
+    "diag": lambda x, k=0: ps.diag(x, k) if _t(x).ndim == 1 else ps.diagonal(x, k),
     "diagonal": lambda x, offset=0, axis1=0, axis2=1: ps.diagonal(x, offset, axis1, axis2),
     "tril": lambda x, k=0: ps.tril(x, k), "triu": lambda x, k=0: ps.triu(x, k),
     "meshgrid": lambda *x, indexing="xy": list(ps.meshgrid(*x, indexing=indexing)),
 }  # fmt: skip
 _REDUCED: dict[str, Callable[..., Any]] = {
     "sum": lambda x, axis=None, keepdims=False: ps.cast(
-        ps.sum(ps.asarray(x), axis=axis, keepdims=keepdims), _whole(x)),
+        ps.sum(_t(x), axis=axis, keepdims=keepdims), _whole(x)),
     "prod": lambda x, axis=None, keepdims=False, dtype=None: ps.cast(
-        ps.prod(ps.asarray(x), axis=axis, keepdims=keepdims), dtype or _whole(x)),
-    "count_nonzero": lambda x, axis=None: ps.cast(ps.count_nonzero(ps.asarray(x), axis=axis), "int32"),
+        ps.prod(ps.cast(_t(x), dtype or _whole(x)), axis=axis, keepdims=keepdims), dtype or _whole(x)),
+    "count_nonzero": lambda x, axis=None: ps.cast(ps.count_nonzero(_t(x), axis=axis), "int32"),
     "argmax": lambda x, axis=None, keepdims=False: _arg(ps.argmax, x, axis, keepdims),
     "argmin": lambda x, axis=None, keepdims=False: _arg(ps.argmin, x, axis, keepdims),
     "argsort": lambda x, axis=-1: ps.cast(_one_axis(ps.argsort, x, axis), "int32"),
@@ -250,7 +252,7 @@ _REDUCED: dict[str, Callable[..., Any]] = {
     "average": lambda x, axis=None, weights=None: ps.mean(_f(x), axis=axis) if weights is None
     else ps.sum(_f(x) * weights, axis=axis) / ps.sum(ps.zeros_like(_f(x)) + weights, axis=axis),
     "diff": lambda a, n=1, axis=-1: ps.diff(a, n=n, axis=axis),
-    "trace": lambda x, offset=0, axis1=0, axis2=1: ps.trace(x, offset, axis1, axis2),
+    "trace": lambda x, offset=0, axis1=0, axis2=1: ps.cast(ps.trace(_t(x), offset, axis1, axis2), _whole(x)),
 }  # fmt: skip
 _MADE: dict[str, Callable[..., Any]] = {
     "zeros": lambda shape, dtype=None: ps.zeros(shape, dtype or config.floatx()),
@@ -262,39 +264,35 @@ _MADE: dict[str, Callable[..., Any]] = {
     "full_like": lambda x, fill_value, dtype=None: _like(x, fill_value, dtype),
     "eye": lambda N, M=None, k=0, dtype=None: ps.eye(N, M, k=k, dtype=dtype or config.floatx()),
     "identity": lambda n, dtype=None: ps.eye(n, dtype=dtype or config.floatx()), "arange": _arange,
-    "linspace": lambda start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0: ps.linspace(
-        start, stop, num, endpoint=endpoint, dtype=dtype),
-    "array": lambda x, dtype=None: ps.asarray(x, dtype=dtype), "copy": lambda x: ps.identity(ps.asarray(x)),
+    "array": lambda x, dtype=None: _t(x) if dtype is None else ps.cast(_t(x), dtype), "copy": lambda x: ps.identity(_t(x)),
 }  # fmt: skip
 _OTHER: dict[str, Callable[..., Any]] = {
     "round": _round, "where": _where,
     "ceil": lambda x: ps.ceil(_f(x)), "floor": lambda x: ps.floor(_f(x)), "trunc": lambda x: ps.trunc(_f(x)),
-    "clip": lambda x, x_min, x_max: ps.clip(ps.asarray(x), x_min, x_max),
+    "clip": lambda x, x_min, x_max: ps.clip(_t(x), x_min, x_max),
     "einsum": lambda subscripts, *operands: ps.einsum(subscripts, *operands),
     "tensordot": lambda x1, x2, axes=2: ps.tensordot(x1, x2, axes=axes),
     "vdot": lambda x1, x2: ps.sum(ps.reshape(x1, (-1,)) * ps.reshape(x2, (-1,))),
     "cross": lambda x1, x2, axisa=-1, axisb=-1, axisc=-1, axis=None: ps.linalg.cross(
         x1, x2, axis=axisa if axis is None else axis),
-    "isclose": lambda x1, x2, rtol=1e-5, atol=1e-8, equal_nan=False: ps.less_equal(
-        ps.abs(_f(x1) - _f(x2)), atol + rtol * ps.abs(_f(x2))),
     "nan_to_num": lambda x, nan=0.0, posinf=None, neginf=None: _finite(x, nan, posinf, neginf),
-    "nonzero": lambda x: tuple(ps.cast(t, "int32") for t in ps.nonzero(ps.asarray(x))),
+    "nonzero": lambda x: tuple(ps.cast(t, "int32") for t in ps.nonzero(_t(x))),
     "searchsorted": lambda sorted_sequence, values, side="left": ps.cast(
         ps.searchsorted(sorted_sequence, values, side=side), "int32"),
     "digitize": lambda x, bins: ps.cast(ps.searchsorted(bins, x, side="right"), "int32"),
-    "ndim": lambda x: ps.asarray(x).ndim,
+    "ndim": lambda x: _t(x).ndim,
 }  # fmt: skip
 
 
 def _finite(x: Any, nan: float, posinf: float | None, neginf: float | None) -> Any:
-    x = ps.asarray(x)
+    x = _t(x)
     if x.dtype.kind != "float":
         return x
     facts = ps.finfo(x.dtype)
     high, low = facts.max if posinf is None else posinf, facts.min if neginf is None else neginf
-    x = ps.where(ps.isnan(x), ps.cast(ps.asarray(nan), x.dtype), x)
-    x = ps.where(x == ps.inf, ps.cast(ps.asarray(high), x.dtype), x)
-    return ps.where(x == -ps.inf, ps.cast(ps.asarray(low), x.dtype), x)
+    x = ps.where(ps.isnan(x), ps.cast(_t(nan), x.dtype), x)
+    x = ps.where(x == ps.inf, ps.cast(_t(high), x.dtype), x)
+    return ps.where(x == -ps.inf, ps.cast(_t(low), x.dtype), x)
 
 
 ROWS: dict[str, Callable[..., Any]] = {

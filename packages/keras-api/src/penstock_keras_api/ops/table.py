@@ -11,6 +11,7 @@ import penstock as ps
 from penstock_keras_api import config, tree
 from penstock_keras_api.keras_tensor import KerasTensor
 from penstock_keras_api.operation import Operation
+from penstock_keras_api.saving import serialization
 
 # Arguments that are given to each call; all others belong to the operation's configuration.
 _CALLED = frozenset(
@@ -78,6 +79,11 @@ class FunctionOperation(Operation):
         """Return what `from_config` makes an equal operation of."""
         return {"name": self.name, **self.settings}
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> FunctionOperation:
+        """Make an operation of what `get_config` returned."""
+        return cls(**serialization.deserialize_keras_object(config))
+
 
 def define(module: str, rows: Mapping[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
     """Make functions that take tensors, or what stands for them.
@@ -138,6 +144,26 @@ def _split(signature: inspect.Signature, arguments: Mapping[str, Any]) -> Any:
 
 def _has_tensor(value: Any) -> bool:
     return any(isinstance(leaf, KerasTensor | ps.Tensor) for leaf in tree.flatten(value))
+
+
+def tensor(x: Any) -> Any:
+    """Return a tensor; whole numbers of Python become int32, as in Keras, if they fit."""
+    if isinstance(x, ps.Tensor):
+        return x
+    t = ps.asarray(x)
+    if t.dtype != "int64" or hasattr(x, "dtype"):
+        return t
+    leaves = tree.flatten(x)
+    small = all(type(n) is int and -(2**31) <= n < 2**31 for n in leaves)
+    return ps.cast(t, "int32") if small and leaves else t
+
+
+def pair(x1: Any, x2: Any) -> tuple[Any, Any]:
+    """Make tensors, but of a single number of Python beside a tensor, whose dtype gives way."""
+    if isinstance(x1, int | float) and isinstance(x2, int | float):
+        return tensor(x1), tensor(x2)
+    first = x1 if isinstance(x1, int | float) else tensor(x1)
+    return first, x2 if isinstance(x2, int | float) else tensor(x2)
 
 
 def floating(x: Any) -> Any:

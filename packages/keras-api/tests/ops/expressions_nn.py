@@ -1,0 +1,41 @@
+"""Calls of `keras.ops` of networks and images, as text, that real Keras and ours must answer alike."""
+
+NN = """
+ops.average_pool(W, 2, strides=2) | ops.average_pool(X, (2, 3), strides=2, padding="same") | ops.average_pool(Z, 2, strides=1) | ops.max_pool(W, 3, strides=2, padding="same") | ops.max_pool(X, 2, strides=2) | ops.max_pool(Z, 2, strides=1)
+ops.adaptive_average_pool(W, 4) | ops.adaptive_average_pool(X, (3, 2)) | ops.adaptive_max_pool(X, 3) | ops.adaptive_max_pool(Z, 2)
+ops.conv(W, K1) | ops.conv(W, K1, strides=2, padding="same") | ops.conv(X, K2, dilation_rate=2) | ops.conv(X, K2, strides=(2, 1), padding="same") | ops.conv(Z, K3, padding="same") | ops.conv(X, K2[:, :, :1, :3])
+ops.conv_transpose(W, ops.transpose(K1, (0, 2, 1)), strides=2, padding="same") | ops.conv_transpose(X, ops.transpose(K2, (0, 1, 3, 2)), strides=2) | ops.conv_transpose(X, ops.transpose(K2, (0, 1, 3, 2)), strides=2, padding="same", output_padding=1)
+ops.depthwise_conv(X, K2[:, :, :, :2], padding="same") | ops.depthwise_conv(W, K1[:, :, :2], strides=2) | ops.separable_conv(X, K2[:, :, :, :2], ops.reshape(T, (1, 1, 6, 4)), padding="same")
+ops.dot_product_attention(H, M, M) | ops.dot_product_attention(H, M, M, is_causal=True) | ops.dot_product_attention(H, M, M, scale=0.3, bias=ops.ones((2, 2, 4, 5))) | ops.dot_product_attention(H, M[:, :, :1], M[:, :, :1])
+ops.dot_product_attention(H, M, M, mask=ops.reshape(ops.arange(20) % 3 > 0, (1, 1, 4, 5)))
+ops.layer_normalization(T) | ops.layer_normalization(T, V, V, epsilon=0.01) | ops.layer_normalization(T, axis=(1, 2)) | ops.rms_normalization(T, V) | ops.rms_normalization(T, axis=1, epsilon=0.1)
+ops.ctc_loss(J[:2, :2], ops.concatenate([W, W, W], -1), [2, 1], [9, 7]) | ops.ctc_decode(ops.concatenate([W, W * 2], -1), [9, 7]) | ops.ctc_decode(ops.concatenate([W, W * 2], -1), [9, 7], merge_repeated=False, mask_index=5)
+ops.depth_to_space(ops.concatenate([X, X, X, X], -1), 2) | ops.space_to_depth(X[:, :6], 2) | ops.space_to_depth(Y[:, :, :6], 2, data_format="channels_first") | ops.depth_to_space(ops.concatenate([Y, Y, Y, Y], 1), 2, data_format="channels_first") | ops.polar(F, G) | ops.psnr(F, G, 2.0)
+ops.unfold(Y, 3) | ops.unfold(Y, (2, 3), dilation=2, padding=1, stride=2) | ops.fold(ops.unfold(Y, 3), (7, 6), 3) | ops.fold(ops.unfold(Y, 2, padding=1, stride=2), (7, 6), 2, padding=1, stride=2)
+ops.relu(F) | ops.relu6(F * 9) | ops.sigmoid(F) | ops.silu(F) | ops.softplus(F) | ops.softsign(F) | ops.log_sigmoid(F) | ops.selu(F) | ops.hard_sigmoid(F * 4) | ops.hard_silu(F * 4) | ops.hard_tanh(F * 2) | ops.tanh_shrink(F)
+ops.sparse_plus(F * 2) | ops.sparse_sigmoid(F * 2) | ops.squareplus(F) | ops.celu(F, 0.5) | ops.elu(F) | ops.gelu(F) | ops.gelu(F, False) | ops.glu(T) | ops.leaky_relu(F) | ops.hard_shrink(F) | ops.soft_shrink(F)
+ops.sparsemax(F) | ops.sparsemax(F * 5) | ops.sparsemax(T * 3) | ops.sparsemax(T * 3, axis=1) | ops.threshold(F, 0.2, 9.0) | ops.softmax(F) | ops.softmax(T, axis=(1, 2)) | ops.log_softmax(F, axis=0)
+ops.one_hot(I, 7) | ops.one_hot(I, 7, axis=0, dtype="int32") | ops.multi_hot(I, 7) | ops.moments(F, 0) | ops.moments(T, (0, 2), keepdims=True) | ops.normalize(F) | ops.normalize(F, order=1) | ops.normalize(T, axis=1, order=3)
+ops.batch_normalization(F, F[0], F[1] + 2, -1) | ops.batch_normalization(T, V, V + 1, 2, offset=V, scale=V) | ops.binary_crossentropy(ops.cast(F > 0, "float32"), ops.sigmoid(G)) | ops.binary_crossentropy(ops.cast(F > 0, "float32"), G, from_logits=True)
+ops.categorical_crossentropy(ops.one_hot(J[0], 7), ops.softmax(ops.one_hot(J[0], 7))) | ops.sparse_categorical_crossentropy(J[:, 0] % 3, F, from_logits=True) | ops.sparse_categorical_crossentropy(J[:, :1] % 3, ops.softmax(F))
+"""
+
+IMAGE = """
+ops.image.rgb_to_grayscale(X) | ops.image.rgb_to_hsv(X) | ops.image.hsv_to_rgb(X) | ops.image.rgb_to_grayscale(Y, data_format="channels_first")
+ops.image.resize(X, (5, 4)) | ops.image.resize(X, (14, 9)) | ops.image.resize(X, (5, 4), interpolation="nearest") | ops.image.resize(X, (14, 9), interpolation="bicubic") | ops.image.resize(X, (3, 4), antialias=True)
+ops.image.resize(X, (14, 9), interpolation="lanczos3") | ops.image.resize(X, (14, 9), interpolation="lanczos5") | ops.image.resize(X, (3, 4), interpolation="bicubic", antialias=True) | ops.image.resize(X[0], (3, 4))
+ops.image.resize(X, (4, 8), crop_to_aspect_ratio=True) | ops.image.resize(X, (8, 4), pad_to_aspect_ratio=True) | ops.image.resize(X, (4, 9), pad_to_aspect_ratio=True, fill_value=0.5) | ops.image.resize(Y, (4, 5), data_format="channels_first")
+ops.image.resize(ops.cast(X * 255, "uint8"), (5, 4), interpolation="nearest") | ops.image.resize(X, (7, 6)) | ops.image.resize(ops.cast(X * 255, "uint8"), (5, 4))
+ops.image.affine_transform(X, A) | ops.image.affine_transform(X, A, interpolation="nearest") | ops.image.affine_transform(X, A, fill_mode="reflect") | ops.image.affine_transform(X, A, fill_mode="wrap") | ops.image.affine_transform(X, A, fill_mode="nearest")
+ops.image.affine_transform(X, A, fill_mode="mirror") | ops.image.affine_transform(X[0], A[0]) | ops.image.affine_transform(X, A, fill_value=0.5) | ops.image.affine_transform(Y, A, data_format="channels_first")
+ops.image.perspective_transform(X, B, C) | ops.image.perspective_transform(X[0], B[0], C[0], interpolation="nearest") | ops.image.perspective_transform(X, B, C, fill_value=0.3) | ops.image.perspective_transform(Y, B, C, data_format="channels_first")
+ops.image.crop_images(X, top_cropping=1, left_cropping=2, bottom_cropping=1, right_cropping=0) | ops.image.crop_images(X, top_cropping=1, left_cropping=2, target_height=3, target_width=2) | ops.image.crop_images(X[0], bottom_cropping=1, left_cropping=2, target_height=3, target_width=2)
+ops.image.pad_images(X, top_padding=1, left_padding=2, bottom_padding=1, right_padding=0) | ops.image.pad_images(X, top_padding=1, left_padding=2, target_height=10, target_width=9) | ops.image.pad_images(Y, top_padding=1, left_padding=2, target_height=10, target_width=9, data_format="channels_first")
+ops.image.extract_patches(X, 3) | ops.image.extract_patches(X, (2, 3), strides=2, padding="same") | ops.image.extract_patches(X, 2, strides=1, dilation_rate=2) | ops.image.extract_patches(X[0], 3) | ops.image.extract_patches(Y, 3, data_format="channels_first")
+ops.image.extract_patches_3d(Z, 2) | ops.image.extract_patches_3d(Z, (2, 1, 3), strides=1, padding="same") | ops.image.extract_patches_3d(Z[0], 2)
+ops.image.map_coordinates(F, D, order=1) | ops.image.map_coordinates(F, D, order=0) | ops.image.map_coordinates(F, D, order=1, fill_mode="reflect") | ops.image.map_coordinates(F, D, order=1, fill_mode="wrap") | ops.image.map_coordinates(F, D, order=1, fill_mode="nearest")
+ops.image.map_coordinates(F, D, order=1, fill_mode="mirror") | ops.image.map_coordinates(F, D, order=0, fill_value=3.0) | ops.image.map_coordinates(I, D, order=1) | ops.image.map_coordinates(F, D, order=0, fill_mode="mirror")
+ops.image.gaussian_blur(X) | ops.image.gaussian_blur(X, kernel_size=(5, 3), sigma=(0.7, 1.5)) | ops.image.gaussian_blur(Y, data_format="channels_first") | ops.image.gaussian_blur(X[0])
+ops.image.scale_and_translate(X, (2, 5, 8, 3), ops.array([0.7, 1.3]), ops.array([0.4, -0.2]), (1, 2), "linear") | ops.image.scale_and_translate(X, (2, 5, 8, 3), ops.array([0.7, 1.3]), ops.array([0.4, -0.2]), (1, 2), "cubic", antialias=False) | ops.image.scale_and_translate(X, (2, 5, 8, 3), ops.array([0.7, 1.3]), ops.array([0.4, -0.2]), (1, 2), "lanczos3")
+ops.image.sobel_edges(X) | ops.image.sobel_edges(X[0]) | ops.image.sobel_edges(Y, data_format="channels_first") | ops.image.ssim(U, U * 0.8) | ops.image.ssim(U, ops.flip(U, 1), max_val=2.0, filter_size=5, filter_sigma=1.0)
+"""
