@@ -7,6 +7,7 @@ from typing import Any
 
 import penstock as ps
 from penstock_keras_api import config
+from penstock_keras_api.ops import image_filters, image_sizes, image_warps
 from penstock_keras_api.ops.table import define
 from penstock_keras_api.ops.table import floating as _f
 
@@ -28,6 +29,9 @@ ROWS: dict[str, Callable[..., Any]] = {
     "hsv_to_rgb": lambda images, data_format=None: _on_last(
         ps.image.hsv_to_rgb, images, data_format
     ),
+    **image_sizes.ROWS,
+    **image_warps.ROWS,
+    **image_filters.ROWS,
 }
 globals().update(define("image", ROWS))
 __all__ = sorted(ROWS)  # noqa: PLE0605 - made of the table

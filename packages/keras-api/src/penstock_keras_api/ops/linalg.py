@@ -51,9 +51,15 @@ def _lu_factor(x: Any) -> tuple[Any, Any]:
     x = _f(x)
     order, lower, upper = ps.linalg.lu(x)
     wanted = ps.cast(ps.argmax(order, axis=-2), "int32")  # [..., rows]
-    made = ps.tril(lower, -1)[..., : x.shape[-2], : x.shape[-1]] if x.shape[-2] <= x.shape[-1] else None
+    made = (
+        ps.tril(lower, -1)[..., : x.shape[-2], : x.shape[-1]]
+        if x.shape[-2] <= x.shape[-1]
+        else None
+    )
     if made is None:
-        upper = ps.pad(upper, [(0, 0)] * (x.ndim - 2) + [(0, x.shape[-2] - upper.shape[-2]), (0, 0)])
+        upper = ps.pad(
+            upper, [(0, 0)] * (x.ndim - 2) + [(0, x.shape[-2] - upper.shape[-2]), (0, 0)]
+        )
         made = ps.tril(lower, -1)
     else:
         made = ps.pad(made, [(0, 0)] * (x.ndim - 1) + [(0, x.shape[-1] - made.shape[-1])])

@@ -32,7 +32,12 @@ def _one_hot(
 
 
 def _multi_hot(
-    inputs: Any, num_classes: Any = None, axis: int = -1, dtype: Any = None, sparse: bool = False, **kwargs: Any
+    inputs: Any,
+    num_classes: Any = None,
+    axis: int = -1,
+    dtype: Any = None,
+    sparse: bool = False,
+    **kwargs: Any,
 ) -> Any:
     t = ps.asarray(inputs)
     return ps.max(_one_hot(t, num_classes, axis, dtype), axis=max(t.ndim - 1, 0))

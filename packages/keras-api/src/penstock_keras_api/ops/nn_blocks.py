@@ -83,7 +83,12 @@ def _added(q: Any, k: Any, bias: Any, mask: Any, is_causal: bool) -> Any:
 
 
 def layer_normalization(
-    x: Any, gamma: Any = None, beta: Any = None, axis: Any = -1, epsilon: float | None = None, **kwargs: Any
+    x: Any,
+    gamma: Any = None,
+    beta: Any = None,
+    axis: Any = -1,
+    epsilon: float | None = None,
+    **kwargs: Any,
 ) -> Any:
     """Give axes mean 0 and variance 1, then scale by gamma and shift by beta."""
     if kwargs.pop("rms_scaling", False):

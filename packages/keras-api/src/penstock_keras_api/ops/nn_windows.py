@@ -27,7 +27,11 @@ def _same_dtype(x: Any, kernel: Any) -> tuple[Any, Any]:
 
 
 def average_pool(
-    inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None
+    inputs: Any,
+    pool_size: Any,
+    strides: Any = None,
+    padding: str = "valid",
+    data_format: str | None = None,
 ) -> Any:
     """Take the mean of windows; see `keras.layers.AveragePooling2D`."""
     fns = (ps.nn.avg_pool1d, ps.nn.avg_pool2d, ps.nn.avg_pool3d)
@@ -35,7 +39,11 @@ def average_pool(
 
 
 def max_pool(
-    inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None
+    inputs: Any,
+    pool_size: Any,
+    strides: Any = None,
+    padding: str = "valid",
+    data_format: str | None = None,
 ) -> Any:
     """Take the largest number of windows; see `keras.layers.MaxPooling2D`."""
     fns = (ps.nn.max_pool1d, ps.nn.max_pool2d, ps.nn.max_pool3d)
@@ -43,7 +51,13 @@ def max_pool(
 
 
 def _pooled(
-    where: str, fns: Sequence[Any], x: Any, pool_size: Any, strides: Any, padding: str, data_format: Any
+    where: str,
+    fns: Sequence[Any],
+    x: Any,
+    pool_size: Any,
+    strides: Any,
+    padding: str,
+    data_format: Any,
 ) -> Any:
     rank, data_format = _rank(x, where), config.standardize_data_format(data_format)
     sizes = windows.sizes_of(pool_size, rank, where, "pool_size")
@@ -57,12 +71,16 @@ def _pooled(
 
 def adaptive_average_pool(inputs: Any, output_size: Any, data_format: str | None = None) -> Any:
     """Take means of as many windows as the output has places; see `keras.layers.AdaptiveAveragePooling2D`."""
-    return _adaptive("adaptive_average_pool", ps.nn.adaptive_avg_pool, _f(inputs), output_size, data_format)
+    return _adaptive(
+        "adaptive_average_pool", ps.nn.adaptive_avg_pool, _f(inputs), output_size, data_format
+    )
 
 
 def adaptive_max_pool(inputs: Any, output_size: Any, data_format: str | None = None) -> Any:
     """Take the largest number of as many windows as the output has places; see `keras.layers.AdaptiveMaxPooling2D`."""
-    return _adaptive("adaptive_max_pool", ps.nn.adaptive_max_pool, _t(inputs), output_size, data_format)
+    return _adaptive(
+        "adaptive_max_pool", ps.nn.adaptive_max_pool, _t(inputs), output_size, data_format
+    )
 
 
 def _adaptive(where: str, fn: Callable[..., Any], x: Any, size: Any, data_format: Any) -> Any:

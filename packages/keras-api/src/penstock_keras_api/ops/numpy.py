@@ -11,7 +11,7 @@ from penstock_keras_api.ops import (
     numpy_rows,
     numpy_windows,
 )
-from penstock_keras_api.ops.numpy_vectorize import vectorize as vectorize
+from penstock_keras_api.ops.numpy_vectorize import vectorize
 from penstock_keras_api.ops.table import define
 
 _TABLES = (

@@ -59,9 +59,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
     if x.shape[0] * x.shape[1]:
         length = max(minlength, int(ps.max(x)) + 1)
     hot = ps.one_hot(x, length, "int32" if weights is None else _t(weights).dtype)
-    return ps.sum(
-        hot if weights is None else hot * ps.expand_dims(_t(weights), axis=-1), axis=1
-    )
+    return ps.sum(hot if weights is None else hot * ps.expand_dims(_t(weights), axis=-1), axis=1)
 
 
 def histogram(x: Any, bins: Any = 10, range: Any = None) -> tuple[Any, Any]:
@@ -79,10 +77,7 @@ def histogram(x: Any, bins: Any = 10, range: Any = None) -> tuple[Any, Any]:
         ValueError: `bins` or `range` makes no sense.
     """
     x = ps.reshape(_f(x), (-1,))
-    if isinstance(bins, int):
-        edges = _edges(x, bins, range)
-    else:
-        edges = ps.cast(_t(bins), x.dtype)
+    edges = _edges(x, bins, range) if isinstance(bins, int) else ps.cast(_t(bins), x.dtype)
     count = edges.shape[0] - 1
     at = ps.searchsorted(edges, x, side="right") - 1
     at = ps.where(x == edges[-1], count - 1, at)  # the last interval has both its ends
@@ -145,9 +140,7 @@ def correlate(x1: Any, x2: Any, mode: str = "valid") -> Any:
     if swapped:
         a, b, n, m = b, a, m, n
     around = {"valid": (0, 0), "full": (m - 1, m - 1), "same": (m // 2, m - 1 - m // 2)}[mode]
-    made = ps.nn.conv1d(
-        ps.reshape(ps.pad(a, (around,)), (1, -1, 1)), ps.reshape(b, (-1, 1, 1))
-    )
+    made = ps.nn.conv1d(ps.reshape(ps.pad(a, (around,)), (1, -1, 1)), ps.reshape(b, (-1, 1, 1)))
     made = ps.reshape(made, (-1,))
     return ps.flip(made, axis=0) if swapped else made
 

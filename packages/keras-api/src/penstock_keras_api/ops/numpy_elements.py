@@ -163,7 +163,11 @@ def _same(x1: Any, x2: Any) -> tuple[Any, Any]:
 
 def _whole_pair(x1: Any, x2: Any) -> tuple[Any, Any]:
     a, b = _same(x1, x2)
-    return (a, b) if a.dtype.kind in ("signed", "unsigned") else (ps.cast(a, "int32"), ps.cast(b, "int32"))
+    return (
+        (a, b)
+        if a.dtype.kind in ("signed", "unsigned")
+        else (ps.cast(a, "int32"), ps.cast(b, "int32"))
+    )
 
 
 ROWS: dict[str, Callable[..., Any]] = {

@@ -107,6 +107,5 @@ def _between(rows: Any, q: Any, method: str, without_nan: bool) -> Any:
 
 
 ROWS: dict[str, Callable[..., Any]] = {
-    fn.__name__: fn
-    for fn in (quantile, nanquantile, percentile, nanpercentile, median, nanmedian)
+    fn.__name__: fn for fn in (quantile, nanquantile, percentile, nanpercentile, median, nanmedian)
 }

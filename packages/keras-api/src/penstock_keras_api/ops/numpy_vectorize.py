@@ -13,7 +13,10 @@ from penstock_keras_api.ops.table import tensor as _t
 
 
 def vectorize(
-    pyfunc: Callable[..., Any], *, excluded: Collection[Any] | None = None, signature: str | None = None
+    pyfunc: Callable[..., Any],
+    *,
+    excluded: Collection[Any] | None = None,
+    signature: str | None = None,
 ) -> Callable[..., Any]:
     """Make a function of single values go over all axes that broadcasting gives.
 

@@ -85,7 +85,9 @@ def geomspace(
     a, b = spaced_ends(start, stop)
     sign = ps.sign(a)
     made = ps.exp(spaced(ps.log(ps.abs(a)), ps.log(ps.abs(b)), num, endpoint, axis))
-    made = made * ps.expand_dims(ps.broadcast_to(sign, ps.broadcast_shapes(a.shape, b.shape)), axis=axis)
+    made = made * ps.expand_dims(
+        ps.broadcast_to(sign, ps.broadcast_shapes(a.shape, b.shape)), axis=axis
+    )
     return made if dtype is None else ps.cast(made, dtype)
 
 

@@ -143,6 +143,5 @@ def saturate_cast(x: Any, dtype: Any) -> Any:
 
 
 ROWS: dict[str, Callable[..., Any]] = {
-    fn.__name__: fn
-    for fn in (scatter, scatter_update, slice, slice_update, saturate_cast)
+    fn.__name__: fn for fn in (scatter, scatter_update, slice, slice_update, saturate_cast)
 }
