@@ -27,6 +27,7 @@ from penstock_keras_api import (
     tree,
     utils,
     visualization,
+    wrappers,
 )
 from penstock_keras_api.dtype_policies import DTypePolicy, FloatDTypePolicy
 from penstock_keras_api.initializers import Initializer
@@ -84,4 +85,5 @@ __all__ = [
     "tree",
     "utils",
     "visualization",
+    "wrappers",
 ]
