@@ -27,7 +27,6 @@ from penstock_keras_api import (
     tree,
     utils,
     visualization,
-    wrappers,
 )
 from penstock_keras_api.dtype_policies import DTypePolicy, FloatDTypePolicy
 from penstock_keras_api.initializers import Initializer
@@ -85,5 +84,4 @@ __all__ = [
     "tree",
     "utils",
     "visualization",
-    "wrappers",
 ]

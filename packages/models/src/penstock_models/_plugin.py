@@ -1,0 +1,13 @@
+"""Tell Penstock what this package gives."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from penstock.plugins import PluginInfo, hookimpl
+
+
+@hookimpl
+def penstock_plugin_info() -> PluginInfo:
+    """Name this plugin for `penstock doctor`."""
+    return PluginInfo(name="models", version=version("penstock-models"))

@@ -1,0 +1,78 @@
+"""What an architecture offers: sizes, a backbone, heads, and what published files call its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+from penstock.errors import InvalidValueError
+from penstock_models.config import Config
+from penstock_models.weights.names import Names
+
+# By the name that presets and published configurations use; a module is imported when it is asked for.
+MODULES: Mapping[str, str] = {
+    "bert": "bert",
+    "roberta": "bert",
+    "distilbert": "distilbert",
+    "gpt2": "gpt2",
+    "llama": "llama",
+    "t5": "t5",
+    "vit": "vit",
+    "deit": "vit",
+    "resnet": "resnet",
+    "regnet": "regnet",
+    "convnext": "convnext",
+    "mobilenet_v1": "mobilenet_v1",
+    "mobilenet_v2": "mobilenet_v2",
+}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A family of models.
+
+    Args:
+        name: Its name.
+        config: The class of its sizes.
+        backbone: A function of sizes that returns a model whose outputs are "pooled" [batch, width], and "sequence"
+            [batch, length, width] or "features" [batch, height, width, channels].
+        config_of: A function of a published config.json that returns sizes.
+        names: What files in PyTorch's manner call the weights, or a function of sizes that says so.
+        heads: Functions of a backbone and its sizes, by what they are for: "tokens", "next_token".
+
+    Raises:
+        ValueError: Never here; see `find`.
+    """
+
+    name: str
+    config: type[Config]
+    backbone: Callable[[Any], Any]
+    config_of: Callable[[dict[str, Any]], Any]
+    names: Names | Callable[[Any], Names]
+    heads: Mapping[str, Callable[[Any, Any], Any]] = field(default_factory=dict)
+
+
+def find(name: str) -> Architecture:
+    """Return the architecture of a name.
+
+    Args:
+        name: Such as "bert".
+
+    Returns:
+        The architecture.
+
+    Raises:
+        ValueError: There is none of this name.
+
+    >>> find("bert").config.__name__
+    'BertConfig'
+    """
+    if name not in MODULES:
+        raise InvalidValueError(
+            f"[architecture] got {name!r}; there are: {', '.join(sorted(MODULES))}"
+        )
+    module = import_module(f"penstock_models.architectures.{MODULES[name]}")
+    found: Architecture = module.ARCHITECTURE
+    return found

@@ -1,0 +1,9 @@
+"""What can go wrong with presets, beyond the core's own errors."""
+
+from __future__ import annotations
+
+from penstock.errors import PenstockError
+
+
+class MissingFileError(PenstockError, FileNotFoundError):
+    """A preset's file is nowhere on this machine, and may not or cannot be fetched."""

@@ -1,0 +1,21 @@
+"""Layers that several architectures share."""
+
+from penstock_models.layers.attention import SelfAttention
+from penstock_models.layers.feed_forward import FeedForward
+from penstock_models.layers.layer_scale import LayerScale
+from penstock_models.layers.positions import ClassTokens, PositionEmbedding
+from penstock_models.layers.relative_position_bias import RelativePositionBias
+from penstock_models.layers.reversible_embedding import Bias, ReversibleEmbedding
+from penstock_models.layers.transformer_block import TransformerBlock
+
+__all__ = [
+    "Bias",
+    "ClassTokens",
+    "FeedForward",
+    "LayerScale",
+    "PositionEmbedding",
+    "RelativePositionBias",
+    "ReversibleEmbedding",
+    "SelfAttention",
+    "TransformerBlock",
+]

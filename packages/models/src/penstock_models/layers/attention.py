@@ -1,0 +1,144 @@
+"""Self-attention as transformers have it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import penstock as ps
+from penstock.errors import ShapeError
+from penstock_keras_api.layers import Dense, Layer
+
+
+class SelfAttention(Layer):
+    """Let each position of a sequence look at the others: softmax(q · kᵀ · scale + bias) · v, for several heads.
+
+    Args:
+        num_heads: How many heads look.
+        num_key_value_heads: How many heads of keys and values there are; by default as many. Fewer are shared.
+        head_size: The depth of a head; by default the depth of the input divided by `num_heads`.
+        use_bias: Whether the four products add a vector.
+        causal: Whether a position sees only those before it and itself.
+        scale: What scores are multiplied by; by default 1 / √head_size.
+        rotary_base: How slowly positions turn queries and keys; None turns nothing.
+        dropout: The probability with which a weight is left out while training.
+        kwargs: As in `keras.layers.Layer`.
+
+    Raises:
+        ValueError: The depth cannot be divided into the heads.
+
+    Source:
+        Vaswani et al., 2017, "Attention is all you need", https://arxiv.org/abs/1706.03762; shared keys and values:
+        Ainslie et al., 2023, https://arxiv.org/abs/2305.13245.
+
+    >>> from penstock import keras
+    >>> SelfAttention(2)(keras.Input((5, 8))).shape
+    (None, 5, 8)
+    """
+
+    def __init__(
+        self,
+        num_heads: int,
+        num_key_value_heads: int | None = None,
+        head_size: int | None = None,
+        use_bias: bool = True,
+        causal: bool = False,
+        scale: float | None = None,
+        rotary_base: float | None = None,
+        dropout: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.num_heads = num_heads
+        self.num_key_value_heads = num_key_value_heads or num_heads
+        self.head_size = head_size
+        self.use_bias = use_bias
+        self.causal = causal
+        self.scale = scale
+        self.rotary_base = rotary_base
+        self.dropout = dropout
+
+    def build(self, input_shape: Any) -> None:
+        """Make the four products for inputs of this depth.
+
+        Raises:
+            ValueError: The depth cannot be divided into the heads.
+        """
+        depth = input_shape[-1]
+        if self.head_size is None and depth % self.num_heads:
+            raise ShapeError(
+                f"[{self.name}] {depth} features cannot be divided into {self.num_heads} heads; "
+                "give head_size, or another number of heads"
+            )
+        size = self.head_size or depth // self.num_heads
+        shared = self.num_key_value_heads * size
+        self.query = self._product(self.num_heads * size, "query", input_shape)
+        self.key = self._product(shared, "key", input_shape)
+        self.value = self._product(shared, "value", input_shape)
+        self.output_projection = self._product(
+            depth, "output", (*input_shape[:-1], self.num_heads * size)
+        )
+        self.built = True
+
+    def _product(self, units: int, name: str, shape: Any) -> Dense:
+        layer = Dense(units, use_bias=self.use_bias, name=name, dtype=self.dtype_policy)
+        layer.build(shape)
+        return layer
+
+    def call(
+        self, inputs: Any, padding_mask: Any = None, bias: Any = None, training: bool = False
+    ) -> Any:
+        """Return what each position saw.
+
+        Args:
+            inputs: [batch, length, depth].
+            padding_mask: [batch, length], true or 1 where there is something to see.
+            bias: What broadcasts to [batch, heads, length, length]; added to the scores.
+            training: Whether dropout happens.
+
+        Returns:
+            [batch, length, depth].
+        """
+        query = self._heads(self.query(inputs), self.num_heads)
+        key = self._heads(self.key(inputs), self.num_key_value_heads)
+        value = self._heads(self.value(inputs), self.num_key_value_heads)
+        if self.rotary_base is not None:
+            query = ps.nn.rotary_embedding(query, base=self.rotary_base)
+            key = ps.nn.rotary_embedding(key, base=self.rotary_base)
+        seen = ps.nn.scaled_dot_product_attention(
+            query,
+            key,
+            value,
+            _mask(padding_mask, bias, query.dtype),
+            causal=self.causal,
+            scale=self.scale,
+            dropout_rate=self.dropout if training else 0.0,
+            enable_gqa=self.num_key_value_heads != self.num_heads,
+        )
+        batch, heads, length, size = seen.shape
+        joined = ps.reshape(ps.permute_dims(seen, (0, 2, 1, 3)), (batch, length, heads * size))
+        return self.output_projection(joined)
+
+    def _heads(self, x: Any, count: int) -> Any:
+        batch, length, width = x.shape
+        return ps.permute_dims(ps.reshape(x, (batch, length, count, width // count)), (0, 2, 1, 3))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the input's shape."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` makes an equal layer of."""
+        names = ("num_heads", "num_key_value_heads", "head_size", "use_bias", "causal", "scale")
+        own = {name: getattr(self, name) for name in (*names, "rotary_base", "dropout")}
+        return {**super().get_config(), **own}
+
+
+def _mask(padding_mask: Any, bias: Any, dtype: Any) -> Any:
+    """Join what hides positions and what is added to scores."""
+    if padding_mask is None:
+        return bias
+    seen = ps.cast(padding_mask, "bool")[:, None, None, :]
+    if bias is None:
+        return seen
+    # Low enough to be nothing after softmax, and a number still in float16.
+    return ps.where(seen, bias, ps.asarray(-3e4, dtype=dtype))

@@ -1,0 +1,6 @@
+"""From what people have to what networks take."""
+
+from penstock_models.preprocessing.image_reader import read_image
+from penstock_models.preprocessing.image_scaler import ImageScaler
+
+__all__ = ["ImageScaler", "read_image"]

@@ -1,0 +1,50 @@
+"""From a preset's name to a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from penstock.errors import InvalidValueError
+from penstock_models.presets.catalogue import find_preset
+from penstock_models.presets.schema import Preset, read_preset
+from penstock_models.sources import find_files
+
+# Which class stands for a task; its module has a function `of(preset, files, loader)`.
+TASKS: Mapping[str, str] = {"image-classification": "image_classifier"}
+
+
+def from_preset(name: str | Path) -> Any:
+    """Return a pretrained model.
+
+    Args:
+        name: A preset's name, see `list_presets`; or the path of a folder with a preset.json.
+
+    Returns:
+        A model for the preset's task, with its weights, preprocessing and labels.
+
+    Raises:
+        ValueError: There is no preset of this name.
+        MissingFileError: Its files are not on this machine, and may not be fetched.
+        FormatError: A file is damaged.
+    """
+    folder = Path(name)
+    own = folder.is_dir() and (folder / "preset.json").exists()
+    preset = read_preset(folder / "preset.json") if own else find_preset(str(name))
+    if preset.task not in TASKS:
+        raise InvalidValueError(f"[from_preset] there is no model for {preset.task} yet")
+    files = find_files(preset, folder if own else None)
+    loader = import_module(f"penstock_models.loaders.{preset.loader}")
+    task = import_module(f"penstock_models.tasks.{TASKS[preset.task]}")
+    return task.of(preset, files, loader)
+
+
+def labels_of(preset: Preset, files: Mapping[str, Path]) -> list[str]:
+    """Return a preset's labels, a word for each class; none if it has none."""
+    if preset.labels is None:
+        return []
+    if isinstance(preset.labels, str):
+        return files[preset.labels].read_text("utf-8").splitlines()
+    return list(preset.labels)

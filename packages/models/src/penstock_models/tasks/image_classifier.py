@@ -1,0 +1,137 @@
+"""A model that says what is on a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+import penstock as ps
+import penstock_keras_api as keras
+from penstock.errors import InvalidValueError
+from penstock_models.preprocessing import ImageScaler, read_image
+from penstock_models.presets.schema import Input, Preset
+
+Run = Callable[[Any], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A label, and how probable it is."""
+
+    label: str
+    score: float
+    index: int
+
+    def __str__(self) -> str:
+        return f"{self.label} {self.score:.3f}"
+
+
+class ImageClassifier:
+    """Say which of some labels a picture deserves.
+
+    Args:
+        labels: A word for each class.
+        spec: What the network takes.
+        run: A function of a scaled batch that returns "probabilities" or "logits".
+        make_network: A function that returns the same as a model that can be trained, or None.
+        preset: What is known about it.
+
+    Raises:
+        ValueError: There are no labels.
+    """
+
+    def __init__(
+        self,
+        labels: Sequence[str],
+        spec: Input,
+        run: Run | None = None,
+        make_network: Callable[[], keras.Model] | None = None,
+        preset: Preset | None = None,
+    ) -> None:
+        if not labels:
+            raise InvalidValueError("[ImageClassifier] got no labels; give a word for each class")
+        self.labels = list(labels)
+        self.input = spec
+        self.scaler = ImageScaler.of(spec)
+        self.preset = preset
+        self._run = run
+        self._make_network = make_network
+
+    @cached_property
+    def network(self) -> keras.Model:
+        """The network that can be trained: scaled pictures to "logits"."""
+        if self._make_network is None:
+            raise InvalidValueError(
+                f"[ImageClassifier] {self.preset.name if self.preset else 'this model'} is a finished graph and cannot "
+                "be trained; choose a preset that names an architecture"
+            )
+        return self._make_network()
+
+    def probabilities(self, images: Any) -> ps.Tensor:
+        """Return the probability of each label.
+
+        Args:
+            images: A picture, or several: paths, PIL images or arrays; or a batch [batch, height, width, channels].
+
+        Returns:
+            [batch, labels].
+
+        Raises:
+            FormatError: A file is no picture.
+        """
+        batch = self.prepare(images)
+        made = (self._run or self.network)(batch)
+        if "probabilities" in made:
+            found: ps.Tensor = made["probabilities"]
+            return found
+        return ps.nn.softmax(made["logits"])
+
+    def prepare(self, images: Any) -> ps.Tensor:
+        """Return pictures as the network takes them; `images` as in `probabilities`."""
+        if isinstance(images, np.ndarray | ps.Tensor) and images.ndim == 4:
+            scaled: ps.Tensor = self.scaler(images)
+            return scaled
+        several = images if isinstance(images, list | tuple) else [images]
+        one = [self.scaler(read_image(image, self.input.channels)[None]) for image in several]
+        return ps.concat(one, axis=0)
+
+    def predict(self, images: Any, top: int = 5) -> list[list[Guess]]:
+        """Return the most probable labels of each picture, the best first.
+
+        Args:
+            images: As in `probabilities`.
+            top: How many labels.
+
+        Returns:
+            A list of guesses for each picture.
+
+        Raises:
+            FormatError: A file is no picture.
+        """
+        rows = self.probabilities(images).numpy()
+        best = np.argsort(-rows, axis=1, kind="stable")[:, :top]
+        return [
+            [Guess(self.labels[i], float(row[i]), int(i)) for i in order]
+            for row, order in zip(rows, best, strict=True)
+        ]
+
+
+def of(preset: Preset, files: Mapping[str, Path], loader: ModuleType) -> ImageClassifier:
+    """Return the classifier of a preset.
+
+    Args:
+        preset: The preset.
+        files: Where its files are.
+        loader: The module that reads them, with `graph`, `network` or both.
+    """
+    from penstock_models.presets.load import labels_of
+
+    run = loader.graph(preset, files) if hasattr(loader, "graph") else None
+    make = (lambda: loader.network(preset, files)) if preset.architecture else None
+    return ImageClassifier(labels_of(preset, files), preset.input, run, make, preset)
