@@ -8,8 +8,12 @@ from penstock_keras_api.callbacks.early_stopping import EarlyStopping
 from penstock_keras_api.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
 from penstock_keras_api.callbacks.model_checkpoint import ModelCheckpoint
 from penstock_keras_api.callbacks.monitor import MonitorCallback
+from penstock_keras_api.callbacks.orbax_checkpoint import OrbaxCheckpoint
 from penstock_keras_api.callbacks.progress import ProgbarLogger
+from penstock_keras_api.callbacks.remote_monitor import RemoteMonitor
 from penstock_keras_api.callbacks.simple import LambdaCallback, TerminateOnNaN
+from penstock_keras_api.callbacks.swap_ema_weights import SwapEMAWeights
+from penstock_keras_api.callbacks.tensorboard import TensorBoard
 
 __all__ = [
     "BackupAndRestore",
@@ -22,7 +26,11 @@ __all__ = [
     "LearningRateScheduler",
     "ModelCheckpoint",
     "MonitorCallback",
+    "OrbaxCheckpoint",
     "ProgbarLogger",
     "ReduceLROnPlateau",
+    "RemoteMonitor",
+    "SwapEMAWeights",
+    "TensorBoard",
     "TerminateOnNaN",
 ]

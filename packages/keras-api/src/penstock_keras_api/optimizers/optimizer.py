@@ -336,6 +336,8 @@ class Optimizer:
         self._no_decay |= {id(v) for v in var_list or []}
         self._no_decay_names = tuple(var_names or ())
 
+    _has_means_in_place = False  # while a callback evaluates with the means
+
     _no_decay_names: tuple[str, ...] = ()
 
     def _use_weight_decay(self, variable: Any) -> bool:
@@ -363,7 +365,7 @@ class Optimizer:
 
     def finalize_variable_values(self, var_list: Sequence[Any]) -> None:
         """Put the running means in the place of the variables, after training."""
-        if self.use_ema:
+        if self.use_ema and not self._has_means_in_place:
             for v in var_list:
                 v.assign(self._ema[self._get_variable_index(v)].value)
 
