@@ -131,8 +131,10 @@ class _Builder:
         inputs, outputs = (
             self._tensors(self._config[key]) for key in ("input_layers", "output_layers")
         )
-        trainable = self._config.get("trainable")
-        return cls(inputs, outputs, name=self._config.get("name"), trainable=trainable)
+        made = cls(inputs, outputs, name=self._config.get("name"))
+        if self._config.get("trainable") is False:  # of the model alone: its layers have their own
+            object.__setattr__(made, "_trainable", False)
+        return made
 
     def _call(self, name: str, number: int, node: Mapping[str, Any]) -> bool:
         """Make one call, if what it needs is there."""

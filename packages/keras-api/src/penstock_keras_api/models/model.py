@@ -12,6 +12,7 @@ from penstock_keras_api.layers.owner import unique
 from penstock_keras_api.models import state_tree
 from penstock_keras_api.models.files import Files
 from penstock_keras_api.models.state_tree import set_state_tree as _set_state_tree
+from penstock_keras_api.models.summary import html_of, print_summary
 from penstock_keras_api.trainers.trainer import Trainer
 
 
@@ -108,6 +109,45 @@ class Model(Trainer, Files, Layer):
         raise InvalidValueError(
             f"[get_layer] {self.name} has no layer {name!r}; it has {', '.join(layer.name for layer in layers)}"
         )
+
+    # ---- looking at it
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Any = None,
+        print_fn: Any = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Any = None,
+    ) -> None:
+        """Print a table of the layers, with shapes and parameters.
+
+        A frozen batch norm has one state, "N (as in inference)": its weights stay, and it uses its moving averages, in
+        training too.
+
+        Args:
+            line_length: How many signs a line has; by default what the terminal has.
+            positions: Where each column ends: as parts of a line, or as numbers of signs.
+            print_fn: Gets the text, in place of printing it.
+            expand_nested: Whether to list the layers of models inside, too.
+            show_trainable: Whether to say which layers are trained.
+            layer_range: The names of the first and the last layer to list.
+
+        Raises:
+            ValueError: There is no such layer, or there are too few positions.
+
+        >>> from penstock import keras
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="d")], name="net")
+        >>> model.summary(print_fn=lambda text: print(text.splitlines()[4]))
+        │ d (Dense)    │ (None, 2)    │      10 │
+        """
+        print_summary(
+            self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range
+        )
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
 
     # ---- values as data
 

@@ -229,6 +229,8 @@ class Sequential(Model):
         for layer in config["layers"]:
             made.add(serialization.deserialize_keras_object(layer, custom_objects), rebuild=False)
         made._rebuild()
+        if config.get("trainable") is False:  # of the model alone: its layers have their own
+            object.__setattr__(made, "_trainable", False)
         shape = config.get("build_input_shape")
         if shape and not made.built:
             made.build(tree.lists_to_tuples(shape))
