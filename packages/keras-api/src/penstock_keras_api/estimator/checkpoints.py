@@ -23,12 +23,14 @@ class Progress:
         batches: How many batches it had taken.
         random: The state of random numbers at its beginning.
         finished: Whether it had ended.
+        position: Where the data were, if they know.
     """
 
     begin: int
     batches: int
     random: tuple[int, int]
     finished: bool
+    position: Any = None
 
     def as_json(self) -> dict[str, Any]:
         """Return what a checkpoint keeps as metadata."""
@@ -40,7 +42,13 @@ class Progress:
         told = metadata.get("estimator")
         if not told:
             return None
-        return Progress(told["begin"], told["batches"], tuple(told["random"]), told["finished"])
+        return Progress(
+            told["begin"],
+            told["batches"],
+            tuple(told["random"]),
+            told["finished"],
+            told["position"],
+        )
 
 
 def split(path: str | os.PathLike[str]) -> tuple[Path, int]:

@@ -237,12 +237,13 @@ class Estimator:
             {"mode": ModeKeys.TRAIN, **self._arguments()},
             model.graph,
             repeats=last is not None,
-            random=RandomStream(begin.random, begin.begin),
+            stream=RandomStream(begin.random, begin.begin, self._config.tf_random_seed is not None),
         )
-        batches.skip(begin.batches)
+        batches.skip(begin.batches, begin.position)
 
         def progress(finished: bool) -> Progress:
-            return Progress(begin.begin, batches.taken, begin.random, finished)
+            position = batches.position
+            return Progress(begin.begin, batches.taken, begin.random, finished, position)
 
         try:
             with _seeded(self._config.tf_random_seed):
@@ -351,7 +352,7 @@ class Estimator:
         with random_kept():
             stream = RandomStream(_native.random_state(), 0)
             arguments = {"mode": ModeKeys.EVAL, **self._arguments()}
-            batches = Batches(input_fn, arguments, model.graph, repeats=False, random=stream)
+            batches = Batches(input_fn, arguments, model.graph, repeats=False, stream=stream)
             try:
                 model.build(self._model_fn, batches, self._arguments())
                 model.initialize(path)
@@ -426,7 +427,7 @@ class Estimator:
         with random_kept():
             stream = RandomStream(_native.random_state(), 0)
             arguments = {"mode": ModeKeys.PREDICT, **self._arguments()}
-            batches = Batches(input_fn, arguments, model.graph, repeats=False, random=stream)
+            batches = Batches(input_fn, arguments, model.graph, repeats=False, stream=stream)
             if batches.symbolic is None:
                 batches.drop_labels()
             model.build(self._model_fn, batches, self._arguments())

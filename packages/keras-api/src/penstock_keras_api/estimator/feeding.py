@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import random
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -24,21 +25,29 @@ class RandomStream:
     Args:
         state: Where the program's random numbers are.
         step: Which step begins; other steps give other numbers.
+        seeds: Whether seeds that data sets draw, from Python's random numbers, come from here too.
     """
 
-    def __init__(self, state: tuple[int, int], step: int) -> None:
+    def __init__(self, state: tuple[int, int], step: int, seeds: bool = False) -> None:
         self._state = ((state[0] ^ (0x9E3779B97F4A7C15 * (step + 1))) & _MASK, state[1])
+        self._seeds = random.Random(f"{self._state}").getstate() if seeds else None
 
     @contextmanager
     def active(self) -> Iterator[None]:
         """Draw from this stream in the block."""
         outer = _native.random_state()
         _native.set_random_state(*self._state)
+        seeds = random.getstate() if self._seeds is not None else None
+        if self._seeds is not None:
+            random.setstate(self._seeds)
         try:
             yield
         finally:
             self._state = _native.random_state()
             _native.set_random_state(*outer)
+            if seeds is not None:
+                self._seeds = random.getstate()
+                random.setstate(seeds)
 
 
 @contextmanager
@@ -60,7 +69,7 @@ class Batches:
         arguments: What the function may ask for: mode, params, config.
         graph: Where functions of `penstock.v1` append to.
         repeats: Whether a single batch comes again and again.
-        random: Where the random numbers come from.
+        stream: Where the random numbers come from.
 
     Raises:
         TypeError: The result is none of these.
@@ -73,16 +82,17 @@ class Batches:
         graph: ps.Graph,
         *,
         repeats: bool,
-        random: RandomStream,
+        stream: RandomStream,
     ) -> None:
-        self._random = random
+        self._random = stream
         self._waiting: list[Any] = []
         self.symbolic: Any = None
         self.taken = 0
-        with random.active(), v1._graph.default_graph(graph), ps.graph.eagerly():
+        with stream.active(), v1._graph.default_graph(graph), ps.graph.eagerly():
             made = input_fn(**_accepted(input_fn, arguments))
             self.symbolic = self._in_graph(made)
             self._source = self._iterator(made, repeats)
+            self._begin = _position_of(self._source)
             self._specs = _specs_of(made)
         self._example: Any = None if self.symbolic else self._draw()
         if self._example is not None:
@@ -140,12 +150,26 @@ class Batches:
         found: tuple[Any, Any] = self._example
         return found
 
-    def skip(self, count: int) -> None:
+    @property
+    def position(self) -> Any:
+        """Where the data are, if they know: before the next batch."""
+        return self._begin if self._waiting else _position_of(self._source)
+
+    def skip(self, count: int, position: Any) -> None:
         """Leave out batches that an interrupted training has seen.
 
+        Args:
+            count: How many.
+            position: Where the data were then; without it the batches are gone through.
+
         Raises:
-            ValueError: There are fewer.
+            ValueError: There are fewer, or the data are others.
         """
+        if position is not None and hasattr(self._source, "set_state"):
+            with self._random.active(), ps.graph.eagerly():
+                self._source.set_state(position)
+            self._waiting, self._begin, self.taken = [], position, count
+            return
         for number in range(count if self.symbolic is None else 0):
             if self.next() is None:
                 raise InvalidValueError(
@@ -213,6 +237,11 @@ def _specs_of(made: Any) -> dict[tuple[Any, ...], tuple[Any, ...]]:
     _mapped(found[0], ("features",), note)
     _mapped(found[1], ("labels",), note)
     return shapes
+
+
+def _position_of(source: Any) -> Any:
+    """Ask an iterator where it is, if it knows."""
+    return source.get_state() if hasattr(source, "get_state") else None
 
 
 def _again(batch: Any) -> Iterator[Any]:

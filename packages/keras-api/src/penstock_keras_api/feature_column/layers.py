@@ -59,12 +59,13 @@ class DenseFeatures(Layer):
                     "embedding_column(column, dimension), and sequences in SequenceFeatures"
                 )
         self._tables: dict[str, Any] = {}
+        self._wanted: dict[Any, Any] | None = None
 
     def build(self, input_shape: Any) -> None:
         """Make the tables of embeddings."""
         make_tables(self, self._columns, self._tables)
 
-    def call(
+    def __call__(
         self,
         features: Mapping[str, Any],
         cols_to_output_tensors: dict[Any, Any] | None = None,
@@ -77,14 +78,22 @@ class DenseFeatures(Layer):
             cols_to_output_tensors: A dictionary that gets the tensor of each column.
             training: Kept for compatibility.
         """
+        self._wanted = cols_to_output_tensors
+        try:
+            return super().__call__(features, training=training)
+        finally:
+            self._wanted = None
+
+    def call(self, features: Mapping[str, Any], training: bool | None = None) -> Any:
+        """Compute [rows, numbers]."""
         rows = Rows(features)
         tables = {name: v.value for name, v in self._tables.items()}
         parts = []
         for column in self._columns:
             value = column.dense(rows, tables)
             parts.append(ps.reshape(value, (-1, column.width)))
-            if cols_to_output_tensors is not None:
-                cols_to_output_tensors[column] = parts[-1]
+            if self._wanted is not None:
+                self._wanted[column] = parts[-1]
         return parts[0] if len(parts) == 1 else ps.concat(parts, axis=1)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:

@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from penstock.errors import InvalidTypeError, InvalidValueError
+from penstock.records import FixedLenFeature, VarLenFeature
 
 if TYPE_CHECKING:
     from penstock_keras_api.feature_column.base import FeatureColumn
-
-
-class FixedLenFeature(NamedTuple):
-    """A feature with as many values in every row."""
-
-    shape: Any
-    dtype: Any
-    default_value: Any = None
-
-
-class VarLenFeature(NamedTuple):
-    """A feature whose number of values differs from row to row."""
-
-    dtype: Any
 
 
 def make_parse_example_spec(feature_columns: Iterable[FeatureColumn]) -> dict[str, Any]:
@@ -57,3 +44,6 @@ def make_parse_example_spec(feature_columns: Iterable[FeatureColumn]) -> dict[st
                     f"{spec}; give them the same dtype and shape"
                 )
     return made
+
+
+__all__ = ["FixedLenFeature", "VarLenFeature", "make_parse_example_spec"]

@@ -212,7 +212,7 @@ class KMeans(Estimator):
         graph = ps.Graph("first")
         stream = RandomStream(_native.random_state(), 0)
         given = {"mode": ModeKeys.TRAIN, "params": self.params, "config": self.config}
-        batches = Batches(input_fn, given, graph, repeats=False, random=stream)
+        batches = Batches(input_fn, given, graph, repeats=False, stream=stream)
         if batches.symbolic is not None:
             raise InvalidValueError(
                 "[KMeans] cannot choose centers among tensors of a graph; give initial_clusters as an array"
