@@ -13,7 +13,7 @@ MARGIN = 1.0
 
 given = hub.arguments(epochs=4)
 keras.utils.set_random_seed(given.seed)
-(x_train, y_train), (x_test, y_test) = hub.mnist(given.samples or 20000)
+(x_train, y_train), (x_test, y_test) = hub.mnist(given.samples or 10000)
 
 
 def make_pairs(images, digits, random):

@@ -165,7 +165,7 @@ def calibration_curve(
             "least 1 bin"
         )
     at = np.linspace(0, 1, bins + 1)
-    edges = np.quantile(prob, at) if strategy == "quantile" else at
+    edges = np.percentile(prob, at * 100) if strategy == "quantile" else at
     group = np.searchsorted(edges[1:-1], prob)
     counts = np.bincount(group, minlength=bins)
     full = counts > 0
