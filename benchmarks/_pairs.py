@@ -39,7 +39,10 @@ def pin_to_one_core() -> None:
 
 
 def compare(
-    bodies: dict[str, Body], rounds: int = 15, seconds_per_round: float = 0.05
+    bodies: dict[str, Body],
+    rounds: int = 15,
+    seconds_per_round: float = 0.05,
+    clock: Callable[[], int] = time.process_time_ns,
 ) -> dict[str, Timing]:
     """Time every body in turn, again and again.
 
@@ -47,32 +50,33 @@ def compare(
         bodies: What to time, by name.
         rounds: How often each gets its turn.
         seconds_per_round: Roughly how long a turn lasts.
+        clock: What counts, in nanoseconds.
 
     Returns:
         The timing of each.
     """
-    counts = {name: _calibrate(body, seconds_per_round) for name, body in bodies.items()}
+    counts = {name: _calibrate(body, seconds_per_round, clock) for name, body in bodies.items()}
     samples: dict[str, list[float]] = {name: [] for name in bodies}
     for _ in range(rounds):
         for name, body in bodies.items():
-            samples[name].append(_time(body, counts[name]))
+            samples[name].append(_time(body, counts[name], clock))
     return {n: Timing(statistics.median(s), min(s), max(s)) for n, s in samples.items()}
 
 
-def _calibrate(body: Body, seconds: float) -> int:
+def _calibrate(body: Body, seconds: float, clock: Callable[[], int]) -> int:
     for _ in range(3):
         body()
     count = 1
-    while (spent := _time(body, count) * count) < seconds / 4 and count < 1 << 22:
+    while (spent := _time(body, count, clock) * count) < seconds / 4 and count < 1 << 22:
         count *= 4
     return max(1, int(count * seconds / max(spent, 1e-9)))
 
 
-def _time(body: Body, count: int) -> float:
-    start = time.process_time_ns()
+def _time(body: Body, count: int, clock: Callable[[], int]) -> float:
+    start = clock()
     for _ in range(count):
         body()
-    return (time.process_time_ns() - start) / count / 1e9
+    return (clock() - start) / count / 1e9
 
 
 def report(title: str, timings: dict[str, Timing], unit: str = "us") -> None:

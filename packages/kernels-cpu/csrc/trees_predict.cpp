@@ -77,14 +77,20 @@ const char* Check(const penstock_call* call, Node<T>* nodes, bool* categorical, 
   return nullptr;
 }
 
+// Without a jump, which would often be guessed wrongly.
 template <class T>
-bool GoesRight(const Trees<T>& trees, const Node<T>& node, T x) {
-  const bool missing = (x != x) & (node.missing_right != 0);
-  if (node.set < 0) return (x > node.threshold) | missing;
+int GoesRight(const Trees<T>& trees, const Node<T>& node, T x) {
+  const int missing = static_cast<int>(x != x) & node.missing_right;
+  const int above = static_cast<int>(x > node.threshold) | missing;
   // Compared before it is converted: most numbers have no integer.
-  const int code = x >= 0 && x < kMissing ? static_cast<int>(x) : kMissing;
-  if (code == kMissing || static_cast<T>(code) != x) return node.missing_right != 0;
-  return !(trees.sets[static_cast<int64_t>(node.set) * kWords + code / 32] >> (code % 32) & 1);
+  const bool fits = (x >= 0) & (x < kMissing);
+  const T number = fits ? x : static_cast<T>(kMissing);
+  int code = static_cast<int>(number);
+  code = static_cast<T>(code) == number ? code : kMissing;
+  const int64_t set = MaxOf(node.set, 0);
+  const int outside = static_cast<int>(~trees.sets[set * kWords + code / 32] >> (code % 32) & 1);
+  const int lost = code == kMissing ? node.missing_right : outside;
+  return node.set < 0 ? above : lost;
 }
 
 // Walks from at[i] down to a leaf with row x[i], in all lanes.

@@ -82,6 +82,7 @@ __all__ = [
     "remat",
     "saving",
     "tree",
+    "trees",
     "utils",
     "visualization",
 ]
