@@ -55,7 +55,9 @@ class LambdaCallback(Callback):
 
 
 class TerminateOnNaN(Callback):
-    """Stop training when the loss is infinite or no number.
+    """Stop training when the loss is infinite or no number, and say which op made the first such number.
+
+    The step at fault is taken again, op by op, with the values from before; so weights of two steps are kept.
 
     Args:
         raise_error: Whether to raise an error instead.
@@ -71,15 +73,35 @@ class TerminateOnNaN(Callback):
     def __init__(self, raise_error: bool = False) -> None:
         super().__init__()
         self.raise_error = raise_error
+        self._finder: Any = None
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Begin to keep what steps began with."""
+        from penstock_keras_api.trainers.nan_finder import NaNFinder
+
+        training = getattr(self.model, "_training", None)
+        self._finder = None if training is None else NaNFinder(self.model, training)
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Keep what a step begins with."""
+        if self._finder is not None:
+            self._finder.keep()
 
     def on_batch_end(self, batch: int, logs: Any = None) -> None:
         """Look at the loss."""
         loss = (logs or {}).get("loss")
         if loss is None or math.isfinite(loss):
             return
+        found = self._finder.find() if self._finder is not None else None
+        cause = f": {found}" if found else ""
+        remedy = "try a smaller learning rate, or clipnorm=1.0 in the optimizer"
         if self.raise_error:
             raise RuntimeError(
-                f"[TerminateOnNaN] the loss of batch {batch} is {loss}; try a smaller learning rate, or clipnorm=1.0"
+                f"[TerminateOnNaN] the loss of batch {batch} is {loss}{cause}; {remedy}"
             )
-        self._tell(f"Batch {batch}: Invalid loss, terminating training")
+        self._tell(f"Batch {batch}: Invalid loss, terminating training{cause}; {remedy}")
         self.model.stop_training = True
+
+    def close(self) -> None:
+        """Let go of what was kept."""
+        self._finder = None

@@ -96,9 +96,18 @@ def check_inputs(specs: Any, inputs: Any, layer: str) -> None:
         )
     for number, (spec, x) in enumerate(zip(expected, given, strict=True)):
         if spec is not None and x is not None and hasattr(x, "shape"):
-            _check(
-                spec, tuple(x.shape), f"[{layer}] input {number}" if number else f"[{layer}] input"
-            )
+            what = f"[{layer}] input {number}" if number else f"[{layer}] input"
+            maker = maker_of(x)
+            _check(spec, tuple(x.shape), f"{what} from layer {maker!r}" if maker else what)
+
+
+def maker_of(x: Any) -> str | None:
+    """Return the name of the layer that made what stands for a tensor; None for tensors and for inputs."""
+    history = getattr(x, "_keras_history", None)
+    if history is None or not getattr(history.operation, "_inbound_nodes", None):
+        return None
+    name = history.operation.name
+    return None if type(history.operation).__name__ == "InputLayer" else str(name)
 
 
 def _is_named(specs: list[Any], inputs: Any) -> bool:
@@ -147,3 +156,14 @@ def _remedy(have: int, want: int) -> str:
 
 def _shown(shape: Sequence[Any]) -> str:
     return str(tuple(size if isinstance(size, int) else None for size in shape))
+
+
+def note_makers(error: Exception, layer: str, arguments: Mapping[str, Any]) -> None:
+    """Add to an error which layers the inputs come from, with their shapes."""
+    leaves = [leaf for value in arguments.values() for leaf in tree.flatten(value)]
+    makers = [f"{maker_of(x)!r} {_shown(x.shape)}" for x in leaves if maker_of(x)]
+    if makers and not getattr(error, "__notes__", None):
+        error.add_note(
+            f"{layer!r} takes what the layers {', '.join(makers)} give; change one of them, or put a layer such as Dense or "
+            "Reshape between"
+        )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import penstock as ps
-from penstock.errors import InvalidTypeError, PenstockError
+from penstock.errors import InvalidTypeError, PenstockError, ShapeError
 from penstock_keras_api import abstract, context, dtype_policies, tree
 from penstock_keras_api.keras_tensor import KerasTensor
 from penstock_keras_api.layers.arguments import (
@@ -27,7 +27,7 @@ from penstock_keras_api.layers.arguments import (
     takes_any,
 )
 from penstock_keras_api.layers.building import under_own_name
-from penstock_keras_api.layers.input_spec import InputSpec, check_inputs
+from penstock_keras_api.layers.input_spec import InputSpec, check_inputs, note_makers
 from penstock_keras_api.layers.masks import mask_of, note_masks
 from penstock_keras_api.layers.modes import Modes
 from penstock_keras_api.operation import Node
@@ -203,11 +203,15 @@ class Layer(Modes):
         if not context.is_in_call():
             self._clear_losses()  # of the call before
         with context.calling(training):
-            if not self.built:
-                self._build_for(bound.arguments)
-            self._fill_masks(bound)
-            if symbolic:
-                return self._call_symbolically(args, kwargs, bound)
+            try:
+                if not self.built:
+                    self._build_for(bound.arguments)
+                self._fill_masks(bound)
+                if symbolic:
+                    return self._call_symbolically(args, kwargs, bound)
+            except ShapeError as error:
+                note_makers(error, self.name, bound.arguments)
+                raise
             outputs = self._call_now(bound)
             self._set_masks(first, outputs, symbolic=False)
             return outputs

@@ -124,6 +124,12 @@ class Functional(Model):
     def _standardized(self, inputs: Any) -> list[Any]:
         """Bring inputs into the model's order, dtype and number of axes."""
         if isinstance(inputs, Mapping) and not isinstance(self._inputs_struct, Mapping):
+            missing = [t.name for t in self._begins if t.name not in inputs]
+            if missing:
+                raise InvalidValueError(
+                    f"[{self.name}] misses the input {', '.join(missing)}; it got {', '.join(inputs)}: name the "
+                    "dictionary's keys like the inputs"
+                )
             inputs = [inputs[t.name] for t in self._begins]
         elif isinstance(inputs, Mapping) and isinstance(self._inputs_struct, Mapping):
             missing = [key for key in self._inputs_struct if key not in inputs]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from typing import Any
 
@@ -12,6 +13,7 @@ from penstock_keras_api.metrics.reduction import Mean
 from penstock_keras_api.trainers import data, labels, steps
 from penstock_keras_api.trainers.compile_loss import CompileLoss
 from penstock_keras_api.trainers.compile_metrics import CompileMetrics
+from penstock_keras_api.trainers.inputs import check_model_inputs
 
 
 class Compiled:
@@ -327,6 +329,7 @@ class Compiled:
         if kind == "predict" and is_built:
             return
         x, y, _ = steps.first_samples(batch, by_rows, 2)
+        check_model_inputs(self, x)
         y_pred = self(x, training=False)  # type: ignore[operator]
         if kind != "predict":
             self._know_outputs(y_pred)
@@ -337,6 +340,14 @@ class Compiled:
         if kind == "train" and self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_weights)  # type: ignore[attr-defined]
         self._clear_losses()  # type: ignore[attr-defined]
+
+    def _explain_failure(self, kind: str, batch: tuple[Any, ...], by_rows: bool) -> None:
+        """Raise an error that says more than a step's did, if inputs or labels of its batch are to blame."""
+        x, _, _ = steps.first_samples(batch, by_rows, 2)
+        check_model_inputs(self, x)
+        if kind != "predict":
+            with contextlib.suppress(NotImplementedError):
+                self._check_labels(batch, by_rows, self(x, training=False))  # type: ignore[operator]
 
     def _check_labels(self, batch: tuple[Any, ...], by_rows: bool, y_pred: Any) -> None:
         """Look at the labels of a batch, or of all samples where they lie in memory."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 
-from penstock.errors import InvalidValueError, ShapeError
+import penstock as ps
+from penstock.errors import InvalidTypeError, InvalidValueError, ShapeError
+from penstock_keras_api.losses.loss import LossFunctionWrapper
 from penstock_keras_api.trainers.outputs import leaves_of
 
 
@@ -27,9 +30,9 @@ def check_labels(losses: list[Any], names: list[str], y: Any, y_pred: Any) -> No
     for loss, name, truth, predicted in zip(losses, names, truths, predictions, strict=False):
         if loss is None or truth is None or not hasattr(truth, "shape"):
             continue
-        kind = type(loss).__name__
+        kind = _kind_of(loss)
         if kind.startswith("SparseCategorical"):
-            _check_sparse(loss, name, truth, predicted)
+            _check_sparse(kind, loss, name, truth, predicted)
         elif kind.startswith("Categorical") and kind != "CategoricalGeneralizedCrossEntropy":
             _check_one_hot(kind, name, truth, predicted)
         elif kind.startswith("Binary"):
@@ -38,19 +41,31 @@ def check_labels(losses: list[Any], names: list[str], y: Any, y_pred: Any) -> No
             _check_same_shape(kind, name, truth, predicted)
 
 
-def _check_sparse(loss: Any, name: str, truth: Any, predicted: Any) -> None:
+def _kind_of(loss: Any) -> str:
+    """Return the loss's name as that of a class: "MeanSquaredError"."""
+    if type(loss) is LossFunctionWrapper:
+        return str(getattr(loss.fn, "__name__", "")).title().replace("_", "")
+    return type(loss).__name__
+
+
+def _check_sparse(kind: str, loss: Any, name: str, truth: Any, predicted: Any) -> None:
     axis = getattr(loss, "axis", -1)
     axis = getattr(loss, "_fn_kwargs", {}).get("axis", axis)
     classes = predicted.shape[axis]
     if truth.ndim == predicted.ndim and truth.shape[-1] == classes and classes != 1:
         raise ShapeError(
-            f"[fit] output {name!r} has the loss {type(loss).__name__}, which takes whole numbers, and labels of shape "
+            f"[fit] output {name!r} has the loss {kind}, which takes whole numbers, and labels of shape "
             f"{_shape(truth)} like one-hot rows; use loss='categorical_crossentropy', or labels.argmax(-1)"
         )
     if truth.ndim not in (predicted.ndim, predicted.ndim - 1):
         raise ShapeError(
             f"[fit] output {name!r} has labels of shape {_shape(truth)} for predictions of shape {_shape(predicted)}; "
             f"give one whole number for each prediction: shape {_shape(predicted)[:-1]}"
+        )
+    if isinstance(truth, ps.Tensor | np.ndarray) and _is_text(truth):
+        raise InvalidTypeError(
+            f"[fit] output {name!r} has labels that are text, such as {np.asarray(truth).ravel()[0]!r}; make numbers of "
+            "them: keras.layers.StringLookup(num_oov_indices=0, vocabulary=[...])(y)"
         )
     values = _numbers(truth)
     ignored = getattr(loss, "ignore_class", None)
@@ -67,7 +82,7 @@ def _check_sparse(loss: Any, name: str, truth: Any, predicted: Any) -> None:
         )
     if values.dtype.kind == "f" and np.any(values != np.floor(values)):
         raise InvalidValueError(
-            f"[fit] output {name!r} has the loss {type(loss).__name__}, and labels that are no whole numbers; for a "
+            f"[fit] output {name!r} has the loss {kind}, and labels that are no whole numbers; for a "
             "regression use loss='mse'"
         )
 
@@ -88,7 +103,7 @@ def _check_one_hot(kind: str, name: str, truth: Any, predicted: Any) -> None:
 def _check_binary(kind: str, name: str, truth: Any, predicted: Any) -> None:
     _check_same_shape(kind, name, truth, predicted)
     values = _numbers(truth)
-    if values.size and (values.min() < 0 or values.max() > 1):
+    if values.size and (values.min() < 0 or values.max() > 1 + 1e-3):
         raise InvalidValueError(
             f"[fit] output {name!r} has the loss {kind}, and there is the label "
             f"{values.min() if values.min() < 0 else values.max()}; labels are between 0 and 1: for several classes use "
@@ -105,6 +120,12 @@ def _check_same_shape(kind: str, name: str, truth: Any, predicted: Any) -> None:
     fits = len(mine) == len(theirs) and all(
         a == b or a == 1 or b == 1 for a, b in zip(mine[1:], theirs[1:], strict=True)
     )
+    if fits and mine[1:] != theirs[1:] and None not in (*mine[1:], *theirs[1:]):
+        warnings.warn(
+            f"[fit] output {name!r} has labels of shape {_shape(truth)} and predictions of shape {_shape(predicted)}: each "
+            "is repeated to fit the other; give labels of the predictions' shape, if that is not what you mean",
+            stacklevel=2,
+        )
     if not fits:
         raise ShapeError(
             f"[fit] output {name!r} has the loss {kind}, labels of shape {_shape(truth)} and predictions of shape "
@@ -117,5 +138,9 @@ def _numbers(truth: Any) -> np.ndarray[Any, Any]:
     return np.asarray(truth.numpy() if hasattr(truth, "numpy") else truth)
 
 
+def _is_text(truth: Any) -> bool:
+    return truth.dtype == "string" if isinstance(truth, ps.Tensor) else truth.dtype.kind in "OSU"
+
+
 def _shape(value: Any) -> tuple[Any, ...]:
-    return tuple(size if isinstance(size, int) else None for size in value.shape)
+    return (None, *(size if isinstance(size, int) else None for size in value.shape[1:]))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from penstock.errors import InvalidValueError
+from penstock.errors import InvalidValueError, PenstockError
 from penstock_keras_api.callbacks import CallbackList
 from penstock_keras_api.trainers.sources import Batch, Source
 
@@ -68,13 +68,17 @@ class Loop:
                 function = self._model._ready_step(self._kind, batch, self.source.by_rows)
                 now = clock()
             self.batch = batch
-            if is_quiet:
-                self.result = function(*batch)
-                self.number += 1
-            else:
-                self._told_step(function, batch)
-                if each is not None:
-                    each(self.result)
+            try:
+                if is_quiet:
+                    self.result = function(*batch)
+                    self.number += 1
+                else:
+                    self._told_step(function, batch)
+            except PenstockError as error:
+                self._explain(error, batch)
+                raise
+            if each is not None:
+                each(self.result)
             mark = clock()
             self.computed += mark - now
             if self._model.stop_training and self._kind == "train":
@@ -113,6 +117,13 @@ class Loop:
             told.tell(f"on_{kind}_batch_end", number // each * each + each - 1, logs)
         for bar in told.bars:
             bar.progress(self.number, lambda: {} if kind == "predict" else as_numbers(result))
+
+    def _explain(self, error: PenstockError, batch: Batch) -> None:
+        """Raise an error that says which input or label is to blame, if one is."""
+        try:
+            self._model._explain_failure(self._kind, batch, self.source.by_rows)
+        except PenstockError as better:
+            raise better from error
 
     def need_batches(self, method: str) -> None:
         """Refuse data without a batch.

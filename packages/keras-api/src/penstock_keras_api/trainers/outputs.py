@@ -18,12 +18,20 @@ def leaves_of(structure: Any, names: list[str]) -> list[Any]:
 
     Returns:
         The values; nothing for None.
+
+    Raises:
+        ValueError: There is no output of such a name.
     """
     if structure is None:
         return []
     if isinstance(structure, Mapping):
         if set(structure) <= set(names):
             return [structure.get(name) for name in names]
+        is_named = not all(name.startswith("output_") for name in names)
+        if is_named or len(structure) != len(names):
+            raise InvalidValueError(
+                f"[fit] got values for {', '.join(map(repr, structure))}; the outputs are called {', '.join(names)}"
+            )
         return list(tree.flatten(structure))
     return list(structure) if isinstance(structure, list | tuple) else [structure]
 

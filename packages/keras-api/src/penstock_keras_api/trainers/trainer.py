@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 import penstock as ps
+from penstock.errors import PenstockError
 from penstock_keras_api import tree
 from penstock_keras_api.callbacks import Callback, CallbackList, History, ProgbarLogger
 from penstock_keras_api.trainers import data
@@ -195,7 +196,11 @@ class Trainer(Compiled):
         """
         step = self._functions.get(("predict", False))
         if step is not None and _is_one_batch(x, batch_size) and steps is None and not callbacks:
-            return tree.map_structure(_as_own_array, step(data.shared(x)))
+            try:
+                return tree.map_structure(_as_own_array, step(data.shared(x)))
+            except PenstockError:
+                self._explain_failure("predict", (ps.asarray(x),), False)
+                raise
         source = source_of(x, None, None, batch_size, method="predict")
         level = 0 if verbose == "auto" else verbose
         told = self._callbacks(callbacks, level, history=False, steps=steps or source.steps)
