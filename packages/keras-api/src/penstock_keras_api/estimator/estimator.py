@@ -296,8 +296,7 @@ class Estimator:
         return found
 
     def _run_steps(self, model: ModelGraph, batches: Batches, hooks: list[Any]) -> None:
-        wanted = [model.train_op, model.spec.loss, model.global_step]
-        before: int | None = None
+        wanted = [model.train_op, model.spec.loss]
         with MonitoredSession(model.graph, hooks) as session:
             session.start()
             while not session.should_stop():
@@ -307,13 +306,7 @@ class Estimator:
                     if batch is None:
                         break
                     feed = feeds(model.places, batch)
-                _, _, step = session.run(wanted, feed)
-                if before is not None and int(step) == before:
-                    raise InvalidValueError(
-                        f"[model_fn] train_op leaves the global step at {before}; raise it: "
-                        "optimizer.minimize(loss, global_step=tf.train.get_global_step())"
-                    )
-                before = int(step)
+                session.run(wanted, feed)
 
     # ---- evaluation
 

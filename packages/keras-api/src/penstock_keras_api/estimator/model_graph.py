@@ -102,20 +102,22 @@ class ModelGraph:
             self.train_op = self._train_op()
 
     def _train_op(self) -> ps.graph.Operation:
-        """Put together what a step runs: the spec's operation, and what Keras's variables are assigned."""
-        nodes = [n for n in self.graph.nodes if assigned_by(n) - self._own]
+        """Put together what a step runs: the spec's operation, and what Keras's variables are assigned.
+
+        A step that leaves the global step alone, as one of Keras's optimizers does, raises it too.
+        """
+        nodes: list[Any] = [n for n in self.graph.nodes if assigned_by(n) - self._own]
         given = self.spec.train_op
-        if isinstance(given, ps.Variable):  # what a Keras optimizer returns: its count of steps
-            first = {
-                id(t.node) for t in getattr(getattr(given, "initializer", None), "tensors", [])
-            }
-            nodes += [
-                n
-                for n in self.graph.nodes
-                if given._handle in assigned_by(n) and id(n) not in first
-            ]
-            return ps.group(*nodes, name="train_op")
-        return ps.group(given, *nodes, name="train_op")
+        if not isinstance(given, ps.Variable):  # which Keras's optimizers return: their count
+            nodes.append(given)
+        first = {t.node.index for t in self.global_step.initializer.tensors}
+        raises = any(
+            self.global_step._handle in assigned_by(n) and n.index not in first
+            for n in self.graph.nodes
+        )
+        if not raises:
+            nodes.append(self.global_step.assign_add(1))
+        return ps.group(*nodes, name="train_op")
 
     def updates_of_metrics(self) -> list[Any]:
         """List what adds a batch to the metrics."""
