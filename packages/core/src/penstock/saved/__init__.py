@@ -1,5 +1,6 @@
 """Graphs that outlive the code that built them: models, and the folders and files that hold them."""
 
+from penstock.saved._objects import graph_model
 from penstock.saved.model import GraphFunction, GraphModel, TensorSpec
 from penstock.saved.schema import schema
 from penstock.saved.upgrade import register_upgrader
@@ -10,6 +11,7 @@ __all__ = [
     "GraphModel",
     "TensorSpec",
     "WeightsReport",
+    "graph_model",
     "load_weights",
     "read_tensors",
     "register_upgrader",

@@ -30,6 +30,9 @@ def model_of(obj: Any, signatures: Any) -> GraphModel:
         GraphError: A function has no known signature.
         InvalidValueError: There is no function.
     """
+    door = getattr(type(obj), "__penstock_model__", None)
+    if door is not None:  # an object that says itself what graph it is
+        obj = door(obj, signatures)
     if isinstance(obj, GraphModel):
         return _complete(obj.functions, obj.variables, obj.metadata)
     if isinstance(obj, GraphFunction):
@@ -42,6 +45,32 @@ def model_of(obj: Any, signatures: Any) -> GraphModel:
         )
     functions = {name: _graph_function(name, fn, spec) for name, (fn, spec) in given.items()}
     return _complete(functions, named, getattr(obj, "metadata", None) or {})
+
+
+def graph_model(
+    parts: Mapping[str, Any],
+    signatures: Mapping[str, Any],
+    metadata: Mapping[str, Any] | None = None,
+) -> GraphModel:
+    """Make a model of functions and variables.
+
+    Args:
+        parts: Functions and variables by name; the first function is what a call of the model runs.
+        signatures: What each function takes, as in `penstock.save`.
+        metadata: Text, numbers, lists and dictionaries of these.
+
+    Raises:
+        GraphError: A function has no signature.
+        InvalidValueError: There is no function.
+
+    >>> import penstock as ps
+    >>> w = ps.Variable([2.0], name="w")
+    >>> model = graph_model({"double": lambda x: x * w, "w": w}, {"double": [("float32", ("n",))]})
+    >>> model(ps.asarray([1.5])), list(model.variables)
+    (Tensor([3.], shape=(1,), dtype=float32), ['w'])
+    """
+    made = model_of(parts, signatures)
+    return GraphModel(made.functions, made.variables, metadata)
 
 
 def _functions_of(obj: Any, signatures: Any) -> tuple[dict[str, Any], dict[str, Variable]]:

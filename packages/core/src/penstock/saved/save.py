@@ -42,8 +42,8 @@ def save(
     The folder is there whole or not at all; one that was there before stays until the new one is on the disk.
 
     Args:
-        obj: A `penstock.saved.GraphModel`; a function; a dictionary of functions; or an object with functions and
-            variables.
+        obj: A `penstock.saved.GraphModel`; a function; a dictionary of functions; an object with functions and
+            variables; or a `penstock.keras` model.
         path: The folder, or a file whose suffix names its format.
         signatures: What each function takes, where it is not known: for one function, its arguments in a list or by
             name, each a `penstock.saved.TensorSpec`, a pair (dtype, shape), or a tensor as an example; sizes that vary
@@ -91,6 +91,9 @@ def save(
             f"[save] a folder takes no {', '.join(sorted(options))}; see help(penstock.save)"
         )
     with eagerly():
+        offered = getattr(type(obj), "__penstock_golden__", None)
+        if golden is None and offered is not None:
+            golden = offered(obj, signatures)
         write_folder(model, target, golden, lowered=lowered)
     return target
 

@@ -6,6 +6,8 @@ import json
 import os
 from typing import Any
 
+from rich.console import Console
+
 from penstock_keras_api.saving import model_files, weights
 
 
@@ -67,6 +69,53 @@ class Files:
             ValueError: The model is not built, or the file is of another kind.
         """
         weights.load_weights(self, filepath, skip_mismatch, **kwargs)
+
+    def export(
+        self,
+        filepath: str | os.PathLike[str],
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+        input_signature: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Write the model as a graph that runs without the code that made it, with a pair of inputs and outputs.
+
+        `penstock.load(path)` runs it; `keras.saving.load_model(path)` makes a model of it again. Lambda layers are
+        written as graphs.
+
+        Args:
+            filepath: A folder; or a file whose name says its format, such as `net.onnx`.
+            format: "onnx" and other formats that installed plugins write; by default, "tf_saved_model", what `filepath` says:
+                Penstock's own folder if it has no ending.
+            verbose: Whether to say where it was written.
+            input_signature: What the model takes, where that is not known: something with a shape and a dtype for each
+                input.
+            kwargs: For the format.
+
+        Raises:
+            ValueError: The model is not built, or it is not known what it takes.
+            FormatError: No plugin writes the format.
+            OSError: The disk does not take it; what was there before stays.
+        """
+        from penstock_keras_api.saving import graphs
+
+        name = None if format == "tf_saved_model" else format
+        path = graphs.export(self, filepath, name, input_signature, **kwargs)
+        if verbose:
+            Console().print(f"Saved the model at {path}")
+
+    def __penstock_model__(self, signatures: Any = None) -> Any:
+        """Return the model as a graph, for `penstock.save`."""
+        from penstock.saved import graph_model
+        from penstock_keras_api.saving import graphs
+
+        return graph_model(*graphs.parts_of(self, signatures))
+
+    def __penstock_golden__(self, signatures: Any = None) -> Any:
+        """Return inputs whose outputs `penstock.save` keeps."""
+        from penstock_keras_api.saving import graphs
+
+        return graphs.golden_of(self, signatures)
 
     def to_json(self, **kwargs: Any) -> str:
         """Return the configuration as JSON, from which `keras.models.model_from_json` makes an equal model.

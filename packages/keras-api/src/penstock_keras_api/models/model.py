@@ -52,6 +52,13 @@ class Model(Trainer, Files, Layer):
             return
         Layer.__init__(self, *args, **kwargs)
 
+    def _build_for(self, arguments: Any) -> None:
+        first = next(iter(arguments.values()), None)
+        specs = tree.map_structure(_spec_of, first)  # a graph of the model takes the same
+        if all(isinstance(t, KerasTensor) for t in tree.flatten(specs)):
+            object.__setattr__(self, "_input_specs", specs)
+        super()._build_for(arguments)
+
     def _has_build(self) -> bool:
         return type(self).build is not Model.build
 
@@ -263,6 +270,14 @@ class Model(Trainer, Files, Layer):
 
             return Functional.from_config(config, custom_objects)
         return cls(**config)
+
+
+def _spec_of(leaf: Any) -> Any:
+    """Return what stands for tensors like one, with any number of samples."""
+    if not hasattr(leaf, "shape") or not hasattr(leaf, "dtype"):
+        return leaf
+    sizes = [size if isinstance(size, int) else None for size in leaf.shape]
+    return KerasTensor([None, *sizes[1:]], getattr(leaf.dtype, "name", leaf.dtype), name="inputs")
 
 
 def _class_for(cls: type[Model], args: tuple[Any, ...], kwargs: dict[str, Any]) -> type[Model]:

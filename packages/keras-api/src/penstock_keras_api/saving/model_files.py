@@ -120,7 +120,8 @@ def load_model(
     """Load a model. No code that lies in the file is run, unless that is asked for.
 
     Args:
-        filepath: A `.keras` file, the folder of one, or an HDF5 file of an older version of Keras.
+        filepath: A `.keras` file, the folder of one, an HDF5 file of an older version of Keras, or a folder that
+            `model.export` wrote; of the latter, a model that can be trained if its classes are known, else one that runs.
         custom_objects: Classes and functions by name.
         compile: Whether the model is compiled as it was when it was saved.
         safe_mode: Whether lambdas, which files hold as code, are refused; False runs them.
@@ -159,6 +160,10 @@ def load_model(
 
 
 def _of_folder(folder: Path, compile: bool, safe_mode: bool) -> Any:
+    if (folder / "graph.json").is_file():
+        from penstock_keras_api.saving import graphs
+
+        return graphs.load(folder, compile)
     if not (folder / archive.CONFIG).is_file():
         raise FormatError(
             f"[load_model] {folder} has no {archive.CONFIG} in it; give a folder that model.save(path, zipped=False) wrote. A "

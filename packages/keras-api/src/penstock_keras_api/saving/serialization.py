@@ -10,7 +10,7 @@ import numpy as np
 
 import penstock as ps
 from penstock.errors import InvalidTypeError, InvalidValueError
-from penstock_keras_api.saving import code, registry, sharing
+from penstock_keras_api.saving import code, lambdas, registry, sharing
 
 # Where Keras's files say that public classes live, and where they do.
 _MODULES: Final = {
@@ -256,6 +256,8 @@ def _special(config: Mapping[str, Any], custom_objects: Any) -> tuple[Any] | Non
             from penstock_keras_api.keras_tensor import KerasTensor
 
             return (KerasTensor(inner["shape"], inner["dtype"]),)
+        case "__graph__":
+            return (lambdas.function_of(inner),)
         case "__lambda__":
             return (code.function_of(inner),)
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -10,7 +11,7 @@ from penstock.errors import InvalidTypeError
 from penstock_keras_api import abstract, tree
 from penstock_keras_api.keras_tensor import KerasTensor
 from penstock_keras_api.layers.layer import Layer
-from penstock_keras_api.saving import serialization
+from penstock_keras_api.saving import lambdas, serialization
 
 
 class Lambda(Layer):
@@ -82,10 +83,14 @@ class Lambda(Layer):
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` makes an equal layer of.
 
+        A lambda is written as code, as in Keras; files that hold it are loaded with `safe_mode=False`. `model.export`
+        writes it as a graph.
+
         Raises:
-            NotImplementedError: The function is a lambda: it has no name to find it by.
+            TypeError: A lambda holds what a file cannot.
         """
-        made = {**super().get_config(), "function": _plain(self.function)}
+        function = lambdas.reference(self) or _plain(self.function)
+        made = {**super().get_config(), "function": function}
         if self._output_shape is not None:
             made["output_shape"] = _plain(self._output_shape)
         if self.mask is not None:
@@ -113,9 +118,12 @@ def _names(function: Callable[..., Any]) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
-    if getattr(value, "__name__", "") == "<lambda>":
-        raise NotImplementedError(
-            "a Lambda layer with a lambda cannot be saved: name the function with def, and register it with "
-            "@keras.saving.register_keras_serializable()"
-        )
-    return serialization.serialize_keras_object(value)
+    found = serialization.serialize_keras_object(value)
+    try:
+        json.dumps(found)
+    except TypeError as error:
+        raise InvalidTypeError(
+            f"[Lambda] the function holds a value that a file cannot ({error}); name the function with def, and register it "
+            "with @keras.saving.register_keras_serializable()"
+        ) from error
+    return found
