@@ -99,8 +99,46 @@ from penstock_keras_api.layers.preprocessing.category_encoding import CategoryEn
 from penstock_keras_api.layers.preprocessing.discretization import Discretization
 from penstock_keras_api.layers.preprocessing.hashed_crossing import HashedCrossing
 from penstock_keras_api.layers.preprocessing.hashing import Hashing
+from penstock_keras_api.layers.preprocessing.image.aug_mix import AugMix
+from penstock_keras_api.layers.preprocessing.image.auto_contrast import AutoContrast
+from penstock_keras_api.layers.preprocessing.image.center_crop import CenterCrop
+from penstock_keras_api.layers.preprocessing.image.contrast_limited_adaptive_histogram_equalization import (
+    ContrastLimitedAdaptiveHistogramEqualization,
+)
+from penstock_keras_api.layers.preprocessing.image.cut_mix import CutMix
+from penstock_keras_api.layers.preprocessing.image.equalization import Equalization
+from penstock_keras_api.layers.preprocessing.image.max_num_bounding_boxes import MaxNumBoundingBoxes
+from penstock_keras_api.layers.preprocessing.image.mix_up import MixUp
+from penstock_keras_api.layers.preprocessing.image.rand_augment import RandAugment
+from penstock_keras_api.layers.preprocessing.image.random_brightness import RandomBrightness
+from penstock_keras_api.layers.preprocessing.image.random_color_degeneration import (
+    RandomColorDegeneration,
+)
+from penstock_keras_api.layers.preprocessing.image.random_color_jitter import RandomColorJitter
+from penstock_keras_api.layers.preprocessing.image.random_contrast import RandomContrast
+from penstock_keras_api.layers.preprocessing.image.random_crop import RandomCrop
+from penstock_keras_api.layers.preprocessing.image.random_elastic_transform import (
+    RandomElasticTransform,
+)
+from penstock_keras_api.layers.preprocessing.image.random_erasing import RandomErasing
+from penstock_keras_api.layers.preprocessing.image.random_flip import RandomFlip
+from penstock_keras_api.layers.preprocessing.image.random_gaussian_blur import RandomGaussianBlur
+from penstock_keras_api.layers.preprocessing.image.random_grayscale import RandomGrayscale
+from penstock_keras_api.layers.preprocessing.image.random_hue import RandomHue
+from penstock_keras_api.layers.preprocessing.image.random_invert import RandomInvert
+from penstock_keras_api.layers.preprocessing.image.random_perspective import RandomPerspective
+from penstock_keras_api.layers.preprocessing.image.random_posterization import RandomPosterization
+from penstock_keras_api.layers.preprocessing.image.random_rotation import RandomRotation
+from penstock_keras_api.layers.preprocessing.image.random_saturation import RandomSaturation
+from penstock_keras_api.layers.preprocessing.image.random_sharpness import RandomSharpness
+from penstock_keras_api.layers.preprocessing.image.random_shear import RandomShear
+from penstock_keras_api.layers.preprocessing.image.random_translation import RandomTranslation
+from penstock_keras_api.layers.preprocessing.image.random_zoom import RandomZoom
+from penstock_keras_api.layers.preprocessing.image.resizing import Resizing
+from penstock_keras_api.layers.preprocessing.image.solarization import Solarization
 from penstock_keras_api.layers.preprocessing.integer_lookup import IntegerLookup
 from penstock_keras_api.layers.preprocessing.normalization import Normalization
+from penstock_keras_api.layers.preprocessing.pipeline import Pipeline
 from penstock_keras_api.layers.preprocessing.rescaling import Rescaling
 from penstock_keras_api.layers.preprocessing.string_lookup import StringLookup
 from penstock_keras_api.layers.preprocessing.text_vectorization import TextVectorization
@@ -155,6 +193,8 @@ __all__ = [
     "AdditiveAttention",
     "AlphaDropout",
     "Attention",
+    "AugMix",
+    "AutoContrast",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -165,7 +205,9 @@ __all__ = [
     "BatchNormalization",
     "Bidirectional",
     "CategoryEncoding",
+    "CenterCrop",
     "Concatenate",
+    "ContrastLimitedAdaptiveHistogramEqualization",
     "Conv1D",
     "Conv1DTranspose",
     "Conv2D",
@@ -184,6 +226,7 @@ __all__ = [
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",
+    "CutMix",
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
@@ -192,6 +235,7 @@ __all__ = [
     "Dropout",
     "EinsumDense",
     "Embedding",
+    "Equalization",
     "Flatten",
     "GRUCell",
     "GaussianDropout",
@@ -224,6 +268,7 @@ __all__ = [
     "LayerNormalization",
     "LeakyReLU",
     "Masking",
+    "MaxNumBoundingBoxes",
     "MaxPool1D",
     "MaxPool2D",
     "MaxPool3D",
@@ -232,16 +277,40 @@ __all__ = [
     "MaxPooling3D",
     "Maximum",
     "Minimum",
+    "MixUp",
     "MultiHeadAttention",
     "Multiply",
     "Normalization",
     "PReLU",
     "Permute",
+    "Pipeline",
     "RMSNormalization",
+    "RandAugment",
+    "RandomBrightness",
+    "RandomColorDegeneration",
+    "RandomColorJitter",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomElasticTransform",
+    "RandomErasing",
+    "RandomFlip",
+    "RandomGaussianBlur",
+    "RandomGrayscale",
+    "RandomHue",
+    "RandomInvert",
+    "RandomPerspective",
+    "RandomPosterization",
+    "RandomRotation",
+    "RandomSaturation",
+    "RandomSharpness",
+    "RandomShear",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "Resizing",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",
@@ -249,6 +318,7 @@ __all__ = [
     "SimpleRNN",
     "SimpleRNNCell",
     "Softmax",
+    "Solarization",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",

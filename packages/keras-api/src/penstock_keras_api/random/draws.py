@@ -63,3 +63,49 @@ def drop(x: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Any:
     if noise_shape is not None:
         keep = ps.broadcast_to(keep, x.shape)
     return ps.where(keep, x * (1.0 / (1.0 - rate)), 0.0)
+
+
+_TRIES: Final = 12  # of which each fails with a probability below 0.05
+
+
+def gamma(shape: Any, alpha: float, seed: Any = None) -> Any:
+    """Draw from the gamma distribution with scale 1, also in graphs; see `key_of` for the seed.
+
+    Args:
+        shape: The sizes of the result.
+        alpha: The shape parameter, above 0.
+        seed: A seed.
+
+    Returns:
+        `shape`, float32.
+
+    Source:
+        Marsaglia and Tsang, 2000, "A simple method for generating gamma variables": the first of some tries that
+        succeeds, all of them at once.
+    """
+    key = key_of(seed)
+    more = alpha + 1.0 if alpha < 1.0 else alpha
+    d = more - 1.0 / 3.0
+    x = normal((*shape, _TRIES), seed=key)
+    u = uniform((*shape, _TRIES), seed=other_key(key, 1))
+    v = (1.0 + x / (9.0 * d) ** 0.5) ** 3
+    positive = ps.maximum(v, 1e-30)
+    fits = (v > 0) & (ps.log(u + 1e-30) < 0.5 * x * x + d - d * v + d * ps.log(positive))
+    first = ps.argmax(ps.cast(fits, "int32"), axis=-1)
+    drawn = d * ps.squeeze(ps.take_along_axis(positive, ps.expand_dims(first, -1), axis=-1), -1)
+    if alpha < 1.0:
+        drawn = drawn * uniform(shape, seed=other_key(key, 2)) ** (1.0 / alpha)
+    return drawn
+
+
+def beta(shape: Any, a: float, b: float, seed: Any = None) -> Any:
+    """Draw from the beta distribution, also in graphs; see `key_of` for the seed."""
+    key = key_of(seed)
+    first = gamma(shape, a, other_key(key, 3))
+    second = gamma(shape, b, other_key(key, 4))
+    return (first + 1e-30) / (first + second + 2e-30)
+
+
+def other_key(key: Any, number: int) -> Any:
+    """Return another key, for what draws several times of one."""
+    return key + ps.asarray(np.array([number * 0x9E3779B9 % 2**32, number], np.uint32))
