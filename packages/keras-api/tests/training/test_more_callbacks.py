@@ -22,7 +22,7 @@ Y = X.sum(-1, keepdims=True)
 
 
 def model(k: Any = keras, **optimizer: Any) -> Any:
-    made = k.Sequential([k.Input((3,)), k.layers.Dense(1, name="d")])
+    made = k.Sequential([k.Input((3,)), k.layers.Dense(1, name="d")], name="net")
     made.set_weights([np.full((3, 1), 0.1, np.float32), np.zeros(1, np.float32)])
     made.compile(k.optimizers.SGD(0.05, **optimizer), "mse", metrics=["mae"])
     return made
@@ -92,9 +92,7 @@ def test_tensorboard_files(tmp_path: Path) -> None:
     assert [step for step, _ in train["batch_loss"]] == [2, 4, 6, 8, 10, 12]
     assert [step for step, _ in validation["evaluation_loss_vs_iterations"]] == [4, 8, 12]
     assert len(train["epoch_steps_per_second"]) == 3
-    step, rows = train["sequential/d/kernel/histogram"][0] if "sequential/d/kernel/histogram" in train else (
-        train["d/kernel/histogram"][0]
-    )  # fmt: skip
+    step, rows = train["net/d/kernel/histogram"][0]
     bins = np.frombuffer(rows, np.float32).reshape(-1, 3)
     assert (step, bins[:, 2].sum()) == (0, 3)
 

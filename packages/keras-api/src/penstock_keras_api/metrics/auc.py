@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 import penstock as ps
 from penstock.errors import InvalidValueError, ShapeError
@@ -12,6 +12,11 @@ from penstock_keras_api.metrics.metric import Metric
 from penstock_keras_api.metrics.thresholds import count_at, even_thresholds
 
 _KINDS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
+_HEIGHTS: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "interpolation": lambda left, right: (left + right) / 2.0,
+    "minoring": ps.minimum,
+    "majoring": ps.maximum,
+}
 
 
 class AUC(Metric):
@@ -33,7 +38,7 @@ class AUC(Metric):
         ValueError: An argument is not understood, or predictions are not [batch, labels] with multi_label.
 
     >>> from penstock import keras
-    >>> float(keras.metrics.AUC(num_thresholds=3)([0, 0, 1, 1], [0, 0.5, 0.3, 0.9]))
+    >>> round(float(keras.metrics.AUC()([0, 1, 0, 1], [0.1, 0.35, 0.4, 0.8])), 3)
     0.75
     """
 
@@ -53,8 +58,8 @@ class AUC(Metric):
         super().__init__(dtype, name)
         self._direction = "up"
         self.curve = _one_of("curve", str(curve).upper(), ("ROC", "PR", "PRGAIN"))
-        methods = ("interpolation", "minoring", "majoring")
-        self.summation_method = _one_of("summation_method", str(summation_method).lower(), methods)
+        method = str(summation_method).lower()
+        self.summation_method = _one_of("summation_method", method, tuple(_HEIGHTS))
         if thresholds is None and num_thresholds <= 1:
             raise InvalidValueError(
                 f"[AUC] got num_thresholds={num_thresholds}; use a number above 1"
@@ -117,54 +122,56 @@ class AUC(Metric):
         if not self._built:
             return ps.zeros(())
         if self.curve == "PR" and self.summation_method == "interpolation":
-            parts = self._precision_areas()
+            parts = self._areas_between_precisions()
         else:
-            x, y = self._points()
-            left, right = y[:-1], y[1:]
-            if self.summation_method == "interpolation":
-                height = (left + right) / 2.0
-            elif self.summation_method == "minoring":
-                height = ps.minimum(left, right)
-            else:
-                height = ps.maximum(left, right)
-            parts = (x[:-1] - x[1:]) * height
-        if not self.multi_label:
-            return ps.sum(parts)
+            across, up = self._points()
+            width = (
+                across[:-1] - across[1:]
+            )  # thresholds rise, so the curve goes from right to left
+            parts = width * _HEIGHTS[self.summation_method](up[:-1], up[1:])
         areas = ps.sum(parts, 0)
+        if not self.multi_label:
+            return areas
         if self.label_weights is None:
             return ps.mean(areas)
         weights = ps.cast(ps.asarray(self.label_weights), self.dtype)
         return ps.divide_no_nan(ps.sum(areas * weights), ps.sum(weights))
 
     def _points(self) -> tuple[Any, Any]:
-        """Return the curve's points: across, and up."""
-        tp, fp, tn, fn = (getattr(self, kind).value for kind in _KINDS)
-        recall = ps.divide_no_nan(tp, tp + fn)
-        if self.curve == "ROC":
-            return ps.divide_no_nan(fp, fp + tn), recall
-        if self.curve == "PR":
-            return recall, ps.divide_no_nan(tp, tp + fp)
-        odds = ps.divide_no_nan(tp + fn, tn + fp)
-        gain = ps.where(tp == 0.0, 0.0, 1.0 - odds * ps.divide_no_nan(fn, tp))
-        height = ps.where(tp == 0.0, 1.0, 1.0 - odds * ps.divide_no_nan(fp, tp))
-        return ps.maximum(gain, 0.0), height
-
-    def _precision_areas(self) -> Any:
-        """Return areas of precision over recall between thresholds, with positives interpolated, not their ratio.
+        """Return the curve's points: across, and up.
 
         Source:
-            Davis and Goadrich, 2006, The relationship between precision-recall and ROC curves.
+            For gains: Flach and Kull, 2015, Precision-recall-gain curves. With π the share of positives, the gain of
+            recall is 1 - π / (1 - π) · FN / TP, and that of precision 1 - π / (1 - π) · FP / TP.
+        """
+        tp, fp, tn, fn = (getattr(self, kind).value for kind in _KINDS)
+        if self.curve == "ROC":
+            return _share(fp, tn), _share(tp, fn)
+        if self.curve == "PR":
+            return _share(tp, fn), _share(tp, fp)
+        odds = ps.divide_no_nan(tp + fn, tn + fp)
+        is_none = tp == 0.0
+        recall, precision = (1.0 - odds * ps.divide_no_nan(wrong, tp) for wrong in (fn, fp))
+        return ps.where(is_none, 0.0, ps.maximum(recall, 0.0)), ps.where(is_none, 1.0, precision)
+
+    def _areas_between_precisions(self) -> Any:
+        """Return the areas below precision over recall between two thresholds each.
+
+        Between them the right answers grow from a to b while all answers grow from p to q, both evenly, by s = (b - a) /
+        (q - p) right ones for each: a + s(x - p) of x. Over all T positives the area is ∫ (a + s(x - p)) / x · s dx / T =
+        s · (b - a + (a - sp) · ln(q / p)) / T.
+
+        Source:
+            Davis and Goadrich, 2006, The relationship between precision-recall and ROC curves, section 4.
         """
         tp, fp, _, fn = (getattr(self, kind).value for kind in _KINDS)
-        positives = tp + fp
-        more, less = positives[:-1], positives[1:]
-        rise = tp[:-1] - tp[1:]
-        slope = ps.divide_no_nan(rise, ps.maximum(more - less, 0.0))
-        offset = tp[1:] - slope * less
-        both = ps.logical_and(more > 0.0, less > 0.0)
-        ratio = ps.where(both, ps.divide_no_nan(more, ps.maximum(less, 0.0)), 1.0)
-        area = slope * (rise + offset * ps.log(ratio))
-        return ps.divide_no_nan(area, ps.maximum(tp[1:] + fn[1:], 0.0))
+        answers = tp + fp
+        (a, b), (p, q) = ((t[1:], t[:-1]) for t in (tp, answers))
+        s = ps.divide_no_nan(b - a, q - p)
+        growth = ps.where(
+            p > 0.0, ps.log(ps.where(p > 0.0, q, 1.0) / ps.where(p > 0.0, p, 1.0)), 0.0
+        )
+        return ps.divide_no_nan(s * (b - a + (a - s * p) * growth), (tp + fn)[0])
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` makes an equal metric of."""
@@ -180,6 +187,11 @@ class AUC(Metric):
         if self._given_thresholds is not None:
             own["thresholds"] = self._thresholds[1:-1]
         return {**super().get_config(), **own}
+
+
+def _share(part: Any, rest: Any) -> Any:
+    """Divide a part by the whole; 0 of nothing."""
+    return ps.divide_no_nan(part, part + rest)
 
 
 def _one_of(name: str, value: str, known: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import penstock as ps
 from penstock_keras_api.metrics.metric import Metric
-from penstock_keras_api.metrics.thresholds import BELOW_ALL, as_thresholds, count_at
+from penstock_keras_api.metrics.thresholds import as_thresholds, count_at
 
 
 class _Count(Metric):
@@ -128,7 +128,7 @@ class _Ratio(Metric):
         self.init_thresholds = thresholds
         self.top_k = top_k
         self.class_id = class_id
-        default = 0.5 if top_k is None else BELOW_ALL
+        default = 0.5 if top_k is None else float("-inf")
         self.thresholds = as_thresholds(type(self).__name__, thresholds, default)
         size = (len(self.thresholds),)
         self.true_positives = self.add_variable(size, "zeros", name="true_positives")

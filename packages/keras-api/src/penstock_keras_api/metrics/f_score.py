@@ -26,10 +26,10 @@ class FBetaScore(Metric):
 
     >>> from penstock import keras
     >>> metric = keras.metrics.FBetaScore("macro", beta=2.0, threshold=0.5)
-    >>> y_true = [[1.0, 1.0, 1.0], [1.0, 0.0, 0.0], [1.0, 1.0, 0.0]]
-    >>> y_pred = [[0.2, 0.6, 0.7], [0.2, 0.6, 0.6], [0.6, 0.8, 0.0]]
+    >>> y_true = [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]
+    >>> y_pred = [[0.8, 0.6], [0.3, 0.7], [0.4, 0.9]]
     >>> round(float(metric(y_true, y_pred)), 3)
-    0.709
+    0.732
     """
 
     def __init__(

@@ -7,7 +7,6 @@ from typing import Any
 
 import penstock as ps
 from penstock.errors import InvalidValueError
-from penstock_keras_api import config
 from penstock_keras_api.metrics.metric import Metric
 
 _OPTIONS = (
@@ -37,9 +36,9 @@ class IoU(Metric):
         ValueError: There is no such class.
 
     >>> from penstock import keras
-    >>> metric = keras.metrics.IoU(num_classes=2, target_class_ids=[0])
-    >>> round(float(metric([0, 0, 1, 1], [0, 1, 0, 1])), 3)
-    0.333
+    >>> metric = keras.metrics.IoU(num_classes=3, target_class_ids=[0, 2])
+    >>> round(float(metric([0, 2, 2, 1, 0], [0, 2, 1, 1, 2])), 3)
+    0.417
     """
 
     _config: tuple[str, ...] = _OPTIONS
@@ -98,14 +97,15 @@ class IoU(Metric):
 
     def result(self) -> Any:
         """Return the mean so far, over classes that occurred."""
-        total = ps.cast(self.total_cm.value, "float32")
-        common = ps.diagonal(total)
-        union = ps.sum(total, 0) + ps.sum(total, 1) - common
-        ids = ps.asarray(self.target_class_ids)
-        common, union = ps.take(common, ids), ps.take(union, ids)
-        occurred = union > 1e-9
-        ratios = ps.where(occurred, common / (union + config.epsilon()), 0.0)
-        return ps.sum(ratios) / (ps.sum(ps.cast(occurred, "float32")) + config.epsilon())
+        counts = ps.take(
+            ps.cast(self.total_cm.value, "float32"), ps.asarray(self.target_class_ids), 0
+        )
+        every = ps.sum(ps.cast(self.total_cm.value, "float32"), 0)
+        ids = ps.expand_dims(ps.asarray(self.target_class_ids), 1)
+        common = ps.squeeze(ps.take_along_axis(counts, ids, 1), 1)
+        union = ps.sum(counts, 1) + ps.take(every, self.target_class_ids) - common
+        present = ps.sum(ps.cast(union > 0.0, "float32"))
+        return ps.sum(ps.divide_no_nan(common, union)) / ps.maximum(present, 1.0)
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` makes an equal metric of."""
@@ -125,9 +125,9 @@ class BinaryIoU(IoU):
         ValueError: There is no such class.
 
     >>> from penstock import keras
-    >>> metric = keras.metrics.BinaryIoU(threshold=0.3)
-    >>> round(float(metric([0, 1, 0, 1], [0.1, 0.2, 0.4, 0.7])), 3)
-    0.333
+    >>> metric = keras.metrics.BinaryIoU(threshold=0.6)
+    >>> round(float(metric([1, 1, 0], [0.9, 0.5, 0.7])), 3)
+    0.167
     """
 
     _config: tuple[str, ...] = ("target_class_ids", "threshold")
@@ -161,8 +161,8 @@ class MeanIoU(IoU):
         axis: As in `IoU`.
 
     >>> from penstock import keras
-    >>> round(float(keras.metrics.MeanIoU(num_classes=2)([0, 0, 1, 1], [0, 1, 0, 1])), 3)
-    0.333
+    >>> round(float(keras.metrics.MeanIoU(num_classes=3)([0, 2, 2, 1, 0], [0, 2, 1, 1, 2])), 3)
+    0.444
     """
 
     _config: tuple[str, ...] = (

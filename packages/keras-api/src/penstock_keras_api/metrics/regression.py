@@ -193,8 +193,8 @@ class R2Score(Metric):
         ValueError: There is no such aggregation, the number is negative, or labels are not [batch, outputs].
 
     >>> from penstock import keras
-    >>> round(float(keras.metrics.R2Score()([[1.0], [4.0], [3.0]], [[2.0], [4.0], [4.0]])), 3)
-    0.571
+    >>> round(float(keras.metrics.R2Score()([[0.0], [2.0], [5.0]], [[1.0], [2.0], [4.0]])), 3)
+    0.842
     """
 
     def __init__(

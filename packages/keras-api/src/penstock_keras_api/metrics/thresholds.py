@@ -10,10 +10,9 @@ import numpy as np
 
 import penstock as ps
 from penstock.errors import InvalidValueError, ShapeError
-from penstock_keras_api import config
 from penstock_keras_api.losses.loss import squeeze_or_expand_to_same_rank
 
-BELOW_ALL: Final = -1e10  # what predictions are that do not count
+_NEARLY: Final = 3e-7  # the outer thresholds of some metrics lie just beyond 0 and 1
 
 
 @dataclass(frozen=True)
@@ -48,8 +47,10 @@ def even_thresholds(count: int) -> list[float]:
 
 def are_even(thresholds: Sequence[float]) -> bool:
     """Whether thresholds go from 0 to 1 in equal steps; then samples are counted by buckets."""
-    count = len(thresholds)
-    return count >= 3 and np.allclose(thresholds, np.linspace(0, 1, count), atol=config.epsilon())
+    if len(thresholds) < 3:
+        return False
+    ends, steps = (thresholds[0], thresholds[-1] - 1.0), np.diff(thresholds)
+    return bool(np.max(np.abs(ends)) <= _NEARLY and np.ptp(steps) <= _NEARLY)
 
 
 def count_at(
@@ -135,6 +136,6 @@ def _by_buckets(y_pred: Any, weight: Any, thresholds: Sequence[float]) -> Any:
 
 def _only_largest(y_pred: Any, k: int) -> Any:
     """Put all predictions but the k largest of each sample below all thresholds."""
-    _, best = ps.top_k(y_pred, k)
-    kept = ps.sum(ps.one_hot(best, int(y_pred.shape[-1]), y_pred.dtype), -2)
-    return ps.where(kept > 0.0, y_pred, BELOW_ALL)
+    largest, where = ps.top_k(y_pred, k)
+    nothing = ps.full_like(y_pred, -np.inf)
+    return ps.put_along_axis(nothing, where, largest, -1)

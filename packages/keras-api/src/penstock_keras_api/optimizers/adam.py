@@ -86,14 +86,14 @@ class Adam(Optimizer):
             for target, value in zip((variable, m, v), new, strict=True):
                 target.assign(value)
             return
-        alpha = learning_rate * ps.sqrt(1.0 - self.beta_2**step) / (1.0 - self.beta_1**step)
+        rate = learning_rate * ps.sqrt(1.0 - self.beta_2**step) / (1.0 - self.beta_1**step)
         m.assign(m + (gradient - m) * (1.0 - self.beta_1))
         v.assign(v + (ps.square(gradient) - v) * (1.0 - self.beta_2))
         square = v.value
         if self.amsgrad:
             self._largest[at].assign(ps.maximum(self._largest[at].value, square))
             square = self._largest[at].value
-        variable.assign(variable - (m * alpha) / (ps.sqrt(square) + self.epsilon))
+        variable.assign(variable - rate * m / (ps.sqrt(square) + self.epsilon))
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` makes an equal optimizer of."""
