@@ -252,7 +252,5 @@ def _named(predictions: Any) -> dict[str, Any]:
 def _fresh_folder(base: Path) -> Path:
     """Name a folder after the time, later than those that are there."""
     base.mkdir(parents=True, exist_ok=True)
-    stamp = int(time.time())
-    while (base / str(stamp)).exists():
-        stamp += 1
-    return base / str(stamp)
+    known = [int(path.name) for path in base.iterdir() if path.name.isdecimal()]
+    return base / str(max([int(time.time()) - 1, *known]) + 1)
