@@ -255,7 +255,23 @@ def test_wide_and_deep_on_adult(tmp_path: Path) -> None:
     assert found["auc"] > 0.9
 
 
-_FIELDS = ["age", "workclass", "fnlwgt", "education", "education_num", "marital", "occupation", "relationship", "race", "sex", "gain", "loss", "hours", "country", "income"]
+_FIELDS = [
+    "age",
+    "workclass",
+    "fnlwgt",
+    "education",
+    "education_num",
+    "marital",
+    "occupation",
+    "relationship",
+    "race",
+    "sex",
+    "gain",
+    "loss",
+    "hours",
+    "country",
+    "income",
+]
 _COUNTS = ("age", "education_num", "gain", "loss", "hours")
 _WORDS = (
     "workclass",
