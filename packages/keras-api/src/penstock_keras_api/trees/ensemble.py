@@ -98,8 +98,10 @@ class TreeEnsemble:
         Raises:
             ValueError: x has too few columns.
         """
-        tables = self.roots, self.nodes, self.thresholds, self.values, self.sets
-        return ops.tree_predict(x, *tables, outputs=self.outputs) + self.start
+        scores = ops.tree_predict(
+            x, self.roots, self.nodes, self.thresholds, self.values, self.sets, outputs=self.outputs
+        )
+        return scores + self.start
 
     def importances(self, kind: str = "gain") -> Array:
         """Return what each column gave, [columns]: as parts of 1 for "gain", as numbers of splits for "split"."""

@@ -180,7 +180,7 @@ class Table:
 
     def _learn_bins(self, matrix: Array) -> None:
         found = [
-            _edges_of_codes(column) if self.is_categorical[i] else _edges(column, self.max_bins)
+            _edges_of_codes(column) if self.is_categorical[i] else edges_of(column, self.max_bins)
             for i, column in enumerate(matrix.T)
         ]
         self.sizes = np.array([len(e) + 1 for e in found], np.int32)
@@ -282,7 +282,7 @@ def _edges_of_codes(column: Array) -> Array:
 # ---- quantiles
 
 
-def _edges(column: Array, max_bins: int) -> Array:
+def edges_of(column: Array, max_bins: int) -> Array:
     """Return what lies between bins: of few values all, of many those that part the rows evenly."""
     known = np.sort(column[~np.isnan(column)])
     if len(known) == 0:

@@ -5,6 +5,11 @@ from penstock_keras_api.estimator.canned.baseline import (
     BaselineEstimator,
     BaselineRegressor,
 )
+from penstock_keras_api.estimator.canned.boosted_trees import (
+    BoostedTreesClassifier,
+    BoostedTreesEstimator,
+    BoostedTreesRegressor,
+)
 from penstock_keras_api.estimator.canned.dnn import DNNClassifier, DNNEstimator, DNNRegressor
 from penstock_keras_api.estimator.canned.kmeans import KMeans
 from penstock_keras_api.estimator.canned.linear import (
@@ -23,6 +28,9 @@ __all__ = [
     "BaselineClassifier",
     "BaselineEstimator",
     "BaselineRegressor",
+    "BoostedTreesClassifier",
+    "BoostedTreesEstimator",
+    "BoostedTreesRegressor",
     "DNNClassifier",
     "DNNEstimator",
     "DNNLinearCombinedClassifier",
