@@ -5,6 +5,7 @@ This file only re-exports.
 
 from penstock_keras_api import (
     activations,
+    backend,
     callbacks,
     config,
     constraints,
@@ -17,6 +18,7 @@ from penstock_keras_api import (
     layers,
     losses,
     metrics,
+    mixed_precision,
     models,
     ops,
     optimizers,
@@ -61,6 +63,7 @@ __all__ = [
     "StatelessScope",
     "Variable",
     "activations",
+    "backend",
     "callbacks",
     "config",
     "constraints",
@@ -73,6 +76,7 @@ __all__ = [
     "layers",
     "losses",
     "metrics",
+    "mixed_precision",
     "models",
     "ops",
     "optimizers",

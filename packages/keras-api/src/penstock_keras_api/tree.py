@@ -109,13 +109,89 @@ def _packed(structure: Any, leaves: Iterator[Any]) -> Any:
     return next(leaves)
 
 
-def assert_same_structure(a: Any, b: Any) -> None:
+def assert_same_structure(a: Any, b: Any, check_types: bool | None = None) -> None:
     """Raise an error unless two structures have one form.
+
+    Args:
+        a: A structure.
+        b: Another.
+        check_types: Kept for compatibility: lists, tuples and dictionaries are told apart in any case.
 
     Raises:
         ValueError: They differ.
     """
-    map_structure(lambda *_: None, a, b)
+    kinds = [kind for kind in (dict, list, tuple) if isinstance(a, kind) or isinstance(b, kind)]
+    _check(all(isinstance(a, kind) and isinstance(b, kind) for kind in kinds), (a, b))
+    if isinstance(a, Mapping):
+        _check(set(a) == set(b), (a, b))
+        pairs = [(a[key], b[key]) for key in a]
+    elif isinstance(a, list | tuple):
+        _check(len(a) == len(b), (a, b))
+        pairs = list(zip(a, b, strict=True))
+    else:
+        pairs = []
+    for first, second in pairs:
+        assert_same_structure(first, second)
+
+
+def assert_same_paths(a: Any, b: Any) -> None:
+    """Raise an error unless the same keys and numbers lead to the leaves of two structures.
+
+    Lists and tuples count as equal.
+
+    Args:
+        a: A structure.
+        b: Another.
+
+    Raises:
+        ValueError: They differ.
+
+    >>> assert_same_paths([1, (2,)], (3, [4]))
+    """
+    first, second = ({path for path, _ in flatten_with_path(s)} for s in (a, b))
+    if first != second:
+        raise InvalidValueError(
+            f"[assert_same_paths] only the first has {sorted(first - second, key=str)}, only the second "
+            f"{sorted(second - first, key=str)}; give structures with the same keys"
+        )
+
+
+def map_structure_up_to(shallow_structure: Any, func: Callable[..., Any], *structures: Any) -> Any:
+    """Call a function on the parts of structures that stand where a shallow structure has leaves.
+
+    Args:
+        shallow_structure: Its form is the result's.
+        func: Gets a part of each structure.
+        structures: Of that form, and any form below.
+
+    Raises:
+        ValueError: A structure has another form.
+
+    >>> map_structure_up_to((0, 0), lambda part: part, (1, [2, 3]))
+    (1, [2, 3])
+    """
+    if isinstance(shallow_structure, Mapping):
+        same = all(isinstance(s, Mapping) and set(s) == set(shallow_structure) for s in structures)
+        _check(same, (shallow_structure, *structures))
+        made = {
+            key: map_structure_up_to(shallow_structure[key], func, *(s[key] for s in structures))
+            for key in shallow_structure
+        }
+        return made if type(shallow_structure) is dict else type(shallow_structure)(made)  # type: ignore[call-arg]
+    if isinstance(shallow_structure, list | tuple):
+        same = all(
+            isinstance(s, list | tuple) and len(s) == len(shallow_structure) for s in structures
+        )
+        _check(same, (shallow_structure, *structures))
+        rows = zip(shallow_structure, *structures, strict=True)
+        return _like(
+            shallow_structure, [map_structure_up_to(row[0], func, *row[1:]) for row in rows]
+        )
+    return func(*structures)
+
+
+def _like(structure: Any, items: list[Any]) -> Any:
+    return type(structure)(*items) if hasattr(structure, "_fields") else type(structure)(items)
 
 
 def _check(good: bool, structures: Any) -> None:
@@ -128,24 +204,31 @@ def _check(good: bool, structures: Any) -> None:
 def traverse(func: Callable[[Any], Any], structure: Any, top_down: bool = True) -> Any:
     """Call a function on every part of a structure; what it returns, unless None, takes the part's place.
 
+    Args:
+        func: Returns None to leave a part as it is, and `MAP_TO_NONE` to put None in its place.
+        structure: A structure.
+        top_down: Whether it is called on a part before what is inside of it.
+
     >>> traverse(lambda part: sum(part) if isinstance(part, tuple) else None, [(1, 2), 3])
     [3, 3]
     """
     if top_down:
         found = func(structure)
         if found is not None:
-            return found
+            return _unless_none(found)
     if isinstance(structure, Mapping):
         structure = {key: traverse(func, value, top_down) for key, value in structure.items()}
     elif isinstance(structure, list | tuple):
-        items = [traverse(func, item, top_down) for item in structure]
-        fields = hasattr(structure, "_fields")
-        structure = type(structure)(*items) if fields else type(structure)(items)
+        structure = _like(structure, [traverse(func, item, top_down) for item in structure])
     if not top_down:
         found = func(structure)
         if found is not None:
-            return found
+            return _unless_none(found)
     return structure
+
+
+def _unless_none(found: Any) -> Any:
+    return None if found is MAP_TO_NONE else found
 
 
 def lists_to_tuples(structure: Any) -> Any:
@@ -196,5 +279,9 @@ def map_shape_structure(func: Callable[[Any], Any], structure: Any) -> Any:
     return type(structure)(map_shape_structure(func, item) for item in structure)
 
 
-MAP_TO_NONE = object()
-"""What a function given to `traverse` returns to put None in a part's place."""
+class MAP_TO_NONE:  # noqa: N801 - Keras's name
+    """What a function given to `traverse` returns to put None in a part's place.
+
+    >>> traverse(lambda part: MAP_TO_NONE if part == 1 else None, [1, 2])
+    [None, 2]
+    """

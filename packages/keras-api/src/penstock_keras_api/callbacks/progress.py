@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from penstock_keras_api import config
 from penstock_keras_api.callbacks.callback import Callback
 
 _BETWEEN = 0.1  # seconds between two looks at the losses, which cost time
@@ -42,6 +43,8 @@ class ProgbarLogger(Callback):
     @property
     def _moves(self) -> bool:
         console = self._console
+        if not config.is_interactive_logging_enabled():
+            return False
         return self.params.get("verbose") == 1 and console.is_terminal and not console.is_jupyter
 
     def listens_to_batches(self, kind: str) -> bool:

@@ -23,7 +23,7 @@ class DownloadError(PenstockError, OSError):
     """A file cannot be downloaded."""
 
 
-def download(url: str, target: Path, digest: str, *, verbose: bool = True) -> Path:
+def download(url: str, target: Path, digest: str | None, *, verbose: bool = True) -> Path:
     """Download a file, unless it is there.
 
     Bytes are collected in `<target>.part`, from which the next attempt goes on; the file appears under its own name
@@ -32,7 +32,7 @@ def download(url: str, target: Path, digest: str, *, verbose: bool = True) -> Pa
     Args:
         url: Its address.
         target: Where it shall lie.
-        digest: Its SHA-256, or its MD5 if it has 32 letters.
+        digest: Its SHA-256, or its MD5 if it has 32 letters; None if nobody knows.
         verbose: Whether to draw a bar on a terminal.
 
     Returns:
@@ -63,7 +63,8 @@ def download(url: str, target: Path, digest: str, *, verbose: bool = True) -> Pa
                 f"[download] {url} broke off {_ATTEMPTS} times; try again, what has come is kept in {part}"
             )
     try:
-        check(part, digest, "download it again")
+        if digest is not None:
+            check(part, digest, "download it again")
     except FormatError:
         part.unlink()  # or the next attempt would go on from wrong bytes
         raise

@@ -59,11 +59,9 @@ def sobel_edges(images: Any, data_format: str | None = None) -> Any:
         The shape of `images`, and an axis of 2: downwards, to the right.
     """
     x = _f(images)
-    parts = [
-        on_batches(lambda t, n=n: ps.image.sobel_edges(t)[..., n], x, data_format, "sobel_edges")
-        for n in range(2)
-    ]
-    return ps.stack(parts, -1)
+    down = on_batches(lambda t: ps.image.sobel_edges(t)[..., 0], x, data_format, "sobel_edges")
+    right = on_batches(lambda t: ps.image.sobel_edges(t)[..., 1], x, data_format, "sobel_edges")
+    return ps.stack([down, right], -1)
 
 
 def ssim(

@@ -295,8 +295,9 @@ def _window_places(sides: Any, window: Any, rates: Any, steps: Any) -> np.ndarra
     ]
     rows = np.arange(window[0])[:, None] * rates[0] + starts[0][None]
     columns = np.arange(window[1])[:, None] * rates[1] + starts[1][None]
-    places = rows[:, None, :, None] * sides[1] + columns[None, :, None, :]
-    return places.reshape(window[0] * window[1], -1)
+    places: np.ndarray[Any, Any] = rows[:, None, :, None] * sides[1] + columns[None, :, None, :]
+    made: np.ndarray[Any, Any] = places.reshape(window[0] * window[1], -1)
+    return made
 
 
 ROWS: dict[str, Callable[..., Any]] = {

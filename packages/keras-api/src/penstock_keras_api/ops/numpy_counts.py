@@ -78,7 +78,7 @@ def histogram(x: Any, bins: Any = 10, range: Any = None) -> tuple[Any, Any]:
     """
     x = ps.reshape(_f(x), (-1,))
     edges = _edges(x, bins, range) if isinstance(bins, int) else ps.cast(_t(bins), x.dtype)
-    count = edges.shape[0] - 1
+    count: Any = edges.shape[0] - 1
     at = ps.searchsorted(edges, x, side="right") - 1
     at = ps.where(x == edges[-1], count - 1, at)  # the last interval has both its ends
     inside = (x >= edges[0]) & (x <= edges[-1])
@@ -132,8 +132,8 @@ def correlate(x1: Any, x2: Any, mode: str = "valid") -> Any:
     """
     if mode not in ("valid", "same", "full"):
         raise InvalidValueError(f"[correlate] got mode={mode!r}; use 'valid', 'same' or 'full'")
-    dtype = ps.result_type(_t(x1), _t(x2))
-    dtype = dtype.name if dtype.kind == "float" else config.floatx()
+    common = ps.result_type(_t(x1), _t(x2))
+    dtype = common.name if common.kind == "float" else config.floatx()
     a, b = ps.cast(_t(x1), dtype), ps.cast(_t(x2), dtype)
     n, m = a.shape[0], b.shape[0]
     swapped = m > n
@@ -154,7 +154,8 @@ def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) ->
         dtype = ps.result_type(a, b)
         row = ps.sort(ps.cast(b, dtype))
         at = ps.searchsorted(row, ps.reshape(ps.cast(a, dtype), (-1,)))
-        at = ps.minimum(at, b.shape[0] - 1)
+        last: Any = b.shape[0] - 1
+        at = ps.minimum(at, last)
         found = ps.reshape(ps.gather(row, at, axis=0), a.shape) == a
     return ~found if invert else found
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from penstock_keras_api import _lookup
-from penstock_keras_api.optimizers import schedules
+from penstock_keras_api.optimizers import legacy, schedules
 from penstock_keras_api.optimizers.adadelta import Adadelta
 from penstock_keras_api.optimizers.adafactor import Adafactor
 from penstock_keras_api.optimizers.adagrad import Adagrad
@@ -71,6 +71,7 @@ __all__ = [
     "ScheduleFreeAdamW",
     "deserialize",
     "get",
+    "legacy",
     "schedules",
     "serialize",
 ]

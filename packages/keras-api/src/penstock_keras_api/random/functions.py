@@ -26,7 +26,7 @@ def _float(where: str, dtype: Any) -> str:
 
 
 def uniform(
-    shape: Size, minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Any = None
+    shape: Size, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None, seed: Any = None
 ) -> Any:
     """Draw evenly from [minval, maxval).
 
@@ -57,7 +57,7 @@ def uniform(
 
 
 def normal(
-    shape: Size, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None
+    shape: Size, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None
 ) -> Any:
     """Draw from the normal distribution.
 
@@ -114,7 +114,7 @@ def truncated_normal(
     return ps.cast(ps.clip(z, -2.0, 2.0) * stddev + mean, name)
 
 
-def randint(shape: Size, minval: int, maxval: int, dtype: Any = "int32", seed: Any = None) -> Any:
+def randint(shape: Size, minval: Any, maxval: Any, dtype: Any = "int32", seed: Any = None) -> Any:
     """Draw whole numbers evenly from minval, ..., maxval - 1.
 
     Args:

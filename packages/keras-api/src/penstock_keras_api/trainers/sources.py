@@ -16,6 +16,7 @@ from penstock.errors import InvalidTypeError, InvalidValueError
 from penstock_keras_api import tree
 from penstock_keras_api.random.seed import make_default_seed
 from penstock_keras_api.trainers import data
+from penstock_keras_api.utils.py_dataset import batches_of
 
 Batch = tuple[Any, ...]
 """x, y and sample_weight, without what is missing at the end; or, with `by_rows`, row numbers and whole arrays."""
@@ -149,10 +150,13 @@ class SequenceSource(Source):
             order = np.random.Generator(np.random.Philox(key=key, counter=counter)).permutation(
                 steps
             )
-        while steps is None or state["batch"] < steps:
-            number = state["batch"]
+        first = state["batch"]
+        numbers = itertools.count(first) if steps is None else range(first, steps)
+        for item in batches_of(
+            self._sequence, (n if order is None else int(order[n]) for n in numbers)
+        ):
             state["batch"] += 1
-            yield self._convert(self._sequence[number if order is None else int(order[number])])
+            yield self._convert(item)
         state["epoch"] += 1
         state["batch"] = 0
 

@@ -9,7 +9,7 @@ import numpy as np
 
 import penstock as ps
 from penstock.errors import PenstockError
-from penstock_keras_api import tree
+from penstock_keras_api import config, tree
 from penstock_keras_api.callbacks import Callback, CallbackList, History, ProgbarLogger
 from penstock_keras_api.trainers import data
 from penstock_keras_api.trainers.compiled import Compiled
@@ -73,6 +73,8 @@ class Trainer(Compiled):
             ValueError: The model is not compiled, or the data do not fit together.
         """
         self._need_compiled("fit")
+        epochs = config.limited(epochs, config.max_epochs()) or 0
+        steps_per_epoch = config.limited(steps_per_epoch, config.max_steps_per_epoch())
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = data.split(
                 (x, y, sample_weight), validation_split
@@ -154,6 +156,7 @@ class Trainer(Compiled):
             ValueError: The model is not compiled, or the data do not fit together.
         """
         self._need_compiled("evaluate")
+        steps = config.limited(steps, config.max_steps_per_epoch())
         source = source_of(x, y, sample_weight, batch_size, method="evaluate")
         told = self._callbacks(callbacks, verbose, history=False, steps=steps or source.steps)
         loop = Loop(self, "test", source, told, steps)
@@ -194,6 +197,7 @@ class Trainer(Compiled):
         Raises:
             ValueError: The data have no batch.
         """
+        steps = config.limited(steps, config.max_steps_per_epoch())
         step = self._functions.get(("predict", False))
         if step is not None and _is_one_batch(x, batch_size) and steps is None and not callbacks:
             try:

@@ -7,6 +7,7 @@ from typing import Any, Self
 import penstock as ps
 from penstock.errors import InvalidValueError
 from penstock_keras_api import config
+from penstock_keras_api.dtype_policies import _global
 
 
 class DTypePolicy:
@@ -25,7 +26,7 @@ class DTypePolicy:
     """
 
     def __init__(self, name: str | None = None) -> None:
-        self._name = name or dtype_policy().name
+        self._name = name or _global.name_of_default()
         if self._name.startswith("mixed_"):
             self._compute, self._variable = self._name.removeprefix("mixed_"), "float32"
             if self._compute not in ("float16", "bfloat16"):
@@ -33,7 +34,7 @@ class DTypePolicy:
                     f"[DTypePolicy] got {name!r}; use 'mixed_float16', 'mixed_bfloat16' or a dtype"
                 )
         else:
-            self._compute = self._variable = ps.dtypes.as_dtype(self._name).name
+            self._compute = self._variable = _checked(self._name)
 
     @property
     def name(self) -> str:
@@ -51,8 +52,8 @@ class DTypePolicy:
         return self._variable
 
     @property
-    def quantization_mode(self) -> None:
-        """How layers are quantised: not at all."""
+    def quantization_mode(self) -> str | None:
+        """How layers are quantised: None, so not at all."""
         return None
 
     def convert_input(self, x: Any, autocast: bool, dtype: Any) -> Any:
@@ -82,7 +83,15 @@ class DTypePolicy:
 
 
 FloatDTypePolicy = DTypePolicy
-_global: list[DTypePolicy] = []
+
+
+def _checked(name: str) -> str:
+    try:
+        return ps.dtypes.as_dtype(name).name
+    except (TypeError, ValueError):
+        raise InvalidValueError(
+            f"[DTypePolicy] got {name!r}; use 'mixed_float16', 'mixed_bfloat16' or a dtype, such as 'float32'"
+        ) from None
 
 
 def dtype_policy() -> DTypePolicy:
@@ -91,7 +100,8 @@ def dtype_policy() -> DTypePolicy:
     >>> dtype_policy()
     <DTypePolicy "float32">
     """
-    return _global[-1] if _global else DTypePolicy(config.floatx())
+    chosen = _global.chosen()
+    return DTypePolicy(config.floatx()) if chosen is None else chosen
 
 
 def set_dtype_policy(policy: DTypePolicy | str | None) -> None:
@@ -100,35 +110,6 @@ def set_dtype_policy(policy: DTypePolicy | str | None) -> None:
     Raises:
         ValueError: There is no such policy.
     """
-    _global.clear()
-    if policy is not None:
-        _global.append(get(policy))
+    from penstock_keras_api.dtype_policies.lookup import get
 
-
-def get(identifier: Any) -> DTypePolicy:
-    """Return a policy: of a name, a dtype, a config, or itself; the global one for None.
-
-    Raises:
-        ValueError: It is none of these.
-    """
-    if identifier is None:
-        return dtype_policy()
-    if isinstance(identifier, DTypePolicy):
-        return identifier
-    if isinstance(identifier, dict):
-        return DTypePolicy.from_config(identifier.get("config", identifier))
-    return DTypePolicy(
-        identifier if isinstance(identifier, str) else ps.dtypes.as_dtype(identifier).name
-    )
-
-
-def serialize(policy: DTypePolicy) -> dict[str, Any]:
-    """Return a policy as plain data."""
-    from penstock_keras_api.saving import serialization
-
-    return dict(serialization.serialize_keras_object(policy))
-
-
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> DTypePolicy:
-    """Make a policy of plain data."""
-    return get(config)
+    _global.choose(None if policy is None else get(policy))
