@@ -12,7 +12,6 @@ from penstock_keras_api.data.directories.from_directory import (
     text_dataset_from_directory,
 )
 from penstock_keras_api.data.directories.timeseries import timeseries_dataset_from_array
-from penstock_keras_api.utils.model_plot import model_to_dot, plot_model
 from penstock_keras_api.keras_tensor import is_keras_tensor
 from penstock_keras_api.saving.registry import (
     CustomObjectScope,
@@ -33,6 +32,7 @@ from penstock_keras_api.utils.config_object import Config
 from penstock_keras_api.utils.files import get_file
 from penstock_keras_api.utils.graph_inputs import get_source_inputs
 from penstock_keras_api.utils.images import array_to_img, img_to_array, load_img, save_img
+from penstock_keras_api.utils.model_plot import model_to_dot, plot_model
 from penstock_keras_api.utils.progbar import Progbar
 from penstock_keras_api.utils.py_dataset import PyDataset, Sequence
 from penstock_keras_api.utils.random_seed import set_random_seed
@@ -58,16 +58,16 @@ __all__ = [
     "get_registered_object",
     "get_source_inputs",
     "image_dataset_from_directory",
-    "model_to_dot",
-    "plot_model",
     "img_to_array",
     "is_interactive_logging_enabled",
     "is_keras_tensor",
     "legacy",
     "load_img",
+    "model_to_dot",
     "normalize",
     "pack_x_y_sample_weight",
     "pad_sequences",
+    "plot_model",
     "register_keras_serializable",
     "save_img",
     "serialize_keras_object",
