@@ -155,7 +155,7 @@ def missing_of(dtype: Any) -> Any:
 def is_present(values: Any) -> Any:
     """Say where there is a value."""
     if values.dtype == "string":
-        return values != ""
+        return ps.strings.length(values) > 0
     return ~ps.isnan(values) if values.dtype.kind == "float" else values != -1
 
 

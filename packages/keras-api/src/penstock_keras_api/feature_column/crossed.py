@@ -21,7 +21,10 @@ from penstock_keras_api.feature_column.categorical import HashedColumn, Weighted
 from penstock_keras_api.feature_column.specs import VarLenFeature
 
 _KEY: Final = 0xDECAFCAFFE
-_MULTIPLIER: Final = 0xC6A4A7935BD1E995
+_MULTIPLIER: Final = 0xC6A4A7935BD1E995 - 2**64
+
+# Hashes are 64 bits without a sign. They are kept in int64, whose sums and products have the same bits and for which there
+# are kernels; only shifts and remainders need care.
 
 
 @dataclass(frozen=True)
@@ -66,15 +69,14 @@ class CrossedColumn(CategoricalColumn):
     def transform(self, rows: Rows) -> Ids:
         """Hash every combination of a row."""
         key = _KEY if self.hash_key is None else self.hash_key
-        hashed = ps.asarray(np.full((1, 1), key, np.uint64))
+        hashed = ps.asarray(np.full((1, 1), _signed(key), np.int64))
         present = ps.asarray(np.ones((1, 1), bool))
         # TensorFlow's order for dense features: columns first, then features.
         for leaf in sorted(self._leaves(), key=lambda leaf: isinstance(leaf, str)):
             fingerprints, there = _fingerprints(leaf, rows)
             hashed = _flat(_mixed(hashed[:, :, None], fingerprints[:, None, :]))
             present = _flat(present[:, :, None] & there[:, None, :])
-        place = ps.cast(hashed % ps.asarray(np.uint64(self.hash_bucket_size)), "int64")
-        return Ids(ps.where(present, place, -1), present)
+        return Ids(ps.where(present, _remainder(hashed, self.hash_bucket_size), -1), present)
 
 
 def _flat(combined: Any) -> Any:
@@ -95,9 +97,9 @@ def _fingerprints(leaf: Any, rows: Rows) -> tuple[Any, Any]:
                 f"[crossed_column] the feature {leaf!r} is {x.dtype.name}; sort numbers into ranges first: "
                 f"bucketized_column(numeric_column({leaf!r}), boundaries)"
             )
-        return ps.cast(ps.cast(x, "int64"), "uint64"), present
+        return ps.cast(x, "int64"), present
     found = leaf.ids(rows)
-    return ps.cast(found.ids, "uint64"), found.present
+    return found.ids, found.present
 
 
 def _fingerprint64(text: Any) -> Any:
@@ -108,19 +110,31 @@ def _fingerprint64(text: Any) -> Any:
     low = ps.strings.to_hash_bucket_fast(text, 1 << 62)
     rest = ps.strings.to_hash_bucket_fast(text, 5)
     high = ((rest - low % 5 + 5) * 4) % 5
-    return ps.cast(low, "uint64") + ps.cast(high, "uint64") * ps.asarray(np.uint64(1 << 62))
+    return low + high * (1 << 62)
 
 
 def _mixed(a: Any, b: Any) -> Any:
     """Mix two hashes into one, as TensorFlow's crossed columns do."""
-    k = ps.asarray(np.uint64(_MULTIPLIER))
+    k = ps.asarray(np.int64(_MULTIPLIER))
     mixed = ps.bitwise_xor(ps.bitwise_xor(a, k), _shifted(b * k) * k) * k
     mixed = _shifted(mixed) * k
     return _shifted(mixed)
 
 
 def _shifted(x: Any) -> Any:
-    return ps.bitwise_xor(x, ps.bitwise_right_shift(x, ps.asarray(np.uint64(47))))
+    shifted = ps.bitwise_and(ps.bitwise_right_shift(x, 47), (1 << 17) - 1)
+    return ps.bitwise_xor(x, shifted)
+
+
+def _remainder(x: Any, n: int) -> Any:
+    """Divide 64 bits without a sign: all but the last bit first, then that."""
+    half = ps.bitwise_and(ps.bitwise_right_shift(x, 1), (1 << 63) - 1)
+    return (half % n * 2 + ps.bitwise_and(x, 1)) % n
+
+
+def _signed(key: int) -> int:
+    """Return the number of int64 that has the same bits."""
+    return (key + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
 def crossed_column(
