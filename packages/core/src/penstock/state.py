@@ -264,8 +264,10 @@ class Variable:
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or not hasattr(Tensor, name):
+            # Protocols ask for names like __penstock_parts__ all the time: no hint is looked up for those.
+            hint = "" if name.startswith("_") else method_hint(name)
             raise AttributeError(
-                f"a Variable has no attribute {name!r}, and neither has a Tensor{method_hint(name)}"
+                f"a Variable has no attribute {name!r}, and neither has a Tensor{hint}"
             )
         return getattr(self.value, name)
 
