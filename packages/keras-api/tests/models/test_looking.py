@@ -274,7 +274,11 @@ def test_state_as_dictionaries(real: Any) -> None:
     found = []
     for k in (keras, real):
         model = k.Sequential([k.Input((2,)), k.layers.Dense(1, name="d")], name="net")
-        model.compile("adam", "mse", metrics=["mae"])
+        model.compile(
+            k.optimizers.Adam(name="opt"),
+            "mse",
+            metrics=[k.metrics.MeanAbsoluteError(name="error")],
+        )
         model.train_on_batch(np.ones((2, 2), "f"), np.ones((2, 1), "f"))
         found.append(model.get_state_tree("numpy_array"))
     ours, theirs = found

@@ -213,17 +213,20 @@ def _build(
 
 
 def _of_hdf5(root: Any, what: str, compile: bool, safe_mode: bool) -> Any:
-    config = legacy.model_config(root, what)
+    with explained(what):
+        config = legacy.model_config(root, what)
     group = legacy.weights_of(root)
     if group is None:
         raise FormatError(f"[load_model] {what} holds no model_weights; save the model again")
-    nbytes = sum(int(getattr(d, "nbytes", 0)) for _, d in hdf5.guarded().datasets(root))
+    with explained(what):
+        nbytes = sum(int(getattr(d, "nbytes", 0)) for _, d in hdf5.guarded().datasets(root))
     model = _made(config, f"model_config in {what}", nbytes, False, safe_mode)
     legacy.put(model, group, what)
-    training = legacy.training_of(root) if compile else None
-    if training is not None:
-        with explained(f"training_config in {what}"):
+    with explained(f"training_config in {what}"):
+        training = legacy.training_of(root) if compile else None
+        if training is not None:
             model.compile_from_config(training)
+    if training is not None:
         legacy.put_optimizer(model, root)
     return model
 
