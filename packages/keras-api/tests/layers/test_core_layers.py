@@ -241,7 +241,7 @@ def test_layers_work_in_training() -> None:
         (lambda: keras.layers.GroupQueryAttention(2, 3, 2), "a multiple of the second"),
         (lambda: keras.layers.TimeDistributed(ps.add), "give it a keras.layers.Layer"),
         (lambda: keras.layers.TimeDistributed(keras.layers.Flatten())(random(2, 3)), "batch, steps, features"),
-        (lambda: keras.layers.Lambda(lambda x, w=ps.asarray(2.0): x * w).get_config(), "name the function with def"),
+        (lambda: keras.layers.Lambda(lambda x, w=ps.float32: ps.cast(x, w)).get_config(), "name the function with def"),
         (lambda: keras.layers.Softmax()(random(2, 3), mask=np.ones((2, 2), bool)), "or 1"),
     ],
 )  # fmt: skip
