@@ -13,6 +13,7 @@ from penstock_keras_api.metrics.reduction import Mean
 from penstock_keras_api.trainers import data, labels, steps
 from penstock_keras_api.trainers.compile_loss import CompileLoss
 from penstock_keras_api.trainers.compile_metrics import CompileMetrics
+from penstock_keras_api.trainers.explain import shapes_of
 from penstock_keras_api.trainers.inputs import check_model_inputs
 
 
@@ -36,6 +37,10 @@ class Compiled:
         self._compile_loss: CompileLoss | None = None
         self._compile_metrics: CompileMetrics | None = None
         self._functions = {}
+        self._seen: dict[
+            str, tuple[Any, bool]
+        ] = {}  # the last batches' shapes, by the kind of step
+        self._waited: dict[str, tuple[float, float]] = {}  # seconds for data, and for computing
 
     def _put(self, name: str, value: Any) -> None:
         """Set an attribute that is no part of the model: another compile has another one."""
@@ -320,6 +325,7 @@ class Compiled:
         is_ours = getattr(type(self), f"{kind}_step") is getattr(Compiled, f"{kind}_step")
         if is_ours and (kind, by_rows) not in self._functions:
             self._prepare(kind, batch, by_rows)
+        self._seen[kind] = (shapes_of(batch, by_rows), by_rows)
         return self._step_function(kind, by_rows)
 
     def _prepare(self, kind: str, batch: tuple[Any, ...], by_rows: bool) -> None:

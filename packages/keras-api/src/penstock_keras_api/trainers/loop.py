@@ -84,6 +84,7 @@ class Loop:
             if self._model.stop_training and self._kind == "train":
                 break
         self.is_used_up = not self.number
+        self._model._waited[self._kind] = (self.waited, self.computed)
         return self.result
 
     def _batches(self) -> Iterator[Batch]:

@@ -13,6 +13,7 @@ from penstock_keras_api import config, tree
 from penstock_keras_api.callbacks import Callback, CallbackList, History, ProgbarLogger
 from penstock_keras_api.trainers import data
 from penstock_keras_api.trainers.compiled import Compiled
+from penstock_keras_api.trainers.explain import explain_step
 from penstock_keras_api.trainers.loop import Loop, as_numbers
 from penstock_keras_api.trainers.sources import source_of
 from penstock_keras_api.trainers.training import Training
@@ -199,7 +200,8 @@ class Trainer(Compiled):
         """
         steps = config.limited(steps, config.max_steps_per_epoch())
         step = self._functions.get(("predict", False))
-        if step is not None and _is_one_batch(x, batch_size) and steps is None and not callbacks:
+        is_plain = steps is None and not callbacks and verbose in ("auto", 0)
+        if step is not None and is_plain and _is_one_batch(x, batch_size):
             try:
                 return tree.map_structure(_as_own_array, step(data.shared(x)))
             except PenstockError:
@@ -279,6 +281,28 @@ class Trainer(Compiled):
         """Return the outputs for one batch."""
         batch = (data.all_shared(data.as_arrays(x)),)
         return tree.map_structure(_as_own_array, self._ready_step("predict", batch)(*batch))
+
+    def explain(self, kind: str = "train", rows: int = 12) -> str:
+        """Say which kernels a compiled step runs, how long they take, how much memory it needs, and what was waited for.
+
+        Args:
+            kind: "train", "test" or "predict": the step of `fit`, `evaluate` or `predict`.
+            rows: How many rows of kernels are told.
+
+        Returns:
+            Text to print.
+
+        Raises:
+            ValueError: No such step was taken yet.
+
+        >>> import numpy as np
+        >>> from penstock import keras
+        >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)], name="small")
+        >>> _ = model.predict(np.ones((2, 3)))
+        >>> print(model.explain("predict").splitlines()[0])
+        predict step of 'small' on float32[2, 3]
+        """
+        return explain_step(self, kind, rows)
 
     def _callbacks(
         self, given: Any, verbose: Any, history: bool = True, **params: Any
