@@ -29,6 +29,7 @@ from penstock_keras_api import (
     tree,
     utils,
     visualization,
+    wrappers,
 )
 from penstock_keras_api.dtype_policies import DTypePolicy, FloatDTypePolicy
 from penstock_keras_api.initializers import Initializer
@@ -89,4 +90,5 @@ __all__ = [
     "trees",
     "utils",
     "visualization",
+    "wrappers",
 ]

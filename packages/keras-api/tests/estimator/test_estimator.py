@@ -438,3 +438,77 @@ def test_what_people_read_of_examples() -> None:
     assert spec["w"].dtype == "float32"
     numbers = estimator.regressor_parse_example_spec(columns, "price", label_dimension=2)
     assert numbers["price"].shape == (2,)
+
+
+# ---- programs of TensorFlow 1
+
+PROGRAM = """
+import numpy as np
+import penstock.v1 as tf
+
+def my_model(features, labels, mode, params):
+    net = tf.feature_column.input_layer(features, params["feature_columns"])
+    for units in params["hidden_units"]:
+        net = tf.layers.dense(net, units=units, activation=tf.nn.relu)
+    logits = tf.layers.dense(net, params["n_classes"], activation=None)
+    predicted_classes = tf.argmax(logits, 1)
+    if mode == tf.estimator.ModeKeys.PREDICT:
+        predictions = {
+            "class_ids": predicted_classes[:, tf.newaxis],
+            "probabilities": tf.nn.softmax(logits),
+            "logits": logits,
+        }
+        return tf.estimator.EstimatorSpec(mode, predictions=predictions)
+    loss = tf.losses.sparse_softmax_cross_entropy(labels=labels, logits=logits)
+    accuracy = tf.metrics.accuracy(labels=labels, predictions=predicted_classes, name="acc_op")
+    tf.summary.scalar("accuracy", accuracy[1])
+    if mode == tf.estimator.ModeKeys.EVAL:
+        return tf.estimator.EstimatorSpec(mode, loss=loss, eval_metric_ops={"accuracy": accuracy})
+    optimizer = tf.train.AdagradOptimizer(learning_rate=0.1)
+    train_op = optimizer.minimize(loss, global_step=tf.train.get_global_step())
+    return tf.estimator.EstimatorSpec(mode, loss=loss, train_op=train_op)
+
+x = np.random.default_rng(0).normal(size=(300, 2))
+y = (x[:, 0] > 0).astype(int) + (x[:, 1] > 0)
+columns = [tf.feature_column.numeric_column(key="a"), tf.feature_column.numeric_column(key="b")]
+classifier = tf.estimator.Estimator(
+    model_fn=my_model,
+    params={"feature_columns": columns, "hidden_units": [10, 10], "n_classes": 3},
+)
+make = tf.estimator.inputs.numpy_input_fn
+data = {"a": x[:, 0], "b": x[:, 1]}
+classifier.train(make(data, y, num_epochs=None, shuffle=True), steps=200)
+print(classifier.evaluate(make(data, y, shuffle=False))["accuracy"] > 0.9)
+print(sorted(next(classifier.predict(make(data, shuffle=False)))))
+"""
+
+
+def test_a_guides_program_needs_only_its_import_changed() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False
+    )
+    assert ran.stdout == "True\n['class_ids', 'logits', 'probabilities']\n", ran.stderr
+
+
+def test_hooks_are_in_tf_train_too() -> None:
+    assert tf.train.StopAtStepHook is estimator.StopAtStepHook
+    assert tf.estimator is estimator
+    assert tf.feature_column is fc
+
+
+def test_logits_of_canned_models_by_themselves(tmp_path: Path) -> None:
+    builders = estimator.experimental
+    wide = builders.linear_logit_fn_builder(1, COLUMNS)
+    deep = builders.dnn_logit_fn_builder(1, [4], COLUMNS, dropout=0.5)
+
+    def model_fn(features: Any, labels: Any, mode: str, config: Any) -> Any:
+        logits = sum(builders.call_logit_fn(f, features, mode, {}, config) for f in (wide, deep))
+        return estimator.BinaryClassHead().create_estimator_spec(
+            features, mode, logits, labels, train_op_fn=lambda loss: ps.identity(loss)
+        )
+
+    model = estimator.Estimator(model_fn, tmp_path).train(rows, steps=2)
+    assert "dnn/hiddenlayer_0/kernel" in model.get_variable_names()
+    assert estimator.experimental.KMeans is estimator.KMeans
+    hook = builders.make_stop_at_checkpoint_step_hook(model, 2)
+    assert model.evaluate(batches(), hooks=[hook])["label/mean"] == pytest.approx(Y[:32].mean())

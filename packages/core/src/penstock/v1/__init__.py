@@ -81,6 +81,7 @@ from penstock.v1._variables import (
 )
 
 convert_to_tensor = constant
+newaxis = None
 initialize_all_variables = global_variables_initializer
 
 # What TensorFlow 1 had and this has not, with what does its work.
@@ -90,16 +91,21 @@ MISSING = {
     "app": "plain Python: call main()",
     "contrib": "the functions of tf.nn, or a plugin's ops",
     "data": "Python's own loops, which feed placeholders",
-    "estimator": "penstock.keras.estimator, which takes model_fns of this module",
-    "feature_column": "penstock.keras.feature_column",
+    "estimator": "penstock.keras.estimator: pip install penstock-keras-api",
+    "feature_column": "penstock.keras.feature_column: pip install penstock-keras-api",
     "flags": "argparse",
     "get_collection": "tf.global_variables() or tf.trainable_variables()",
-    "keras": "penstock.keras",
+    "keras": "penstock.keras: pip install penstock-keras-api",
     "py_func": "tf.numpy_function(func, inp, Tout, shapes)",
 }
 
+# What an installed penstock-keras-api gives.
+_OF_KERAS = ("estimator", "feature_column", "keras")
+
 
 def __getattr__(name: str) -> Any:
+    if name in _OF_KERAS and hasattr(penstock, "keras"):
+        return penstock.keras if name == "keras" else getattr(penstock.keras, name)
     # TensorFlow 1 offers ops such as random_normal at the top; here they are in penstock.ops only.
     wanted = RENAMED.get(name, name)
     is_op = wanted in penstock.ops.BLOCKS and hasattr(penstock.ops, wanted)
@@ -157,6 +163,7 @@ __all__ = [
     "losses",
     "metrics",
     "name_scope",
+    "newaxis",
     "nn",
     "ones_initializer",
     "placeholder",

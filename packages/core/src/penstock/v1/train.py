@@ -350,8 +350,35 @@ _MISSING = {
     "Checkpoint": "penstock.Checkpoint",
 }
 
+# What an installed penstock-keras-api gives.
+_HOOKS = (
+    "CheckpointSaverHook",
+    "CheckpointSaverListener",
+    "FeedFnHook",
+    "FinalOpsHook",
+    "GlobalStepWaiterHook",
+    "LoggingTensorHook",
+    "NanLossDuringTrainingError",
+    "NanTensorHook",
+    "ProfilerHook",
+    "SecondOrStepTimer",
+    "SessionRunArgs",
+    "SessionRunContext",
+    "SessionRunHook",
+    "SessionRunValues",
+    "StepCounterHook",
+    "StopAtStepHook",
+    "SummarySaverHook",
+    "VocabInfo",
+    "list_variables",
+    "load_variable",
+)
+
 
 def __getattr__(name: str) -> Any:
+    if name in _HOOKS and hasattr(penstock, "keras"):
+        keras: Any = penstock.keras
+        return getattr(keras.estimator, name)
     hint = ""
     if name in _MISSING:
         hint = f"; use {_MISSING[name]}"

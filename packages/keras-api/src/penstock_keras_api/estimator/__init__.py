@@ -3,7 +3,7 @@
 This file only re-exports.
 """
 
-from penstock_keras_api.estimator import inputs
+from penstock_keras_api.estimator import experimental, export, inputs
 from penstock_keras_api.estimator.canned import (
     BaselineClassifier,
     BaselineEstimator,
@@ -163,6 +163,8 @@ __all__ = [
     "build_parsing_serving_input_receiver_fn",
     "build_raw_serving_input_receiver_fn",
     "classifier_parse_example_spec",
+    "experimental",
+    "export",
     "inputs",
     "latest_checkpoint",
     "list_variables",
