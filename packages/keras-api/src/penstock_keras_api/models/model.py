@@ -262,6 +262,12 @@ class Model(Trainer, Files, Layer):
         if self.built and self.optimizer is not None:
             self.optimizer.build(self.trainable_variables)
 
+    def __reduce__(self) -> Any:
+        """Say how pickles and copies keep the model."""
+        from penstock_keras_api.models.pickling import taken_apart
+
+        return taken_apart(self)
+
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
         """Make a model of what `get_config` returned."""
