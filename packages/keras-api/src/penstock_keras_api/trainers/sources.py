@@ -177,8 +177,9 @@ class SequenceSource(Source):
 class IterableSource(Source):
     """Batches that something else makes: a generator, a list of batches, a data set.
 
-    What can be iterated over again begins anew after its last batch. What has `get_state` and `set_state` is asked
-    for its position; anything else is asked again for the batches that were seen, to go on behind them.
+    What can be iterated over again begins anew after its last batch. What has `get_state` and `set_state`, or has
+    iterators with them, is asked for its position; anything else is asked again for the batches that were seen, to go
+    on behind them.
 
     Args:
         iterable: What is iterated over.
@@ -189,15 +190,17 @@ class IterableSource(Source):
         self._iterable = iterable
         self._convert = convert
         self.steps = _length(iterable)
-        self._is_once = iter(iterable) is iterable
+        self._is_once = isinstance(iterable, Iterator)
+        self._iterator: Iterator[Any] | None = None
         self._state: dict[str, Any] = {"batches": 0}
         self._restored: dict[str, Any] | None = None
 
     def __iter__(self) -> Iterator[Batch]:
-        iterator = self._begin()
-        for batch in iterator:
+        self._iterator = self._begin()
+        for batch in self._iterator:
             self._state["batches"] += 1
             yield self._convert(batch)
+        self._iterator = None
         if not self._is_once:
             self._state = {"batches": 0}
 
@@ -207,6 +210,9 @@ class IterableSource(Source):
             self._iterable.set_state(restored["position"])  # type: ignore[attr-defined]
             return iter(self._iterable)
         iterator = iter(self._iterable)
+        if restored is not None and "iterator" in restored:
+            iterator.set_state(restored["iterator"])  # type: ignore[attr-defined]
+            return iterator
         for _ in range(restored["batches"] if restored is not None else 0):
             next(iterator, None)
         return iterator
@@ -223,15 +229,19 @@ class IterableSource(Source):
 
     def get_state(self) -> dict[str, Any]:
         """Return how many batches were seen, and the position if the data set tells one."""
+        if self._restored is not None:
+            return dict(self._restored)
         state = dict(self._state)
-        if hasattr(self._iterable, "get_state"):
+        if self._iterator is not None and hasattr(self._iterator, "get_state"):
+            state["iterator"] = self._iterator.get_state()
+        elif hasattr(self._iterable, "get_state"):
             state["position"] = self._iterable.get_state()
         return state
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on where another source was."""
         self._state = {"batches": state["batches"]}
-        self._restored = state
+        self._restored, self._iterator = state, None
 
 
 def source_of(

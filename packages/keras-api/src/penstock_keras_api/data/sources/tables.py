@@ -212,10 +212,9 @@ class ParquetStream(Stream):
         """Go to a position."""
         self._piece, self._rows = int(self.check(state)["piece"]), None
         if state["rows"] is not None:
-            self._piece -= 1
-            self._open()
-            assert self._rows is not None
-            self._rows.restore(state["rows"])
+            rows: Any = self._node.read(self._piece).stream()
+            rows.restore(state["rows"])
+            self._rows = rows
 
 
 def numpy_node(file: str | os.PathLike[str], mmap: bool) -> Node:
