@@ -25,8 +25,34 @@ void CopyRow(T* to, int64_t to_step, const T* from, int64_t from_step, int64_t n
   }
 }
 
+// Rows of a few elements, such as pixels: a loop over the dimension around them, since a call for each costs more
+// than the copy.
+template <int kInner, class T>
+int CopyPixels(penstock_call* call, const CopyLoop& loop, T* to, const T* from) {
+  CopyLoop around = loop;
+  around.ndim -= 1;
+  around.count /= kInner;
+  const int64_t to_step = around.InnerStride(0), from_step = around.InnerStride(1);
+  return ForEachRow(call, around, kChunk, [&](const int64_t (&at)[2], int64_t n) {
+    T* out = to + at[0];
+    const T* in = from + at[1];
+    int64_t i = 0;
+    if (kInner == 3 && to_step == 3 && n > 1) {
+      // One element too much is read and written at once; the next pixel mends it. Pixels at the ends go alone.
+      memcpy(out, in, kInner * sizeof(T));
+      for (i = 1; i < n - 1; ++i) memcpy(out + i * 3, in + i * from_step, 4 * sizeof(T));
+    }
+    for (; i < n; ++i) memcpy(out + i * to_step, in + i * from_step, kInner * sizeof(T));
+  });
+}
+
 template <class T>
 int CopySized(penstock_call* call, const CopyLoop& loop, T* to, const T* from) {
+  if (loop.ndim > 1 && loop.InnerStride(0) == 1 && loop.InnerStride(1) == 1) {
+    if (loop.InnerSize() == 2) return CopyPixels<2>(call, loop, to, from);
+    if (loop.InnerSize() == 3) return CopyPixels<3>(call, loop, to, from);
+    if (loop.InnerSize() == 4) return CopyPixels<4>(call, loop, to, from);
+  }
   const int64_t to_step = loop.InnerStride(0), from_step = loop.InnerStride(1);
   return ForEachRow(call, loop, kChunk, [&](const int64_t (&at)[2], int64_t n) {
     CopyRow(to + at[0], to_step, from + at[1], from_step, n);

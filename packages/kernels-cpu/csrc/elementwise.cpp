@@ -62,7 +62,9 @@ int WhereSized(penstock_call* call) {
     T* o = out + at[0];
     const uint8_t* c = condition + at[1];
     const T *a = x + at[2], *b = y + at[3];
-    if (sc == 1 && sx == 1 && sy == 1) {
+    if (sc == 0 && sx == 1 && sy == 1) {
+      memcpy(o, *c ? a : b, static_cast<size_t>(n) * sizeof(T));
+    } else if (sc == 1 && sx == 1 && sy == 1) {
       for (int64_t i = 0; i < n; ++i) o[i] = c[i] ? a[i] : b[i];
     } else {
       for (int64_t i = 0; i < n; ++i) o[i] = c[i * sc] ? a[i * sx] : b[i * sy];

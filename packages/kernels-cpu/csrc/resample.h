@@ -24,6 +24,7 @@ struct Taps {
   int64_t out, most;  // most: of one pixel
   int64_t *first, *count;
   float* weight;
+  bool all;  // whether every pixel takes from some
   const float* Weights(int64_t i) const { return weight + i * most; }
 };
 
@@ -110,7 +111,7 @@ struct Line {
 
 inline bool Allocate(penstock_call* call, int64_t out, int64_t most, Taps* taps) {
   *taps = {out, most, Scratch<int64_t>(call, out), Scratch<int64_t>(call, out),
-           Scratch<float>(call, out * most)};
+           Scratch<float>(call, out * most), false};
   return taps->first != nullptr && taps->count != nullptr && taps->weight != nullptr;
 }
 
@@ -129,6 +130,7 @@ inline bool MakeTaps(penstock_call* call, const Line& line, Taps* taps) {
     taps->first[i] = first;
     taps->count[i] = last - first + 1;
   }
+  taps->all = true;
   return true;
 }
 

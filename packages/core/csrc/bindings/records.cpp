@@ -1,6 +1,8 @@
 // TFRecord files and what stands in them; and memory that a batch is written into.
 #include "records/framing.h"
 
+#include <cstring>
+
 #include "bindings/common.h"
 #include "bindings/numpy_views.h"
 #include "records/crc32c.h"
@@ -87,6 +89,37 @@ nb::object writable_view(const Tensor& t) {
   return array_over(view, t.dtype, true);
 }
 
+// What Arrow's C data interface hands over, as its specification has it.
+struct ArrowArray {
+  int64_t length, null_count, offset, n_buffers, n_children;
+  const void** buffers;
+  ArrowArray** children;
+  ArrowArray* dictionary;
+  void (*release)(ArrowArray*);
+  void* private_data;
+};
+
+// Pixels of three bytes, of an array that holds each with a fourth one beside it.
+nb::object pixels_of_arrow(nb::handle capsule, int64_t height, int64_t width) {
+  auto* array = static_cast<ArrowArray*>(PyCapsule_GetPointer(capsule.ptr(), "arrow_array"));
+  if (!array) throw nb::python_error();
+  const ArrowArray* values = array->n_children == 1 ? array->children[0] : array;
+  if (values->n_buffers < 2 || values->length != height * width * 4)
+    fail(ErrorKind::kValue, "expected ", height * width * 4, " bytes, got ", values->length);
+  Tensor out;
+  {
+    nb::gil_scoped_release release;
+    out = Tensor::empty(DType::kU8, Shape::from({height, width, 3}));
+    const char* from = static_cast<const char*>(values->buffers[1]) + values->offset;
+    char* to = out.data();
+    const int64_t count = height * width;
+    int64_t i = 0;
+    for (; i + 1 < count; ++i) std::memcpy(to + i * 3, from + i * 4, 4);
+    for (; i < count; ++i) std::memcpy(to + i * 3, from + i * 4, 3);
+  }
+  return nb::steal(new_tensor(std::move(out)));
+}
+
 }  // namespace
 
 void bind_records(nb::module_& m) {
@@ -94,6 +127,7 @@ void bind_records(nb::module_& m) {
   m.def("read_records", read_records);
   m.def("parse_examples", examples);
   m.def("writable_view", writable_view);
+  m.def("pixels_of_arrow", pixels_of_arrow);
 }
 
 }  // namespace penstock::python

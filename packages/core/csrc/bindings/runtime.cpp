@@ -194,6 +194,7 @@ void bind_runtime(nb::module_& m) {
   m.def("cpu_isa", [] { return cpu_isa_name(cpu_isa_level()); });
   m.def("num_threads", num_threads);
   m.def("set_num_threads", set_num_threads);
+  m.def("set_thread_serial", set_thread_serial);
   m.def("set_seed", set_seed);
   m.def("random_state", [] {
     uint64_t key, counter;

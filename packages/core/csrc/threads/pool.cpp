@@ -42,6 +42,7 @@ struct Job {
 };
 
 thread_local bool t_inside = false;
+thread_local bool t_serial = false;
 
 class Pool {
  public:
@@ -187,7 +188,7 @@ bool parallel_for(int64_t n, int64_t grain, ParallelBody body, void* context, St
   job->n = n;
   job->grain = grain;
   job->num_chunks = (n + grain - 1) / grain;
-  if (t_inside || num_threads() == 1) return run_serially(*job, stop, stop_context);
+  if (t_inside || t_serial || num_threads() == 1) return run_serially(*job, stop, stop_context);
 
   std::shared_ptr<Pool> workers = pool();
   t_inside = true;
@@ -208,6 +209,8 @@ bool parallel_for(int64_t n, int64_t grain, ParallelBody body, void* context, St
   }
   return completed;
 }
+
+void set_thread_serial(bool serial) { t_serial = serial; }
 
 int num_threads() { return state().threads.load(std::memory_order_relaxed); }
 

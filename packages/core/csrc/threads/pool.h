@@ -17,6 +17,9 @@ using StopCheck = bool (*)(void* context);
 PENSTOCK_API bool parallel_for(int64_t n, int64_t grain, ParallelBody body, void* context,
                                StopCheck stop = nullptr, void* stop_context = nullptr);
 
+// Has the calling thread's loops run serially from now on: for threads of which there is one for each core already.
+PENSTOCK_API void set_thread_serial(bool serial);
+
 // Affinity and cgroup quota decide, PENSTOCK_NUM_THREADS overrides.
 PENSTOCK_API int num_threads();
 PENSTOCK_API void set_num_threads(int n);

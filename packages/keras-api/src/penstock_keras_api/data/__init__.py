@@ -14,6 +14,7 @@ from penstock_keras_api.data.options import (
     Options,
     ThreadingOptions,
 )
+from penstock_keras_api.data.reading import read_audio, read_file, read_image
 from penstock_keras_api.data.spec import (
     DatasetSpec,
     RaggedTensorSpec,
@@ -34,4 +35,7 @@ __all__ = [
     "SparseTensorSpec",
     "TensorSpec",
     "ThreadingOptions",
+    "read_audio",
+    "read_file",
+    "read_image",
 ]

@@ -54,7 +54,8 @@ class UserFunction:
         self._run: Callable[..., Any] | None = None
         if compiled is False or (compiled is None and draws_elsewhere(fn)):
             self._run = fn
-        self._many: Callable[..., Any] | bool | None = None
+        self._many: Callable[..., Any] | None = None
+        self.takes_many: bool | None = None
 
     @property
     def traced(self) -> bool:
@@ -123,7 +124,7 @@ class UserFunction:
                 raise
         # Elements of other sizes are traced anew, which may fail: then the function is called as it is.
         made = called(self.fn, element)
-        self._run, self._many = self.fn, False
+        self._run, self.takes_many = self.fn, False
         return made
 
     def many(self, rows: Any, count: int) -> Any:
@@ -133,27 +134,28 @@ class UserFunction:
             rows: An element with a row for each.
             count: How many there are.
         """
-        if self._many is None:
+        if self.takes_many is None:
             self._many = self._try_many(rows, count)
-        if self._many is False:
+            self.takes_many = self._many is not None
+        if not self.takes_many or self._many is None:
             return None
         try:
-            return elements.from_user(called(self._many, rows))  # type: ignore[arg-type]
+            return elements.from_user(called(self._many, rows))
         except Exception:
             return None  # one by one says which element it is
 
-    def _try_many(self, rows: Any, count: int) -> Callable[..., Any] | bool:
+    def _try_many(self, rows: Any, count: int) -> Callable[..., Any] | None:
         """Make the function of many elements, if it gives the same bits for these."""
         try:
             self.prepare(elements.row_of(rows, 0))
             if not self.traced or self.random or self.ordered:
-                return False
+                return None
             many = ps.function(ps.vmap(self.fn))
             found = elements.from_user(called(many, rows))
             single = [self(elements.row_of(rows, i), i) for i in range(count)]
-            return many if _same(found, elements.stack(single)) else False
+            return many if _same(found, elements.stack(single)) else None
         except Exception:
-            return False
+            return None
 
 
 def _without_sizes(made: Any) -> Any:

@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from penstock import _native
+
 _IDLE_SECONDS = 2.0
 _MOST_THREADS = 256
 
@@ -103,6 +105,7 @@ class Pool:
                 thread.start()
 
     def _work(self) -> None:
+        _native.set_thread_serial(True)  # tasks run beside each other instead
         try:
             while (task := self._next()) is not None:
                 task.run()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import penstock as ps
+from penstock import _native
 from penstock.errors import FormatError, InvalidValueError
 from penstock_keras_api.data import elements
 
@@ -50,13 +51,25 @@ def decode(contents: bytes, channels: int = 3, name: str = "") -> Any:
                 array = (np.asarray(image).astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8)
                 pixels = np.asarray(Image.fromarray(array).convert(mode))
             else:
-                pixels = np.asarray(image if image.mode == mode else image.convert(mode))
+                pixels = _pixels(image if image.mode == mode else image.convert(mode))
     except (OSError, SyntaxError, ValueError) as error:
         raise FormatError(
             f"[image] {name or 'the bytes'} cannot be read as an image: {error}; remove the file or mend it, or use "
             "ignore_errors to go without it"
         ) from None
     return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def _pixels(image: Any) -> Any:
+    """Return an image's pixels; those of three bytes, which Pillow keeps in four, by a faster way than its own."""
+    if image.mode == "RGB" and hasattr(image, "__arrow_c_array__"):
+        image.load()
+        try:
+            _, array = image.__arrow_c_array__()
+        except (ValueError, MemoryError):  # a large image lies in several pieces of memory
+            return np.asarray(image)
+        return _native.pixels_of_arrow(array, image.height, image.width).numpy()
+    return np.asarray(image)
 
 
 class ImageLoader:

@@ -280,7 +280,7 @@ class ChooseStream(ManyStream):
 
     def state(self) -> dict[str, Any]:
         """Return the position."""
-        return {**super().state(), "ended": self._ended}
+        return {**super().state(), "ended": list(self._ended)}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go to a position."""

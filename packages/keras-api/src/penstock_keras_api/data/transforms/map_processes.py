@@ -7,48 +7,41 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
-from collections import deque
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any
 
 from penstock.errors import InvalidValueError, PenstockError
 from penstock_keras_api.data import elements
-from penstock_keras_api.data.positions import Positions
 from penstock_keras_api.data.stream import Stream
-from penstock_keras_api.data.transforms.map import MapStream
-from penstock_keras_api.data.user_function import UserFunction
+from penstock_keras_api.data.transforms.map import AheadMapStream, Calls, Raised
 
 if TYPE_CHECKING:
     from penstock_keras_api.data.transforms.map import MapNode
 
 # What a process finds under its number, because it was forked after it was put here.
-_functions: dict[int, UserFunction] = {}
+_functions: dict[int, Calls] = {}
 _numbers = itertools.count()
 
 
-def _call(key: int, element: Any, number: int, epoch: int) -> Any:
-    made = _functions[key](element, number, epoch)
+def _call(key: int, element: Any, number: int) -> Any:
+    made = _functions[key](element, number)
     return elements.mapped(elements.as_numpy, made)
 
 
-class ProcessMapStream(MapStream):
+class ProcessMapStream(AheadMapStream):
     """A pass in which processes call the function."""
 
-    def __init__(self, node: MapNode, source: Stream, epoch: int) -> None:
-        super().__init__(node, source, epoch)
+    has_rows = False
+
+    def __init__(self, node: MapNode, source: Stream, calls: Calls) -> None:
+        super().__init__(node, source, calls)
         if "fork" not in multiprocessing.get_all_start_methods():
             raise InvalidValueError(
                 "[map] this system cannot fork processes; leave processes=... out, and use num_parallel_calls for threads"
             )
         self._key = next(_numbers)
         self._executor: ProcessPoolExecutor | None = None
-        self._running: deque[Future[Any] | Exception] = deque()
-        self._positions = Positions(source)
-        self._pulled = self._base = 0
-        self._ended = False
-
-    has_rows = False
 
     def rows(self, most: int) -> tuple[int, Any]:
         """Return results as rows."""
@@ -56,7 +49,7 @@ class ProcessMapStream(MapStream):
 
     def _start(self) -> ProcessPoolExecutor:
         if self._executor is None:
-            _functions[self._key] = self._fn
+            _functions[self._key] = self._calls
             self._executor = ProcessPoolExecutor(
                 self._node.processes, multiprocessing.get_context("fork")
             )
@@ -68,8 +61,8 @@ class ProcessMapStream(MapStream):
             raise StopIteration
         now = self._running.popleft()
         number, self._at = self._at, self._at + 1
-        if isinstance(now, Exception):
-            raise now
+        if not isinstance(now, Future):
+            return now()
         try:
             return now.result()
         except BrokenProcessPool:
@@ -80,20 +73,15 @@ class ProcessMapStream(MapStream):
 
     def _fill(self) -> None:
         while not self._ended and len(self._running) < 2 * self._node.processes:
-            self._positions.before_pull()
-            try:
-                element = elements.mapped(elements.as_numpy, next(self._input))
-            except StopIteration:
-                self._ended = True
-                return
-            except Exception as error:
-                self._pulled += 1
-                self._running.append(error)
+            there, element = self._pull()
+            if not there:
                 return
             number, self._pulled = self._pulled, self._pulled + 1
-            self._running.append(
-                self._start().submit(_call, self._key, element, number, self._epoch)
-            )
+            if isinstance(element, Raised):
+                self._running.append(element)
+                return
+            given = elements.mapped(elements.as_numpy, element)
+            self._running.append(self._start().submit(_call, self._key, given, number))
 
     def advance(self, count: int) -> int:
         """Go over elements; of those that are under way the results are dropped."""
@@ -107,22 +95,9 @@ class ProcessMapStream(MapStream):
             gone += 1
         return gone
 
-    def state(self) -> dict[str, Any]:
-        """Return the position."""
-        found = {"kind": self.kind, "at": self._at, "epoch": self._epoch, "seed": self._fn.seed}
-        return {**found, "from": self._positions.at(self._at - self._base)}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go to a position."""
-        self._running.clear()
-        super().restore(state)
-        self._positions = Positions(self._input)
-        self._pulled = self._base = self._at
-        self._ended = False
-
     def close(self) -> None:
         """End the processes."""
-        self._running.clear()
+        self._drop()
         if self._executor is not None:
             self._executor.shutdown(wait=True, cancel_futures=True)
             self._executor = None
