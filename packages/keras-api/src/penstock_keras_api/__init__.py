@@ -29,7 +29,6 @@ from penstock_keras_api import (
     tree,
     utils,
     visualization,
-    wrappers,
 )
 from penstock_keras_api.dtype_policies import DTypePolicy, FloatDTypePolicy
 from penstock_keras_api.initializers import Initializer
@@ -90,5 +89,4 @@ __all__ = [
     "trees",
     "utils",
     "visualization",
-    "wrappers",
 ]
