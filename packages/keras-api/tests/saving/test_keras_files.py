@@ -342,3 +342,41 @@ def test_half_precision(real: Any, tmp_path: Path) -> None:
         "Dense(2, dtype='mixed_bfloat16')",
     ]
     check_both_ways(real, chain(keras, (4,), expressions), chain(real, (4,), expressions), tmp_path)
+
+
+def test_editor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = chain(keras, (3,), ["Dense(2, name='a')", "Dense(2, name='b')"])
+    model.save_weights(tmp_path / "net.weights.h5")
+    model.save(tmp_path / "net.keras")
+    editor = keras.saving.KerasFileEditor(tmp_path / "net.weights.h5")
+    assert editor.compare(model) == {"status": "success", "error_count": 0, "match_count": 4}
+    other = chain(keras, (3,), ["Dense(2)", "Dense(3)", "Dense(3)"])
+    assert editor.compare(other) == {"status": "error", "error_count": 3, "match_count": 2}
+    editor.rename_object("dense", "renamed")
+    editor.add_object("layers/new", {"0": np.ones(2)})
+    editor.add_weights("renamed", {"7": np.zeros(3)})
+    editor.delete_weight("renamed", "0")
+    editor.delete_object("layers/dense_1")
+    editor.save(tmp_path / "edited.weights.h5")
+    made = {k: v for k, v in tree_of(tmp_path / "edited.weights.h5").items() if v is not None}
+    assert made == {
+        "layers/new/vars/0": (2,),
+        "layers/renamed/vars/1": (2,),
+        "layers/renamed/vars/7": (3,),
+    }
+    keras.saving.KerasFileEditor(tmp_path / "net.keras").summary()
+    assert "Saved with Keras 3" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="give a path of layers/new, layers/renamed"):
+        editor.delete_object("nope")
+    with pytest.raises(ValueError, match="delete it first"):
+        editor.add_object("layers/new", {})
+
+
+def test_editor_reads_keras_files(real: Any, tmp_path: Path) -> None:
+    theirs = chain(real, (3,), ["Dense(2)"])
+    theirs.save(tmp_path / "net.keras")
+    editor = keras.saving.KerasFileEditor(tmp_path / "net.keras")
+    editor.add_weights("dense", {"1": np.full(2, 7.0, np.float32)})
+    editor.save(tmp_path / "edited.weights.h5")
+    theirs.load_weights(tmp_path / "edited.weights.h5")
+    np.testing.assert_array_equal(theirs.get_weights()[1], [7.0, 7.0])

@@ -150,11 +150,13 @@ class Sequential(Model):
             self._chain.insert(0, begin._keras_history.operation)
         self.build()
 
-    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+    def compute_output_spec(
+        self, inputs: Any, training: bool | None = None, mask: Any = None, **kwargs: Any
+    ) -> Any:
         """Find out the shape and dtype of the output."""
         if self._functional is not None:
-            return self._functional.compute_output_spec(*args, **kwargs)
-        return super().compute_output_spec(*args, **kwargs)
+            return self._functional.compute_output_spec(inputs, training=training, mask=mask)
+        return super().compute_output_spec(inputs, training=training, mask=mask, **kwargs)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the output for a shape of the input."""

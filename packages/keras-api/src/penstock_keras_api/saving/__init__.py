@@ -1,5 +1,6 @@
 """Saving and loading: configurations of objects, weights, whole models."""
 
+from penstock_keras_api.saving.editor import KerasFileEditor
 from penstock_keras_api.saving.model_files import load_model, save_model
 from penstock_keras_api.saving.registry import (
     CustomObjectScope,
@@ -17,6 +18,7 @@ from penstock_keras_api.saving.weights import load_weights, save_weights
 
 __all__ = [
     "CustomObjectScope",
+    "KerasFileEditor",
     "custom_object_scope",
     "deserialize_keras_object",
     "get_custom_objects",
