@@ -7,6 +7,7 @@ from typing import Any
 import penstock as ps
 from penstock_keras_api.layers.preprocessing.image.base import ImageLayer, Transformation
 from penstock_keras_api.layers.preprocessing.image.factors import check_value_range
+from penstock_keras_api.layers.preprocessing.image.rows import by_rows
 
 
 class AutoContrast(ImageLayer):
@@ -35,8 +36,9 @@ class AutoContrast(ImageLayer):
         low = ps.min(images, axis=(1, 2), keepdims=True)
         high = ps.max(images, axis=(1, 2), keepdims=True)
         spread = high - low
-        stretched = (images - low) * ((most - least) / ps.where(spread > 0, spread, 1.0)) + least
-        return ps.clip(ps.where(spread > 0, stretched, images), least, most)
+        scale = ps.where(spread > 0, (most - least) / ps.where(spread > 0, spread, 1.0), 1.0)
+        shift = ps.where(spread > 0, least - low * scale, 0.0)
+        return by_rows(lambda x, a, b: ps.clip(x * a + b, least, most), images, scale, shift)
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` makes an equal layer of."""

@@ -10,6 +10,7 @@ from penstock_keras_api.layers.preprocessing.image.base import Transformation
 from penstock_keras_api.layers.preprocessing.image.factors import Range, between
 from penstock_keras_api.layers.preprocessing.image.geometry import as_number
 from penstock_keras_api.layers.preprocessing.image.mix_up import MixLayer
+from penstock_keras_api.layers.preprocessing.image.rows import inside, rows
 from penstock_keras_api.random import draws
 
 
@@ -48,14 +49,15 @@ class CutMix(MixLayer):
     def _drawn(self, batch: Any, height: Any, width: Any, key: Any) -> Transformation:
         u = draws.uniform((3, batch, 1, 1, 1), seed=draws.other_key(key, 1))
         side = ps.sqrt(between(u[0], self.factor))
-        rows = _inside(u[1], side, height, 1)
-        columns = _inside(u[2], side, width, 2)
-        inside = rows & columns  # [batch, height, width, 1]
-        share = ps.mean(ps.cast(inside, "float32"), axis=(1, 2, 3))
-        return {"order": self._order(batch, key), "inside": inside, "share": share}
+        down, across = _inside(u[1], side, height), _inside(u[2], side, width)
+        shares = [ps.mean(ps.cast(part, "float32"), axis=1) for part in (down, across)]
+        made = {"order": self._order(batch, key), "share": shares[0] * shares[1]}
+        return {**made, "rows": down, "columns": across}
 
     def _transformed(self, images: Any, made: Transformation) -> Any:
-        return ps.where(made["inside"], ps.take(images, made["order"], axis=0), images)
+        where = inside(images, made["rows"], made["columns"])
+        given = ps.where(where, rows(ps.take(images, made["order"], axis=0)), rows(images))
+        return ps.reshape(given, images.shape)
 
     def _transformed_masks(self, masks: Any, made: Transformation) -> Any:
         return self._transformed(masks, made)
@@ -70,12 +72,11 @@ class CutMix(MixLayer):
         return {**super().get_config(), "factor": self.factor, "seed": self.seed}
 
 
-def _inside(place: Any, side: Any, size: Any, axis: int) -> Any:
-    """Say which rows or columns lie in a part of an axis, placed at random."""
+def _inside(place: Any, side: Any, size: Any) -> Any:
+    """Say which pixels of an axis lie in a part of it, placed at random: [batch, size]."""
+    place, side = (ps.reshape(t, (t.shape[0], 1)) for t in (place, side))
     whole = as_number(size)
     length = ps.round(side * whole)
     begin = ps.floor(place * (whole - length + 1.0))
-    shape: list[Any] = [1, 1, 1, 1]
-    shape[axis] = size
-    places = ps.reshape(ps.cast(ps.arange(0, size), "float32"), shape)
+    places = ps.reshape(ps.cast(ps.arange(0, size), "float32"), (1, size))
     return (places >= begin) & (places < begin + length)

@@ -18,8 +18,10 @@ class MixLayer(RandomImageLayer):
 
     def _mixed(self, x: Any, made: Transformation) -> Any:
         """Mix what has a row for each image, by the share that the other image gets."""
-        share = ps.reshape(made["share"], (made["batch"], *(1 for _ in x.shape[1:])))
-        return x + (ps.take(x, made["order"], axis=0) - x) * ps.cast(share, x.dtype)
+        share = ps.cast(ps.reshape(made["share"], (made["batch"], 1)), x.dtype)
+        other = ps.reshape(ps.take(x, made["order"], axis=0), (made["batch"], -1))
+        mine = ps.reshape(x, (made["batch"], -1))
+        return ps.reshape(mine + (other - mine) * share, x.shape)
 
     def _transformed_labels(self, labels: Any, made: Transformation) -> Any:
         labels = ps.asarray(labels)

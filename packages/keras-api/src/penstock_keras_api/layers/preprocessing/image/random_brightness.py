@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from penstock_keras_api.layers.preprocessing.image.base import Transformation
 from penstock_keras_api.layers.preprocessing.image.color import ColorLayer
+from penstock_keras_api.layers.preprocessing.image.rows import by_rows
 
 
 class RandomBrightness(ColorLayer):
@@ -33,4 +34,6 @@ class RandomBrightness(ColorLayer):
         super().__init__(factor, value_range, seed, **kwargs)
 
     def _transformed(self, images: Any, made: Transformation) -> Any:
-        return self._clip(images + made["strength"] * self._span())
+        return by_rows(
+            lambda x, more: self._clip(x + more), images, made["strength"] * self._span()
+        )

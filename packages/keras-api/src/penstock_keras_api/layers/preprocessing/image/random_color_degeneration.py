@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import penstock as ps
 from penstock_keras_api.layers.preprocessing.image.base import Transformation
 from penstock_keras_api.layers.preprocessing.image.color import ColorLayer, grayscale
+from penstock_keras_api.layers.preprocessing.image.rows import by_rows
 
 
 class RandomColorDegeneration(ColorLayer):
@@ -40,4 +42,6 @@ class RandomColorDegeneration(ColorLayer):
         super().__init__(factor, value_range, seed, data_format=data_format, **kwargs)
 
     def _transformed(self, images: Any, made: Transformation) -> Any:
-        return images + (grayscale(images) - images) * made["strength"]
+        gray = ps.broadcast_to(grayscale(images), images.shape)
+        difference = by_rows(lambda x, share: x * share, gray - images, made["strength"])
+        return images + difference

@@ -8,6 +8,7 @@ import penstock as ps
 from penstock_keras_api.layers.preprocessing.image.base import Transformation
 from penstock_keras_api.layers.preprocessing.image.color import ColorLayer
 from penstock_keras_api.layers.preprocessing.image.factors import Range
+from penstock_keras_api.layers.preprocessing.image.rows import by_rows
 
 
 class RandomContrast(ColorLayer):
@@ -40,4 +41,6 @@ class RandomContrast(ColorLayer):
 
     def _transformed(self, images: Any, made: Transformation) -> Any:
         mean = ps.mean(images, axis=(1, 2), keepdims=True)
-        return self._clip((images - mean) * made["strength"] + mean)
+        strength = ps.cast(made["strength"], images.dtype)
+        shift = mean - mean * strength
+        return by_rows(lambda x, a, b: self._clip(x * a + b), images, strength, shift)

@@ -9,6 +9,8 @@ import penstock as ps
 from penstock_keras_api.layers.preprocessing.image.base import Transformation
 from penstock_keras_api.layers.preprocessing.image.color import ColorLayer
 from penstock_keras_api.layers.preprocessing.image.factors import Range, as_range, between
+from penstock_keras_api.layers.preprocessing.image.geometry import as_number
+from penstock_keras_api.layers.preprocessing.image.rows import inside, rows
 from penstock_keras_api.random import draws
 
 
@@ -58,14 +60,17 @@ class RandomErasing(ColorLayer):
         share_y = ps.minimum(ps.sqrt(area / shape), 1.0)
         return {
             "chosen": u[4] < probability,
-            "x": (u[2] * (1.0 - share_x), share_x),
-            "y": (u[3] * (1.0 - share_y), share_y),
+            "columns": _within(u[2] * (1.0 - share_x), share_x, width),
+            "rows": _within(u[3] * (1.0 - share_y), share_y, height),
             "key": draws.other_key(key, 2),
         }
 
     def _transformed(self, images: Any, made: Transformation) -> Any:
-        inside = made["chosen"] & _within(images, 1, made["y"]) & _within(images, 2, made["x"])
-        return ps.where(inside, ps.cast(self._fill(images, made), images.dtype), images)
+        chosen = ps.reshape(made["chosen"], (made["batch"], 1))
+        where = inside(images, made["rows"] & chosen, made["columns"])
+        fill = ps.cast(self._fill(images, made), images.dtype)
+        fill = rows(fill) if fill.ndim else fill
+        return ps.reshape(ps.where(where, fill, rows(images)), images.shape)
 
     def _fill(self, images: Any, made: Transformation) -> Any:
         if self.fill_value is not None:
@@ -79,11 +84,8 @@ class RandomErasing(ColorLayer):
         return {**super().get_config(), "scale": self.scale, "fill_value": self.fill_value}
 
 
-def _within(images: Any, axis: int, part: tuple[Any, Any]) -> Any:
-    """Say which pixels lie in a part of an axis, given by where it begins and how long it is, as shares."""
-    size = images.shape[axis]
-    places = ps.cast(ps.arange(0, size), "float32") + 0.5
-    shape: list[Any] = [1, 1, 1, 1]
-    shape[axis] = size
-    centers = ps.reshape(places, shape) / ps.cast(ps.ops.size_of((size,)), "float32")
-    return (centers >= part[0]) & (centers < part[0] + part[1])
+def _within(begin: Any, length: Any, size: Any) -> Any:
+    """Say which pixels of an axis lie in a part of it, given as shares [batch, 1, 1, 1]: [batch, size]."""
+    places = ps.reshape(ps.cast(ps.arange(0, size), "float32") + 0.5, (1, size)) / as_number(size)
+    begin, length = (ps.reshape(t, (t.shape[0], 1)) for t in (begin, length))
+    return (places >= begin) & (places < begin + length)

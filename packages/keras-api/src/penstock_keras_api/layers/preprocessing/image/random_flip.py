@@ -8,6 +8,7 @@ import penstock as ps
 from penstock.errors import InvalidValueError
 from penstock_keras_api.layers.preprocessing.image.base import RandomImageLayer, Transformation
 from penstock_keras_api.layers.preprocessing.image.geometry import as_number
+from penstock_keras_api.layers.preprocessing.image.rows import by_rows, rows
 from penstock_keras_api.random import draws
 
 _AXES = {"horizontal": (2,), "vertical": (1,), "horizontal_and_vertical": (1, 2)}
@@ -49,7 +50,8 @@ class RandomFlip(RandomImageLayer):
         return {"flips": draws.uniform((batch, 1, 1, 1), seed=key) < 0.5}
 
     def _transformed(self, images: Any, made: Transformation) -> Any:
-        return ps.where(made["flips"], ps.flip(images, _AXES[self.mode]), images)
+        flipped = rows(ps.flip(images, _AXES[self.mode]))
+        return by_rows(lambda x, chosen: ps.where(chosen, flipped, x), images, made["flips"])
 
     def _transformed_masks(self, masks: Any, made: Transformation) -> Any:
         return self._transformed(masks, made)

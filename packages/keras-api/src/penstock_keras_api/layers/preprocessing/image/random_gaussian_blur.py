@@ -9,6 +9,7 @@ from penstock.errors import InvalidValueError
 from penstock_keras_api.layers.preprocessing.image.base import Transformation
 from penstock_keras_api.layers.preprocessing.image.color import ColorLayer
 from penstock_keras_api.layers.preprocessing.image.factors import Range, as_range, between
+from penstock_keras_api.layers.preprocessing.image.rows import by_rows, rows
 from penstock_keras_api.random import draws
 
 
@@ -67,7 +68,8 @@ class RandomGaussianBlur(ColorLayer):
         blurred = images
         for axis, size in ((1, self.kernel_size[1]), (2, self.kernel_size[0])):
             blurred = _blurred(blurred, axis, size, sigma)
-        return ps.where(made["chosen"], blurred, images)
+        changed = rows(blurred)
+        return by_rows(lambda x, chosen: ps.where(chosen, changed, x), images, made["chosen"])
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` makes an equal layer of."""
@@ -86,6 +88,6 @@ def _blurred(x: Any, axis: int, size: int, sigma: Any) -> Any:
         part = padded[:, offset + half : offset + half + length]
         if axis == 2:
             part = padded[:, :, offset + half : offset + half + length]
-        term = part * (bells[abs(offset)] / total)
+        term = by_rows(lambda x, weight: x * weight, part, bells[abs(offset)] / total)
         made = term if made is None else made + term
     return made

@@ -8,6 +8,7 @@ import penstock as ps
 from penstock.errors import InvalidValueError
 from penstock_keras_api.layers.preprocessing.image.base import RandomImageLayer, Transformation
 from penstock_keras_api.layers.preprocessing.image.color import grayscale
+from penstock_keras_api.layers.preprocessing.image.rows import by_rows, rows
 from penstock_keras_api.random import draws
 
 
@@ -46,7 +47,8 @@ class RandomGrayscale(RandomImageLayer):
         return {"chosen": draws.uniform((batch, 1, 1, 1), seed=key) < self.factor}
 
     def _transformed(self, images: Any, made: Transformation) -> Any:
-        return ps.where(made["chosen"], grayscale(images), images)
+        gray = rows(ps.broadcast_to(grayscale(images), images.shape))
+        return by_rows(lambda x, chosen: ps.where(chosen, gray, x), images, made["chosen"])
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` makes an equal layer of."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy as np
+
 import penstock as ps
 from penstock_keras_api.layers.preprocessing.image.base import Transformation
 from penstock_keras_api.layers.preprocessing.image.color import ColorLayer
 from penstock_keras_api.layers.preprocessing.image.factors import Range
+from penstock_keras_api.layers.preprocessing.image.rows import by_rows
 from penstock_keras_api.random import draws
 
 
@@ -48,6 +51,12 @@ class RandomHue(ColorLayer):
 
     def _transformed(self, images: Any, made: Transformation) -> Any:
         hsv = ps.image.rgb_to_hsv(self._to_unit(images))
-        hue = hsv[..., :1] + ps.cast(made["strength"], hsv.dtype)
-        turned = ps.concat([hue - ps.floor(hue), hsv[..., 1:]], axis=-1)
+        hues = ps.asarray(np.array([1.0, 0.0, 0.0], np.float32).reshape(1, 1, 1, 3))
+        turned = by_rows(_turn, hsv, made["strength"] * hues, hues)
         return self._from_unit(ps.image.hsv_to_rgb(turned))
+
+
+def _turn(hsv: Any, angle: Any, hues: Any) -> Any:
+    """Add to hues, which lie in [0, 1); saturation and value stay."""
+    moved = hsv + angle
+    return moved - ps.floor(moved) * hues

@@ -8,6 +8,7 @@ import penstock as ps
 from penstock_keras_api.layers.preprocessing.image.base import Transformation
 from penstock_keras_api.layers.preprocessing.image.color import ColorLayer
 from penstock_keras_api.layers.preprocessing.image.factors import Range
+from penstock_keras_api.layers.preprocessing.image.rows import by_rows
 from penstock_keras_api.random import draws
 
 
@@ -49,4 +50,6 @@ class RandomInvert(ColorLayer):
 
     def _transformed(self, images: Any, made: Transformation) -> Any:
         low, high = map(float, self.value_range)
-        return ps.where(made["chosen"], (high + low) - images, images)
+        sign = ps.where(made["chosen"], -1.0, 1.0)
+        shift = ps.where(made["chosen"], high + low, 0.0)
+        return by_rows(lambda x, a, b: x * a + b, images, sign, shift)

@@ -9,6 +9,7 @@ from penstock.errors import InvalidValueError
 from penstock_keras_api.layers.preprocessing.image.base import Transformation
 from penstock_keras_api.layers.preprocessing.image.color import ColorLayer
 from penstock_keras_api.layers.preprocessing.image.factors import Range
+from penstock_keras_api.layers.preprocessing.image.rows import by_rows
 from penstock_keras_api.random import draws
 
 
@@ -53,6 +54,8 @@ class RandomPosterization(ColorLayer):
         return {"step": ps.exp2(8.0 - bits)}
 
     def _transformed(self, images: Any, made: Transformation) -> Any:
-        bytes_ = ps.floor(self._to_unit(images) * 255.0)
-        step = ps.cast(made["step"], bytes_.dtype)
-        return self._from_unit(ps.floor(bytes_ / step) * step / 255.0)
+        def keep(x: Any, step: Any, share: Any) -> Any:
+            bytes_ = ps.floor(self._to_unit(x) * 255.0)
+            return self._from_unit(ps.floor(bytes_ * share) * step / 255.0)
+
+        return by_rows(keep, images, made["step"], 1.0 / made["step"])

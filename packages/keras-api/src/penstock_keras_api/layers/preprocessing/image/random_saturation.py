@@ -45,7 +45,12 @@ class RandomSaturation(ColorLayer):
 
     def _transformed(self, images: Any, made: Transformation) -> Any:
         share = ps.minimum(ps.maximum(made["strength"], 0.0), _LARGEST)
-        unit = self._to_unit(images)
-        value = ps.max(unit, axis=-1, keepdims=True)  # of HSV, where value and hue stay
-        moved = value - (value - unit) * ps.cast(share / (1.0 - share), unit.dtype)
-        return self._from_unit(moved)
+        batch, channels = images.shape[0], images.shape[-1]
+        low = float(self.value_range[0])
+        factor = ps.reshape(ps.cast(share / (1.0 - share), images.dtype), (batch, 1))
+        planes = [ps.reshape(images[..., i] - low, (batch, -1)) for i in range(channels)]
+        value = planes[0]
+        for plane in planes[1:]:
+            value = ps.maximum(value, plane)  # of HSV, where value and hue stay
+        moved = [value - (value - plane) * factor + low for plane in planes]
+        return ps.reshape(ps.stack(moved, axis=-1), images.shape)

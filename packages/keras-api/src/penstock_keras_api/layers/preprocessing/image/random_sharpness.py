@@ -10,6 +10,7 @@ import penstock as ps
 from penstock_keras_api.layers.preprocessing.image.base import Transformation
 from penstock_keras_api.layers.preprocessing.image.color import ColorLayer
 from penstock_keras_api.layers.preprocessing.image.factors import Range
+from penstock_keras_api.layers.preprocessing.image.rows import by_rows
 
 _SMOOTH = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]], np.float32) / 13.0
 
@@ -50,4 +51,5 @@ class RandomSharpness(ColorLayer):
         blurred = ps.depthwise_conv2d(
             images, ps.cast(ps.asarray(kernel), images.dtype), padding="same"
         )
-        return self._clip(blurred + (images - blurred) * (made["strength"] * 2.0))
+        difference = by_rows(lambda x, share: x * share, images - blurred, made["strength"] * 2.0)
+        return self._clip(blurred + difference)

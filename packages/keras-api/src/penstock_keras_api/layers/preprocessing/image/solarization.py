@@ -11,6 +11,7 @@ from penstock_keras_api.layers.preprocessing.image.factors import (
     between,
     check_value_range,
 )
+from penstock_keras_api.layers.preprocessing.image.rows import by_rows
 from penstock_keras_api.random import draws
 
 
@@ -59,8 +60,12 @@ class Solarization(RandomImageLayer):
 
     def _transformed(self, images: Any, made: Transformation) -> Any:
         low, high = map(float, self.value_range)
-        more = ps.clip(images + made["addition"], low, high)
-        return ps.where(more < made["threshold"], more, (high + low) - more)
+
+        def turn(x: Any, addition: Any, threshold: Any) -> Any:
+            more = ps.clip(x + addition, low, high)
+            return ps.where(more < threshold, more, (high + low) - more)
+
+        return by_rows(turn, images, made["addition"], made["threshold"])
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` makes an equal layer of."""
