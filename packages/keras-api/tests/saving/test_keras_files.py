@@ -380,3 +380,21 @@ def test_editor_reads_keras_files(real: Any, tmp_path: Path) -> None:
     editor.save(tmp_path / "edited.weights.h5")
     theirs.load_weights(tmp_path / "edited.weights.h5")
     np.testing.assert_array_equal(theirs.get_weights()[1], [7.0, 7.0])
+
+
+def test_registered_classes_come_back_from_hdf5(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+
+    @keras.saving.register_keras_serializable(package="Hdf5Test")
+    class Halve(keras.layers.Layer):
+        def call(self, x: Any) -> Any:
+            return x / 2
+
+    x = keras.Input((2,))
+    path = tmp_path / "model.h5"
+    keras.Model(x, Halve()(x)).save(path)
+    with h5py.File(path) as file:
+        assert '"Hdf5Test>Halve"' in file.attrs["model_config"]
+    for custom_objects in (None, {"Halve": Halve}):
+        again = keras.saving.load_model(path, custom_objects=custom_objects)
+        assert again(np.ones((1, 2))).tolist() == [[0.5, 0.5]]

@@ -85,6 +85,8 @@ def _put_weights(group: Any, variables: list[Any]) -> None:
 def config_of(config: dict[str, Any]) -> dict[str, Any]:
     """Write a configuration as older versions did: layers without module and shapes."""
     made = {key: value for key, value in config.items() if key not in _NEW_KEYS}
+    if ">" in str(config.get("registered_name")):  # somebody's own class, with its package
+        made["class_name"] = config["registered_name"]
     inner = made.get("config")
     if isinstance(inner, dict) and isinstance(inner.get("layers"), list):
         made["config"] = {**inner, "layers": [config_of(layer) for layer in inner["layers"]]}

@@ -277,7 +277,7 @@ def _function(config: Mapping[str, Any], custom_objects: Any) -> Any:
 
 def _class(config: Mapping[str, Any], custom_objects: Any) -> Any:
     name, module = str(config["class_name"]), config.get("module")
-    for key in (config.get("registered_name"), name):
+    for key in (config.get("registered_name"), name, name.rpartition(">")[2]):
         found = registry.get_registered_object(str(key), custom_objects)
         if found is not None:
             return found
