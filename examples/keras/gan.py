@@ -40,16 +40,19 @@ class GAN(keras.Model):
     def train_step(self, real):
         count = ops.shape(real)[0]
         ones, zeros = ops.ones((count, 1)), ops.zeros((count, 1))
-        drawn = self.generator(keras.random.normal((count, LATENT), seed=self.seeds))
+        noise = keras.random.normal((count, LATENT), seed=self.seeds)
+        drawn = self.generator(noise, training=True)
         with tf.GradientTape() as tape:
-            answers = self.discriminator(ops.concatenate([real, drawn], axis=0))
+            both = ops.concatenate([real, drawn], axis=0)
+            answers = self.discriminator(both, training=True)
             d_loss = self.loss_of(ops.concatenate([0.9 * ones, zeros], axis=0), answers)
         weights = self.discriminator.trainable_weights
         self.d_optimizer.apply_gradients(zip(tape.gradient(d_loss, weights), weights, strict=True))
 
         noise = keras.random.normal((count, LATENT), seed=self.seeds)
         with tf.GradientTape() as tape:
-            g_loss = self.loss_of(ones, self.discriminator(self.generator(noise)))
+            drawn = self.generator(noise, training=True)
+            g_loss = self.loss_of(ones, self.discriminator(drawn, training=True))
         weights = self.generator.trainable_weights
         self.g_optimizer.apply_gradients(zip(tape.gradient(g_loss, weights), weights, strict=True))
 
@@ -73,7 +76,7 @@ discriminator = keras.Sequential(
         keras.Input((784,)),
         layers.Dense(128),
         layers.LeakyReLU(0.2),
-        layers.Dropout(0.3),
+        layers.Dropout(0.4),
         layers.Dense(1),
     ]
 )

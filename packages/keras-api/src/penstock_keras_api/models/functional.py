@@ -41,8 +41,8 @@ class Functional(Model):
                 f"{[type(t).__name__ for t in (*self._begins, *self._ends)]}"
             )
         self._nodes = _nodes_between(self._begins, self._ends, self.name)
-        starts = [_node_of(t) for t in self._begins]
-        self._operations = _unique_operations([n for n in starts if n.is_input] + self._nodes)
+        starts = [node for node in map(_node_of, self._begins) if node.is_input]
+        self._operations = _by_depth(starts, self._nodes, [_node_of(t) for t in self._ends])
         _check_names(self._operations, self.name)
         self._functional_layers = [op for op in self._operations if isinstance(op, Layer)]
         for layer in self._functional_layers:
@@ -54,7 +54,7 @@ class Functional(Model):
 
     @property
     def layers(self) -> list[Any]:
-        """The layers, in the order in which they run."""
+        """The layers, those farthest from the outputs first, as in Keras; weights have the same order."""
         return list(self._functional_layers)
 
     @property
@@ -227,11 +227,40 @@ def _node_of(t: KerasTensor) -> Node:
     return node
 
 
-def _unique_operations(nodes: list[Node]) -> list[Operation]:
+def _by_depth(starts: list[Node], nodes: list[Node], ends: list[Node]) -> list[Operation]:
+    """Order operations as Keras does: by their distance from the outputs, then as one finds them from there.
+
+    The order is that of `get_weights`, so it must not depend on which layer was called first.
+
+    Args:
+        starts: The inputs.
+        nodes: The calls, each after those that it needs.
+        ends: The calls that made the outputs.
+
+    Returns:
+        The operations, each once.
+    """
+    known = {id(node) for node in (*starts, *nodes)}
+    depths: dict[
+        int, int
+    ] = {}  # of calls and of operations, which are as deep as their deepest call
+    for node in (*reversed(nodes), *starts):
+        depth = max(depths.get(id(node), 0), depths.get(id(node.operation), 0))
+        depths[id(node.operation)] = depth
+        for t in node.input_tensors:
+            before = id(_node_of(t))
+            depths[before] = max(depths.get(before, 0), depth + 1)
     found: dict[int, Operation] = {}
-    for node in nodes:
-        found.setdefault(id(node.operation), node.operation)
-    return list(found.values())
+    seen: set[int] = set()
+    stack = [*reversed(ends)]
+    while stack:
+        node = stack.pop()
+        if id(node) in known and id(node) not in seen:
+            seen.add(id(node))
+            found.setdefault(id(node.operation), node.operation)
+            stack += [_node_of(t) for t in reversed(node.input_tensors)]
+    unused = {id(n.operation): n.operation for n in starts if id(n.operation) not in found}
+    return sorted([*unused.values(), *found.values()], key=lambda op: -depths[id(op)])
 
 
 def _check_names(operations: list[Operation], model: str) -> None:
