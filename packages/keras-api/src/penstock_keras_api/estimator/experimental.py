@@ -16,7 +16,7 @@ from penstock_keras_api.estimator.early_stopping import (
     stop_if_no_increase_hook,
 )
 from penstock_keras_api.estimator.hooks import StopAtCheckpointStepHook
-from penstock_keras_api.estimator.model_graph import _accepted
+from penstock_keras_api.estimator.feeding import _accepted
 from penstock_keras_api.estimator.spec import ModeKeys
 
 
