@@ -1,7 +1,10 @@
 """Keras's interface, on Penstock: `from penstock import keras`.
 
-This file only re-exports.
+This file only re-exports; three parts are loaded when they are asked for.
 """
+
+from importlib import import_module
+from typing import Any
 
 from penstock_keras_api import (
     activations,
@@ -12,8 +15,6 @@ from penstock_keras_api import (
     data,
     datasets,
     dtype_policies,
-    estimator,
-    feature_column,
     initializers,
     layers,
     losses,
@@ -43,6 +44,16 @@ from penstock_keras_api.regularizers import Regularizer
 from penstock_keras_api.rematerialization import RematScope, remat
 from penstock_keras_api.stateless import StatelessScope
 from penstock_keras_api.variable import Variable
+
+# Not everybody needs these, and they take their time.
+_LATER = ("estimator", "feature_column", "wrappers")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module 'penstock.keras' has no attribute {name!r}")
+
 
 __all__ = [
     "DTypePolicy",
@@ -89,4 +100,5 @@ __all__ = [
     "trees",
     "utils",
     "visualization",
+    "wrappers",
 ]
