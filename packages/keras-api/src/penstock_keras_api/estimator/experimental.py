@@ -15,8 +15,8 @@ from penstock_keras_api.estimator.early_stopping import (
     stop_if_no_decrease_hook,
     stop_if_no_increase_hook,
 )
-from penstock_keras_api.estimator.hooks import StopAtCheckpointStepHook
 from penstock_keras_api.estimator.feeding import _accepted
+from penstock_keras_api.estimator.hooks import StopAtCheckpointStepHook
 from penstock_keras_api.estimator.spec import ModeKeys
 
 
