@@ -310,3 +310,65 @@ def _adult_columns(features: dict[str, Any]) -> dict[str, list[Any]]:
         fc.crossed_column(["country", "occupation"], 1000),
     ]
     return {"wide": [*words, ages, *crosses], "deep": plain, "deep_plain": plain}
+
+
+# ---- mistakes
+
+WORDS = fc.sequence_categorical_column_with_identity("words", 4)
+SEQUENCE = [fc.indicator_column(WORDS)]
+HEAD = estimator.RegressionHead()
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "match"),
+    [
+        (lambda: estimator.LinearClassifier([]), ValueError, "at least one"),
+        (lambda: estimator.LinearClassifier(NUMBERS, n_classes=1), ValueError, "or a regressor"),
+        (lambda: estimator.LinearEstimator(3, NUMBERS), TypeError, r"RegressionHead\(\)"),
+        (lambda: estimator.LinearRegressor(NUMBERS, optimizer=3), TypeError, "'Adagrad'"),
+        (lambda: estimator.LinearRegressor(NUMBERS, optimizer="Adom"), ValueError, "did you mean"),
+        (lambda: estimator.DNNRegressor([0], NUMBERS), ValueError, r"from 1 on: \[64, 32\]"),
+        (lambda: estimator.DNNRegressor([4], NUMBERS, dropout=1.0), ValueError, "to below 1"),
+        (
+            lambda: estimator.DNNRegressor([4], NUMBERS).train(lambda: (X, Y), steps=1),
+            TypeError,
+            "a dictionary of them by name",
+        ),
+        (
+            lambda: estimator.DNNRegressor([4], NUMBERS).train(lambda: {"x": X}, steps=1),
+            ValueError,
+            r"give \(features, labels\)",
+        ),
+        (lambda: estimator.DNNLinearCombinedRegressor(), ValueError, "or both"),
+        (
+            lambda: estimator.DNNLinearCombinedRegressor(dnn_feature_columns=NUMBERS),
+            ValueError,
+            "give both, or none",
+        ),
+        (lambda: estimator.KMeans(0), ValueError, "1 or more clusters"),
+        (lambda: estimator.KMeans(2, distance_metric="l1"), ValueError, "or 'cosine'"),
+        (lambda: estimator.KMeans(2, initial_clusters="first"), ValueError, "kmeans_plus_plus"),
+        (lambda: estimator.KMeans(500).train(lambda: X, steps=1), ValueError, "fewer clusters"),
+        (
+            lambda: estimator.KMeans(2).train(lambda: X[:, 0], steps=1),
+            ValueError,
+            "reshape them to rows",
+        ),
+        (lambda: estimator.KMeans(2).cluster_centers(), RuntimeError, "call train"),
+        (lambda: estimator.RNNEstimator(HEAD, SEQUENCE), ValueError, r"units=\[32\]"),
+        (
+            lambda: estimator.RNNEstimator(HEAD, SEQUENCE, units=[4], cell_type="rnn"),
+            ValueError,
+            "'gru'",
+        ),
+        (
+            lambda: estimator.RNNEstimator(HEAD, SEQUENCE, units=[4], return_sequences=True),
+            ValueError,
+            r"keras\.layers\.RNN",
+        ),
+        (lambda: estimator.RNNEstimator(HEAD, NUMBERS, units=[4]), TypeError, "sequence columns"),
+    ],
+)
+def test_mistakes_are_explained(call: Any, kind: Any, match: str) -> None:
+    with pytest.raises(kind, match=match):
+        call()

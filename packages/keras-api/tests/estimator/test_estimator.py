@@ -512,3 +512,31 @@ def test_logits_of_canned_models_by_themselves(tmp_path: Path) -> None:
     assert estimator.experimental.KMeans is estimator.KMeans
     hook = builders.make_stop_at_checkpoint_step_hook(model, 2)
     assert model.evaluate(batches(), hooks=[hook])["label/mean"] == pytest.approx(Y[:32].mean())
+
+
+def test_a_saved_keras_model_becomes_an_estimator(tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input((3,), name="x"), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    path = tmp_path / "model.keras"
+    model.save(path)
+    made = estimator.model_to_estimator(keras_model_path=path)
+    row = next(made.predict(lambda: {"x": X}))
+    np.testing.assert_allclose(
+        next(iter(row.values())), model.predict(X[:1], verbose=0)[0], rtol=1e-5
+    )
+
+
+def test_nothing_is_kept_of_graphs_that_are_done(tmp_path: Path) -> None:
+    from penstock.v1 import _graph
+
+    before = len(_graph._variables) + len(_graph._named) + len(_graph._local)
+    model = estimator.Estimator(line, tmp_path).train(line_rows, steps=1)
+    model.evaluate(line_rows)
+    list(model.predict(line_rows))
+    with pytest.raises(ValueError, match="there is no prediction"):
+        model.predict(line_rows, predict_keys="z")
+    assert next(model.predict(line_rows))
+    model.predict(line_rows)
+    receiver = estimator.build_raw_serving_input_receiver_fn(line_rows()[0])
+    model.export_saved_model(tmp_path / "saved", receiver)
+    assert len(_graph._variables) + len(_graph._named) + len(_graph._local) == before

@@ -7,6 +7,7 @@ import logging
 import os
 import random as python_random
 import tempfile
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -417,38 +418,40 @@ class Estimator:
         if path is None:
             logger.warning("no checkpoint in %s: predicting with untrained values", self.model_dir)
         model = ModelGraph(ModeKeys.PREDICT)
-        with random_kept():
-            stream = RandomStream(_native.random_state(), 0)
-            arguments = {"mode": ModeKeys.PREDICT, **self._arguments()}
-            batches = Batches(input_fn, arguments, model.graph, repeats=False, stream=stream)
-            if batches.symbolic is None:
-                batches.drop_labels()
-            model.build(self._model_fn, batches, self._arguments())
-            model.initialize(path)
-        return self._predicted(model, batches, given, predict_keys, yield_single_examples)
+        try:
+            with random_kept():
+                stream = RandomStream(_native.random_state(), 0)
+                arguments = {"mode": ModeKeys.PREDICT, **self._arguments()}
+                batches = Batches(input_fn, arguments, model.graph, repeats=False, stream=stream)
+                if batches.symbolic is None:
+                    batches.drop_labels()
+                model.build(self._model_fn, batches, self._arguments())
+                model.initialize(path)
+            wanted = _chosen(model.spec.predictions, predict_keys)
+        except BaseException:
+            model.forget()
+            raise
+        made = self._predicted(model, batches, given, wanted, yield_single_examples)
+        weakref.finalize(made, model.forget)  # also if nobody asks for a row
+        return made
 
     def _predicted(
-        self, model: ModelGraph, batches: Batches, hooks: list[Any], keys: Any, single: bool
+        self, model: ModelGraph, batches: Batches, hooks: list[Any], wanted: Any, single: bool
     ) -> Iterator[Any]:
-        wanted = _chosen(model.spec.predictions, keys)
-        hooks = [*hooks, *model.spec.prediction_hooks]
-        try:
-            with MonitoredSession(model.graph, hooks) as session:
-                session.start()
-                while not session.should_stop():
-                    feed = {}
-                    if batches.symbolic is None:
-                        batch = batches.next()
-                        if batch is None:
-                            break
-                        feed = feeds(model.places, (batch[0], None))
-                    found = session.run(wanted, feed)
-                    if single:
-                        yield from _rows(found)
-                    else:
-                        yield found
-        finally:
-            model.forget()
+        with MonitoredSession(model.graph, [*hooks, *model.spec.prediction_hooks]) as session:
+            session.start()
+            while not session.should_stop():
+                feed = {}
+                if batches.symbolic is None:
+                    batch = batches.next()
+                    if batch is None:
+                        break
+                    feed = feeds(model.places, (batch[0], None))
+                found = session.run(wanted, feed)
+                if single:
+                    yield from _rows(found)
+                else:
+                    yield found
 
     # ---- export
 

@@ -56,7 +56,7 @@ def model_to_estimator(
     if keras_model is None:
         from penstock_keras_api import saving
 
-        keras_model = vars(saving)["load_model"](str(Path(keras_model_path)), custom_objects)
+        keras_model = saving.load_model(str(Path(keras_model_path)), custom_objects)
     if not keras_model.built or not keras_model.compiled:
         raise InvalidValueError(
             f"[model_to_estimator] the model {keras_model.name!r} must be built and compiled first: call "

@@ -126,7 +126,19 @@ def sequence_numeric_column(
 def sequence_categorical_column_with_identity(
     key: str, num_buckets: int, default_value: int | None = None
 ) -> SequenceCategoricalColumn:
-    """Take integers in order as categories; see `categorical_column_with_identity`."""
+    """Take integers in order as categories.
+
+    Args:
+        key: The feature.
+        num_buckets: As in `categorical_column_with_identity`.
+        default_value: As there.
+
+    Returns:
+        A column for `indicator_column` and `embedding_column`.
+
+    Raises:
+        ValueError: As there.
+    """
     return SequenceCategoricalColumn(
         categorical.categorical_column_with_identity(key, num_buckets, default_value)
     )
@@ -139,7 +151,21 @@ def sequence_categorical_column_with_vocabulary_list(
     default_value: int = -1,
     num_oov_buckets: int = 0,
 ) -> SequenceCategoricalColumn:
-    """Number words in order; see `categorical_column_with_vocabulary_list`."""
+    """Number words in order by their place in a list.
+
+    Args:
+        key: The feature.
+        vocabulary_list: As in `categorical_column_with_vocabulary_list`.
+        dtype: As there.
+        default_value: As there.
+        num_oov_buckets: As there.
+
+    Returns:
+        A column for `indicator_column` and `embedding_column`.
+
+    Raises:
+        ValueError: As there.
+    """
     return SequenceCategoricalColumn(
         categorical.categorical_column_with_vocabulary_list(
             key, vocabulary_list, dtype, default_value, num_oov_buckets
@@ -155,7 +181,23 @@ def sequence_categorical_column_with_vocabulary_file(
     default_value: int | None = None,
     dtype: Any = "string",
 ) -> SequenceCategoricalColumn:
-    """Number words in order; see `categorical_column_with_vocabulary_file`."""
+    """Number words in order by their line in a file.
+
+    Args:
+        key: The feature.
+        vocabulary_file: As in `categorical_column_with_vocabulary_file`.
+        vocabulary_size: As there.
+        num_oov_buckets: As there.
+        default_value: As there.
+        dtype: As there.
+
+    Returns:
+        A column for `indicator_column` and `embedding_column`.
+
+    Raises:
+        ValueError: As there.
+        OSError: The file cannot be read.
+    """
     return SequenceCategoricalColumn(
         categorical.categorical_column_with_vocabulary_file(
             key, vocabulary_file, vocabulary_size, dtype, default_value, num_oov_buckets
@@ -166,7 +208,19 @@ def sequence_categorical_column_with_vocabulary_file(
 def sequence_categorical_column_with_hash_bucket(
     key: str, hash_bucket_size: int, dtype: Any = "string"
 ) -> SequenceCategoricalColumn:
-    """Hash values in order; see `categorical_column_with_hash_bucket`."""
+    """Hash values in order.
+
+    Args:
+        key: The feature.
+        hash_bucket_size: As in `categorical_column_with_hash_bucket`.
+        dtype: As there.
+
+    Returns:
+        A column for `indicator_column` and `embedding_column`.
+
+    Raises:
+        ValueError: As there.
+    """
     return SequenceCategoricalColumn(
         categorical.categorical_column_with_hash_bucket(key, hash_bucket_size, dtype)
     )
