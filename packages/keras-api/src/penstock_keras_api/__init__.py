@@ -8,6 +8,7 @@ from typing import Any
 
 from penstock_keras_api import (
     activations,
+    applications,
     backend,
     callbacks,
     config,
@@ -24,6 +25,7 @@ from penstock_keras_api import (
     ops,
     optimizers,
     preprocessing,
+    quantizers,
     random,
     regularizers,
     saving,
@@ -32,6 +34,7 @@ from penstock_keras_api import (
     visualization,
 )
 from penstock_keras_api.dtype_policies import DTypePolicy, FloatDTypePolicy
+from penstock_keras_api.function import Function
 from penstock_keras_api.initializers import Initializer
 from penstock_keras_api.keras_tensor import KerasTensor
 from penstock_keras_api.layers import Input, InputSpec, Layer
@@ -40,8 +43,10 @@ from penstock_keras_api.metrics import Metric
 from penstock_keras_api.models import Model, Sequential
 from penstock_keras_api.operation import Operation
 from penstock_keras_api.optimizers import Optimizer
+from penstock_keras_api.quantizers import Quantizer
 from penstock_keras_api.regularizers import Regularizer
 from penstock_keras_api.rematerialization import RematScope, remat
+from penstock_keras_api.scopes import SymbolicScope, device, name_scope, version
 from penstock_keras_api.stateless import StatelessScope
 from penstock_keras_api.variable import Variable
 
@@ -58,6 +63,7 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "DTypePolicy",
     "FloatDTypePolicy",
+    "Function",
     "Initializer",
     "Input",
     "InputSpec",
@@ -68,18 +74,22 @@ __all__ = [
     "Model",
     "Operation",
     "Optimizer",
+    "Quantizer",
     "Regularizer",
     "RematScope",
     "Sequential",
     "StatelessScope",
+    "SymbolicScope",
     "Variable",
     "activations",
+    "applications",
     "backend",
     "callbacks",
     "config",
     "constraints",
     "data",
     "datasets",
+    "device",
     "dtype_policies",
     "estimator",
     "feature_column",
@@ -89,9 +99,11 @@ __all__ = [
     "metrics",
     "mixed_precision",
     "models",
+    "name_scope",
     "ops",
     "optimizers",
     "preprocessing",
+    "quantizers",
     "random",
     "regularizers",
     "remat",
@@ -99,6 +111,9 @@ __all__ = [
     "tree",
     "trees",
     "utils",
+    "version",
     "visualization",
     "wrappers",
 ]
+
+__version__ = version()

@@ -99,6 +99,30 @@ class Operation:
         """Compute; subclasses say what."""
         raise NotImplementedError(f"{type(self).__name__} has no method call(...): write one")
 
+    def quantized_call(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute with quantised weights; subclasses that can say how.
+
+        Raises:
+            NotImplementedError: The operation cannot.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} has no method quantized_call(...): write one"
+        )
+
+    def rematerialized_call(
+        self, layer_call: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> Callable[..., Any]:
+        """Return a call whose inner results are computed again for the gradient, if a `RematScope` says so.
+
+        Args:
+            layer_call: The call.
+            args: What it will be called on; its size can matter.
+            kwargs: Further arguments.
+        """
+        from penstock_keras_api.rematerialization import wrapped
+
+        return wrapped(self.name, layer_call)
+
     @property
     def input(self) -> Any:
         """What the operation was called with, if that was once."""

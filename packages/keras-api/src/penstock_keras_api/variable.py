@@ -109,6 +109,22 @@ class Variable(ps.Variable):
         scope.add_update((self, t))
         return t
 
+    def assign_add(self, value: Any) -> Any:
+        """Add to the value.
+
+        Args:
+            value: What to add.
+        """
+        return super().assign_add(value)
+
+    def assign_sub(self, value: Any) -> Any:
+        """Take away from the value.
+
+        Args:
+            value: What to take away.
+        """
+        return super().assign_sub(value)
+
     def numpy(self) -> np.ndarray[Any, Any]:
         """Return the value now as a NumPy array."""
         return np.array(self._handle.read().numpy())  # a copy, which may be written to

@@ -41,6 +41,7 @@ from penstock_keras_api.layers.core.wrapper import Wrapper
 from penstock_keras_api.layers.input_layer import Input, InputLayer
 from penstock_keras_api.layers.input_spec import InputSpec
 from penstock_keras_api.layers.layer import Layer
+from penstock_keras_api.layers.lookup import deserialize, serialize
 from penstock_keras_api.layers.merging.add import Add, add
 from penstock_keras_api.layers.merging.average import Average, average
 from penstock_keras_api.layers.merging.concatenate import Concatenate, concatenate
@@ -339,9 +340,11 @@ __all__ = [
     "add",
     "average",
     "concatenate",
+    "deserialize",
     "dot",
     "maximum",
     "minimum",
     "multiply",
+    "serialize",
     "subtract",
 ]

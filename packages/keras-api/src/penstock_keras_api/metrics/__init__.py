@@ -70,17 +70,17 @@ from penstock_keras_api.metrics.f_score import (
     F1Score,
     FBetaScore,
 )
-from penstock_keras_api.metrics.hinge import (
-    CategoricalHinge,
-    Hinge,
-    SquaredHinge,
-)
 from penstock_keras_api.metrics.iou import (
     BinaryIoU,
     IoU,
     MeanIoU,
     OneHotIoU,
     OneHotMeanIoU,
+)
+from penstock_keras_api.metrics.margin import (
+    CategoricalHinge,
+    Hinge,
+    SquaredHinge,
 )
 from penstock_keras_api.metrics.metric import (
     Metric,

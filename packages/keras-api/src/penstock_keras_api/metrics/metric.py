@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import penstock as ps
+from penstock.errors import InvalidValueError
 from penstock_keras_api import context, dtype_policies, initializers
 from penstock_keras_api.naming import auto_name, snake_case
+from penstock_keras_api.stateless import StatelessScope
 from penstock_keras_api.variable import Variable
 
 
@@ -88,6 +91,53 @@ class Metric:
     def result(self) -> Any:
         """Return the number so far."""
         raise NotImplementedError(f"{type(self).__name__} has no method result")
+
+    def stateless_update_state(
+        self, metric_variables: Sequence[Any], *args: Any, **kwargs: Any
+    ) -> list[Any]:
+        """Return the variables' values after a batch, and leave the variables as they are.
+
+        Args:
+            metric_variables: The values before, in the order of `variables`.
+            args: What `update_state` takes.
+            kwargs: What it takes by name.
+
+        Raises:
+            ValueError: There is another number of values.
+        """
+        with self._scope(metric_variables) as scope:
+            self.update_state(*args, **kwargs)
+        return [self._value_in(scope, v) for v in self.variables]
+
+    def stateless_result(self, metric_variables: Sequence[Any]) -> Any:
+        """Return the number that values of the variables stand for.
+
+        Args:
+            metric_variables: The values, in the order of `variables`.
+
+        Raises:
+            ValueError: There is another number of values.
+        """
+        with self._scope(metric_variables):
+            return self.result()
+
+    def stateless_reset_state(self) -> list[Any]:
+        """Return the variables' first values, and leave the variables as they are."""
+        with StatelessScope() as scope:
+            self.reset_state()
+        return [self._value_in(scope, v) for v in self.variables]
+
+    def _scope(self, values: Sequence[Any]) -> StatelessScope:
+        if len(values) != len(self.variables):
+            raise InvalidValueError(
+                f"[{self.name}] got {len(values)} values for {len(self.variables)} variables; give one for each of "
+                "metric.variables"
+            )
+        return StatelessScope(list(zip(self.variables, values, strict=True)))
+
+    def _value_in(self, scope: StatelessScope, variable: Variable) -> Any:
+        found = scope.get_current_value(variable)
+        return variable.value if found is None else found
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Add a batch, and return the number so far."""

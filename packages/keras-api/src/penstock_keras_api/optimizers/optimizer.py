@@ -13,6 +13,7 @@ from penstock_keras_api import context, initializers
 from penstock_keras_api.naming import auto_name, snake_case
 from penstock_keras_api.optimizers.schedules import LearningRateSchedule
 from penstock_keras_api.saving import serialization
+from penstock_keras_api.stateless import StatelessScope
 from penstock_keras_api.variable import Variable
 
 
@@ -400,6 +401,91 @@ class Optimizer:
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
         """Make an optimizer of what `get_config` returned."""
         return cls(**config)
+
+    def assign(self, variable: Any, value: Any) -> None:
+        """Replace a variable's value.
+
+        Args:
+            variable: A variable.
+            value: Its new value.
+        """
+        variable.assign(value)
+
+    def assign_add(self, variable: Any, value: Any) -> None:
+        """Add to a variable's value.
+
+        Args:
+            variable: A variable.
+            value: What to add.
+        """
+        variable.assign_add(value)
+
+    def assign_sub(self, variable: Any, value: Any) -> None:
+        """Take away from a variable's value.
+
+        Args:
+            variable: A variable.
+            value: What to take away.
+        """
+        variable.assign_sub(value)
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Set the state.
+
+        Args:
+            weights: Arrays, in the order of `variables`.
+
+        Raises:
+            ValueError: There is another number of arrays.
+        """
+        if len(weights) != len(self.variables):
+            raise InvalidValueError(
+                f"[{self.name}] got {len(weights)} arrays for {len(self.variables)} variables; build the optimizer "
+                "first: optimizer.build(model.trainable_variables)"
+            )
+        for v, value in zip(self.variables, weights, strict=True):
+            v.assign(value)
+
+    def stateless_apply(
+        self,
+        optimizer_variables: Sequence[Any],
+        grads: Sequence[Any],
+        trainable_variables: Sequence[Any],
+    ) -> tuple[list[Any], list[Any]]:
+        """Return values after a step, and leave all variables as they are.
+
+        Args:
+            optimizer_variables: Values of the state, in the order of `variables`.
+            grads: A gradient for each trainable variable.
+            trainable_variables: Values of the variables that the optimizer was built for.
+
+        Returns:
+            The new values of the trainable variables, and those of the state.
+
+        Raises:
+            ValueError: The optimizer is not built, or there is another number of values.
+        """
+        if not self.built:
+            raise InvalidValueError(
+                f"[{self.name}] is not built; call optimizer.build(model.trainable_variables) first"
+            )
+        mine, theirs = self.variables, self._trainable_variables
+        for what, values, wanted in (
+            ("optimizer_variables", optimizer_variables, mine),
+            ("trainable_variables", trainable_variables, theirs),
+        ):
+            if len(values) != len(wanted):
+                raise InvalidValueError(
+                    f"[{self.name}] got {len(values)} {what}; give {len(wanted)}, as there are variables"
+                )
+        pairs = [
+            *zip(mine, optimizer_variables, strict=True),
+            *zip(theirs, trainable_variables, strict=True),
+        ]
+        with StatelessScope(pairs) as scope:
+            self.apply(grads, theirs)
+        new = [[scope.get_current_value(v) for v in variables] for variables in (theirs, mine)]
+        return new[0], new[1]
 
     def save_own_variables(self, store: Any) -> None:
         """Put the state into a store, under numbers."""
