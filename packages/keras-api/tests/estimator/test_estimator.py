@@ -540,3 +540,24 @@ def test_nothing_is_kept_of_graphs_that_are_done(tmp_path: Path) -> None:
     receiver = estimator.build_raw_serving_input_receiver_fn(line_rows()[0])
     model.export_saved_model(tmp_path / "saved", receiver)
     assert len(_graph._variables) + len(_graph._named) + len(_graph._local) == before
+
+
+def test_more_metrics_can_be_added(tmp_path: Path) -> None:
+    model = estimator.Estimator(line, tmp_path).train(line_rows, steps=20)
+
+    def biggest(features: Any, labels: Any) -> Any:
+        metric = keras.metrics.Mean()
+        metric.update_state(ps.max(features["x"]) + ps.max(labels))
+        return {"biggest": metric, "count": tf.metrics.mean(labels)}
+
+    more = estimator.add_metrics(model, biggest)
+    found = more.evaluate(line_rows)
+    assert found["biggest"] == 7.0
+    assert found["count"] == pytest.approx(3.0)
+    assert {k: v for k, v in found.items() if k not in ("biggest", "count")} == model.evaluate(
+        line_rows
+    )
+    with pytest.raises(ValueError, match="give other names"):
+        estimator.add_metrics(more, biggest).evaluate(line_rows)
+    with pytest.raises(TypeError, match="a function of labels and predictions"):
+        estimator.add_metrics(model, 3)

@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 import penstock as ps
 from penstock import keras
 from penstock.keras import feature_column as fc
+from penstock.ops._farmhash import fingerprint64
+from penstock_keras_api.feature_column.base import Rows
 
 ROWS = {
     "kind": np.array([["cat"], ["dog"], ["a text of more than sixteen bytes"], ["ünï"]], object),
@@ -55,6 +59,37 @@ def categories(column: Any, rows: Any = ROWS) -> list[list[int]]:
 )
 def test_hash_buckets_are_tensorflows(column: Any, want: list[list[int]]) -> None:
     assert categories(column) == want
+
+
+def mixed(a: int, b: int) -> int:
+    """Mix two hashes as TensorFlow's FingerprintCat64 does, in Python's whole numbers."""
+    k, whole = 0xC6A4A7935BD1E995, 2**64
+
+    def shifted(x: int) -> int:
+        return x ^ (x >> 47)
+
+    x = ((a ^ k) ^ (shifted(b * k % whole) * k % whole)) * k % whole
+    return shifted(shifted(x) * k % whole)
+
+
+@given(
+    st.lists(
+        st.tuples(st.text(min_size=1), st.integers(-(2**63), 2**63 - 1)), min_size=1, max_size=8
+    ),
+    st.integers(1, 2**40),
+)
+@settings(max_examples=60, deadline=None)
+def test_crosses_are_what_the_formula_says(rows: list[tuple[str, int]], size: int) -> None:
+    rows = [(text, number) for text, number in rows if number != -1 and "\0" not in text]
+    assume(rows)
+    texts, numbers = (list(part) for part in zip(*rows, strict=True))
+    column = fc.crossed_column(["text", "number"], size)
+    found = column.ids(Rows({"text": texts, "number": np.array(numbers, np.int64)})).ids.numpy()
+    want = [
+        mixed(mixed(0xDECAFCAFFE, fingerprint64(text.encode())), number % 2**64) % size
+        for text, number in rows
+    ]
+    assert found[:, 0].tolist() == want
 
 
 def test_names_are_tensorflows() -> None:

@@ -4,6 +4,7 @@ This file only re-exports.
 """
 
 from penstock_keras_api.estimator import experimental, export, inputs
+from penstock_keras_api.estimator.adding import add_metrics
 from penstock_keras_api.estimator.canned import (
     BaselineClassifier,
     BaselineEstimator,
@@ -160,6 +161,7 @@ __all__ = [
     "TrainSpec",
     "VocabInfo",
     "WarmStartSettings",
+    "add_metrics",
     "build_parsing_serving_input_receiver_fn",
     "build_raw_serving_input_receiver_fn",
     "classifier_parse_example_spec",

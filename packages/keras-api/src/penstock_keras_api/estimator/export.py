@@ -37,6 +37,9 @@ class PredictOutput:
         self.outputs = dict(found)
 
 
+ExportOutput = PredictOutput  # the base of all kinds, as TensorFlow calls it
+
+
 class ClassificationOutput(PredictOutput):
     """Scores and classes.
 
