@@ -48,7 +48,14 @@ def assert_same_bits(found: dict[str, Any], wanted: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("frequency", "data"),
-    [(1, "arrays"), (3, "arrays"), ("epoch", "steps"), (2, "sequence"), (4, "generator")],
+    [
+        (1, "arrays"),
+        (3, "arrays"),
+        ("epoch", "steps"),
+        (2, "sequence"),
+        (4, "generator"),
+        (2, "dataset"),
+    ],
 )
 def test_killed_at_random_steps(tmp_path: Path, frequency: Any, data: str) -> None:
     whole, pieces = tmp_path / "whole", tmp_path / "pieces"
