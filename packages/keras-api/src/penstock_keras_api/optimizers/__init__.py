@@ -17,6 +17,7 @@ from penstock_keras_api.optimizers.ftrl import Ftrl
 from penstock_keras_api.optimizers.lamb import Lamb
 from penstock_keras_api.optimizers.lion import Lion
 from penstock_keras_api.optimizers.loss_scale_optimizer import LossScaleOptimizer
+from penstock_keras_api.optimizers.multi_optimizer import MultiOptimizer, OptimizerMap
 from penstock_keras_api.optimizers.muon import Muon
 from penstock_keras_api.optimizers.nadam import Nadam
 from penstock_keras_api.optimizers.optimizer import Optimizer
@@ -27,7 +28,7 @@ from penstock_keras_api.saving import serialization
 
 _CLASSES = (
     SGD, Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Ftrl, Lamb, Lion, LossScaleOptimizer, Muon, Nadam, RMSprop,
-    ScheduleFreeAdamW,
+    ScheduleFreeAdamW, MultiOptimizer,
 )  # fmt: skip
 _KNOWN = {c.__name__: c for c in _CLASSES} | {c.__name__.lower(): c for c in _CLASSES}
 
@@ -64,9 +65,11 @@ __all__ = [
     "Lamb",
     "Lion",
     "LossScaleOptimizer",
+    "MultiOptimizer",
     "Muon",
     "Nadam",
     "Optimizer",
+    "OptimizerMap",
     "RMSprop",
     "ScheduleFreeAdamW",
     "deserialize",

@@ -21,6 +21,8 @@ class Compiled:
     """Loss, metrics and steps of a model; `Trainer` runs them."""
 
     compiled: bool
+    loss: Any = None
+    """What `compile` was given as loss."""
     optimizer: Any
     stop_training: bool
     _given: dict[str, Any]
@@ -222,6 +224,11 @@ class Compiled:
     def compiled_metrics(self) -> CompileMetrics | None:
         """The metrics of `compile`, once outputs are known."""
         return self._compile_metrics
+
+    @property
+    def compiled_loss(self) -> CompileLoss | None:
+        """The loss of `compile`, once outputs are known."""
+        return self._compile_loss
 
     def _training_metrics(self) -> list[Any]:
         if not self.compiled:
