@@ -144,55 +144,6 @@ class Metric:
         self.update_state(*args, **kwargs)
         return self.result()
 
-    def stateless_update_state(
-        self, metric_variables: Sequence[Any], *args: Any, **kwargs: Any
-    ) -> list[Any]:
-        """Return what the variables would be after `update_state`, and set nothing.
-
-        Args:
-            metric_variables: Values, in the order of `variables`.
-            args: As in `update_state`.
-            kwargs: As in `update_state`.
-
-        Returns:
-            The new values.
-
-        Raises:
-            ValueError: There is another number of values.
-        """
-        with self._holding(metric_variables) as scope:
-            self.update_state(*args, **kwargs)
-        return [scope.get_current_value(v) for v in self.variables]
-
-    def stateless_result(self, metric_variables: Sequence[Any]) -> Any:
-        """Return the result of values of the variables.
-
-        Args:
-            metric_variables: Values, in the order of `variables`.
-
-        Returns:
-            The number.
-
-        Raises:
-            ValueError: There is another number of values.
-        """
-        with self._holding(metric_variables):
-            return self.result()
-
-    def stateless_reset_state(self) -> list[Any]:
-        """Return what the variables would be after `reset_state`, and set nothing."""
-        with self._holding([v.value for v in self.variables]) as scope:
-            self.reset_state()
-        return [scope.get_current_value(v) for v in self.variables]
-
-    def _holding(self, values: Sequence[Any]) -> StatelessScope:
-        if len(values) != len(self.variables):
-            raise InvalidValueError(
-                f"[{self.name}] got {len(values)} values for {len(self.variables)} variables; give one for each of "
-                "metric.variables"
-            )
-        return StatelessScope(list(zip(self.variables, values, strict=True)))
-
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` makes an equal metric of."""
         return {"name": self.name, "dtype": self.dtype}

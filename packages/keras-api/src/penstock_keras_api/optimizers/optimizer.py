@@ -212,71 +212,7 @@ class Optimizer:
     def _get_variable_index(self, variable: Any) -> int:
         return self._index[id(variable)]
 
-    def assign(self, variable: Any, value: Any) -> None:
-        """Set a variable; `update_step` of optimizers from elsewhere calls this."""
-        variable.assign(value)
-
-    def assign_add(self, variable: Any, value: Any) -> None:
-        """Add to a variable."""
-        variable.assign(variable + value)
-
-    def assign_sub(self, variable: Any, value: Any) -> None:
-        """Subtract from a variable."""
-        variable.assign(variable - value)
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Set what the optimizer remembers.
-
-        Args:
-            weights: Arrays, in the order of `variables`.
-
-        Raises:
-            ValueError: There is another number of arrays, or one has another shape.
-        """
-        mine = self.variables
-        shapes = [tuple(v.shape) for v in mine]
-        if [np.shape(w) for w in weights] != shapes:
-            raise InvalidValueError(
-                f"[{self.name}] got arrays of the shapes {', '.join(str(np.shape(w)) for w in weights) or 'none'}; the "
-                f"variables have {', '.join(map(str, shapes))}: build the optimizer first, and give one for each"
-            )
-        for v, value in zip(mine, weights, strict=True):
-            v.assign(np.asarray(value))
-
     # ---- steps
-
-    def stateless_apply(
-        self,
-        optimizer_variables: Sequence[Any],
-        grads: Sequence[Any],
-        trainable_variables: Sequence[Any],
-    ) -> tuple[list[Any], list[Any]]:
-        """Compute what `apply` would set, and set nothing.
-
-        Args:
-            optimizer_variables: Values, in the order of `variables`.
-            grads: A gradient for each variable.
-            trainable_variables: Values, in the order in which the optimizer was built.
-
-        Returns:
-            The new values of the variables, and of what the optimizer remembers.
-
-        Raises:
-            ValueError: The optimizer was not built, or there is another number of values.
-        """
-        if not self.built:
-            raise InvalidValueError(
-                f"[{self.name}] was not built yet; call optimizer.build(variables) first"
-            )
-        own, theirs = self.variables, self._trainable_variables
-        pairs = [
-            *zip(theirs, trainable_variables, strict=True),
-            *zip(own, optimizer_variables, strict=True),
-        ]
-        with StatelessScope(pairs) as scope:
-            self.apply(grads)
-        now = scope.get_current_value
-        return [now(v) for v in theirs], [now(v) for v in own]
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Any]]) -> Any:
         """Change variables by gradients.
