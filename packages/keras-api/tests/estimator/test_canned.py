@@ -372,3 +372,19 @@ HEAD = estimator.RegressionHead()
 def test_mistakes_are_explained(call: Any, kind: Any, match: str) -> None:
     with pytest.raises(kind, match=match):
         call()
+
+
+def test_vectors_come_out_of_a_checkpoint(tmp_path: Path) -> None:
+    words = fc.categorical_column_with_identity("w", 4)
+    model = estimator.DNNRegressor([2], [fc.embedding_column(words, 3)], tmp_path)
+    model.train(lambda: ({"w": np.array([1, 2])}, np.array([1.0, 2.0])), steps=2)
+    name = "dnn/input_layer/w_embedding/embedding_weights"
+    again = fc.embedding_column(
+        words, 3, ckpt_to_load_from=str(tmp_path), tensor_name_in_ckpt=name, trainable=False
+    )
+    layer = fc.DenseFeatures([again])
+    np.testing.assert_array_equal(layer({"w": [2]})[0].numpy(), model.get_variable_value(name)[2])
+    assert not layer.trainable_variables
+    other = fc.embedding_column(words, 5, ckpt_to_load_from=str(tmp_path), tensor_name_in_ckpt=name)
+    with pytest.raises(ValueError, match=r"has shape \(4, 3\); w_embedding needs \(4, 5\)"):
+        fc.DenseFeatures([other])({"w": [2]})

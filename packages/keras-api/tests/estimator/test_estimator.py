@@ -561,3 +561,36 @@ def test_more_metrics_can_be_added(tmp_path: Path) -> None:
         estimator.add_metrics(more, biggest).evaluate(line_rows)
     with pytest.raises(TypeError, match="a function of labels and predictions"):
         estimator.add_metrics(model, 3)
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        keras.optimizers.AdamW(0.01, weight_decay=0.1),
+        keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True, clipnorm=0.1),
+        keras.optimizers.Ftrl(0.1, l1_regularization_strength=0.01),
+        keras.optimizers.Adam(keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)),
+        keras.optimizers.RMSprop(0.01, centered=True, gradient_accumulation_steps=2),
+    ],
+    ids=lambda optimizer: type(optimizer).__name__,
+)
+def test_steps_are_those_of_fit(optimizer: Any, tmp_path: Path) -> None:
+    model = keras.Sequential(
+        [
+            keras.Input((3,), name="x"),
+            keras.layers.Dense(4, "tanh", kernel_regularizer="l2", name="a"),
+            keras.layers.BatchNormalization(name="b"),
+            keras.layers.Dense(1, name="c"),
+        ]
+    )
+    model.compile(optimizer, "mse")
+    made = estimator.model_to_estimator(model, model_dir=tmp_path)
+    labels = X.sum(1)
+    made.train(lambda: ({"x": X}, labels), steps=3).train(lambda: ({"x": X}, labels), steps=3)
+    model.fit(X, labels, batch_size=256, epochs=6, shuffle=False, verbose=0)
+    for v in model.weights:
+        name = v.path.split("/", 1)[-1] if v.path.count("/") > 1 else v.path
+        found = next(n for n in made.get_variable_names() if n.endswith(name))
+        np.testing.assert_allclose(
+            made.get_variable_value(found), v.numpy(), rtol=1e-5, atol=1e-6, err_msg=v.path
+        )

@@ -341,3 +341,37 @@ def test_settings_can_be_replaced() -> None:
     other = config.replace(save_checkpoints_steps=7)
     assert (other.save_checkpoints_steps, other.save_checkpoints_secs) == (7, None)
     assert (config.save_checkpoints_steps, config.save_checkpoints_secs) == (None, 5)
+
+
+def test_arguments_are_tensorflows() -> None:
+    """Their names and order, as the last release with estimators had them."""
+    import inspect
+
+    def names(thing: Any) -> str:
+        found = inspect.signature(thing).parameters
+        return " ".join(n for n in found if n not in ("self", "_cls"))
+
+    assert names(estimator.RunConfig) == (
+        "model_dir tf_random_seed save_summary_steps save_checkpoints_steps save_checkpoints_secs session_config "
+        "keep_checkpoint_max keep_checkpoint_every_n_hours log_step_count_steps train_distribute device_fn protocol "
+        "eval_distribute experimental_distribute experimental_max_worker_delay_secs session_creation_timeout_secs "
+        "checkpoint_save_graph_def"
+    )
+    assert " ".join(estimator.EstimatorSpec._fields) == (
+        "mode predictions loss train_op eval_metric_ops export_outputs training_chief_hooks training_hooks scaffold "
+        "evaluation_hooks prediction_hooks"
+    )
+    assert names(estimator.Estimator.train) == ("input_fn hooks steps max_steps saving_listeners")
+    assert names(estimator.DNNLinearCombinedClassifier) == (
+        "model_dir linear_feature_columns linear_optimizer dnn_feature_columns dnn_optimizer dnn_hidden_units "
+        "dnn_activation_fn dnn_dropout n_classes weight_column label_vocabulary config warm_start_from loss_reduction "
+        "batch_norm linear_sparse_combiner"
+    )
+    assert names(estimator.KMeans) == (
+        "num_clusters model_dir initial_clusters distance_metric seed use_mini_batch mini_batch_steps_per_iteration "
+        "kmeans_plus_plus_num_retries relative_tolerance config feature_columns"
+    )
+    assert names(fc.embedding_column) == (
+        "categorical_column dimension combiner initializer ckpt_to_load_from tensor_name_in_ckpt max_norm trainable "
+        "use_safe_embedding_lookup"
+    )
