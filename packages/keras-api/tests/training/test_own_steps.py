@@ -64,3 +64,27 @@ def test_layers_of_own_steps_take_other_sizes_than_the_data():
     model.compile("sgd")
     model.fit(data()[0], batch_size=16, epochs=1, verbose=0)  # the last batch is smaller
     assert model.first.kernel.shape == (3, 4)
+
+
+def test_metrics_of_an_own_test_step_are_told_one_by_one():
+    """`metrics` has one object for all metrics of `compile`, whose result is a dictionary."""
+
+    class Tests(keras.Model):
+        def test_step(self, data):
+            x, y = data
+            y_pred = self(x, training=False)
+            for metric in self.metrics:
+                if metric.name == "loss":
+                    metric.update_state(self.compute_loss(y=y, y_pred=y_pred))
+                else:
+                    metric.update_state(y, y_pred)
+            return {metric.name: metric.result() for metric in self.metrics}
+
+    x, y = data()
+    inputs = keras.Input((5,))
+    model = Tests(inputs, keras.layers.Dense(1)(inputs))
+    model.compile("sgd", "mse", metrics=["mae"])
+    found = model.evaluate(x, y, verbose=0, return_dict=True)
+    assert list(found) == ["loss", "mae"]
+    errors = np.abs(model.predict(x, verbose=0) - y)
+    np.testing.assert_allclose(found["mae"], errors.mean(), rtol=1e-5)

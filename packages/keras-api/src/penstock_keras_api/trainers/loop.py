@@ -148,11 +148,13 @@ class Loop:
 
 
 def as_numbers(logs: Any) -> dict[str, Any]:
-    """Make Python's numbers of what a step returned, by name and sorted."""
+    """Make Python's numbers of what a step returned, by name and sorted; the metrics of a container, one by one."""
     made: dict[str, Any] = {}
     for name in sorted(logs or {}):
         value = logs[name]
-        if isinstance(value, float):
+        if isinstance(value, dict):
+            made |= as_numbers(value)
+        elif isinstance(value, float):
             made[name] = value
         elif hasattr(value, "item") and not getattr(value, "ndim", 0):
             made[name] = float(value.item())
