@@ -323,7 +323,9 @@ def bytes_of(element: Any) -> int:
     """Estimate how much memory an element takes."""
     total = 0
     for leaf in leaves(element):
-        if isinstance(leaf, np.ndarray) and leaf.dtype.kind != "O":
+        if isinstance(leaf, RaggedTensor):
+            total += bytes_of((leaf.values, leaf.row_splits))
+        elif isinstance(leaf, np.ndarray) and leaf.dtype.kind != "O":
             total += leaf.nbytes
         elif isinstance(leaf, ps.Tensor) and leaf.dtype != "string":
             total += int(leaf.size) * leaf.dtype.itemsize

@@ -132,7 +132,7 @@ def image_dataset_from_directory(
     where = "image_dataset_from_directory"
     _no_format(where, format)
     seed = chosen_seed(where, shuffle, seed, validation_split, subset)
-    size = tuple(int(n) for n in image_size or ())
+    size = tuple(int(n) for n in image_size) if isinstance(image_size, list | tuple) else ()
     if len(size) != 2 or min(size) < 1:
         raise InvalidValueError(
             f"[{where}] got image_size={image_size!r}; give height and width, as (256, 256)"

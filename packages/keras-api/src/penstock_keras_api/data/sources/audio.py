@@ -104,8 +104,10 @@ def resampled(samples: Any, rate: int, wanted: int) -> Any:
     centers = np.arange(count) * (rate / wanted)
     first = np.floor(centers).astype(int) - half + 1
     places = first[:, None] + np.arange(2 * half)
-    distance = (centers[:, None] - places) * scale
-    weights = scale * np.sinc(distance) * np.kaiser(2 * half + 1, 8.6)[:-1]
+    distance = centers[:, None] - places
+    window = np.i0(8.6 * np.sqrt(np.maximum(0, 1 - (distance / half) ** 2)))
+    weights = np.sinc(distance * scale) * window
+    weights /= weights.sum(1, keepdims=True)
     inside = (places >= 0) & (places < len(samples))
     taken = samples[np.clip(places, 0, len(samples) - 1)] * inside[..., None]
     return np.einsum("nk,nkc->nc", weights, taken).astype(np.float32)

@@ -50,6 +50,8 @@ def decode(contents: bytes, channels: int = 3, name: str = "") -> Any:
             if image.mode.startswith("I"):  # gray of 16 bits: the upper ones
                 array = (np.asarray(image).astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8)
                 pixels = np.asarray(Image.fromarray(array).convert(mode))
+            elif mode == "L" and image.format == "PNG" and image.mode in ("RGB", "RGBA", "P"):
+                pixels = _gray_of_png(image)
             else:
                 pixels = _pixels(image if image.mode == mode else image.convert(mode))
     except (OSError, SyntaxError, ValueError) as error:
@@ -70,6 +72,12 @@ def _pixels(image: Any) -> Any:
             return np.asarray(image)
         return _native.pixels_of_arrow(array, image.height, image.width).numpy()
     return np.asarray(image)
+
+
+def _gray_of_png(image: Any) -> Any:
+    """Make a coloured PNG gray as libpng does, so that pixels are those that TensorFlow reads."""
+    colours = np.asarray(image.convert("RGB")).astype(np.int32)
+    return (colours @ np.array([9798, 19235, 3735], np.int32) >> 15).astype(np.uint8)
 
 
 class ImageLoader:
@@ -120,15 +128,13 @@ class ImageLoader:
     def _resized(self, pixels: Any) -> Any:
         assert self.size is not None
         height, width = self.size
-        have_height, have_width = pixels.shape[:2]
+        method = _METHODS[self.method]
         if self.crop:
             pixels = _cropped(pixels, height, width)
-        elif self.pad:
-            pixels = _padded(pixels, height, width)
-        if (have_height, have_width) == (height, width) and pixels.shape[:2] == (height, width):
-            return pixels.astype(np.float32)
-        image = ps.cast(elements.as_tensor(np.ascontiguousarray(pixels)), "float32")
-        return ps.image.resize(image, (height, width), _METHODS[self.method]).numpy()
+        image = elements.as_tensor(np.ascontiguousarray(pixels))
+        if self.pad:
+            return ps.image.resize_with_pad(image, height, width, method).numpy()
+        return ps.image.resize(image, (height, width), method).numpy()
 
 
 def _cropped(pixels: Any, height: int, width: int) -> Any:
@@ -138,12 +144,3 @@ def _cropped(pixels: Any, height: int, width: int) -> Any:
     crop_w = min(w, int(h * width / height))
     top, left = (h - crop_h) // 2, (w - crop_w) // 2
     return pixels[top : top + crop_h, left : left + crop_w]
-
-
-def _padded(pixels: Any, height: int, width: int) -> Any:
-    """Pad to the aspect ratio of a size."""
-    h, w = pixels.shape[:2]
-    pad_h = max(h, int(w * height / width))
-    pad_w = max(w, int(h * width / height))
-    top, left = (pad_h - h) // 2, (pad_w - w) // 2
-    return np.pad(pixels, ((top, pad_h - h - top), (left, pad_w - w - left), (0, 0)))

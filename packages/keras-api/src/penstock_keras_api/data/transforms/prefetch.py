@@ -53,13 +53,23 @@ class _Channel:
         self.budget = options.budget() if self.tuned else None
         self.grows = self.tuned and options.autotune.enabled
         self.condition = threading.Condition()
-        self.found: deque[tuple[Any, Exception | None]] = deque()
+        self.found: deque[tuple[Any, BaseException | None]] = deque()
         self.positions = Positions(source)
         self.ended = self.closed = False
 
     def work(self) -> None:
+        try:
+            self._make_elements()
+        except BaseException as error:  # the reader must not wait for ever
+            with self.condition:
+                self.found.append((None, error))
+                self.ended = True
+                self.condition.notify_all()
+
+    def _make_elements(self) -> None:
         while self._wait_for_room():
-            element, error = None, None
+            element: Any = None
+            error: Exception | None = None
             try:
                 element = next(self.source)
             except StopIteration:
@@ -94,7 +104,7 @@ class _Channel:
 
     limit = 1
 
-    def get(self) -> tuple[Any, Exception | None]:
+    def get(self) -> tuple[Any, BaseException | None]:
         with self.condition:
             if not self.found and not self.ended and self.grows:
                 # The reader waits: were there more room, there might have been something.
