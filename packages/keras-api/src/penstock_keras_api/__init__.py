@@ -1,6 +1,6 @@
 """Keras's interface, on Penstock: `from penstock import keras`.
 
-This file only re-exports; three parts are loaded when they are asked for.
+This file only re-exports; some parts are loaded when they are asked for.
 """
 
 from importlib import import_module
@@ -8,13 +8,11 @@ from typing import Any
 
 from penstock_keras_api import (
     activations,
-    applications,
     backend,
     callbacks,
     config,
     constraints,
     data,
-    datasets,
     dtype_policies,
     initializers,
     layers,
@@ -24,14 +22,12 @@ from penstock_keras_api import (
     models,
     ops,
     optimizers,
-    preprocessing,
     quantizers,
     random,
     regularizers,
     saving,
     tree,
     utils,
-    visualization,
 )
 from penstock_keras_api.dtype_policies import DTypePolicy, FloatDTypePolicy
 from penstock_keras_api.function import Function
@@ -51,7 +47,19 @@ from penstock_keras_api.stateless import StatelessScope
 from penstock_keras_api.variable import Variable
 
 # Not everybody needs these, and they take their time.
-_LATER = ("estimator", "feature_column", "wrappers")
+_LATER = (
+    "applications",
+    "datasets",
+    "distillation",
+    "distribution",
+    "estimator",
+    "export",
+    "feature_column",
+    "preprocessing",
+    "trees",
+    "visualization",
+    "wrappers",
+)
 
 
 def __getattr__(name: str) -> Any:
@@ -90,8 +98,11 @@ __all__ = [
     "data",
     "datasets",
     "device",
+    "distillation",
+    "distribution",
     "dtype_policies",
     "estimator",
+    "export",
     "feature_column",
     "initializers",
     "layers",

@@ -243,7 +243,7 @@ def max_steps_per_epoch() -> int | None:
     return _limit_now("max_steps_per_epoch", "KERAS_MAX_STEPS_PER_EPOCH")
 
 
-def _limit(where: str, value: int | None) -> int | None:
+def _limit(where: str, value: Any) -> int | None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
         raise InvalidValueError(
             f"[{where}] got {value!r}; use a whole number of at least 0, or None for no limit"

@@ -31,18 +31,18 @@ class Function(Operation):
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None) -> None:
         super().__init__(name)
         self._inputs_struct, self._outputs_struct = inputs, outputs
-        self._inputs, self._outputs = tree.flatten(inputs), tree.flatten(outputs)
-        self._steps = _steps(self._inputs, self._outputs, self.name)
+        self._begins, self._ends = tree.flatten(inputs), tree.flatten(outputs)
+        self._steps = _steps(self._begins, self._ends, self.name)
 
     @property
     def inputs(self) -> list[Any]:
         """What stands for the inputs."""
-        return list(self._inputs)
+        return list(self._begins)
 
     @property
     def outputs(self) -> list[Any]:
         """What stands for the outputs."""
-        return list(self._outputs)
+        return list(self._ends)
 
     @property
     def operations(self) -> list[Any]:
@@ -66,9 +66,9 @@ class Function(Operation):
         Args:
             input_shape: A shape for each input.
         """
-        shapes = [input_shape] if len(self._inputs) == 1 and _is_shape(input_shape) else input_shape
+        shapes = [input_shape] if len(self._begins) == 1 and _is_shape(input_shape) else input_shape
         leaves = iter(_shapes(shapes))
-        specs = [KerasTensor(next(leaves), t.dtype) for t in self._inputs]
+        specs = [KerasTensor(next(leaves), t.dtype) for t in self._begins]
         made = self.compute_output_spec(tree.pack_sequence_as(self._inputs_struct, specs))
         return tree.map_structure(lambda t: t.shape, made)
 
@@ -82,11 +82,11 @@ class Function(Operation):
             ValueError: There is another number of them.
         """
         given = tree.flatten(inputs)
-        if len(given) != len(self._inputs):
+        if len(given) != len(self._begins):
             raise InvalidValueError(
-                f"[{self.name}] got {len(given)} inputs; give {len(self._inputs)}"
+                f"[{self.name}] got {len(given)} inputs; give {len(self._begins)}"
             )
-        values = {id(t): value for t, value in zip(self._inputs, given, strict=True)}
+        values = {id(t): value for t, value in zip(self._begins, given, strict=True)}
         for node in self._steps:
             made = node.call_on(lambda t: values[id(t)])
             for t, value in zip(node.output_tensors, tree.flatten(made), strict=True):

@@ -110,18 +110,18 @@ class Operation:
         )
 
     def rematerialized_call(
-        self, layer_call: Callable[..., Any], *args: Any, **kwargs: Any
+        self, fn: Callable[..., Any], *args: Any, **kwargs: Any
     ) -> Callable[..., Any]:
         """Return a call whose inner results are computed again for the gradient, if a `RematScope` says so.
 
         Args:
-            layer_call: The call.
+            fn: The call.
             args: What it will be called on; its size can matter.
             kwargs: Further arguments.
         """
         from penstock_keras_api.rematerialization import wrapped
 
-        return wrapped(self.name, layer_call)
+        return wrapped(self.name, fn)
 
     @property
     def input(self) -> Any:

@@ -53,7 +53,7 @@ class name_scope(AbstractContextManager["name_scope"]):  # noqa: N801 - Keras's 
     'outer/v'
     """
 
-    def __init__(self, name: str, **kwargs: Any) -> None:
+    def __init__(self, name: Any, **kwargs: Any) -> None:
         if not isinstance(name, str) or not name or "/" in name:
             raise InvalidTypeError(
                 f"[name_scope] got name={name!r}; use a word without '/', such as 'encoder'"

@@ -56,11 +56,12 @@ def _of_config(data: dict[str, Any]) -> DTypePolicy:
     inner = dict(data.get("config", data))
     cls = getattr(dtype_policies, str(data.get("class_name", "DTypePolicy")), None)
     if isinstance(cls, type) and issubclass(cls, DTypePolicy):
-        return cls.from_config(inner)
+        known: DTypePolicy = cls.from_config(inner)
+        return known
     from penstock_keras_api.saving import serialization
 
-    made: DTypePolicy = serialization.deserialize_keras_object(data)
-    return made
+    other: DTypePolicy = serialization.deserialize_keras_object(data)
+    return other
 
 
 def serialize(dtype_policy: DTypePolicy) -> dict[str, Any]:

@@ -119,7 +119,8 @@ def pack_int4(arr: Any, axis: int = 0, dtype: str = "int8") -> tuple[Any, tuple[
     if dtype == "int8":
         made = ps.where(made > 127, made - 256, made)
     made = ps.moveaxis(ps.cast(made, dtype), 0, axis)
-    return made, tuple(made.shape), count
+    shape: Any = tuple(made.shape)
+    return made, shape, count
 
 
 def unpack_int4(packed: Any, orig_len: int, axis: int = 0, dtype: str = "int8") -> Any:
