@@ -138,9 +138,11 @@ from penstock_keras_api.layers.preprocessing.image.random_zoom import RandomZoom
 from penstock_keras_api.layers.preprocessing.image.resizing import Resizing
 from penstock_keras_api.layers.preprocessing.image.solarization import Solarization
 from penstock_keras_api.layers.preprocessing.integer_lookup import IntegerLookup
+from penstock_keras_api.layers.preprocessing.mel_spectrogram import MelSpectrogram
 from penstock_keras_api.layers.preprocessing.normalization import Normalization
 from penstock_keras_api.layers.preprocessing.pipeline import Pipeline
 from penstock_keras_api.layers.preprocessing.rescaling import Rescaling
+from penstock_keras_api.layers.preprocessing.stft_spectrogram import STFTSpectrogram
 from penstock_keras_api.layers.preprocessing.string_lookup import StringLookup
 from penstock_keras_api.layers.preprocessing.text_vectorization import TextVectorization
 from penstock_keras_api.layers.regularization.activity import ActivityRegularization
@@ -277,6 +279,7 @@ __all__ = [
     "MaxPooling2D",
     "MaxPooling3D",
     "Maximum",
+    "MelSpectrogram",
     "Minimum",
     "MixUp",
     "MultiHeadAttention",
@@ -312,6 +315,7 @@ __all__ = [
     "Rescaling",
     "Reshape",
     "Resizing",
+    "STFTSpectrogram",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",

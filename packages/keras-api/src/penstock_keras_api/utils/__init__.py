@@ -13,6 +13,7 @@ from penstock_keras_api.data.directories.from_directory import (
 )
 from penstock_keras_api.data.directories.timeseries import timeseries_dataset_from_array
 from penstock_keras_api.keras_tensor import is_keras_tensor
+from penstock_keras_api.layers.preprocessing.feature_space import FeatureSpace
 from penstock_keras_api.saving.registry import (
     CustomObjectScope,
     custom_object_scope,
@@ -41,6 +42,7 @@ from penstock_keras_api.utils.split import split_dataset
 __all__ = [
     "Config",
     "CustomObjectScope",
+    "FeatureSpace",
     "Progbar",
     "PyDataset",
     "Sequence",
