@@ -41,7 +41,9 @@ def get(identifier: Any) -> DTypePolicy:
         kind = mode.partition("/")[0]
         if kind == "int4" and "/" in mode:
             return quantized.Int4DTypePolicy(mode, source)
-        return _BY_MODE.get(kind, quantized.QuantizedDTypePolicy)(mode, source)
+        cls: Any = _BY_MODE.get(kind, quantized.QuantizedDTypePolicy)
+        made: DTypePolicy = cls(mode, source)
+        return made
     try:
         return DTypePolicy(ps.dtypes.as_dtype(identifier).name)
     except (TypeError, ValueError):

@@ -53,7 +53,7 @@ class Modes(State):
             "Embedding layers, or a saved graph by penstock_quantization"
         )
 
-    def rematerialized_call(
+    def rematerialized_call(  # type: ignore[override] # Keras has another name for it here
         self, layer_call: Callable[..., Any], *args: Any, **kwargs: Any
     ) -> Callable[..., Any]:
         """Return a call whose inner results are computed again for the gradient, if a `RematScope` says so.

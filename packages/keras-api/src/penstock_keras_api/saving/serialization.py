@@ -20,6 +20,7 @@ _MODULES: Final = {
         for name in [
             "activations",
             "constraints",
+            "distillation",
             "dtype_policies",
             "initializers",
             "layers",
