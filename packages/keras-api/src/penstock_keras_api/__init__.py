@@ -22,6 +22,7 @@ from penstock_keras_api import (
     models,
     ops,
     optimizers,
+    preprocessing,
     quantizers,
     random,
     regularizers,

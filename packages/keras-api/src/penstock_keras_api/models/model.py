@@ -11,6 +11,7 @@ from penstock_keras_api.layers.layer import Layer
 from penstock_keras_api.layers.owner import unique
 from penstock_keras_api.models import state_tree
 from penstock_keras_api.models.files import Files
+from penstock_keras_api.models.quantization import quantize_model
 from penstock_keras_api.models.state_tree import set_state_tree as _set_state_tree
 from penstock_keras_api.models.summary import html_of, print_summary
 from penstock_keras_api.trainers.trainer import Trainer
@@ -155,6 +156,34 @@ class Model(Trainer, Files, Layer):
 
     def _repr_html_(self) -> str:
         return html_of(self)
+
+    # ---- quantisation
+
+    def quantize(  # type: ignore[override]
+        self, mode: str | None = None, config: Any = None, filters: Any = None, **kwargs: Any
+    ) -> None:
+        """Put small integers in the place of the weights of Dense, EinsumDense and Embedding layers.
+
+        Args:
+            mode: "int8" or "int4".
+            config: How; by default, the mode's way.
+            filters: Which layers: a pattern that names match, several, or a function of a layer.
+            kwargs: Kept for compatibility.
+
+        Raises:
+            ValueError: There is no such mode, a layer is quantised already, or none was found.
+
+        >>> from penstock import keras
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+        >>> model.quantize("int8")
+        >>> model.layers[0].kernel.dtype.name
+        'int8'
+        """
+        quantize_model(self, mode, config, filters)
+
+    def get_quantization_layer_structure(self, mode: str | None = None) -> Any:
+        """Return which layers are quantised together, for modes that need it; models of other kinds say it here."""
+        return None
 
     # ---- values as data
 

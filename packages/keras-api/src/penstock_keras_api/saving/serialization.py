@@ -162,6 +162,8 @@ def _module_of(cls: type) -> str | None:
 
 def serialize_dtype(policy: Any) -> Any:
     """Return a dtype policy as Keras writes it."""
+    if getattr(policy, "quantization_mode", None) is not None or not hasattr(policy, "name"):
+        return serialize_keras_object(policy)
     return {
         "module": "keras",
         "class_name": "DTypePolicy",

@@ -7,11 +7,11 @@ from typing import Any
 import penstock as ps
 from penstock.errors import InvalidValueError
 from penstock_keras_api import activations, constraints, initializers, regularizers
+from penstock_keras_api.layers.core.adapted import Adapted
 from penstock_keras_api.layers.input_spec import InputSpec
-from penstock_keras_api.layers.layer import Layer
 
 
-class Dense(Layer):
+class Dense(Adapted):
     """Multiply with a matrix, add a bias, and apply an activation: activation(x · kernel + bias).
 
     Args:
@@ -25,6 +25,9 @@ class Dense(Layer):
         activity_regularizer: What the output adds to the loss.
         kernel_constraint: What the kernel is made to fulfil.
         bias_constraint: What the bias is made to fulfil.
+        lora_rank: The rank of an update that is trained in place of the kernel; see `enable_lora`.
+        lora_alpha: The factor of the update; the rank by default.
+        quantization_config: How `quantize` quantises the kernel.
         kwargs: As in `Layer`.
 
     Raises:
@@ -52,7 +55,13 @@ class Dense(Layer):
         quantization_config: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        super().__init__(
+            activity_regularizer=activity_regularizer,
+            lora_rank=lora_rank,
+            lora_alpha=lora_alpha,
+            quantization_config=quantization_config,
+            **kwargs,
+        )
         if int(units) != units or units <= 0:
             raise InvalidValueError(f"[Dense] got units={units!r}; use a whole number above 0")
         self.units = units
@@ -79,13 +88,16 @@ class Dense(Layer):
                 f"[{self.name}] the last axis of its input {input_shape} must be known, since the kernel depends on it; "
                 "give Input a shape that says it"
             )
-        self.kernel = self.add_weight(
-            (features, self.units),
-            self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            name="kernel",
-        )
+        if self.quantization_mode is not None:
+            self.quantized_build(input_shape, self.quantization_mode)
+        else:
+            self.kernel = self.add_weight(
+                (features, self.units),
+                self.kernel_initializer,
+                regularizer=self.kernel_regularizer,
+                constraint=self.kernel_constraint,
+                name="kernel",
+            )
         self.bias = None
         if self.use_bias:
             self.bias = self.add_weight(
@@ -97,12 +109,27 @@ class Dense(Layer):
             )
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
         self.built = True
+        if self.lora_rank:
+            self.enable_lora(self.lora_rank, lora_alpha=self.lora_alpha)
+
+    def quantized_build(self, input_shape: Any, mode: str) -> None:
+        """Make the weights of a quantised layer."""
+        super().quantized_build(input_shape, mode)
+        self._make_integers((int(input_shape[-1]), self.units))
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Compute activation(x · kernel + bias)."""
-        y = ps.matmul(inputs, ps.cast(self.kernel.value, inputs.dtype))
+        return self._finished(ps.matmul(inputs, self._matrix_value(inputs.dtype)))
+
+    def quantized_call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Compute the same with integers in place of the kernel, and of the inputs if the configuration says so."""
+        x, scale = self._quantized_inputs(inputs, (-1,))
+        y = ps.matmul(x, self._matrix_value(x.dtype))
+        return self._finished(ps.cast(y if scale is None else y / scale, inputs.dtype))
+
+    def _finished(self, y: Any) -> Any:
         if self.bias is not None:
-            y = y + ps.cast(self.bias.value, inputs.dtype)
+            y = y + ps.cast(self.bias.value, y.dtype)
         return self.activation(y)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -122,5 +149,5 @@ class Dense(Layer):
             "bias_regularizer": regularizers.serialize(self.bias_regularizer),
             "kernel_constraint": constraints.serialize(self.kernel_constraint),
             "bias_constraint": constraints.serialize(self.bias_constraint),
-            "quantization_config": None,
+            **self._adapted_config(),
         }

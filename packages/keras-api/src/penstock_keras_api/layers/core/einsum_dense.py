@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import penstock as ps
 from penstock.errors import InvalidValueError, ShapeError
 from penstock_keras_api import activations, constraints, initializers, regularizers
+from penstock_keras_api.layers.core.adapted import Adapted
 from penstock_keras_api.layers.input_spec import InputSpec
-from penstock_keras_api.layers.layer import Layer
 
 
-class EinsumDense(Layer):
+class EinsumDense(Adapted):
     """Multiply with a kernel as an equation says, add a bias, and apply an activation.
 
     Args:
@@ -27,7 +27,10 @@ class EinsumDense(Layer):
         bias_regularizer: What the bias adds to the loss.
         kernel_constraint: What the kernel is made to fulfil.
         bias_constraint: What the bias is made to fulfil.
-        quantization_config: Kept for compatibility: None.
+        lora_rank: The rank of an update that is trained in place of the kernel; see `enable_lora`.
+        lora_alpha: The factor of the update; the rank by default.
+        gptq_unpacked_column_size: Kept for compatibility.
+        quantization_config: How `quantize` quantises the kernel.
         kwargs: As in `Layer`.
 
     Raises:
@@ -38,6 +41,8 @@ class EinsumDense(Layer):
     >>> layer(keras.Input((32, 128))).shape
     (None, 32, 64)
     """
+
+    _int4 = False
 
     def __init__(
         self,
@@ -51,10 +56,18 @@ class EinsumDense(Layer):
         bias_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        gptq_unpacked_column_size: int | None = None,
         quantization_config: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            lora_rank=lora_rank,
+            lora_alpha=lora_alpha,
+            quantization_config=quantization_config,
+            **kwargs,
+        )
         self.equation = equation
         self.partial_output_shape = (
             (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
@@ -67,19 +80,22 @@ class EinsumDense(Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
-        self.quantization_config = quantization_config
 
     def build(self, input_shape: Any) -> None:
         """Make kernel and bias."""
         plan = _plan(self.equation, self.bias_axes, input_shape, self.partial_output_shape)
         self.input_spec = InputSpec(ndim=len(input_shape))
-        self.kernel = self.add_weight(
-            plan.kernel_shape,
-            _with_axes(self.kernel_initializer, plan),
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            name="kernel",
-        )
+        if self.quantization_mode is not None:
+            self.quantized_build(input_shape, self.quantization_mode)
+            self._make_integers(plan.kernel_shape)
+        else:
+            self.kernel = self.add_weight(
+                plan.kernel_shape,
+                _with_axes(self.kernel_initializer, plan),
+                regularizer=self.kernel_regularizer,
+                constraint=self.kernel_constraint,
+                name="kernel",
+            )
         self.bias = None
         if plan.bias_shape is not None:
             self.bias = self.add_weight(
@@ -90,13 +106,66 @@ class EinsumDense(Layer):
                 name="bias",
             )
         self.built = True
+        if self.lora_rank:
+            self.enable_lora(self.lora_rank, lora_alpha=self.lora_alpha)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Compute activation(einsum(equation, x, kernel) + bias)."""
-        y = ps.einsum(self.equation, inputs, ps.cast(self.kernel.value, inputs.dtype))
+        return self._finished(ps.einsum(self.equation, inputs, self._matrix_value(inputs.dtype)))
+
+    def quantized_call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Compute the same with integers in place of the kernel, and of the inputs if the configuration says so."""
+        of_input, _, of_output = self._letters()
+        axes = tuple(i for i, letter in enumerate(of_input) if letter not in of_output)
+        x, scale = self._quantized_inputs(inputs, axes)
+        x = x if scale is None else x / scale
+        y = ps.einsum(self.equation, x, self._matrix_value(x.dtype))
+        return self._finished(ps.cast(y, inputs.dtype))
+
+    def _finished(self, y: Any) -> Any:
         if self.bias is not None:
-            y = y + ps.cast(self.bias.value, inputs.dtype)
+            y = y + ps.cast(self.bias.value, y.dtype)
         return self.activation(y)
+
+    def _letters(self) -> tuple[str, str, str]:
+        if "." in self.equation:
+            raise NotImplementedError(
+                f"[quantize] {self.name} has the equation {self.equation!r}; write it without '...' to quantise it"
+            )
+        left, of_output = self.equation.split("->")
+        of_input, of_kernel = left.split(",")
+        return of_input, of_kernel, of_output
+
+    def _reduced_axes(self) -> tuple[int, ...]:
+        _, of_kernel, of_output = self._letters()
+        return tuple(i for i, letter in enumerate(of_kernel) if letter not in of_output)
+
+    def _scale_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The scale has the axes of the output."""
+        _, of_kernel, of_output = self._letters()
+        sizes = dict(zip(of_kernel, shape, strict=True))
+        return tuple(sizes.get(letter, 1) for letter in of_output)
+
+    def _scale_for_file(self, scale: Any) -> Any:
+        _, of_kernel, of_output = self._letters()
+        kept = [letter for letter in of_kernel if letter in of_output]
+        order = [kept.index(letter) for letter in of_output if letter in kept]
+        turned = ps.transpose(ps.squeeze(scale, self._reduced_axes()), order)
+        sizes = iter(turned.shape)
+        return ps.reshape(turned, [next(sizes) if letter in kept else 1 for letter in of_output])
+
+    def _scale_for_matrix(self, scale: Any) -> Any:
+        _, of_kernel, of_output = self._letters()
+        outer = [letter for letter in of_output if letter in of_kernel]
+        flat = ps.squeeze(
+            scale, tuple(i for i, letter in enumerate(of_output) if letter not in of_kernel)
+        )
+        turned = ps.transpose(
+            flat, [outer.index(letter) for letter in of_kernel if letter in outer]
+        )
+        for axis in self._reduced_axes():
+            turned = ps.expand_dims(turned, axis)
+        return turned
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the output."""
@@ -118,7 +187,7 @@ class EinsumDense(Layer):
             "activity_regularizer": regularizers.serialize(self.activity_regularizer),
             "kernel_constraint": constraints.serialize(self.kernel_constraint),
             "bias_constraint": constraints.serialize(self.bias_constraint),
-            "quantization_config": self.quantization_config,
+            **self._adapted_config(),
         }
 
 

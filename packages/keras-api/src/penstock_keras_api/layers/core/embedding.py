@@ -8,10 +8,10 @@ import penstock as ps
 from penstock.errors import InvalidValueError
 from penstock_keras_api import constraints, initializers, regularizers
 from penstock_keras_api.keras_tensor import KerasTensor
-from penstock_keras_api.layers.layer import Layer
+from penstock_keras_api.layers.core.adapted import Adapted
 
 
-class Embedding(Layer):
+class Embedding(Adapted):
     """Look up the row of a table for each whole number: y = embeddings[x].
 
     Args:
@@ -22,7 +22,9 @@ class Embedding(Layer):
         embeddings_constraint: What the table is made to fulfil.
         mask_zero: Whether 0 marks steps to skip; later layers then leave them out.
         weights: The table, or a list with it.
-        quantization_config: Kept for compatibility: None.
+        lora_rank: The rank of an update that is trained in place of the table; see `enable_lora`.
+        lora_alpha: The factor of the update; the rank by default.
+        quantization_config: How `quantize` quantises the table.
         kwargs: As in `Layer`.
 
     Raises:
@@ -34,6 +36,8 @@ class Embedding(Layer):
     [[3.0, 4.0], [1.0, 2.0]]
     """
 
+    _matrix = "embeddings"
+
     def __init__(
         self,
         input_dim: int,
@@ -43,6 +47,8 @@ class Embedding(Layer):
         embeddings_constraint: Any = None,
         mask_zero: bool = False,
         weights: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
         quantization_config: Any = None,
         **kwargs: Any,
     ) -> None:
@@ -53,7 +59,12 @@ class Embedding(Layer):
                 raise InvalidValueError(
                     f"[Embedding] got {name}={size!r}; use a whole number above 0"
                 )
-        super().__init__(**kwargs)
+        super().__init__(
+            lora_rank=lora_rank,
+            lora_alpha=lora_alpha,
+            quantization_config=quantization_config,
+            **kwargs,
+        )
         self.input_dim = input_dim
         self.output_dim = output_dim
         self.embeddings_initializer = initializers.get(embeddings_initializer)
@@ -62,7 +73,6 @@ class Embedding(Layer):
         self.mask_zero = mask_zero
         self.supports_masking = mask_zero
         self.autocast = False
-        self.quantization_config = quantization_config
         if weights is not None:
             self.build()
             is_list = isinstance(weights, list) and len(weights) == 1
@@ -72,20 +82,40 @@ class Embedding(Layer):
         """Make the table."""
         if self.built:
             return
-        self.embeddings = self.add_weight(
-            (self.input_dim, self.output_dim),
-            self.embeddings_initializer,
-            regularizer=self.embeddings_regularizer,
-            constraint=self.embeddings_constraint,
-            name="embeddings",
-        )
+        if self.quantization_mode is not None:
+            self.quantized_build(input_shape, self.quantization_mode)
+            self._make_integers((self.input_dim, self.output_dim))
+        else:
+            self.embeddings = self.add_weight(
+                (self.input_dim, self.output_dim),
+                self.embeddings_initializer,
+                regularizer=self.embeddings_regularizer,
+                constraint=self.embeddings_constraint,
+                name="embeddings",
+            )
         self.built = True
+        if self.lora_rank:
+            self.enable_lora(self.lora_rank, lora_alpha=self.lora_alpha)
 
     def call(self, inputs: Any) -> Any:
         """Look up the rows."""
         if inputs.dtype not in ("int32", "int64"):
             inputs = ps.cast(inputs, "int32")
-        return ps.cast(ps.nn.embedding(self.embeddings.value, inputs), self.compute_dtype)
+        rows = ps.nn.embedding(self._table(), inputs)
+        if self.lora_enabled:
+            a, b, factor = self._lora_parts()
+            rows = rows + ps.cast(
+                ps.matmul(ps.nn.embedding(a.value, inputs), b.value) * factor, rows.dtype
+            )
+        return ps.cast(rows, self.compute_dtype)
+
+    quantized_call = call
+
+    def _table(self) -> Any:
+        return self.embeddings.value if self.quantization_mode is None else self._plain_matrix()
+
+    def _reduced_axes(self) -> tuple[int, ...]:
+        return (1,)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return where the numbers are not 0, if that marks steps to skip."""
@@ -110,7 +140,7 @@ class Embedding(Layer):
             "activity_regularizer": regularizers.serialize(self.activity_regularizer),
             "embeddings_constraint": constraints.serialize(self.embeddings_constraint),
             "mask_zero": self.mask_zero,
-            "quantization_config": self.quantization_config,
+            **self._adapted_config(),
         }
 
 
