@@ -216,6 +216,25 @@ def test_a_model_of_raw_text_is_a_saved_graph(tmp_path: Path) -> None:
     np.testing.assert_allclose(ps.load(tmp_path / "saved")(x).numpy(), want, rtol=1e-6)
 
 
+def test_what_was_learnt_is_part_of_saved_models(tmp_path: Path) -> None:
+    text, city, age = (keras.Input((1,), dtype=d) for d in ("string", "string", "float32"))
+    words = layers.TextVectorization(output_mode="tf_idf")
+    words.adapt(LINES)
+    places = layers.StringLookup(output_mode="tf_idf")
+    places.adapt([["Ulm"], ["Bonn"], ["Ulm"]])
+    bins = layers.Discretization(num_bins=3, output_mode="one_hot")
+    bins.adapt(np.arange(9.0).reshape(-1, 1))
+    normal = layers.Normalization()
+    normal.adapt(np.arange(9.0).reshape(-1, 1))
+    parts = [words(text), places(city), bins(age), normal(age)]
+    model = keras.Model([text, city, age], layers.Concatenate()(parts))
+    rows = [np.array([["foo baz"], ["qux"]]), np.array([["Ulm"], ["?"]]), np.array([[1.0], [8.0]])]
+    want = model.predict(rows, verbose=0)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(again.predict(rows, verbose=0), want, rtol=1e-6)
+
+
 ERRORS = {
     "StringLookup(vocabulary=['a'], num_oov_indices=0)": "num_oov_indices is 0; use 1, or clean the data",
     "StringLookup(max_tokens=1)": "use None, or 2 and more",
