@@ -66,8 +66,6 @@ from penstock_keras_api.estimator.heads import (
     RegressionHead,
 )
 from penstock_keras_api.estimator.hooks import (
-    CheckpointSaverHook,
-    CheckpointSaverListener,
     FeedFnHook,
     FinalOpsHook,
     GlobalStepWaiterHook,
@@ -87,6 +85,7 @@ from penstock_keras_api.estimator.parsing import (
     regressor_parse_example_spec,
 )
 from penstock_keras_api.estimator.run_config import RunConfig, TaskType
+from penstock_keras_api.estimator.saving import CheckpointSaverHook, CheckpointSaverListener
 from penstock_keras_api.estimator.session import (
     SessionRunArgs,
     SessionRunContext,

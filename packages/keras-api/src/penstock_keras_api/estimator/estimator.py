@@ -5,11 +5,9 @@ from __future__ import annotations
 import copy
 import logging
 import os
-import random as python_random
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,13 +16,10 @@ import numpy as np
 import penstock as ps
 from penstock import _native
 from penstock.errors import CheckpointError, InvalidTypeError, InvalidValueError
-from penstock_keras_api import tree
 from penstock_keras_api.estimator import checkpoints, evaluations
 from penstock_keras_api.estimator.checkpoints import Progress
 from penstock_keras_api.estimator.feeding import Batches, RandomStream, feeds, random_kept
 from penstock_keras_api.estimator.hooks import (
-    CheckpointSaverHook,
-    CheckpointSaverListener,
     LoggingTensorHook,
     NanTensorHook,
     StepCounterHook,
@@ -34,6 +29,8 @@ from penstock_keras_api.estimator.hooks import (
 )
 from penstock_keras_api.estimator.model_graph import ModelGraph
 from penstock_keras_api.estimator.run_config import RunConfig
+from penstock_keras_api.estimator.running import check_steps, chosen, plain, rows, seeded
+from penstock_keras_api.estimator.saving import CheckpointSaverHook, CheckpointSaverListener
 from penstock_keras_api.estimator.session import MonitoredSession
 from penstock_keras_api.estimator.spec import ModeKeys
 from penstock_keras_api.estimator.warm_start import WarmStartSettings, warm_start
@@ -198,7 +195,7 @@ class Estimator:
             NumericError: The loss is NaN.
             CheckpointError: The newest checkpoint does not fit the model.
         """
-        _check_steps("train", steps=steps, max_steps=max_steps)
+        check_steps("train", steps=steps, max_steps=max_steps)
         given = check_hooks("Estimator.train", hooks)
         path = self.latest_checkpoint()
         known = self._known_progress(path)
@@ -247,7 +244,7 @@ class Estimator:
             return Progress(begin.begin, batches.taken, begin.random, finished, position)
 
         try:
-            with _seeded(self._config.tf_random_seed):
+            with seeded(self._config.tf_random_seed):
                 model.build(self._model_fn, batches, self._arguments())
             model.initialize(path, random=True)
             if path is None and self._warm_start is not None:
@@ -337,7 +334,7 @@ class Estimator:
             ValueError: There is no batch, or `steps` is below 1.
             CheckpointError: The checkpoint does not fit the model.
         """
-        _check_steps("evaluate", steps=steps)
+        check_steps("evaluate", steps=steps)
         given = check_hooks("Estimator.evaluate", hooks)
         path = checkpoint_path or self.latest_checkpoint()
         if path is None:
@@ -382,7 +379,7 @@ class Estimator:
         if not ends:  # a queue ended
             with ps.Session(model.graph) as last:
                 ends = last.run({"values": values, "global_step": model.global_step})
-        found = {key: _plain(value) for key, value in ends["values"].items()}
+        found = {key: plain(value) for key, value in ends["values"].items()}
         found.setdefault("loss", float(np.mean(losses)) if losses else float("nan"))
         found["global_step"] = int(ends["global_step"])
         return dict(sorted(found.items()))
@@ -427,7 +424,7 @@ class Estimator:
                     batches.drop_labels()
                 model.build(self._model_fn, batches, self._arguments())
                 model.initialize(path)
-            wanted = _chosen(model.spec.predictions, predict_keys)
+            wanted = chosen(model.spec.predictions, predict_keys)
         except BaseException:
             model.forget()
             raise
@@ -449,7 +446,7 @@ class Estimator:
                     feed = feeds(model.places, (batch[0], None))
                 found = session.run(wanted, feed)
                 if single:
-                    yield from _rows(found)
+                    yield from rows(found)
                 else:
                     yield found
 
@@ -532,59 +529,3 @@ class Estimator:
             as_text,
             checkpoint_path,
         )
-
-
-@contextmanager
-def _seeded(seed: int | None) -> Iterator[None]:
-    """Draw the seeds of Keras's layers and initializers from a seed, if there is one."""
-    state = python_random.getstate()
-    if seed is not None:
-        python_random.seed(seed)
-    try:
-        yield
-    finally:
-        if seed is not None:
-            python_random.setstate(state)
-
-
-def _check_steps(where: str, **given: int | None) -> None:
-    for name, value in given.items():
-        whole: Any = value
-        if value is not None and (not isinstance(whole, int | np.integer) or value < 1):
-            raise InvalidValueError(
-                f"[Estimator.{where}] got {name}={value!r}; use a whole number from 1 on"
-            )
-    if sum(v is not None for v in given.values()) > 1:
-        raise InvalidValueError(
-            f"[Estimator.{where}] got {' and '.join(f'{n}={v}' for n, v in given.items())}; give one of them"
-        )
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if np.ndim(value) == 0 and hasattr(value, "item") else value
-
-
-def _chosen(predictions: Any, keys: Any) -> Any:
-    if keys is None:
-        return predictions
-    names = [keys] if isinstance(keys, str) else list(keys)
-    known = predictions if isinstance(predictions, dict) else {}
-    missing = [name for name in names if name not in known]
-    if missing:
-        raise InvalidValueError(
-            f"[Estimator.predict] there is no prediction {', '.join(map(repr, missing))}; there are "
-            f"{', '.join(map(repr, known)) or 'none with names'}"
-        )
-    return {name: known[name] for name in names}
-
-
-def _rows(found: Any) -> Iterator[Any]:
-    leaves = tree.flatten(found)
-    sizes = {len(leaf) if np.ndim(leaf) else -1 for leaf in leaves}
-    if len(sizes) != 1 or -1 in sizes:
-        raise InvalidValueError(
-            f"[Estimator.predict] predictions have shapes {[np.shape(leaf) for leaf in leaves]}; they need one row for each "
-            "example: or call predict(..., yield_single_examples=False)"
-        )
-    for number in range(sizes.pop()):
-        yield tree.map_structure(lambda leaf, number=number: leaf[number], found)

@@ -13,8 +13,9 @@ from penstock.errors import InvalidTypeError, InvalidValueError
 from penstock_keras_api.estimator import checkpoints
 from penstock_keras_api.estimator.estimator import Estimator
 from penstock_keras_api.estimator.exporters import Exporter
-from penstock_keras_api.estimator.hooks import CheckpointSaverListener, check_hooks
+from penstock_keras_api.estimator.hooks import check_hooks
 from penstock_keras_api.estimator.run_config import TaskType
+from penstock_keras_api.estimator.saving import CheckpointSaverListener
 
 logger = logging.getLogger("penstock.estimator")
 
