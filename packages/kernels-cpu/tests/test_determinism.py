@@ -65,6 +65,12 @@ PROGRAM = """
     show("adam", *ps.ops.adam_update(p, p, ps.abs(p), p, 0.1, 3.0))
     show("rows of adam", *ps.ops.adam_update_rows(rows, rows, ps.abs(rows), index % 5000, draw(50_000, 40), 0.1, 3.0))
     show("embedding", ps.nn.embedding(rows, index % 5000))
+    bins = ps.ops.tree_bins(tall, np.sort(draw(7, 200), 1))
+    columns = np.array([[201, 0, 0]] * 6 + [[201, 1, 0]], np.int32)
+    each = np.arange(len(tall), dtype=np.int32)
+    show("tree_grow", bins, *ps.ops.tree_grow(bins, tall[:, 0] * tall[:, 1], tall[:, 2] ** 2, each, columns))
+    args = next(s.args for s in ps.ops.tree_predict.samples_fn(rng) if s.label == "large")
+    show("tree_predict", ps.ops.tree_predict(*args))
 """
 
 
