@@ -95,6 +95,21 @@ def test_adult_is_predicted_as_well_as_by_scikit_learn() -> None:
     assert right > 0.86
 
 
+def test_many_numbers_are_parted_as_by_scikit_learn() -> None:
+    x, y = drawn(1501)
+    how = {"max_iter": 15, "max_leaf_nodes": 12}
+    ours = BoostedTreesRegressor(**how).fit(x, y)
+    theirs = ensemble.HistGradientBoostingRegressor(**how).fit(x, y)
+    np.testing.assert_allclose(ours.predict(x), theirs.predict(x), rtol=0, atol=1e-5)
+
+
+def test_infinities_among_many_numbers() -> None:
+    x = np.random.default_rng(0).normal(size=(2550, 1))
+    x[::3], x[1::3] = np.inf, -np.inf
+    model = BoostedTreesRegressor(max_iter=50).fit(x, np.isposinf(x[:, 0]))
+    np.testing.assert_allclose(model.predict([[np.inf], [-np.inf]]), [1, 0], atol=0.02)
+
+
 # ---- what the manual promises
 
 

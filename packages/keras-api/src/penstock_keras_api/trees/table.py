@@ -290,9 +290,9 @@ def edges_of(column: Array, max_bins: int) -> Array:
     values = known[np.concatenate([[True], known[1:] != known[:-1]])]
     if len(values) <= max_bins:
         return _between(values[:-1], values[1:])
-    at = np.linspace(0, len(known) - 1, max_bins + 1)[1:-1]
-    low, high = known[np.floor(at).astype(int)], known[np.ceil(at).astype(int)]
-    return np.unique(_between(low, high))
+    # The smallest number that has a share of k / max_bins up to it; where two have, their mean.
+    whole, rest = np.divmod(np.arange(1, max_bins) * len(known), max_bins)
+    return np.unique(np.where(rest == 0, _between(known[whole - 1], known[whole]), known[whole]))
 
 
 def _between(low: Array, high: Array) -> Array:
