@@ -356,6 +356,8 @@ class Compiled:
 
     def _explain_failure(self, kind: str, batch: tuple[Any, ...], by_rows: bool) -> None:
         """Raise an error that says more than a step's did, if inputs or labels of its batch are to blame."""
+        if getattr(type(self), f"{kind}_step") is not getattr(Compiled, f"{kind}_step"):
+            return
         x, _, _ = steps.first_samples(batch, by_rows, 2)
         check_model_inputs(self, x)
         if kind != "predict":

@@ -46,6 +46,9 @@ class Source:
     def end_epoch(self) -> None:
         """Be told that an epoch of training is over."""
 
+    def rewind(self) -> None:
+        """Begin anew, where batches lie in memory; what is iterated over does so by itself."""
+
     def peek(self) -> Batch | None:
         """Return the next batch without going on; None if there is none."""
         state = self.get_state()
@@ -82,13 +85,16 @@ class ArraySource(Source):
         self.steps = (self.num_samples - 1) // self.batch_size + 1
         self.by_rows = bool(shuffle)
         self._parts = _without_end(arrays)
+        self._whole: Batch | None = None  # as tensors, once they are needed
         self._shuffle = shuffle
         self._state = {"seed": make_default_seed() if shuffle else 0, "epoch": 0, "batch": 0}
 
     def __iter__(self) -> Iterator[Batch]:
         state, size, count = self._state, self.batch_size, self.num_samples
         order = self._order() if self._shuffle else None
-        whole = tuple(data.all_shared(part) for part in self._parts) if self._shuffle else ()
+        if self._shuffle and self._whole is None:
+            self._whole = tuple(data.all_shared(part) for part in self._parts)
+        whole = self._whole or ()
         cuts = [_cutter(part) for part in self._parts]
         begin = state["batch"] * size
         while begin < count:
@@ -101,6 +107,10 @@ class ArraySource(Source):
             begin = end
         state["epoch"] += 1
         state["batch"] = 0
+
+    def rewind(self) -> None:
+        """Begin with the first batch."""
+        self._state["batch"] = 0
 
     def _order(self) -> np.ndarray[Any, Any]:
         """Return the samples' order in this epoch; it depends on the seed and on the epoch's number alone."""
@@ -159,6 +169,10 @@ class SequenceSource(Source):
             yield self._convert(item)
         state["epoch"] += 1
         state["batch"] = 0
+
+    def rewind(self) -> None:
+        """Begin with the first batch."""
+        self._state["batch"] = 0
 
     def get_state(self) -> dict[str, Any]:
         """Return the seed, the epoch's number and the next batch's."""

@@ -15,7 +15,7 @@ from penstock_keras_api.trainers import data
 from penstock_keras_api.trainers.compiled import Compiled
 from penstock_keras_api.trainers.explain import explain_step
 from penstock_keras_api.trainers.loop import Loop, as_numbers
-from penstock_keras_api.trainers.sources import source_of
+from penstock_keras_api.trainers.sources import Source, source_of
 from penstock_keras_api.trainers.training import Training
 
 
@@ -81,6 +81,10 @@ class Trainer(Compiled):
                 (x, y, sample_weight), validation_split
             )
         source = source_of(x, y, sample_weight, batch_size, shuffle, class_weight, "fit")
+        validation = None
+        if validation_data is not None:
+            size = validation_batch_size or batch_size
+            validation = _source_of_validation(validation_data, size)
         steps = source.steps if steps_per_epoch is None else steps_per_epoch
         told = self._callbacks(callbacks, verbose, epochs=epochs, steps=steps)
         self.history = next(c for c in told.callbacks if isinstance(c, History))
@@ -92,9 +96,8 @@ class Trainer(Compiled):
             while training.epoch < epochs and not self.stop_training:
                 if not training.run_epoch():
                     break
-                if validation_data is not None and _is_due(training.epoch, validation_freq):
-                    size = validation_batch_size or batch_size
-                    training.logs |= self._validate(validation_data, size, validation_steps, told)
+                if validation is not None and _is_due(training.epoch, validation_freq):
+                    training.logs |= self._validate(validation, validation_steps, told)
                 training.end_epoch()
             if self.optimizer is not None and self.optimizer.use_ema and epochs > initial_epoch:
                 self.optimizer.finalize_variable_values(self.trainable_weights)  # type: ignore[attr-defined]
@@ -105,15 +108,8 @@ class Trainer(Compiled):
         training.tell_what_was_slow()
         return self.history  # type: ignore[no-any-return]
 
-    def _validate(
-        self, given: Any, batch_size: int | None, steps: int | None, told: CallbackList
-    ) -> dict[str, Any]:
-        x, y, weight = (
-            data.unpack_x_y_sample_weight(given)
-            if isinstance(given, tuple | list)
-            else (given, None, None)
-        )
-        source = source_of(x, y, weight, batch_size, method="fit: validation_data")
+    def _validate(self, source: Source, steps: int | None, told: CallbackList) -> dict[str, Any]:
+        source.rewind()
         logs = self._evaluated(Loop(self, "test", source, told.without_bars(), steps), told)
         return {f"val_{name}": value for name, value in logs.items()}
 
@@ -318,6 +314,15 @@ class Trainer(Compiled):
         if level and not any(isinstance(c, ProgbarLogger) for c in items):
             items.append(ProgbarLogger())
         return CallbackList(items, add_history=history, model=self, verbose=level, **params)
+
+
+def _source_of_validation(given: Any, batch_size: int | None) -> Source:
+    x, y, weight = (
+        data.unpack_x_y_sample_weight(given)
+        if isinstance(given, tuple | list)
+        else (given, None, None)
+    )
+    return source_of(x, y, weight, batch_size, method="fit: validation_data")
 
 
 def _is_one_batch(x: Any, batch_size: int | None) -> bool:
