@@ -141,6 +141,16 @@ def test_nan_losses_stop_training(tmp_path: Path) -> None:
     assert make(tmp_path).latest_checkpoint().endswith("step-00000000")
 
 
+def test_the_first_op_that_makes_a_nan_can_be_found(tmp_path: Path) -> None:
+    def model_fn(features: Any, labels: Any, mode: str) -> Any:
+        loss = ps.mean(ps.log(tf.layers.dense(features["x"], 1) - 100.0))
+        step = tf.train.GradientDescentOptimizer(0.1).minimize(loss, tf.train.get_global_step())
+        return estimator.EstimatorSpec(mode, loss=loss, train_op=step)
+
+    with ps.debug_nans(), pytest.raises(ps.errors.NumericError, match=r"\[log\] produced NaN"):
+        estimator.Estimator(model_fn, tmp_path).train(line_rows, steps=2)
+
+
 def test_other_hooks(tmp_path: Path) -> None:
     final = estimator.FinalOpsHook({"step": "global_step_again"})
 
