@@ -89,6 +89,10 @@ class State(Owner):
                     f"[{self.name}] expects {v.path} of shape {v.shape}, and the file has {value.shape}; is it the same layer?"
                 )
             v.assign(value)
+        self._loaded()
+
+    def _loaded(self) -> None:
+        """Do what there is to do after variables were loaded."""
 
     def _saved_variables(self) -> list[Any]:
         mine = self._own_weights()  # seeds are kept by their generators

@@ -305,9 +305,8 @@ class Adapted(Layer):
                 v.numpy() if number else np.asarray(self._matrix_value(v.dtype).numpy())
             )
 
-    def load_own_variables(self, store: Any) -> None:
-        """Take the variables out of a store; an update begins anew."""
-        super().load_own_variables(store)
+    def _loaded(self) -> None:
+        """Begin an update anew: what was saved has it in the matrix."""
         if self.lora_enabled:
             b = self._lora_parts()[1]
             b.assign(np.zeros(b.shape, np.float32))
