@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 # Functions of NumPy, PyTorch, TensorFlow and JAX, and what to write here.
@@ -96,6 +97,7 @@ def function_hint(name: str) -> str:
     return _hint(name, FUNCTIONS, "penstock.", penstock.__all__)
 
 
+@functools.lru_cache(256)  # `hasattr` comes here too, again and again for one name
 def method_hint(name: str) -> str:
     """Do so for a method of tensors: what is no method may be a function."""
     import penstock

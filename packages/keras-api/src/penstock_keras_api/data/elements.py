@@ -118,7 +118,14 @@ def as_tensor(leaf: Any) -> Any:
 
 def is_opaque(leaf: Any) -> bool:
     """Whether a leaf is neither array nor tensor: a sparse tensor, a dataset."""
-    return hasattr(leaf, "to_coo") or hasattr(leaf, "as_numpy_iterator")
+    return is_sparse(leaf) or (
+        not isinstance(leaf, ps.Tensor) and hasattr(leaf, "as_numpy_iterator")
+    )
+
+
+def is_sparse(leaf: Any) -> bool:
+    """Whether a leaf is a sparse tensor. Tensors are not asked for what they have not: that takes long."""
+    return not isinstance(leaf, ps.Tensor) and hasattr(leaf, "to_coo")
 
 
 def as_tensors(element: Any) -> Any:
@@ -224,7 +231,7 @@ def stacked(parts: list[Any], where: str = "batch") -> Any:
         return np.array(parts)
     if isinstance(first, RaggedTensor):
         return ps.ragged.stack(parts)
-    if hasattr(first, "to_coo"):
+    if is_sparse(first):
         return _stacked_sparse(parts)
     if is_opaque(first):
         raise InvalidValueError(
@@ -288,6 +295,21 @@ def gathered(array: Any, indices: Any) -> Any:
     # 'clip' writes without a buffer between; the indices are known to be good.
     np.take(array, indices, axis=0, out=view, mode="clip")
     return out
+
+
+def joined_rows(parts: list[Any]) -> Any:
+    """Put elements with several rows together; None if there is none."""
+    if len(parts) < 2:
+        return parts[0] if parts else None
+
+    def of(leaves: list[Any]) -> Any:
+        if isinstance(leaves[0], RaggedTensor):
+            return ps.ragged.concat(leaves)
+        if kind_of(leaves[0]) == "bfloat16":
+            return ps.concat(leaves)
+        return np.concatenate([as_array(leaf) for leaf in leaves])
+
+    return zipped(of, parts)
 
 
 def row_of(rows: Any, number: int) -> Any:

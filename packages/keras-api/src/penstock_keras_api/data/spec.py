@@ -92,7 +92,7 @@ class SparseTensorSpec:
 
     def is_compatible_with(self, leaf: Any) -> bool:
         """Whether a leaf is sparse and has this dtype."""
-        return hasattr(leaf, "to_coo") and leaf.dtype == self.dtype
+        return elements.is_sparse(leaf) and leaf.dtype == self.dtype
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class DatasetSpec:
 
     def is_compatible_with(self, leaf: Any) -> bool:
         """Whether a leaf is a dataset."""
-        return hasattr(leaf, "as_numpy_iterator")
+        return elements.is_opaque(leaf)
 
 
 SPECS = TensorSpec | RaggedTensorSpec | SparseTensorSpec | DatasetSpec
@@ -119,9 +119,9 @@ def _of_leaf(leaf: Any) -> Any:
         rank = leaf.ragged_rank
         inner: Any = tuple(leaf.flat_values.shape[1:]) if hasattr(leaf, "flat_values") else ()
         return RaggedTensorSpec((len(leaf), *[None] * rank, *inner), leaf.dtype, rank)
-    if hasattr(leaf, "to_coo"):
+    if elements.is_sparse(leaf):
         return SparseTensorSpec(tuple(leaf.shape), leaf.dtype)
-    if hasattr(leaf, "as_numpy_iterator"):
+    if elements.is_opaque(leaf):
         return DatasetSpec(leaf.element_spec)
     if not hasattr(leaf, "dtype") and not isinstance(leaf, str | bytes):
         leaf = ps.asarray(leaf)

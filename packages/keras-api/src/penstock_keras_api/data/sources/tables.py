@@ -193,15 +193,16 @@ class ParquetStream(Stream):
 
     def rows(self, most: int) -> tuple[int, Any]:
         """Return rows; a view where they lie in one piece."""
-        if self._rows is None and not self._open():
-            return 0, None
-        assert self._rows is not None
-        before = self._rows.state()
-        count, found = self._rows.rows(most)
-        if count == most:
-            return count, found
-        self._rows.restore(before)
-        return super().rows(most)
+        parts: list[Any] = []
+        count = 0
+        while count < most and (self._rows is not None or self._open()):
+            assert self._rows is not None
+            more, found = self._rows.rows(most - count)
+            parts += [found] if more else []
+            count += more
+            if count < most:
+                self._rows = None
+        return count, elements.joined_rows(parts)
 
     def state(self) -> dict[str, Any]:
         """Return the position."""

@@ -186,14 +186,15 @@ class ConcatenateStream(ManyStream):
         raise StopIteration
 
     def rows(self, most: int) -> tuple[int, Any]:
-        """Return rows; those on both sides of the seam are stacked one by one."""
-        source = self._inputs[min(self._now, len(self._inputs) - 1)]
-        before = source.state()
-        count, rows = source.rows(most)
-        if count == most or self._now >= len(self._inputs) - 1:
-            return count, rows
-        source.restore(before)
-        return super().rows(most)
+        """Return rows; those on both sides of the seam are put together."""
+        parts: list[Any] = []
+        count = 0
+        while count < most and self._now < len(self._inputs):
+            more, found = self._inputs[self._now].rows(most - count)
+            parts += [found] if more else []
+            count += more
+            self._now += count < most
+        return count, elements.joined_rows(parts)
 
     def advance(self, count: int) -> int:
         """Go over elements."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from penstock_keras_api.data import elements
 from penstock_keras_api.data.node import INFINITE, UNKNOWN, Node
 from penstock_keras_api.data.stream import Stream
 
@@ -77,17 +78,20 @@ class RepeatStream(Stream):
 
     def rows(self, most: int) -> tuple[int, Any]:
         """Return rows; those of two passes are put together."""
-        if not self._begun():
-            return 0, None
-        assert self._input is not None
-        before = self._input.state()
-        count, rows = self._input.rows(most)
-        if count == most:
-            self._empty = False
-            return count, rows
-        if count:  # a batch over the end of a pass is made of elements
-            self._input.restore(before)
-        return super().rows(most)
+        parts: list[Any] = []
+        count = 0
+        while count < most and self._begun():
+            assert self._input is not None
+            more, found = self._input.rows(most - count)
+            self._empty &= not more
+            parts += [found] if more else []
+            count += more
+            if count < most:
+                try:
+                    self._end_lap()
+                except StopIteration:
+                    break
+        return count, elements.joined_rows(parts)
 
     def advance(self, count: int) -> int:
         """Go over elements; of datasets whose length is known whole passes at once."""
