@@ -55,7 +55,8 @@ class LogitsDistillation(DistillationLoss):
 
     >>> from penstock import keras
     >>> loss = keras.distillation.LogitsDistillation(temperature=2.0)
-    >>> abs(float(loss.compute_loss([[1.0, 2.0]], [[1.0, 2.0]]))) < 1e-4
+    >>> logits = keras.ops.array([[1.0, 2.0]])
+    >>> abs(float(loss.compute_loss(logits, logits))) < 1e-4
     True
     """
 
@@ -101,7 +102,8 @@ class FeatureDistillation(DistillationLoss):
         student_layer_name: A layer of the student; None for its output.
 
     >>> from penstock import keras
-    >>> float(keras.distillation.FeatureDistillation().compute_loss([[1.0, 2.0]], [[1.0, 0.0]]))
+    >>> a, b = keras.ops.array([[1.0, 2.0]]), keras.ops.array([[1.0, 0.0]])
+    >>> float(keras.distillation.FeatureDistillation().compute_loss(a, b))
     2.0
     """
 

@@ -196,12 +196,12 @@ def unique(
     inverse = x.shape if axis is None else (rows,)
     specs = [tuple(first), (shape[1],), tuple(inverse), (shape[3],)]
 
-    def find(a: Any) -> list[Any]:
+    def find(a: Any) -> tuple[Any, ...]:
         parts = list(np.unique(a, True, True, True, axis=axis))
         parts[2] = parts[2].reshape(a.shape if axis is None else -1)
         if size is not None:
             parts = [_resized(parts, n, size, axis, fill_value) for n in range(4)]
-        return [np.ascontiguousarray(parts[0]), *(p.astype(np.int32) for p in parts[1:])]
+        return (np.ascontiguousarray(parts[0]), *(p.astype(np.int32) for p in parts[1:]))
 
     if ps.current_graph() is not None:
         if size is None:

@@ -26,7 +26,8 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     x = _t(x)
     if not isinstance(indices_or_sections, int):
         return BASE["split"](x, indices_or_sections, axis)  # type: ignore[no-any-return]
-    size, rest = divmod(x.shape[axis], indices_or_sections)
+    size = x.shape[axis] // indices_or_sections
+    rest = x.shape[axis] - size * indices_or_sections
     cuts, at = [], 0
     for part in range(indices_or_sections - 1):
         at += size + (part < rest)
@@ -137,7 +138,8 @@ def view(x: Any, dtype: Any = None) -> Any:
 
 
 def _numpy_dtype(name: str) -> Any:
-    return ps.zeros((), name).numpy().dtype
+    with ps.graph.eagerly():
+        return ps.zeros((), name).numpy().dtype
 
 
 def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:

@@ -136,6 +136,8 @@ def _split(signature: inspect.Signature, arguments: Mapping[str, Any]) -> Any:
     for name, value in arguments.items():
         if signature.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL:
             args += list(value)
+        elif signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
+            settings.update(value)
         elif name not in _CALLED and not _has_tensor(value):
             settings[name] = value
         elif settings or kwargs:
