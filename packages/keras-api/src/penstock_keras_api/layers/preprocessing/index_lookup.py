@@ -279,19 +279,26 @@ class IndexLookup(Layer):
             return inputs.with_values(self.call(inputs.flat_values))
         if self.invert:
             return self._inverted(ps.asarray(inputs))
-        x = self._tokens(inputs)
-        return encode(
-            self._numbers(x),
-            self.output_mode,
-            self.vocabulary_size(),
-            self._output_dtype(),
-            idf=self._idf,
-            sparse=self.sparse,
-        )
+        return self.encoded(self.numbers(inputs))
 
-    def counts(self, tokens: Any) -> Any:
+    def numbers(self, tokens: Any, valid: Any = None) -> Any:
+        """Return the numbers of tokens; those that are not valid count nowhere.
+
+        Args:
+            tokens: [...], tokens.
+            valid: [...], bool, or None for all.
+        """
+        found = self._numbers(self._tokens(tokens))
+        return found if valid is None else ps.where(valid, found, _DROPPED)
+
+    def encoded(self, numbers: Any) -> Any:
+        """Return what the layer returns for such numbers."""
+        mode, size = self.output_mode, self.vocabulary_size()
+        return encode(numbers, mode, size, self._output_dtype(), idf=self._idf, sparse=self.sparse)
+
+    def counts(self, tokens: Any, valid: Any = None) -> Any:
         """Count how often each token of the vocabulary occurs in each row."""
-        numbers = self._numbers(self._tokens(tokens))
+        numbers = self.numbers(tokens, valid)
         return encode(numbers, "count", self.vocabulary_size(), self._output_dtype())
 
     def from_counts(self, counts: Any) -> Any:

@@ -6,6 +6,8 @@ import string
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import numpy as np
+
 import penstock as ps
 from penstock.errors import DTypeError, GraphError, InvalidValueError, ShapeError
 from penstock_keras_api.keras_tensor import KerasTensor
@@ -13,7 +15,13 @@ from penstock_keras_api.layers.layer import Layer
 from penstock_keras_api.layers.preprocessing.data import batches
 from penstock_keras_api.layers.preprocessing.encoding import check_mode, encoded_shape
 from penstock_keras_api.layers.preprocessing.string_lookup import StringLookup
-from penstock_keras_api.layers.preprocessing.tokens import Tokens, grams, split_text, windows
+from penstock_keras_api.layers.preprocessing.tokens import (
+    Tokens,
+    compacted,
+    grams,
+    split_text,
+    windows,
+)
 from penstock_keras_api.saving import serialization
 
 _UPPER, _LOWER = string.ascii_uppercase, string.ascii_lowercase
@@ -150,10 +158,15 @@ class TextVectorization(Layer):
 
     def update_state(self, data: Any) -> None:
         """Count the words of a batch."""
-        made = self._tokens_of(self._texts(data))
-        words, lengths = made.values.numpy(), made.counts.numpy()
-        rows = zip(words.reshape(-1, words.shape[-1]), lengths.reshape(-1), strict=True)
-        self._lookup_layer._count([list(row[:n]) for row, n in rows])
+        words = self._words_of(self._texts(data))
+        if self._widths:
+            made, valid = (t.numpy() for t in grams(words, self._widths))
+        else:
+            made, size = words.values.numpy(), words.values.shape[-1]
+            valid = np.arange(int(size)) < words.counts.numpy()[..., None]
+        size = made.shape[-1]
+        rows = zip(made.reshape(-1, size), valid.reshape(-1, size), strict=True)
+        self._lookup_layer._count([row[kept].tolist() for row, kept in rows])
 
     def finalize_state(self) -> None:
         """Make the vocabulary of the words that were counted."""
@@ -186,16 +199,16 @@ class TextVectorization(Layer):
             lookup = self._lookup_layer
             counts = windows(self._standardized(x), self.split, self._widths, lookup.counts)
             return lookup.from_counts(counts)
-        return self._lookup_layer.call(self._tokens_of(x).values)
+        numbers, _counts = self._numbers(x)
+        return self._lookup_layer.encoded(numbers)
 
     def _as_numbers(self, x: Any) -> Any:
         length = self.output_sequence_length
-        made = self._tokens_of(x)
-        numbers = self._lookup_layer.call(made.values)
+        numbers, counts = self._numbers(x)
         if self.split is None and not self._widths:
             return numbers
         if self.ragged:
-            return _ragged(numbers, made.counts, length)
+            return _ragged(numbers, counts, length)
         if length is None:
             return numbers
         kept = numbers[..., :length]
@@ -223,8 +236,18 @@ class TextVectorization(Layer):
             return x
         return ps.strings.translate(x, *_STANDARDS[self.standardize])
 
-    def _tokens_of(self, x: Any) -> Tokens:
-        """Return the words of texts, or what was made of them."""
+    def _numbers(self, x: Any) -> tuple[Any, Any]:
+        """Return the numbers of the words of texts, or of their n-grams, and how many there are."""
+        words = self._words_of(x)
+        if not self._widths:
+            return self._lookup_layer.numbers(words.values), words.counts
+        joined, valid = grams(words, self._widths)
+        numbers = self._lookup_layer.numbers(joined, valid)
+        counts = ps.sum(ps.cast(valid, "int64"), axis=-1)
+        return compacted(numbers, valid) if self.output_mode == "int" else numbers, counts
+
+    def _words_of(self, x: Any) -> Tokens:
+        """Return the words of texts."""
         x = self._standardized(x)
         size = None
         if x.is_symbolic and not callable(self.split):
@@ -234,8 +257,7 @@ class TextVectorization(Layer):
                     "call the layer outside of the model, on the data"
                 )
             size = (self.output_sequence_length or 0) + max(self._widths, default=1) - 1
-        made = split_text(x, self.split, size)
-        return grams(made, self._widths) if self._widths else made
+        return split_text(x, self.split, size)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the output."""

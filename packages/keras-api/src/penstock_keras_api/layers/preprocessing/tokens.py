@@ -48,35 +48,44 @@ def _of_function(made: Any) -> Tokens:
     return Tokens(values, ps.sum(ps.cast(ps.not_equal(values, ""), "int64"), axis=-1))
 
 
-def grams(words: Tokens, widths: tuple[int, ...]) -> Tokens:
-    """Join words to n-grams: first all of the first width, then of the second, with nothing between them."""
+def grams(words: Tokens, widths: tuple[int, ...]) -> tuple[Any, Any]:
+    """Join words to n-grams: all of the first width, then of the second.
+
+    Returns:
+        The n-grams, [..., n], and which of them are made of words only, [..., n].
+    """
     room = words.values.shape[-1]
     parts, valid = [], []
     for width in widths:
-        if width > room:
-            continue
-        part = ps.strings.ngrams(words.values, width)
-        begins = ps.arange(0, room - width + 1)
-        parts.append(part)
-        valid.append(begins <= ps.expand_dims(words.counts, -1) - width)
+        if width <= room:
+            parts.append(ps.strings.ngrams(words.values, width))
+            valid.append(_whole(words, width, room - width + 1))
     if not parts:
-        return Tokens(words.values[..., :0], ps.zeros_like(words.counts))
-    joined, kept = ps.concat(parts, axis=-1), ps.concat(valid, axis=-1)
-    size: Any = joined.shape[-1]
+        return words.values[..., :0], ps.zeros((*words.values.shape[:-1], 0), "bool")
+    return ps.concat(parts, axis=-1), ps.concat(valid, axis=-1)
+
+
+def _whole(words: Tokens, width: int, count: Any) -> Any:
+    """Say which of the first n-grams have enough words."""
+    return ps.arange(0, count) <= ps.expand_dims(words.counts, -1) - width
+
+
+def compacted(numbers: Any, valid: Any) -> Any:
+    """Move what is valid to the front, in its order; zeros follow."""
+    size: Any = numbers.shape[-1]
     places = ps.arange(0, size)
-    order = ps.argsort(ps.where(kept, places, places + size), axis=-1)
-    ordered = ps.take_along_axis(ps.where(kept, joined, ""), order, axis=-1)
-    return Tokens(ordered, ps.sum(ps.cast(kept, "int64"), axis=-1))
+    order = ps.argsort(ps.where(valid, places, places + size), axis=-1)
+    return ps.take_along_axis(ps.where(valid, numbers, 0), order, axis=-1)
 
 
-def windows(x: Any, split: str, widths: tuple[int, ...], count: Callable[[Any], Any]) -> Any:
+def windows(x: Any, split: str, widths: tuple[int, ...], count: Callable[[Any, Any], Any]) -> Any:
     """Count the words of texts of any length in a graph: a loop over windows of some words each.
 
     Args:
         x: [...], string.
         split: "whitespace" or "character".
         widths: Those of n-grams, or ().
-        count: Makes [..., size] numbers of [..., n] words, which add up.
+        count: Makes [..., size] numbers, which add up, of [..., n] words and which of them count; None for all.
 
     Returns:
         [..., size].
@@ -88,18 +97,19 @@ def windows(x: Any, split: str, widths: tuple[int, ...], count: Callable[[Any], 
 
     def read(rest: Any, total: Any) -> Any:
         words = split_text(rest, split, _WINDOW)
-        found = [_beginning(words, width, step) for width in widths or (1,)]
-        return _after(rest, split, step), total + count(ps.concat(found, axis=-1))
+        return _after(rest, split, step), total + _counted(words, widths, step, count)
 
-    nothing = count(ps.broadcast_to("", (*x.shape, 1)))  # "" counts nowhere
+    nothing = count(ps.broadcast_to("", (*x.shape, 1)), None)  # "" counts nowhere
     return ps.while_loop(unread, read, (x, nothing))[1]
 
 
-def _beginning(words: Tokens, width: int, step: int) -> Any:
-    """Return the n-grams that begin among the first words, "" where there is none."""
-    joined = ps.strings.ngrams(words.values[..., : step + width - 1], width)
-    begins = ps.arange(0, step)
-    return ps.where(begins <= ps.expand_dims(words.counts, -1) - width, joined, "")
+def _counted(words: Tokens, widths: tuple[int, ...], step: int, count: Any) -> Any:
+    """Count the n-grams that begin among the first words."""
+    if not widths:
+        return count(words.values, None)
+    parts = [ps.strings.ngrams(words.values[..., : step + n - 1], n) for n in widths]
+    valid = [_whole(words, n, step) for n in widths]
+    return count(ps.concat(parts, axis=-1), ps.concat(valid, axis=-1))
 
 
 def _after(rest: Any, split: str, step: int) -> Any:
