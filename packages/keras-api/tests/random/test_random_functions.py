@@ -81,6 +81,15 @@ def test_a_generator_goes_on_inside_of_a_function() -> None:
     assert not np.array_equal(first, second)
 
 
+def test_set_random_seed_begins_the_generator_of_the_program_anew() -> None:
+    draw = ps.function(lambda: random.normal((3,)))
+    keras.utils.set_random_seed(4)
+    first = [draw().numpy(), random.uniform((2,)).numpy()]
+    keras.utils.set_random_seed(4)
+    for x, again in zip(first, [draw().numpy(), random.uniform((2,)).numpy()], strict=True):
+        np.testing.assert_array_equal(x, again)
+
+
 @pytest.mark.parametrize("name", ["float16", "bfloat16", "float64"])
 def test_the_dtype_is_the_one_asked_for(name: str) -> None:
     for made in (random.normal((2,), dtype=name, seed=1), random.beta((2,), 1.0, 2.0, name, 1)):

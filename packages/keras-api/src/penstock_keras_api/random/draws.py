@@ -20,6 +20,16 @@ def shared_generator() -> SeedGenerator:
     return _shared[0]
 
 
+def seed_shared_generator(seed: int) -> None:
+    """Let the program's generator begin at a seed; functions that were compiled with it follow.
+
+    Args:
+        seed: A whole number of at least 0.
+    """
+    with ps.graph.eagerly():
+        shared_generator().state.assign(np.array([seed % 2**32, 0], np.uint32))
+
+
 def forget_shared_generator() -> None:
     """Let the next `shared_generator` begin anew."""
     _shared.clear()

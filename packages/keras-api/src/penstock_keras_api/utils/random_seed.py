@@ -8,6 +8,7 @@ import numpy as np
 
 import penstock as ps
 from penstock.errors import InvalidTypeError
+from penstock_keras_api.random import draws
 
 
 def set_random_seed(seed: int) -> None:
@@ -36,3 +37,4 @@ def set_random_seed(seed: int) -> None:
     np.random.seed(seed)  # noqa: NPY002 - scripts draw from it; ValueError where out of range
     random.seed(int(seed))
     ps.random.set_seed(int(seed))
+    draws.seed_shared_generator(int(seed))
