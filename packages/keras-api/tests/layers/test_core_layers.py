@@ -248,3 +248,27 @@ def test_layers_work_in_training() -> None:
 def test_errors_say_what_to_do(call: Any, match: str) -> None:
     with pytest.raises((ValueError, TypeError, NotImplementedError), match=match):
         call()
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own
+@pytest.mark.parametrize(
+    "options", [{}, {"tie_weights": False}, {"logit_soft_cap": 2.0}, {"mask_zero": True}]
+)
+def test_reversible_embedding(real: Any, options: dict[str, Any]) -> None:
+    ours, theirs = (k.layers.ReversibleEmbedding(5, 3, **options) for k in (keras, real))
+    tokens, vectors = (
+        np.array([[1, 0]]),
+        np.random.default_rng(0).normal(size=(1, 2, 3)).astype("f"),
+    )
+    theirs(tokens)
+    ours(tokens)
+    ours.set_weights(theirs.get_weights())
+    for x, reverse in ((tokens, False), (vectors, True)):
+        expected = real.ops.convert_to_numpy(theirs(x, reverse=reverse))
+        np.testing.assert_allclose(ours(x, reverse=reverse).numpy(), expected, rtol=1e-5, atol=1e-6)
+        assert tuple(ours.compute_output_shape(x.shape, reverse=reverse)) == expected.shape
+    assert set(ours.get_config()) == set(theirs.get_config())
+    stores: list[dict[str, Any]] = [{}, {}]
+    ours.save_own_variables(stores[0])
+    theirs.save_own_variables(stores[1])
+    assert [np.shape(v) for v in stores[0].values()] == [tuple(v.shape) for v in stores[1].values()]

@@ -183,3 +183,27 @@ def test_unknown_formats(tmp_path: Path) -> None:
         branched().export(tmp_path / "net.xyz")
     with pytest.raises(FormatError, match="see what `penstock doctor` says"):
         branched().export(tmp_path / "net", format="openvino")
+
+
+def test_archive_of_several_functions(tmp_path: Path) -> None:
+    model = branched()
+    layer = model.get_layer("shared")
+    archive = keras.export.ExportArchive()
+    signature = [keras.InputSpec(shape=(None, 3), dtype="float32")]
+    archive.track_and_add_endpoint("shared", layer, signature)
+    archive.add_endpoint("sum", lambda x: ps.sum(layer(x), -1), signature)
+    archive.add_variable_collection("all", layer.weights)
+    archive.write_out(tmp_path / "net", verbose=False)
+    graph = ps.load(tmp_path / "net")
+    np.testing.assert_array_equal(graph.functions["shared"](X).numpy(), layer(X).numpy())
+    np.testing.assert_allclose(
+        graph.functions["sum"](X).numpy(), layer(X).numpy().sum(-1), rtol=1e-5
+    )
+    assert graph.metadata["collections"]["all"] == [v.path for v in layer.weights]
+    assert len(graph.variables) == 2
+    with pytest.raises(ValueError, match="choose another name"):
+        archive.add_endpoint("sum", layer, signature)
+    with pytest.raises(ValueError, match="input_signature="):
+        archive.add_endpoint("more", layer)
+    with pytest.raises(ValueError, match="add one with add_endpoint"):
+        keras.export.ExportArchive().write_out(tmp_path / "empty")

@@ -36,6 +36,7 @@ from penstock_keras_api.layers.core.embedding import Embedding
 from penstock_keras_api.layers.core.identity import Identity
 from penstock_keras_api.layers.core.lambda_layer import Lambda
 from penstock_keras_api.layers.core.masking import Masking
+from penstock_keras_api.layers.core.reversible_embedding import ReversibleEmbedding
 from penstock_keras_api.layers.core.time_distributed import TimeDistributed
 from penstock_keras_api.layers.core.wrapper import Wrapper
 from penstock_keras_api.layers.input_layer import Input, InputLayer
@@ -315,6 +316,7 @@ __all__ = [
     "Rescaling",
     "Reshape",
     "Resizing",
+    "ReversibleEmbedding",
     "STFTSpectrogram",
     "SeparableConv1D",
     "SeparableConv2D",

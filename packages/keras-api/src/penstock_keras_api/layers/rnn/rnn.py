@@ -81,9 +81,9 @@ class RNN(Layer):
             return output
         return (output, *(tree.map_structure(lambda s: (batch, s), s) for s in self.state_size))
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(self, _: Any, mask: Any = None) -> Any:
         """Return the mask of the output: the input's, if all steps are returned."""
-        mask = tree.flatten(previous_mask)[0]
+        mask = tree.flatten(mask)[0]
         mask = mask if self.return_sequences else None
         return [mask, *(None for _ in self.state_size)] if self.return_state else mask
 
