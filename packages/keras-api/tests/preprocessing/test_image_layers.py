@@ -395,6 +395,17 @@ def test_bytes_become_floats() -> None:
     assert layers.Resizing(4, 4, dtype="uint8")(X.astype("uint8")).dtype == "uint8"
 
 
+@pytest.mark.parametrize("make", [*FIXED, *RANDOM])
+def test_images_of_half_precision_and_of_unknown_size(make: str) -> None:
+    half = made(make, dtype="float16")
+    assert half(X, training=True).dtype == "float16"
+    assert ps.function(half)(ps.asarray(X)).dtype == "float16"
+    spec = half(keras.Input((None, None, 3)))
+    assert spec.dtype == "float16"
+    assert len(spec.shape) == 4
+    assert spec.shape[3] == 3
+
+
 def test_a_model_varies_images_while_it_is_trained() -> None:
     model = keras.Sequential(
         [

@@ -60,7 +60,7 @@ class Equalization(ImageLayer):
         first = ps.min(ps.where(below > 0, below, below[-1]))
         spread = below[-1] - first
         table = ps.round((below - first) / ps.maximum(spread, 1.0) * 255.0)
-        return ps.where(spread > 0, ps.take(table, bins), values)
+        return ps.where(spread > 0, ps.cast(ps.take(table, bins), values.dtype), values)
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` makes an equal layer of."""
