@@ -115,12 +115,23 @@ inline bool Allocate(penstock_call* call, int64_t out, int64_t most, Taps* taps)
   return taps->first != nullptr && taps->count != nullptr && taps->weight != nullptr;
 }
 
+// The pixels that count for pixel i: at its ends a filter may be 0.
+inline void Reach(const Line& line, int64_t i, int64_t* first, int64_t* last) {
+  *first = line.First(i);
+  *last = line.Last(i);
+  while (*first < *last && line.Weight(i, *first) == 0) ++*first;
+  while (*first < *last && line.Weight(i, *last) == 0) --*last;
+}
+
 inline bool MakeTaps(penstock_call* call, const Line& line, Taps* taps) {
-  int64_t most = 1;
-  for (int64_t i = 0; i < line.out; ++i) most = MaxOf(most, line.Last(i) - line.First(i) + 1);
+  int64_t most = 1, first, last;
+  for (int64_t i = 0; i < line.out; ++i) {
+    Reach(line, i, &first, &last);
+    most = MaxOf(most, last - first + 1);
+  }
   if (!Allocate(call, line.out, most, taps)) return false;
   for (int64_t i = 0; i < line.out; ++i) {
-    const int64_t first = line.First(i), last = line.Last(i);
+    Reach(line, i, &first, &last);
     double total = 0;
     for (int64_t j = first; j <= last; ++j) total += line.Weight(i, j);
     float* weight = taps->weight + i * most;
