@@ -110,7 +110,14 @@ def environment_variables() -> set[str]:
 
 def test_every_environment_variable_is_described() -> None:
     described = headings(PAGES["settings"])
-    described |= set(re.findall(r"`(PENSTOCK_\w+)", (ROOT / "CONTRIBUTING.md").read_text("utf-8")))
+    # Those of plugins and of sessions are on the pages that need them.
+    pages = [
+        ROOT / "CONTRIBUTING.md",
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("packages/*/README.md"),
+    ]
+    for page in pages:
+        described |= set(re.findall(r"`(PENSTOCK_\w+)", page.read_text("utf-8")))
     found = environment_variables()
     assert {"PENSTOCK_PLUGINS", "PENSTOCK_NUM_THREADS", "PENSTOCK_WERROR"} <= found
     assert found <= described
