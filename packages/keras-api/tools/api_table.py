@@ -32,7 +32,9 @@ WHY = {
     "layers.TFSMLayer": "wraps a SavedModel of TensorFlow, which is another runtime",
     "callbacks.OrbaxCheckpoint": "needs Orbax, which is JAX's",
     "optimizers.Optimizer": "Keras's asks for it too, behind *args",
-    "compiled_loss": "an old attribute of Keras 2 that Keras 3 has only to say so",
+    "compiled_loss": "the losses of `compile` as an object; `compute_loss` computes",
+    ".loss": "the losses as `compile` got them; `compute_loss` computes",
+    "export.ExportArchive": "`Model.export` writes a model, `penstock.save` any functions",
 }
 
 

@@ -60,7 +60,7 @@ class LogitsDistillation(DistillationLoss):
     True
     """
 
-    def __init__(self, temperature: float = 3.0, loss: Any = "kl_divergence") -> None:
+    def __init__(self, temperature: Any = 3.0, loss: Any = "kl_divergence") -> None:
         if not isinstance(temperature, int | float) or temperature <= 0:
             raise InvalidValueError(
                 f"[LogitsDistillation] got temperature={temperature!r}; use a number above 0"

@@ -183,7 +183,8 @@ def plot_bounding_box_gallery(
 def _patch(color: Sequence[int], label: str) -> Any:
     from matplotlib.patches import Patch
 
-    return Patch(color=tuple(c / 255 for c in color), label=label)
+    red, green, blue = (c / 255 for c in color)
+    return Patch(color=(red, green, blue), label=label)
 
 
 def plot_segmentation_mask_gallery(
