@@ -130,7 +130,7 @@ def graph(preset: Preset, files: Mapping[str, Path]) -> Callable[[Any], dict[str
     """Return the file's graph as it is: a function of a scaled batch that returns "probabilities".
 
     Args:
-        preset: With the option "batch" if the file's graph takes one picture at a time.
+        preset: The option "output" gives what is returned another name: integers are then returned as they are.
         files: Has "weights".
 
     Returns:
@@ -147,6 +147,8 @@ def graph(preset: Preset, files: Mapping[str, Path]) -> Callable[[Any], dict[str
 
     def run(batch: Any) -> dict[str, Any]:
         made = model(ps.cast(ps.round(batch), "uint8") if preset.input.dtype == "uint8" else batch)
+        if "output" in preset.options:
+            return {preset.options["output"]: made}
         y = ps.cast(made, "float32")
         return {"probabilities": y if scale is None else (y - zero) * scale}
 

@@ -13,7 +13,16 @@ from penstock_models.presets.schema import Preset, read_preset
 from penstock_models.sources import find_files
 
 # Which class stands for a task; its module has a function `of(preset, files, loader)`.
-TASKS: Mapping[str, str] = {"image-classification": "image_classifier"}
+TASKS: Mapping[str, str] = {
+    "image-classification": "image_classifier",
+    "object-detection": "object_detector",
+    "face-detection": "object_detector",
+    "image-segmentation": "segmenter",
+    "keyword-spotting": "keyword_spotter",
+    "text-classification": "word_classifier",
+    "style-transfer": "stylist",
+    "word-vectors": "word_vectors",
+}
 
 
 def from_preset(name: str | Path) -> Any:

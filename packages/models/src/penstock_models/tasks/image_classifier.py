@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -16,20 +15,9 @@ import penstock_keras_api as keras
 from penstock.errors import InvalidValueError
 from penstock_models.preprocessing import ImageScaler, read_image
 from penstock_models.presets.schema import Input, Preset
+from penstock_models.tasks.guess import Guess, best_of
 
 Run = Callable[[Any], Mapping[str, Any]]
-
-
-@dataclass(frozen=True)
-class Guess:
-    """A label, and how probable it is."""
-
-    label: str
-    score: float
-    index: int
-
-    def __str__(self) -> str:
-        return f"{self.label} {self.score:.3f}"
 
 
 class ImageClassifier:
@@ -114,12 +102,7 @@ class ImageClassifier:
         Raises:
             FormatError: A file is no picture.
         """
-        rows = self.probabilities(images).numpy()
-        best = np.argsort(-rows, axis=1, kind="stable")[:, :top]
-        return [
-            [Guess(self.labels[i], float(row[i]), int(i)) for i in order]
-            for row, order in zip(rows, best, strict=True)
-        ]
+        return best_of(self.probabilities(images).numpy(), self.labels, top)
 
 
 def of(preset: Preset, files: Mapping[str, Path], loader: ModuleType) -> ImageClassifier:
@@ -132,6 +115,6 @@ def of(preset: Preset, files: Mapping[str, Path], loader: ModuleType) -> ImageCl
     """
     from penstock_models.presets.load import labels_of
 
-    run = loader.graph(preset, files) if hasattr(loader, "graph") else None
+    run = loader.graph(preset, files)
     make = (lambda: loader.network(preset, files)) if preset.architecture else None
     return ImageClassifier(labels_of(preset, files), preset.input, run, make, preset)

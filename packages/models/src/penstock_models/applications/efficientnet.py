@@ -1,0 +1,49 @@
+"""`keras.applications.efficientnet`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from penstock_models.applications.imagenet_utils import decode_predictions
+from penstock_models.applications.networks.efficientnet import (
+    EfficientNetB0,
+    EfficientNetB1,
+    EfficientNetB2,
+    EfficientNetB3,
+    EfficientNetB4,
+    EfficientNetB5,
+    EfficientNetB6,
+    EfficientNetB7,
+)
+
+__all__ = [
+    "EfficientNetB0",
+    "EfficientNetB1",
+    "EfficientNetB2",
+    "EfficientNetB3",
+    "EfficientNetB4",
+    "EfficientNetB5",
+    "EfficientNetB6",
+    "EfficientNetB7",
+    "decode_predictions",
+    "preprocess_input",
+]
+
+
+def preprocess_input(x: Any, data_format: str | None = None) -> Any:
+    """Return pixels as they are: these networks scale them themselves.
+
+    Args:
+        x: Pixels from 0 to 255.
+        data_format: Not used.
+
+    Returns:
+        x.
+
+    Raises:
+        TypeError: Never here.
+
+    >>> preprocess_input(255.0)
+    255.0
+    """
+    return x

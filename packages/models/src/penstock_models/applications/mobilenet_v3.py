@@ -1,0 +1,28 @@
+"""`keras.applications.mobilenet_v3`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from penstock_models.applications.imagenet_utils import decode_predictions
+
+__all__ = ["decode_predictions", "preprocess_input"]
+
+
+def preprocess_input(x: Any, data_format: str | None = None) -> Any:
+    """Return pixels as they are: these networks scale them themselves.
+
+    Args:
+        x: Pixels from 0 to 255.
+        data_format: Not used.
+
+    Returns:
+        x.
+
+    Raises:
+        TypeError: Never here.
+
+    >>> preprocess_input(255.0)
+    255.0
+    """
+    return x

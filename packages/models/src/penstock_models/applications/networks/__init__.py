@@ -1,0 +1,1 @@
+"""The networks themselves, a family in a file."""
