@@ -81,7 +81,7 @@ discriminator = keras.Sequential(
     ]
 )
 (x_train, y_train), _ = hub.mnist(given.samples or 20000)
-pictures = x_train.reshape(-1, 784)[: 128 * (len(x_train) // 128)]
+pictures = x_train.reshape(-1, 784)
 gan = GAN(generator, discriminator)
 gan.compile(
     keras.optimizers.Adam(3e-4, beta_1=0.5),
