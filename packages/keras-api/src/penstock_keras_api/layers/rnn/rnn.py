@@ -81,6 +81,26 @@ class RNN(Layer):
             return output
         return (output, *(tree.map_structure(lambda s: (batch, s), s) for s in self.state_size))
 
+    def inner_loop(
+        self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
+    ) -> tuple[Any, Any, Any]:
+        """Go through the steps, from given states.
+
+        Args:
+            sequences: [batch, steps, features].
+            initial_state: The states before the first step.
+            mask: [batch, steps], or None.
+            training: Whether this is a step of training.
+
+        Returns:
+            The last output, all outputs, and the last states.
+        """
+        begin = tree.flatten(initial_state)
+        mask = None if mask is None else ps.asarray(mask)
+        made = self._at_once(sequences, begin, mask, training)
+        outputs, states = made or self._step_by_step(sequences, begin, mask, training)
+        return outputs[:, -1], outputs, states
+
     def compute_mask(self, _: Any, mask: Any = None) -> Any:
         """Return the mask of the output: the input's, if all steps are returned."""
         mask = tree.flatten(mask)[0]
