@@ -1,8 +1,8 @@
 // Images read at any places. A place is read from one pixel or from four.
 #include <cmath>
 
-#include "penstock/kernel_abi.h"
 #include "frame.h"
+#include "penstock/kernel_abi.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {
@@ -77,11 +77,10 @@ inline void BlendFour(const float* a, const float* b, const float* c, const floa
 }
 
 inline void ReadEdge(const Image& image, Place y, Place x, const float (&w)[4], float* out) {
-  const float* corners[4] = {
-      image.At(y.first, x.first),
-      w[1] != 0.0f ? image.At(y.first, x.first + 1) : nullptr,
-      w[2] != 0.0f ? image.At(y.first + 1, x.first) : nullptr,
-      w[3] != 0.0f ? image.At(y.first + 1, x.first + 1) : nullptr};
+  const float* corners[4] = {image.At(y.first, x.first),
+                             w[1] != 0.0f ? image.At(y.first, x.first + 1) : nullptr,
+                             w[2] != 0.0f ? image.At(y.first + 1, x.first) : nullptr,
+                             w[3] != 0.0f ? image.At(y.first + 1, x.first + 1) : nullptr};
   for (int64_t k = 0; k < image.channels; ++k) {
     float sum = 0.0f;
     for (int n = 0; n < 4; ++n) {
@@ -98,8 +97,8 @@ void ReadRow(const Image& image, const float* places, int64_t count, bool neares
     const Place y = PlaceOf(places[2 * j], nearest), x = PlaceOf(places[2 * j + 1], nearest);
     const float w[4] = {(1.0f - y.offset) * (1.0f - x.offset), (1.0f - y.offset) * x.offset,
                         y.offset * (1.0f - x.offset), y.offset * x.offset};
-    const bool inside = y.first >= 0 && y.first + 1 < image.height && x.first >= 0 &&
-                        x.first + 1 < image.width;
+    const bool inside =
+        y.first >= 0 && y.first + 1 < image.height && x.first >= 0 && x.first + 1 < image.width;
     if (inside) {
       const float* a = image.data + y.first * line + x.first * image.channels;
       BlendFour<kChannels>(a, a + image.channels, a + line, a + line + image.channels, w,
@@ -115,8 +114,8 @@ void ReadRow(const Image& image, const float* places, int64_t count, bool neares
 int ImageSample(penstock_call* call) {
   const penstock_tensor *x = call->inputs[0], *at = call->inputs[1], *out = call->outputs[0];
   const bool nearest = StrAttrIs(call, 0, "nearest");
-  Image first{Input<float>(call, 0), x->shape[1], x->shape[2], x->shape[3], FillAttr(call, 1),
-              static_cast<float>(FloatAttr(call, 2))};
+  Image first{Input<float>(call, 0), x->shape[1],       x->shape[2],
+              x->shape[3],           FillAttr(call, 1), static_cast<float>(FloatAttr(call, 2))};
   const int64_t rows = out->shape[1], columns = out->shape[2], channels = first.channels;
   const int64_t image_size = first.height * first.width * channels;
   const int64_t places_step = at->shape[0] == 1 ? 0 : rows * columns * 2;

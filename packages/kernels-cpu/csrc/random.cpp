@@ -77,16 +77,16 @@ int Generate(penstock_call* call, Value&& value) {
   float* out = Output<float>(call, 0);
   const int64_t count = Count(call->outputs[0]);
   const Key from = KeyOf(call);
-  return ParallelFor(call, CeilDiv(count, kElements), kChunk / 2 / kElements,
-                     [&](int64_t begin, int64_t end) {
-                       for (int64_t i = begin; i < end; ++i) {
-                         Vf values[4];
-                         value(Philox(from.counter + static_cast<uint64_t>(i * kLanes), from.key), values);
-                         float* to = out + i * kElements;
-                         const int64_t n = MinOf(kElements, count - i * kElements);
-                         for (int64_t j = 0; j < n; ++j) to[j] = values[j % 4][j / 4];
-                       }
-                     });
+  return ParallelFor(
+      call, CeilDiv(count, kElements), kChunk / 2 / kElements, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          Vf values[4];
+          value(Philox(from.counter + static_cast<uint64_t>(i * kLanes), from.key), values);
+          float* to = out + i * kElements;
+          const int64_t n = MinOf(kElements, count - i * kElements);
+          for (int64_t j = 0; j < n; ++j) to[j] = values[j % 4][j / 4];
+        }
+      });
 }
 
 // r cos(2 pi u), r sin(2 pi u) with r = sqrt(-2 ln v), from two words.

@@ -110,8 +110,12 @@ struct Line {
 };
 
 inline bool Allocate(penstock_call* call, int64_t out, int64_t most, Taps* taps) {
-  *taps = {out, most, Scratch<int64_t>(call, out), Scratch<int64_t>(call, out),
-           Scratch<float>(call, out * most), false};
+  *taps = {out,
+           most,
+           Scratch<int64_t>(call, out),
+           Scratch<int64_t>(call, out),
+           Scratch<float>(call, out * most),
+           false};
   return taps->first != nullptr && taps->count != nullptr && taps->weight != nullptr;
 }
 

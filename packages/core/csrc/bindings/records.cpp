@@ -1,12 +1,11 @@
 // TFRecord files and what stands in them; and memory that a batch is written into.
-#include "records/framing.h"
-
 #include <cstring>
 
 #include "bindings/common.h"
 #include "bindings/numpy_views.h"
 #include "records/crc32c.h"
 #include "records/example.h"
+#include "records/framing.h"
 
 namespace penstock::python {
 namespace {
@@ -34,8 +33,8 @@ nb::object read_records(nb::handle data, int64_t begin, int64_t most, bool verif
   {
     nb::gil_scoped_release release;
     scan = scan_records(buffer.data() + begin, buffer.view.len - begin, most, verify);
-    records = Tensor::empty(DType::kString,
-                            Shape::from({static_cast<int64_t>(scan.records.size())}));
+    records =
+        Tensor::empty(DType::kString, Shape::from({static_cast<int64_t>(scan.records.size())}));
     for (size_t i = 0; i < scan.records.size(); ++i)
       records.storage->set_string(static_cast<int64_t>(i), scan.records[i].data,
                                   scan.records[i].size);
@@ -65,7 +64,8 @@ nb::object examples(const Tensor& records, nb::handle described) {
   for (size_t i = 0; i < columns.size(); ++i) {
     nb::object values = nb::steal(new_tensor(std::move(columns[i].values)));
     bool fixed = features[i].count >= 0;
-    nb::object splits = fixed ? nb::object(nb::none()) : nb::object(nb::steal(new_tensor(std::move(columns[i].splits))));
+    nb::object splits = fixed ? nb::object(nb::none())
+                              : nb::object(nb::steal(new_tensor(std::move(columns[i].splits))));
     out.append(nb::make_tuple(values, splits));
   }
   return out;

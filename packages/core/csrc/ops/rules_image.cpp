@@ -72,7 +72,8 @@ void need_places(InferContext& ctx, int first) {
   const Shape &x = ctx.shape(0), &at = ctx.shape(1);
   if (!ctx.equal(at[0], 1) && !ctx.equal(at[0], x[0]))
     ctx.fail(ErrorKind::kShape, "got images of shape ", ctx.dims(x), " and coordinates of shape ",
-             ctx.dims(at), "; expected one batch of places for each image, or one for all: slice them");
+             ctx.dims(at),
+             "; expected one batch of places for each image, or one for all: slice them");
 }
 
 void rule_image_sample(InferContext& ctx) {
@@ -89,8 +90,8 @@ void rule_image_sample_grad(InferContext& ctx) {
   DType type = common_dtype(ctx, kRealFloat, 0, 2);
   const Shape &dy = ctx.shape(0), &at = ctx.shape(1);
   if (!ctx.equal(dy[1], at[1]) || !ctx.equal(dy[2], at[2]))
-    ctx.fail(ErrorKind::kShape, "dy has shape ", ctx.dims(dy), "; expected rows and columns as the places have, ",
-             ctx.dims(at), "; slice it");
+    ctx.fail(ErrorKind::kShape, "dy has shape ", ctx.dims(dy),
+             "; expected rows and columns as the places have, ", ctx.dims(at), "; slice it");
   ctx.output(type, {dy[0], size[0], size[1], dy[3]});
 }
 

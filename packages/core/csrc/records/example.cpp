@@ -49,11 +49,20 @@ struct Reader {
 
   void skip_field(uint64_t tag) {
     switch (tag & 7) {
-      case 0: varint(); break;
-      case 1: skip(8); break;
-      case 2: piece(); break;
-      case 5: skip(4); break;
-      default: bad = true;
+      case 0:
+        varint();
+        break;
+      case 1:
+        skip(8);
+        break;
+      case 2:
+        piece();
+        break;
+      case 5:
+        skip(4);
+        break;
+      default:
+        bad = true;
     }
   }
 
@@ -63,9 +72,7 @@ struct Reader {
 constexpr uint64_t field(uint64_t number, uint64_t wire) { return number << 3 | wire; }
 
 // The numbers of the lists in a Feature message.
-uint64_t list_of(DType dtype) {
-  return dtype == DType::kString ? 1 : dtype == DType::kF32 ? 2 : 3;
-}
+uint64_t list_of(DType dtype) { return dtype == DType::kString ? 1 : dtype == DType::kF32 ? 2 : 3; }
 
 // What was read of one feature so far, over all records.
 struct Column {
@@ -143,8 +150,8 @@ struct Column {
         out.values.storage->set_string(static_cast<int64_t>(i), strings[i].data(),
                                        strings[i].size());
     } else if (size() > 0) {
-      const void* from = feature->dtype == DType::kF32 ? static_cast<const void*>(floats.data())
-                                                       : integers.data();
+      const void* from =
+          feature->dtype == DType::kF32 ? static_cast<const void*>(floats.data()) : integers.data();
       std::memcpy(out.values.data(), from, static_cast<size_t>(out.values.bytes()));
     }
     if (!fixed) {
@@ -247,7 +254,8 @@ class Parser {
       value.bad |= list.bad;
     }
     bad_value_ = value.bad;
-    if (empty) seen_[static_cast<size_t>(column - columns_.data())] = false;  // as if it was missing
+    if (empty)
+      seen_[static_cast<size_t>(column - columns_.data())] = false;  // as if it was missing
     int64_t count = column->size() - column->begin;
     if (!value.bad && !empty && column->feature->count >= 0 && count != column->feature->count)
       fail(ErrorKind::kValue, "[parse_example] record ", number_, ": feature '",
@@ -258,8 +266,8 @@ class Parser {
   void wrong_kind(const ExampleFeature& feature, uint64_t found) {
     static const char* kinds[] = {"", "string", "float32", "int64"};
     fail(ErrorKind::kValue, "[parse_example] record ", number_, ": feature '", feature.name,
-         "' holds ", kinds[found], ", expected ", kinds[list_of(feature.dtype)],
-         "; give dtype='", kinds[found], "'");
+         "' holds ", kinds[found], ", expected ", kinds[list_of(feature.dtype)], "; give dtype='",
+         kinds[found], "'");
   }
 
   void finish_record() {

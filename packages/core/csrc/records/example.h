@@ -11,8 +11,8 @@ namespace penstock {
 
 struct ExampleFeature {
   std::string name;
-  DType dtype;         // float32, int64 or string
-  int64_t count = -1;  // values in each record; -1 when records differ
+  DType dtype;                     // float32, int64 or string
+  int64_t count = -1;              // values in each record; -1 when records differ
   std::optional<Tensor> fallback;  // `count` values for a record without the feature
 };
 

@@ -17,8 +17,9 @@ enum class RecordProblem { kNone, kLength, kData };
 
 struct RecordScan {
   std::vector<RecordSpan> records;
-  int64_t end = 0;     // where the next record begins
-  int64_t needed = 0;  // how many bytes of it there are, as far as is known; 0 when `most` were found
+  int64_t end = 0;  // where the next record begins
+  int64_t needed =
+      0;  // how many bytes of it there are, as far as is known; 0 when `most` were found
   RecordProblem problem = RecordProblem::kNone;
 };
 
