@@ -287,3 +287,25 @@ def test_states_of_other_datasets_are_refused() -> None:
         iter(Dataset.range(4).map(lambda x: x)).set_state(state)
     with pytest.raises(ValueError, match="expected what get_state"):
         iter(Dataset.range(4)).set_state({})
+
+
+@pytest.mark.parametrize("calls", [(None, None), (2, 2), (None, 2), (2, None)])
+@pytest.mark.parametrize("between", [lambda d: d, lambda d: d.take(100), lambda d: d.repeat(1)])
+def test_what_goes_from_map_to_map_may_have_any_shape(calls: Any, between: Any) -> None:
+    def grow(x: Any) -> Any:
+        return np.full(int(x) + 1, int(x))
+
+    data = between(Dataset.range(7).map(grow, calls[0])).map(lambda x: x.sum(), calls[1])
+    found = [x.tolist() for x in data.batch(3)]
+    assert found == [[0, 2, 6], [12, 20, 30], [42]]
+    state = json.loads(json.dumps(iter(data.batch(3)).get_state()))
+    assert state["stream"]["input"]["kind"] == "map"
+
+
+def test_a_batch_of_different_shapes_says_what_to_use() -> None:
+    data = Dataset.range(4).map(lambda x: np.zeros(int(x)))
+    for made in (data.batch(2), Dataset.range(4).map(lambda x: np.zeros(int(x)), 2).batch(2)):
+        with pytest.raises(
+            ValueError, match="make them equal, or use padded_batch or ragged_batch"
+        ):
+            list(made)

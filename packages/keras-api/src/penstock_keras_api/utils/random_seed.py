@@ -34,7 +34,7 @@ def set_random_seed(seed: int) -> None:
         raise InvalidTypeError(
             f"[set_random_seed] got {seed!r}; give a whole number, such as set_random_seed(1)"
         )
+    draws.seed_shared_generator(int(seed))  # first: making it draws a number
     np.random.seed(seed)  # noqa: NPY002 - scripts draw from it; ValueError where out of range
     random.seed(int(seed))
     ps.random.set_seed(int(seed))
-    draws.seed_shared_generator(int(seed))

@@ -56,7 +56,7 @@ class MapNode(Node):
     def stream(self) -> Stream:
         """Begin a pass. Maps of one kind in a row make their calls together, element by element."""
         chain, source = [self], self.inputs[0]
-        while self.threads > 1 and isinstance(source, MapNode) and self._goes_with(source):
+        while not self.processes and isinstance(source, MapNode) and self._goes_with(source):
             chain.insert(0, source)
             source = source.inputs[0]
         calls = Calls([(node.fn, node._begin_epoch()) for node in chain])
@@ -163,6 +163,14 @@ class Calls:
             fn.seed = seed
 
 
+def _gives_rows(stream: Any) -> bool:
+    """Whether a stream's elements are sure to have one shape: those of a map may not, until it has taken many at once."""
+    if isinstance(stream, MapStream) and not all(fn.takes_many for fn in stream._calls.functions):
+        return False
+    inputs = [getattr(stream, "_input", None), *getattr(stream, "_inputs", ())]
+    return all(_gives_rows(source) for source in inputs if source is not None)
+
+
 class MapStream(Stream):
     """A pass in which each call is made when its result is asked for."""
 
@@ -175,7 +183,7 @@ class MapStream(Stream):
     @property
     def has_rows(self) -> bool:  # type: ignore[override]
         """Whether the functions may be called for many elements at once."""
-        return self._input.has_rows and self._calls.may_take_many
+        return self._input.has_rows and self._calls.may_take_many and _gives_rows(self._input)
 
     def __next__(self) -> Any:
         element = next(self._input)
