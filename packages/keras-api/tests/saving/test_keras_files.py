@@ -398,3 +398,22 @@ def test_registered_classes_come_back_from_hdf5(tmp_path: Path) -> None:
     for custom_objects in (None, {"Halve": Halve}):
         again = keras.saving.load_model(path, custom_objects=custom_objects)
         assert again(np.ones((1, 2))).tolist() == [[0.5, 0.5]]
+
+
+def test_models_of_whole_numbers(tmp_path: Path) -> None:
+    """A file does not say which dtype a model of one's own takes."""
+
+    class Tokens(keras.Model):
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.lookup = keras.layers.IntegerLookup(vocabulary=[30, 40])
+            self.table = keras.layers.Embedding(3, 2)
+
+        def call(self, x: Any) -> Any:
+            return self.table(self.lookup(x))
+
+    model, x = Tokens(), np.array([[30, 40, 50]])
+    expected = model(x).numpy()
+    model.save(tmp_path / "tokens.keras")
+    again = keras.saving.load_model(tmp_path / "tokens.keras", custom_objects={"Tokens": Tokens})
+    np.testing.assert_array_equal(again(x).numpy(), expected)

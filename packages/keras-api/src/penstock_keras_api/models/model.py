@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from penstock.errors import InvalidValueError
+from penstock.errors import DTypeError, InvalidValueError
 from penstock_keras_api import abstract, context, tree
 from penstock_keras_api.keras_tensor import KerasTensor
 from penstock_keras_api.layers.layer import Layer
@@ -74,13 +75,24 @@ class Model(Trainer, Files, Layer):
         """
         if self.built:
             return
-        inputs = tree.map_shape_structure(
-            lambda shape: KerasTensor(shape, self.compute_dtype), tree.lists_to_tuples(input_shape)
-        )
-        with context.scope(self.name):
-            abstract.compute_output_spec(self.call, inputs)
+        self._try_call(tree.lists_to_tuples(input_shape))
         self._build_shapes = input_shape
         object.__setattr__(self, "built", True)
+
+    def _try_call(self, shape: Any) -> None:
+        """Call on what stands for numbers; where these are refused, for whole numbers, then for text."""
+        first: DTypeError | None = None
+        for dtype in (self.compute_dtype, "int32", "string"):
+            inputs = tree.map_shape_structure(partial(KerasTensor, dtype=dtype), shape)
+            try:
+                with context.scope(self.name):
+                    abstract.compute_output_spec(self.call, inputs)
+            except DTypeError as error:
+                first = first or error
+            else:
+                return
+        assert first is not None
+        raise first
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Compute; subclasses say what."""

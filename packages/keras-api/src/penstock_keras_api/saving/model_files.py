@@ -206,9 +206,9 @@ def _build(
     with hdf5.opened(weights, f"{archive.WEIGHTS} in {what}") as root:
         source = files.H5Source([root])
         model = _made(config, f"{archive.CONFIG} in {what}", source.nbytes, compile, safe_mode)
+        entries.put(model, source, what)
         with explained(f"the assets in {what}"):
             archive.put_assets(model, assets)
-        entries.put(model, source, what)
     return model
 
 
