@@ -27,7 +27,10 @@ def seed_shared_generator(seed: int) -> None:
         seed: A whole number of at least 0.
     """
     with ps.graph.eagerly():
-        shared_generator().state.assign(np.array([seed % 2**32, 0], np.uint32))
+        if _shared:
+            _shared[0].state.assign(np.array([seed % 2**32, 0], np.uint32))
+        else:  # with its seed, or it would draw one, and move Python's generator
+            _shared.append(SeedGenerator(seed, name="global_seed_generator"))
 
 
 def forget_shared_generator() -> None:
