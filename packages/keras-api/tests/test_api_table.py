@@ -22,8 +22,8 @@ def program() -> Any:
 
 
 def test_the_page_is_what_the_program_writes(program: Any) -> None:
-    if importlib.util.find_spec("penstock_models") is not None:
-        pytest.skip("the page is written without the package of models")
+    if importlib.util.find_spec("penstock_models") is None:
+        pytest.skip("the page is written with the package of models: pip install penstock-models")
     made = program.page().splitlines()
     page = program.PAGE.read_text("utf-8").splitlines()
     changed = [line for line in made if line not in set(page)]
