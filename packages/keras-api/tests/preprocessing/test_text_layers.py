@@ -291,3 +291,29 @@ def test_tokens_out_of_a_graphs_vocabulary_are_refused() -> None:
 def test_weights_go_with_counts_only() -> None:
     with pytest.raises(ValueError, match="they go with output_mode='count'"):
         layers.CategoryEncoding(3)([[1, 2]], count_weights=[[0.5, 0.5]])
+
+
+LEARNT = {
+    "StringLookup(output_mode='one_hot')": ["a", "b", "b"],
+    "IntegerLookup(output_mode='multi_hot')": [3, 4, 4],
+    "TextVectorization(output_mode='tf_idf')": ["a b", "b"],
+}
+
+
+@pytest.mark.parametrize("make", LEARNT)
+def test_a_model_behind_a_learnt_vocabulary_is_loaded(make: str, tmp_path: Path) -> None:
+    data = np.array(LEARNT[make])
+    layer = made({"make": make, "adapt": LEARNT[make]})
+    words = keras.Input((1,), dtype="int64" if data.dtype.kind == "i" else "string")
+    number = keras.Input((1,))
+    both = layers.Concatenate()([layer(words), number])
+    model = keras.Model([words, number], layers.Dense(2)(both))
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    rows = [data[:, None], np.ones((len(data), 1), np.float32)]
+    assert np.array_equal(again(rows).numpy(), model(rows).numpy())
+    found = next(x for x in again.layers if type(x) is type(layer))
+    found.adapt(
+        np.array(LEARNT[make][:1])
+    )  # what is learnt anew counts, not the size that was saved
+    assert found.vocabulary_size() == len(found.get_vocabulary())

@@ -135,6 +135,7 @@ class IndexLookup(Layer):
         self._counts: Counter[Any] = Counter()
         self._document_counts: Counter[Any] = Counter()
         self._documents = 0
+        self._saved_size: int | None = None
         self._keep([], None)
 
     def update_state(self, data: Any) -> None:
@@ -269,7 +270,18 @@ class IndexLookup(Layer):
         """Return how many tokens there are, with special ones; `max_tokens` if vectors are padded to it."""
         if self.pad_to_max_tokens and self.max_tokens is not None and self.output_mode != "int":
             return self.max_tokens
+        if not self._words and self._saved_size is not None:
+            return self._saved_size
         return len(self._specials()) + len(self._words)
+
+    def expect_size(self, size: Any) -> None:
+        """Be told how large the vocabulary was that is read later, so that layers behind this one fit it.
+
+        Args:
+            size: What `vocabulary_size` returned, or None. A number smaller than that of the special tokens is passed over.
+        """
+        if isinstance(size, int) and size >= len(self._specials()):
+            self._saved_size = size
 
     # ---- calling
 
@@ -387,7 +399,9 @@ class IndexLookup(Layer):
         made = {k: v for k, v in config.items() if k != "vocabulary_size"}
         if cls.__name__ == "StringLookup":
             made.pop("oov_method", None)
-        return cls(**made)
+        layer = cls(**made)
+        layer.expect_size(config.get("vocabulary_size"))
+        return layer
 
 
 _MISSING = -2

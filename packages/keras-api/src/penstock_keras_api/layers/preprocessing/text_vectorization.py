@@ -315,7 +315,9 @@ class TextVectorization(Layer):
                 made[key] = serialization.deserialize_keras_object(made[key])
         if isinstance(made.get("ngrams"), list):
             made["ngrams"] = tuple(made["ngrams"])
-        return cls(**made)
+        layer = cls(**made)
+        layer._lookup_layer.expect_size(config.get("vocabulary_size"))
+        return layer
 
 
 def _serialized(value: Any) -> Any:
