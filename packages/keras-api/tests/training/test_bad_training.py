@@ -195,3 +195,17 @@ def test_predictions_belong_to_the_caller() -> None:
         made.predict(x, verbose=0)[:] = 0
         made.predict_on_batch(x)[:] = 0
     np.testing.assert_array_equal(x, X)
+
+
+def test_single_samples_are_no_batches() -> None:
+    samples = keras.data.Dataset.from_tensor_slices((X, CLASSES))
+    with pytest.raises(ValueError, match=r"dataset\.batch\(32\)"):
+        classifier(SPARSE).fit(samples, verbose=0)
+    with pytest.raises(ValueError, match=r"numpy\.asarray\(x\)"):
+        classifier(SPARSE).fit(X.tolist(), CLASSES.tolist(), verbose=0)
+
+
+def test_a_dataset_is_not_split_by_fit() -> None:
+    batches = keras.data.Dataset.from_tensor_slices((X, CLASSES)).batch(4)
+    with pytest.raises(ValueError, match=r"split_dataset.*and give validation_data"):
+        classifier(SPARSE).fit(batches, validation_split=0.25, verbose=0)

@@ -64,23 +64,25 @@ def as_array(leaf: Any) -> Any:
         ValueError: It has no axis.
     """
     if isinstance(leaf, ps.Tensor):
-        return leaf
-    array = leaf.to_numpy() if hasattr(leaf, "to_numpy") else np.asarray(leaf)
-    if array.dtype == np.float64:
-        name = config.floatx()
-        array = array.astype("float32" if name == "bfloat16" else name)
+        array: Any = leaf
+    else:
+        array = leaf.to_numpy() if hasattr(leaf, "to_numpy") else np.asarray(leaf)
     if array.ndim == 0:
         raise InvalidValueError(
-            "[fit] got a single number as data; expected arrays with a sample in each row"
+            "[fit] got a single value as data; expected arrays with a sample in each row: put the samples of a dataset "
+            "into batches, dataset.batch(32), and make an array of a list, numpy.asarray(x)"
         )
+    if not isinstance(leaf, ps.Tensor) and array.dtype == np.float64:
+        name = config.floatx()
+        array = array.astype("float32" if name == "bfloat16" else name)
     return array
 
 
 def as_arrays(structure: Any) -> Any:
     """Make arrays of all leaves of a structure; None stays."""
-    if structure is None or isinstance(structure, ps.Tensor):
-        return structure
-    if isinstance(structure, np.ndarray):
+    if structure is None:
+        return None
+    if isinstance(structure, ps.Tensor | np.ndarray):
         return as_array(structure)
     return tree.map_structure(as_array, structure, none_is_leaf=False)
 

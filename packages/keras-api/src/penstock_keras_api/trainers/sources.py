@@ -287,7 +287,7 @@ def source_of(
     """
     if isinstance(x, Source):
         return x
-    if _are_arrays(x):
+    if are_arrays(x):
         if class_weight is not None:
             sample_weight = data.weights_of_classes(y, class_weight, sample_weight, method)
         return ArraySource((x, y, sample_weight), batch_size, shuffle, method)
@@ -365,7 +365,8 @@ def _length(data_set: Any) -> int | None:
 _PLAIN: Final = (int, float)
 
 
-def _are_arrays(x: Any) -> bool:
+def are_arrays(x: Any) -> bool:
+    """Whether data are arrays, from which samples can be taken, and not something that gives batches."""
     leaves = tree.flatten(x)
     if isinstance(x, list) and leaves and all(isinstance(leaf, _PLAIN) for leaf in leaves):
         return True

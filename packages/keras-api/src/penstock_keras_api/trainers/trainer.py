@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 import penstock as ps
-from penstock.errors import PenstockError
+from penstock.errors import InvalidValueError, PenstockError
 from penstock_keras_api import config, tree
 from penstock_keras_api.callbacks import Callback, CallbackList, History, ProgbarLogger
 from penstock_keras_api.trainers import data
 from penstock_keras_api.trainers.compiled import Compiled
 from penstock_keras_api.trainers.explain import explain_step
 from penstock_keras_api.trainers.loop import Loop, as_numbers
-from penstock_keras_api.trainers.sources import Source, source_of
+from penstock_keras_api.trainers.sources import Source, are_arrays, source_of
 from penstock_keras_api.trainers.training import Training
 
 
@@ -77,6 +77,12 @@ class Trainer(Compiled):
         epochs = config.limited(epochs, config.max_epochs()) or 0
         steps_per_epoch = config.limited(steps_per_epoch, config.max_steps_per_epoch())
         if validation_split and validation_data is None:
+            if not are_arrays(x):
+                raise InvalidValueError(
+                    f"[fit] validation_split={validation_split} takes the last samples of arrays, and x is "
+                    f"{type(x).__name__}; split it before, keras.utils.split_dataset(x, right_size={validation_split}), "
+                    "and give validation_data"
+                )
             (x, y, sample_weight), validation_data = data.split(
                 (x, y, sample_weight), validation_split
             )
