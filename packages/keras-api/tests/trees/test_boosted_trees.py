@@ -363,3 +363,19 @@ def test_a_data_frame() -> None:
     y = [1.0, 2.0, 3.0, 4.0] * 20
     model = BoostedTreesRegressor(min_samples_leaf=2).fit(frame, y)
     np.testing.assert_allclose(model.predict(frame[["b", "a"]])[:4], y[:4], atol=0.05)
+
+
+def test_scikit_learn_searches_over_trees() -> None:
+    selection = pytest.importorskip("sklearn.model_selection")
+    x = np.random.default_rng(0).normal(size=(120, 3))
+    rises, is_high = x[:, 0] + x[:, 1], np.where(x[:, 0] > 0.8, "high", "low")
+    search = selection.GridSearchCV(BoostedTreesClassifier(max_iter=5), {"max_depth": [1, 2]}, cv=3)
+    assert search.fit(x, is_high).best_score_ > 0.95
+    folds = selection.cross_val_score(BoostedTreesClassifier(max_iter=5), x, is_high, cv=3)
+    parts = selection.StratifiedKFold(3).split(x, is_high)  # only classifiers are given such parts
+    by_hand = [
+        BoostedTreesClassifier(max_iter=5).fit(x[a], is_high[a]).score(x[b], is_high[b])
+        for a, b in parts
+    ]
+    assert folds.tolist() == by_hand
+    assert selection.cross_val_score(BoostedTreesRegressor(max_iter=20), x, rises, cv=3).min() > 0.5

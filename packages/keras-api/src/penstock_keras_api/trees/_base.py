@@ -76,6 +76,19 @@ class BoostedTrees:
         changed = [f"{n}={v!r}" for n, v in self.get_params().items() if v is not defaults[n]]
         return f"{type(self).__name__}({', '.join(changed)})"
 
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn, which alone asks, what this is; its searches and cross validation need it."""
+        from sklearn.utils import ClassifierTags, InputTags, RegressorTags, Tags, TargetTags
+
+        is_classifier = hasattr(self, "predict_proba")
+        return Tags(
+            estimator_type="classifier" if is_classifier else "regressor",
+            target_tags=TargetTags(required=True),
+            classifier_tags=ClassifierTags() if is_classifier else None,
+            regressor_tags=None if is_classifier else RegressorTags(),
+            input_tags=InputTags(allow_nan=True, categorical=True),
+        )
+
     def _settings(self) -> Settings:
         where = type(self).__name__
         settings = Settings(
