@@ -78,10 +78,11 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "no batches": (lambda: regression().fit(iter([])), "make it again"),
     "no data": (lambda: regression().fit(None), "give arrays, a data set, or a generator"),
     "labels twice": (lambda: regression().fit(later([0]), Y), r"let it give \(x, y\)"),
-    "class without weight": (
-        lambda: classifier(SPARSE).fit(X, CLASSES, class_weight={0: 1.0, 1: 1.0}),
-        r"no weight for the labels \[2\]; give one for each",
+    "class weight by name": (
+        lambda: classifier(SPARSE).fit(X, CLASSES, class_weight={"cat": 1.0, 1: 1.0}),
+        r"class_weight has the key 'cat'; give a weight for whole numbers",
     ),
+    "no loss": (lambda: classifier(None).fit(X, CLASSES), r"compile was given none.*loss='mse'"),
     "all for validation": (lambda: regression().fit(X, Y, validation_split=0.99), "leaves one part empty"),
     "batch of none": (lambda: regression().fit(X, Y, batch_size=-1), "use at least 1"),
     "metrics for one of two": (

@@ -154,6 +154,36 @@ def class_weights(k: Any) -> Any:
 
 
 @scenario
+def class_weights_for_some_classes(k: Any) -> Any:
+    m = one(k)
+    m.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return m.fit(X, CLASSES, class_weight={1: 3.0}, **PLAIN).history, m
+
+
+@scenario
+def masked_steps_do_not_count_in_metrics(k: Any) -> Any:
+    words = np.random.default_rng(4).integers(0, 3, (12, 5))
+    tags = np.random.default_rng(5).integers(0, 4, (12, 5))
+    x = k.Input((5,), dtype="int32")
+    h = k.layers.Embedding(3, 4, mask_zero=True, name="e")(x)
+    m = weighted(k.Model(x, k.layers.Dense(4, activation="softmax", name="o")(h)))
+    kinds = ["accuracy", "sparse_categorical_crossentropy"]
+    m.compile("sgd", kinds[1], metrics=kinds, weighted_metrics=kinds)
+    weights = np.random.default_rng(6).uniform(size=(12, 5)).astype(np.float32)
+    return [
+        m.fit(words, tags, **PLAIN).history,
+        m.evaluate(words, tags, sample_weight=weights, verbose=0, return_dict=True),
+    ], m
+
+
+@scenario
+def flat_labels_of_a_regression(k: Any) -> Any:
+    m = one(k, 1, None)
+    m.compile("sgd", "mse", metrics=[k.metrics.R2Score()])
+    return m.fit(X, REAL[:, 0], validation_split=0.3, **PLAIN).history, m
+
+
+@scenario
 def validation_split_and_frequency(k: Any) -> Any:
     m = one(k, 1, "sigmoid")
     m.compile("sgd", "binary_crossentropy", metrics=["accuracy", "AUC"])

@@ -75,8 +75,8 @@ class Layer(Modes):
 
         self._variables: list[Any] = []
         self._layers: list[Layer] = []
-        self._metrics: list[Any] = []
         self._losses: list[Any] = []
+        self._metrics: list[Any] = []  # from here on attributes are looked at
         self._trainable = bool(trainable)
         self.built = False
         super().__init__(name)

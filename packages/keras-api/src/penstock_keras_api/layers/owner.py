@@ -12,6 +12,7 @@ import numpy as np
 import penstock as ps
 from penstock.errors import InvalidValueError, ShapeError
 from penstock_keras_api import context
+from penstock_keras_api.layers.containers import joined_to
 from penstock_keras_api.metrics.metric import Metric
 from penstock_keras_api.operation import Operation
 from penstock_keras_api.random.seed import SeedGenerator
@@ -32,7 +33,8 @@ class Owner(Operation):
     built: bool
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if "_layers" in self.__dict__:
+        if "_metrics" in self.__dict__:
+            value = joined_to(self, value)
             self._track(name, value)
         object.__setattr__(self, name, value)
 
@@ -47,8 +49,23 @@ class Owner(Operation):
         if isinstance(old, Owner | Variable) and old is not value:
             for kept in (self._variables, self._layers):
                 kept[:] = [item for item in kept if item is not old]
+        self._own(value)
+
+    def _own(self, value: Any) -> None:
+        """Keep what belongs to the layer of a value that came."""
         for leaf in _owned(value):
             self._add_owned(leaf)
+
+    def _disown(self, value: Any) -> None:
+        """Forget what is in a value that was taken away, unless another attribute has it too."""
+        gone = {id(leaf) for leaf in _owned(value)}
+        if not gone:
+            return
+        own: tuple[list[Any], ...] = (self._variables, self._layers, self._metrics)
+        others = [v for v in self.__dict__.values() if not any(v is kept for kept in own)]
+        gone -= {id(leaf) for leaf in _owned(others)}
+        for kept in own:
+            kept[:] = [item for item in kept if id(item) not in gone]
 
     def _add_owned(self, leaf: Any) -> None:
         if isinstance(leaf, Variable):

@@ -117,14 +117,20 @@ class MeanMetricWrapper(Mean):
     ) -> None:
         """Add a batch."""
         mask = context.get_mask(y_pred)
-        if mask is not None and sample_weight is not None:
-            sample_weight, kept = squeeze_or_expand_to_same_rank(
-                ps.cast(ps.asarray(sample_weight), self.dtype), ps.cast(mask, self.dtype)
-            )
-            sample_weight = sample_weight * kept
+        if mask is not None:
+            sample_weight = self._without_masked(mask, sample_weight)
         y_true, y_pred = ps.asarray(y_true), ps.cast(ps.asarray(y_pred), self.dtype)
         values = self._fn(y_true, y_pred, **self._fn_kwargs)
         super().update_state(values, sample_weight)
+
+    def _without_masked(self, mask: Any, sample_weight: Any) -> Any:
+        """Return weights that are 0 where a mask leaves values out."""
+        kept = ps.cast(ps.asarray(mask), self.dtype)
+        if sample_weight is None:
+            return kept
+        weight = ps.cast(ps.asarray(sample_weight), self.dtype)
+        weight, kept = squeeze_or_expand_to_same_rank(weight, kept)
+        return weight * kept
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` makes an equal metric of."""

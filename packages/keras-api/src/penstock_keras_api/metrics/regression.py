@@ -230,7 +230,10 @@ class R2Score(Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch."""
-        y_true, y_pred = as_pair(y_true, ps.cast(ps.asarray(y_pred), self.dtype))
+        y_true, y_pred = ps.asarray(y_true), ps.cast(ps.asarray(y_pred), self.dtype)
+        if y_true.ndim == 1 and y_pred.ndim == 2:
+            y_true = ps.expand_dims(y_true, 1)
+        y_true, y_pred = as_pair(y_true, y_pred)
         if not self._built:
             self._build(y_pred.shape)
         weight = ps.ones_like(y_true)

@@ -27,6 +27,8 @@ class Compiled:
     stop_training: bool
     _given: dict[str, Any]
     _functions: dict[tuple[str, bool], Any]
+    _seen: dict[str, tuple[Any, bool]]
+    _waited: dict[str, tuple[float, float]]
 
     def _init_compiled(self) -> None:
         self.compiled = False
@@ -38,11 +40,9 @@ class Compiled:
         self._loss_tracker: Mean | None = None
         self._compile_loss: CompileLoss | None = None
         self._compile_metrics: CompileMetrics | None = None
-        self._functions = {}
-        self._seen: dict[
-            str, tuple[Any, bool]
-        ] = {}  # the last batches' shapes, by the kind of step
-        self._waited: dict[str, tuple[float, float]] = {}  # seconds for data, and for computing
+        self._put("_functions", {})
+        self._put("_seen", {})  # the last batches' shapes, by the kind of step
+        self._put("_waited", {})  # seconds for data, and for computing
 
     def _put(self, name: str, value: Any) -> None:
         """Set an attribute that is no part of the model: another compile has another one."""
@@ -163,7 +163,7 @@ class Compiled:
             [], float32.
 
         Raises:
-            ValueError: Labels and outputs do not fit together.
+            ValueError: Labels and outputs do not fit together, or a step of training has no loss at all.
         """
         self._know_outputs(y_pred)
         terms: list[Any] = []
@@ -172,6 +172,11 @@ class Compiled:
             if value is not None:
                 terms.append(value)
         terms += [ps.cast(ps.asarray(t), "float32") for t in self.losses]  # type: ignore[attr-defined]
+        if not terms and training:
+            raise InvalidValueError(
+                "[fit] there is no loss: compile was given none, and no layer adds one; call model.compile(optimizer, "
+                "loss='mse'), or another loss"
+            )
         if not terms:
             return ps.zeros(())
         total = terms[0]

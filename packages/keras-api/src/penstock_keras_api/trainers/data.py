@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -141,13 +142,13 @@ def split(parts: tuple[Any, Any, Any], fraction: float) -> tuple[Any, Any]:
 
 
 def weights_of_classes(
-    y: Any, class_weight: dict[int, float], sample_weight: Any, method: str = "fit"
+    y: Any, class_weight: Mapping[Any, float], sample_weight: Any, method: str = "fit"
 ) -> Any:
     """Make a weight for each sample of one for each class.
 
     Args:
         y: Labels: whole numbers, or one-hot rows.
-        class_weight: A weight for each label.
+        class_weight: A weight for each label; 1 for those that are not in it.
         sample_weight: A weight for each sample, which is multiplied in; or None.
         method: Who asks, for messages.
 
@@ -155,7 +156,7 @@ def weights_of_classes(
         A weight for each sample.
 
     Raises:
-        ValueError: There is no single array of labels, or a label has no weight.
+        ValueError: There is no single array of labels, or a key is no label.
     """
     leaves = [leaf for leaf in tree.flatten(y) if leaf is not None]
     if len(leaves) != 1:
@@ -163,15 +164,15 @@ def weights_of_classes(
             f"[{method}] got class_weight for {len(leaves)} arrays of labels; it needs one: with several outputs give "
             "sample_weight"
         )
+    unknown = [key for key in class_weight if not isinstance(key, int | np.integer)]
+    if unknown:
+        raise InvalidValueError(
+            f"[{method}] class_weight has the key {unknown[0]!r}; give a weight for whole numbers, the labels: "
+            "class_weight={0: 1.0, 1: 2.5}"
+        )
     labels = np.asarray(leaves[0])
     if labels.ndim > 1 and labels.shape[-1] > 1:
         labels = labels.argmax(-1)
     labels = labels.reshape(len(labels), -1)[:, 0].astype(int)
-    missing = sorted(set(labels.tolist()) - set(class_weight))
-    if missing:
-        raise InvalidValueError(
-            f"[{method}] class_weight has no weight for the labels {missing}; give one for each"
-        )
-    table = np.vectorize(class_weight.__getitem__, otypes=[np.float32])
-    weights = table(labels)
+    weights = np.asarray([class_weight.get(label, 1.0) for label in labels.tolist()], np.float32)
     return weights if sample_weight is None else weights * np.asarray(sample_weight, np.float32)

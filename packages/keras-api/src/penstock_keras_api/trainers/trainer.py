@@ -59,7 +59,7 @@ class Trainer(Compiled):
             validation_split: Which part of the samples, the last ones, is for validation.
             validation_data: (x, y), (x, y, sample_weight), or a data set for validation.
             shuffle: Whether every epoch has another order; "batch" shuffles batches.
-            class_weight: A weight for each label.
+            class_weight: A weight for each label; 1 for those that are not in it.
             sample_weight: A weight for each sample.
             initial_epoch: Where to begin counting.
             steps_per_epoch: How many batches an epoch has; None for all. The next epoch goes on behind them.
@@ -103,7 +103,8 @@ class Trainer(Compiled):
                 if not training.run_epoch():
                     break
                 if validation is not None and _is_due(training.epoch, validation_freq):
-                    training.logs |= self._validate(validation, validation_steps, told)
+                    found = self._validate(validation, validation_steps, told)
+                    training.logs = dict(sorted({**training.logs, **found}.items()))
                 training.end_epoch()
             if self.optimizer is not None and self.optimizer.use_ema and epochs > initial_epoch:
                 self.optimizer.finalize_variable_values(self.trainable_weights)  # type: ignore[attr-defined]
@@ -234,7 +235,7 @@ class Trainer(Compiled):
             x: Inputs.
             y: Labels.
             sample_weight: A weight for each sample.
-            class_weight: A weight for each label.
+            class_weight: A weight for each label; 1 for those that are not in it.
             return_dict: Whether to return a dictionary.
 
         Returns:
