@@ -283,3 +283,22 @@ def test_a_model_without_weights_is_told_of_and_evaluated() -> None:
     with pytest.warns(UserWarning, match="are all layers frozen"):
         history = model.fit(np.ones((2, 3)), np.zeros((2, 3)), verbose=0)
     assert history.history["loss"] == [1.0]
+
+
+def test_a_model_that_begins_within_another_is_saved(tmp_path: Any) -> None:
+    inputs = keras.Input((4,))
+    features = keras.layers.Dense(3, activation="tanh")(inputs)
+    head = keras.Model(features, keras.layers.Dense(2)(keras.layers.Dropout(0.5)(features)))
+    assert [type(layer).__name__ for layer in head.layers] == ["InputLayer", "Dropout", "Dense"]
+    whole = keras.Model(inputs, head(features))
+    x = random(5, 4)
+    for model, rows in ((head, random(5, 3)), (whole, x)):
+        model.save(tmp_path / "model.keras")
+        again = keras.saving.load_model(tmp_path / "model.keras")
+        assert np.array_equal(again(rows).numpy(), model(rows).numpy())
+    between = keras.Model(inputs, features)(x)
+    np.testing.assert_allclose(head(between), whole(x), rtol=1e-6)
+    head.compile("sgd", "mse")
+    before = whole(x).numpy()
+    head.fit(between, random(5, 2), verbose=0)
+    assert not np.array_equal(before, whole(x).numpy())  # the layers are the same ones

@@ -10,6 +10,7 @@ import penstock as ps
 from penstock.errors import InvalidValueError
 from penstock_keras_api import context, tree
 from penstock_keras_api.keras_tensor import KerasTensor
+from penstock_keras_api.layers.input_layer import Input
 from penstock_keras_api.layers.layer import Layer
 from penstock_keras_api.layers.masks import mask_of
 from penstock_keras_api.models.model import Model
@@ -41,6 +42,8 @@ class Functional(Model):
                 f"{[type(t).__name__ for t in (*self._begins, *self._ends)]}"
             )
         self._nodes = _nodes_between(self._begins, self._ends, self.name)
+        if not all(_node_of(t).is_input for t in self._begins):
+            self._begin_anew()
         starts = [node for node in map(_node_of, self._begins) if node.is_input]
         self._operations = _by_depth(starts, self._nodes, [_node_of(t) for t in self._ends])
         _check_names(self._operations, self.name)
@@ -51,6 +54,29 @@ class Functional(Model):
         self._build_shapes = tree.map_structure(lambda t: t.shape, self._inputs_struct)
         if trainable is not None:
             self.trainable = trainable
+
+    def _begin_anew(self) -> None:
+        """Give the model inputs of its own where it begins with what layers made: without them it could not be saved."""
+        begins = [t if _node_of(t).is_input else _input_like(t) for t in self._begins]
+        values: dict[int, Any] = dict(zip(map(id, self._begins), begins, strict=True))
+        self._run_nodes(values)
+        value_of = partial(_value_of, values)
+        self._inputs_struct = tree.map_structure(value_of, self._inputs_struct)
+        self._outputs_struct = tree.map_structure(value_of, self._outputs_struct)
+        self._begins, self._ends = begins, tree.flatten(self._outputs_struct)
+        self._nodes = _nodes_between(self._begins, self._ends, self.name)
+
+    def _run_nodes(self, values: dict[int, Any], training: bool | None = None) -> None:
+        """Add to values, which are those of the inputs by the tensors they stand for, what each layer makes."""
+        for node in self._nodes:
+            extra = (
+                {"training": training}
+                if training is not None and isinstance(node.operation, Layer)
+                else {}
+            )
+            made = node.call_on(partial(_value_of, values), **extra)
+            for t, value in zip(node.output_tensors, tree.flatten(made), strict=True):
+                values[id(t)] = value
 
     @property
     def layers(self) -> list[Any]:
@@ -94,15 +120,7 @@ class Functional(Model):
         if mask is not None:
             for value, m in zip(given, tree.flatten(mask), strict=False):
                 context.set_mask(value, m)
-        for node in self._nodes:
-            extra = (
-                {"training": training}
-                if training is not None and isinstance(node.operation, Layer)
-                else {}
-            )
-            made = node.call_on(partial(_value_of, values), **extra)
-            for t, value in zip(node.output_tensors, tree.flatten(made), strict=True):
-                values[id(t)] = value
+        self._run_nodes(values, training)
         return tree.map_structure(partial(_value_of, values), self._outputs_struct)
 
     def compute_output_spec(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
@@ -168,6 +186,13 @@ class Functional(Model):
 
 def _value_of(values: Mapping[int, Any], t: KerasTensor) -> Any:
     return values[id(t)]
+
+
+def _input_like(t: KerasTensor) -> KerasTensor:
+    made: KerasTensor = Input(
+        batch_shape=t.shape, dtype=t.dtype, sparse=t.sparse, name=f"{t.name}CLONE"
+    )
+    return made
 
 
 def _fitted(x: Any, t: KerasTensor) -> Any:
