@@ -58,7 +58,10 @@ def test_an_error_of_a_worker_reaches_the_caller() -> None:
         model.fit(Broken(workers=2), shuffle=False, verbose=0)
 
 
-def test_processes_make_batches() -> None:
+def test_processes_make_batches(
+    monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config
+) -> None:
+    monkeypatch.syspath_prepend(pytestconfig.rootpath)  # there processes find this module
     from penstock_keras_api.utils.py_dataset import batches_of
 
     numbers = keras.utils.PyDataset(workers=2, use_multiprocessing=True)
