@@ -147,3 +147,28 @@ def test_it_takes_dictionaries() -> None:
         Space({"a": "float"})([1.0])
     with pytest.raises(TypeError, match="a dataset of such"):
         Space({"a": "float_normalized"}).adapt([[1.0]])
+
+
+def test_a_model_on_learnt_features_is_loaded(tmp_path: Any) -> None:
+    space = keras.utils.FeatureSpace(
+        {
+            "age": "float_normalized",
+            "size": "float_discretized",
+            "city": "string_categorical",
+            "kind": "integer_categorical",
+        },
+        num_discretization_bins=3,
+    )
+    rows = {
+        "age": np.array([[20.0], [40.0], [45.0], [80.0]], np.float32),
+        "size": np.array([[1.0], [2.0], [3.0], [7.0]], np.float32),
+        "city": np.array([["Ulm"], ["Bonn"], ["Ulm"], ["Kiel"]]),
+        "kind": np.array([[3], [5], [5], [9]]),
+    }
+    space.adapt(rows)
+    encoded = space.get_encoded_features()
+    head = keras.Model(encoded, keras.layers.Dense(2)(encoded))
+    model = keras.Model(space.get_inputs(), head(encoded))
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(again(rows), model(rows))

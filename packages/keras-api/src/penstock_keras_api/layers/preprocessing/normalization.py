@@ -8,6 +8,7 @@ import numpy as np
 
 import penstock as ps
 from penstock.errors import InvalidValueError, ShapeError
+from penstock_keras_api import abstract
 from penstock_keras_api.layers.layer import Layer
 from penstock_keras_api.layers.preprocessing.data import batches
 
@@ -148,6 +149,8 @@ class Normalization(Layer):
     def call(self, inputs: Any) -> Any:
         """Normalise."""
         if not self._is_known:
+            if abstract.is_describing():  # while a model is loaded, before its weights are
+                return ps.cast(ps.asarray(inputs), self.compute_dtype)
             raise InvalidValueError(
                 f"[{self.name}] has no mean and variance yet; call adapt(data) first, or give mean=... and variance=..."
             )
