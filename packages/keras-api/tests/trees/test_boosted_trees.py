@@ -315,6 +315,8 @@ def test_wrong_rows() -> None:
     model = BoostedTreesRegressor(max_iter=2)
     with pytest.raises(ValueError, match="call fit first"):
         model.predict(x)
+    with pytest.raises(ValueError, match="call fit first"):
+        BoostedTreesClassifier().predict(x)
     with pytest.raises(ValueError, match=r"write X.reshape\(-1, 1\)"):
         model.fit(x[:, 0], y)
     with pytest.raises(ValueError, match="without columns; give at least one"):

@@ -162,7 +162,8 @@ class BoostedTreesClassifier(BoostedTrees):
         Raises:
             ValueError: There are no trees yet, or the columns are not those of `fit`.
         """
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(1)])
+        most_probable = self.predict_proba(X).argmax(1)
+        return np.asarray(self.classes_[most_probable])
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the share of rows whose class is right.
