@@ -302,3 +302,13 @@ def test_a_model_that_begins_within_another_is_saved(tmp_path: Any) -> None:
     before = whole(x).numpy()
     head.fit(between, random(5, 2), verbose=0)
     assert not np.array_equal(before, whole(x).numpy())  # the layers are the same ones
+
+
+class Forgetful(keras.layers.Layer):
+    def call(self, x: Any) -> Any:
+        self.last = x * 2
+
+
+def test_a_layer_that_returns_nothing_is_named() -> None:
+    with pytest.raises(TypeError, match=r"\[forgetful\] returned None.*is its `return` missing"):
+        Forgetful(name="forgetful")(keras.Input((8,)))

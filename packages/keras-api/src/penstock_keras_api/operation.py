@@ -21,6 +21,9 @@ class Node:
         args: The arguments, with `KerasTensor`s among them.
         kwargs: Those by name.
         outputs: What the call returned.
+
+    Raises:
+        TypeError: There is something else than tensors in what it returned.
     """
 
     def __init__(
@@ -33,7 +36,13 @@ class Node:
         self.input_tensors: list[KerasTensor] = [
             leaf for leaf in tree.flatten((args, kwargs)) if isinstance(leaf, KerasTensor)
         ]
-        self.output_tensors: list[KerasTensor] = tree.flatten(outputs)
+        made: list[Any] = tree.flatten(outputs)
+        for t in made:
+            if not isinstance(t, KerasTensor):
+                raise InvalidTypeError(
+                    f"[{operation.name}] returned {t!r}; in a model a layer's call returns tensors: is its `return` missing?"
+                )
+        self.output_tensors: list[KerasTensor] = made
         self.index = len(operation._inbound_nodes)
         operation._inbound_nodes.append(self)
         for number, t in enumerate(self.output_tensors):
