@@ -105,3 +105,18 @@ def test_each_batch_has_its_own_loss() -> None:
     losses = [made.test_on_batch(X[part], Y[part])[0] for part in (slice(0, 4), slice(4, 24))]
     error = (made.predict(X, verbose=0) - Y) ** 2
     np.testing.assert_allclose(losses, [error[:4].mean(), error[4:].mean()], rtol=1e-5)
+
+
+def test_old_names_of_arguments_are_translated() -> None:
+    with pytest.raises(TypeError, match="lr: use learning_rate"):
+        keras.optimizers.Adam(lr=0.1)
+    with pytest.raises(TypeError, match=r"decay: use learning_rate=keras\.optimizers\.schedules"):
+        keras.optimizers.SGD(0.1, decay=1e-4)
+
+
+def test_a_loss_that_is_no_number_is_told_once() -> None:
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.warns(UserWarning, match="is not a number") as told:
+        model.fit(np.full((4, 1), np.nan), np.zeros((4, 1)), epochs=3, verbose=0)
+    assert len([w for w in told if "not a number" in str(w.message)]) == 1

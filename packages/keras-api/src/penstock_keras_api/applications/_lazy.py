@@ -55,16 +55,17 @@ def model(name: str) -> Any:
     except ModuleNotFoundError as error:
         if not str(error.name).startswith("penstock_models"):
             raise
-        return _missing(name)
-    return getattr(package, name, None) or _missing(name)
+        return _missing(name, "is in the package of models; type: pip install penstock-models")
+    found = getattr(package, name, None)
+    return found or _missing(
+        name,
+        "is not in the installed package of models yet; load a file of its graph with penstock.load instead",
+    )
 
 
-def _missing(name: str) -> Callable[..., Any]:
+def _missing(name: str, why: str) -> Callable[..., Any]:
     def architecture(*args: Any, **kwargs: Any) -> Any:
-        raise MissingPluginError(
-            f"[keras.applications] {name} is in the package of models; install it, or a newer one: pip install "
-            "penstock-models"
-        )
+        raise MissingPluginError(f"[keras.applications] {name} {why}")
 
     architecture.__name__ = architecture.__qualname__ = name
     architecture.__doc__ = (

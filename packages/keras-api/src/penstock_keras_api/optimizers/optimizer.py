@@ -16,6 +16,11 @@ from penstock_keras_api.saving import serialization
 from penstock_keras_api.stateless import StatelessScope
 from penstock_keras_api.variable import Variable
 
+_OLD_ARGUMENTS = {
+    "lr": "learning_rate",
+    "decay": "learning_rate=keras.optimizers.schedules.InverseTimeDecay(...)",
+}
+
 
 class Optimizer:
     """Change variables by their gradients.
@@ -57,6 +62,9 @@ class Optimizer:
         if kwargs:
             raise InvalidTypeError(
                 f"[{type(self).__name__}] got the arguments {', '.join(kwargs)}, which it does not know"
+                + "".join(
+                    f"; {old}: use {new}" for old, new in _OLD_ARGUMENTS.items() if old in kwargs
+                )
             )
         if sum(c is not None for c in (clipnorm, clipvalue, global_clipnorm)) > 1:
             raise InvalidValueError(

@@ -32,6 +32,7 @@ class Training:
         self.logs: dict[str, Any] = {}
         self._model = model
         self._told = told
+        self._warned_of_nan = False
         self._restored: dict[str, Any] | None = None
 
     def begin(self, initial_epoch: int) -> None:
@@ -77,7 +78,9 @@ class Training:
 
     def _warn_of_nan(self) -> None:
         loss = self.logs.get("loss")
-        if isinstance(loss, float) and np.isnan(loss) and not self._model.stop_training:
+        is_nan = isinstance(loss, float) and np.isnan(loss)
+        if is_nan and not self._warned_of_nan and not self._model.stop_training:
+            self._warned_of_nan = True
             warnings.warn(
                 f"[fit] the loss of epoch {self.epoch + 1} is not a number (NaN); to learn which op made the first one, "
                 "call fit with callbacks=[keras.callbacks.TerminateOnNaN()]; a smaller learning rate or clipnorm=1.0 in "
