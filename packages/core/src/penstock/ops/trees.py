@@ -151,8 +151,8 @@ def tree_grow(
         >>> nodes, stats, _, leaf, count = penstock.ops.tree_grow(
         ...     bins, [1.0, 1.0, -1.0, -1.0], penstock.ones(4), penstock.arange(4, dtype="int32"),
         ...     penstock.asarray([[2, 0, 0]], dtype="int32"), min_samples_leaf=1)
-        >>> int(count), leaf.tolist(), stats[:3, 0].tolist()
-        (3, [1, 1, 2, 2], [0.0, -1.0, 1.0])
+        >>> int(count), leaf.tolist(), stats[1:3, 0].tolist()
+        (3, [1, 1, 2, 2], [-1.0, 1.0])
     """
 
 

@@ -21,8 +21,8 @@ class ActivityRegularization(Layer):
 
     >>> from penstock import keras
     >>> layer = keras.layers.ActivityRegularization(l1=0.5)
-    >>> layer([2.0, -4.0]).tolist(), float(layer.losses[0])
-    ([2.0, -4.0], 3.0)
+    >>> layer([[2.0, -4.0]]).tolist(), float(layer.losses[0])
+    ([[2.0, -4.0]], 3.0)
     """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
