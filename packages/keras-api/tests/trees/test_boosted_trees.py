@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,15 @@ import penstock as ps
 from penstock_keras_api.trees import BoostedTreesClassifier, BoostedTreesRegressor
 
 ensemble = pytest.importorskip("sklearn.ensemble", reason="needs scikit-learn")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Let scikit-learn use one thread: several spin on a machine that does other things."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        yield
 
 
 def drawn(rows: int = 1500, seed: int = 0) -> tuple[Any, Any]:

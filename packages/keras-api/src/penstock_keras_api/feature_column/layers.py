@@ -78,7 +78,8 @@ class DenseFeatures(Layer):
             cols_to_output_tensors: A dictionary that gets the tensor of each column.
             training: Kept for compatibility.
         """
-        self._wanted = cols_to_output_tensors
+        # The caller's own dictionary, which a layer's attribute would be a copy of.
+        object.__setattr__(self, "_wanted", cols_to_output_tensors)
         try:
             return super().__call__(features, training=training)
         finally:
