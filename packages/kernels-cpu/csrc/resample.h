@@ -149,25 +149,31 @@ inline bool MakeTaps(penstock_call* call, const Line& line, Taps* taps) {
   return true;
 }
 
-// The same weights, from the result back: pixel j of the source takes from the results that it gave to. These are
-// neighbours, since the windows only move forward.
+// The same weights, from the result back: pixel j of the source takes from the first result that it gave to up to the
+// last one. Between them may be some that it gave nothing, where a filter was 0 at its end.
 inline bool Transpose(penstock_call* call, const Taps& taps, int64_t size, Taps* back) {
-  int64_t* count = Scratch<int64_t>(call, size);
-  if (count == nullptr) return false;
-  memset(count, 0, static_cast<size_t>(size) * sizeof(int64_t));
+  int64_t* first = Scratch<int64_t>(call, size);
+  if (first == nullptr) return false;
+  for (int64_t j = 0; j < size; ++j) first[j] = -1;
   int64_t most = 1;
   for (int64_t i = 0; i < taps.out; ++i) {
     for (int64_t k = 0; k < taps.count[i]; ++k) {
-      most = MaxOf(most, ++count[taps.first[i] + k]);
+      const int64_t j = taps.first[i] + k;
+      if (first[j] < 0) first[j] = i;
+      most = MaxOf(most, i - first[j] + 1);
     }
   }
   if (!Allocate(call, size, most, back)) return false;
-  for (int64_t j = 0; j < size; ++j) back->first[j] = back->count[j] = 0;
+  memset(back->weight, 0, static_cast<size_t>(size * most) * sizeof(float));
+  for (int64_t j = 0; j < size; ++j) {
+    back->first[j] = MaxOf<int64_t>(first[j], 0);
+    back->count[j] = 0;
+  }
   for (int64_t i = 0; i < taps.out; ++i) {
     for (int64_t k = 0; k < taps.count[i]; ++k) {
-      const int64_t j = taps.first[i] + k;
-      if (back->count[j] == 0) back->first[j] = i;
-      back->weight[j * most + back->count[j]++] = taps.Weights(i)[k];
+      const int64_t j = taps.first[i] + k, at = i - first[j];
+      back->count[j] = at + 1;
+      back->weight[j * most + at] = taps.Weights(i)[k];
     }
   }
   return true;

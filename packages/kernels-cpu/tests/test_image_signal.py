@@ -115,3 +115,12 @@ def test_frames_and_their_transpose(size: int, frames: int, length: int, step: i
         for i in range(frames):
             expected[:, i * step : i * step + length] += y[:, i]
         np.testing.assert_allclose(added, expected[:, :size], rtol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["lanczos3", "lanczos5", "bicubic", "bilinear", "mitchell"])
+def test_gradients_of_resizing_where_filters_are_zero(method: str) -> None:
+    for size, out in ((2, 1), (6, 3), (12, 4), (9, 3), (3, 9), (4, 40)):
+        dy = drawn(1, out, out, 1)
+        expected = ps.ops.image_resize_grad(dy, (size, size), method, True).numpy()
+        slope = ps.ops.image_resize_grad(single(dy), (size, size), method, True).numpy()
+        np.testing.assert_allclose(slope, expected, rtol=2e-5, atol=1e-5)
