@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from penstock import keras
-from penstock.errors import InvalidValueError, ShapeError
+from penstock.errors import InvalidValueError
 from penstock_models import MissingFileError, applications
-from penstock_models.applications import imagenet_utils
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation:DeprecationWarning"
@@ -83,16 +82,6 @@ def test_heads_are_those_of_keras(real: Any, name: str) -> None:
     assert theirs.name == ours.name
 
 
-@pytest.mark.parametrize("mode", ["caffe", "tf", "torch"])
-@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
-def test_pixels_are_scaled_as_keras_scales_them(real: Any, mode: str, data_format: str) -> None:
-    x = np.random.default_rng(2).uniform(0, 255, (2, 3, 3, 3)).astype("float32")
-    theirs = real.applications.imagenet_utils.preprocess_input(x.copy(), data_format, mode)
-    ours = imagenet_utils.preprocess_input(x, data_format, mode)
-    assert isinstance(ours, np.ndarray)
-    np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
-
-
 def test_what_does_not_go_together_is_said(monkeypatch: Any, tmp_path: Any) -> None:
     monkeypatch.setenv("PENSTOCK_MIRROR", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -107,12 +96,6 @@ def test_what_does_not_go_together_is_said(monkeypatch: Any, tmp_path: Any) -> N
         build(weights=None, input_shape=(64, 64))
     with pytest.raises(InvalidValueError, match="use None, 'avg' or 'max'"):
         build(weights=None, include_top=False, pooling="sum")
-    with pytest.raises(InvalidValueError, match="use 'caffe', 'tf' or 'torch'"):
-        imagenet_utils.preprocess_input(np.zeros((1, 2, 2, 3)), mode="keras")
-    with pytest.raises(ShapeError, match=r"expected \[batch, 1000\]"):
-        imagenet_utils.decode_predictions(np.zeros((2, 10)))
-    with pytest.raises(MissingFileError, match="set PENSTOCK_MIRROR"):
-        imagenet_utils.decode_predictions(np.zeros((2, 1000)))
 
 
 def test_weights_come_from_a_file(tmp_path: Any) -> None:
@@ -132,3 +115,8 @@ def test_networks_grow_on_tensors_of_others() -> None:
     )
     assert model.input_shape == (None, 64, 64, 3)
     assert "rescaling" in model.layers[1].name
+
+
+def test_keras_applications_finds_them() -> None:
+    assert keras.applications.MobileNetV2 is applications.MobileNetV2
+    assert keras.applications.resnet.ResNet50 is applications.ResNet50

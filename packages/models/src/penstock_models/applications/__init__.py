@@ -1,30 +1,14 @@
-"""Keras's published networks, by their names there: `keras.applications` is this package."""
+"""Keras's published networks, by their names there: `keras.applications` finds them here."""
 
-from penstock_models.applications import (
-    convnext,
-    densenet,
-    efficientnet,
-    efficientnet_v2,
-    imagenet_utils,
-    mobilenet,
-    mobilenet_v2,
-    mobilenet_v3,
-    resnet,
-    resnet50,
-    resnet_v2,
-    vgg16,
-    vgg19,
-    xception,
-)
-from penstock_models.applications.networks.convnext import (
+from penstock_models.applications.convnext import (
     ConvNeXtBase,
     ConvNeXtLarge,
     ConvNeXtSmall,
     ConvNeXtTiny,
     ConvNeXtXLarge,
 )
-from penstock_models.applications.networks.densenet import DenseNet121, DenseNet169, DenseNet201
-from penstock_models.applications.networks.efficientnet import (
+from penstock_models.applications.densenet import DenseNet121, DenseNet169, DenseNet201
+from penstock_models.applications.efficientnet import (
     EfficientNetB0,
     EfficientNetB1,
     EfficientNetB2,
@@ -41,9 +25,9 @@ from penstock_models.applications.networks.efficientnet import (
     EfficientNetV2M,
     EfficientNetV2S,
 )
-from penstock_models.applications.networks.mobilenet import MobileNet, MobileNetV2
-from penstock_models.applications.networks.mobilenet_v3 import MobileNetV3Large, MobileNetV3Small
-from penstock_models.applications.networks.resnet import (
+from penstock_models.applications.mobilenet import MobileNet, MobileNetV2
+from penstock_models.applications.mobilenet_v3 import MobileNetV3Large, MobileNetV3Small
+from penstock_models.applications.resnet import (
     ResNet50,
     ResNet50V2,
     ResNet101,
@@ -51,8 +35,8 @@ from penstock_models.applications.networks.resnet import (
     ResNet152,
     ResNet152V2,
 )
-from penstock_models.applications.networks.vgg import VGG16, VGG19
-from penstock_models.applications.networks.xception import Xception
+from penstock_models.applications.vgg import VGG16, VGG19
+from penstock_models.applications.xception import Xception
 
 __all__ = [
     "VGG16",
@@ -91,18 +75,4 @@ __all__ = [
     "ResNet152",
     "ResNet152V2",
     "Xception",
-    "convnext",
-    "densenet",
-    "efficientnet",
-    "efficientnet_v2",
-    "imagenet_utils",
-    "mobilenet",
-    "mobilenet_v2",
-    "mobilenet_v3",
-    "resnet",
-    "resnet50",
-    "resnet_v2",
-    "vgg16",
-    "vgg19",
-    "xception",
 ]

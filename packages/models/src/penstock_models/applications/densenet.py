@@ -1,30 +1,66 @@
-"""`keras.applications.densenet`."""
+"""DenseNet: each layer reads all before it.
+
+Huang et al., 2016, https://arxiv.org/abs/1608.06993.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from penstock_models.applications import imagenet_utils
-from penstock_models.applications.imagenet_utils import decode_predictions
-from penstock_models.applications.networks.densenet import DenseNet121, DenseNet169, DenseNet201
+import penstock_keras_api as keras
+from penstock_models.applications.building import (
+    Options,
+    classified,
+    finished,
+    image_input,
+    layers,
+    network,
+)  # fmt: skip
 
-__all__ = ["DenseNet121", "DenseNet169", "DenseNet201", "decode_predictions", "preprocess_input"]
+GROWTH, EPSILON = 32, 1.001e-5
 
 
-def preprocess_input(x: Any, data_format: str | None = None) -> Any:
-    """Scale pixels as these networks want them; see `imagenet_utils.preprocess_input`, mode "torch".
+def _active(x: Any, norm: str, relu: str) -> Any:
+    x = layers.BatchNormalization(axis=3, epsilon=EPSILON, name=norm)(x)
+    return layers.Activation("relu", name=relu)(x)
 
-    Args:
-        x: [..., channels], from 0 to 255.
-        data_format: "channels_last" or "channels_first".
 
-    Returns:
-        x's shape, floats.
+def _densenet(o: Options, depths: Sequence[int]) -> keras.Model:
+    inputs = image_input(o, 224)
+    x = layers.ZeroPadding2D(3)(inputs)
+    x = layers.Conv2D(64, 7, strides=2, use_bias=False, name="conv1_conv")(x)
+    x = _active(x, "conv1_bn", "conv1_relu")
+    x = layers.MaxPooling2D(3, strides=2, name="pool1")(layers.ZeroPadding2D(1)(x))
+    for stage, depth in enumerate(depths, 2):
+        for block in range(1, depth + 1):
+            x = _block(x, f"conv{stage}_block{block}")
+        if stage < 5:
+            x = _transition(x, f"pool{stage}")
+    x = _active(x, "bn", "relu")
+    return finished(inputs, classified(x, o), o)
 
-    Raises:
-        ValueError: There is no such format.
 
-    >>> preprocess_input([[0.0, 0.0, 0.0]]).shape
-    (1, 3)
-    """
-    return imagenet_utils.preprocess_input(x, data_format, "torch")
+def _block(inputs: Any, name: str) -> Any:
+    x = _active(inputs, f"{name}_0_bn", f"{name}_0_relu")
+    x = layers.Conv2D(4 * GROWTH, 1, use_bias=False, name=f"{name}_1_conv")(x)
+    x = _active(x, f"{name}_1_bn", f"{name}_1_relu")
+    x = layers.Conv2D(GROWTH, 3, padding="same", use_bias=False, name=f"{name}_2_conv")(x)
+    return layers.Concatenate(axis=3, name=f"{name}_concat")([inputs, x])
+
+
+def _transition(x: Any, name: str) -> Any:
+    x = _active(x, f"{name}_bn", f"{name}_relu")
+    x = layers.Conv2D(x.shape[3] // 2, 1, use_bias=False, name=f"{name}_conv")(x)
+    return layers.AveragePooling2D(2, strides=2, name=f"{name}_pool")(x)
+
+
+DenseNet121 = network(
+    "DenseNet121", "densenet121", "DenseNet of 121 layers", lambda o: _densenet(o, (6, 12, 24, 16))
+)
+DenseNet169 = network(
+    "DenseNet169", "densenet169", "DenseNet of 169 layers", lambda o: _densenet(o, (6, 12, 32, 32))
+)
+DenseNet201 = network(
+    "DenseNet201", "densenet201", "DenseNet of 201 layers", lambda o: _densenet(o, (6, 12, 48, 32))
+)

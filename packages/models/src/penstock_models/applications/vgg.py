@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import penstock_keras_api as keras
-from penstock_models.applications.networks.building import (
+from penstock_models.applications.building import (
     Options,
     finished,
     image_input,

@@ -1,1 +1,0 @@
-"""The networks themselves, a family in a file."""
