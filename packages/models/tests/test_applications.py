@@ -120,3 +120,16 @@ def test_networks_grow_on_tensors_of_others() -> None:
 def test_keras_applications_finds_them() -> None:
     assert keras.applications.MobileNetV2 is applications.MobileNetV2
     assert keras.applications.resnet.ResNet50 is applications.ResNet50
+
+
+@pytest.mark.parametrize("name", ["MobileNetV2", "MobileNetV3Small", "EfficientNetB0"])
+def test_pictures_of_unknown_size_are_padded_as_in_keras(real: Any, name: str) -> None:
+    pads = [
+        [layer.padding for layer in model.layers if type(layer).__name__ == "ZeroPadding2D"]
+        for model in (
+            getattr(a, name)(weights=None, include_top=False)
+            for a in (real.applications, applications)
+        )
+    ]
+    assert pads[0] == pads[1]
+    assert pads[0]

@@ -144,6 +144,27 @@ def classified(x: Any, o: Options, dropout: float = 0.0, drop_name: str | None =
     return layers.Dense(o.classes, activation=o.classifier_activation, name="predictions")(x)
 
 
+def halving_padding(x: Any, kernel_size: int = 3) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return the zeros around a picture with which a window that moves by 2 sees what it sees in TensorFlow.
+
+    Args:
+        x: [batch, height, width, channels].
+        kernel_size: The window's size, an odd number.
+
+    Returns:
+        How many above and below, left and right.
+
+    Raises:
+        IndexError: x has no height and width.
+
+    >>> halving_padding(layers.Input((8, 9, 3)))
+    ((0, 1), (1, 1))
+    """
+    after = kernel_size // 2
+    above, left = (after - (1 - (side or 0) % 2) for side in x.shape[1:3])
+    return ((above, after), (left, after))
+
+
 def finished(inputs: Any, outputs: Any, o: Options) -> keras.Model:
     """Return the model, with its weights if there are any.
 

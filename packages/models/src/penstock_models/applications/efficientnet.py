@@ -17,6 +17,7 @@ from penstock_models.applications.building import (
     Options,
     classified,
     finished,
+    halving_padding,
     image_input,
     layers,
     named,
@@ -118,18 +119,12 @@ def _convolution(x: Any, width: int, kernel_size: int, strides: int, name: str) 
     )(x)
 
 
-def _halving(x: Any, kernel_size: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    rows = [(kernel_size // 2 - (1 - (side or 1) % 2)) for side in x.shape[1:3]]
-    after = kernel_size // 2
-    return ((rows[0], after), (rows[1], after))
-
-
 def _efficientnet(o: Options, size: Size) -> keras.Model:
     inputs = image_input(o, size.pixels)
     x = _preprocessed(inputs, o, size)
     width = size.filters(size.stem)
     if size.version == 1:
-        x = layers.ZeroPadding2D(_halving(x, 3), name="stem_conv_pad")(x)
+        x = layers.ZeroPadding2D(halving_padding(x), name="stem_conv_pad")(x)
         x = layers.Conv2D(
             width,
             3,
@@ -184,7 +179,7 @@ def _block(inputs: Any, stage: Stage, size: Size, drop: float, name: str) -> Any
         x = _active(x, f"{name}expand_bn", f"{name}expand_activation", size)
     padding = "same"
     if size.version == 1 and stage.strides == 2:
-        x = layers.ZeroPadding2D(_halving(x, stage.kernel_size), name=f"{name}dwconv_pad")(x)
+        x = layers.ZeroPadding2D(halving_padding(x, stage.kernel_size), name=f"{name}dwconv_pad")(x)
         padding = "valid"
     x = layers.DepthwiseConv2D(
         stage.kernel_size,

@@ -11,21 +11,16 @@ import penstock_keras_api as keras
 from penstock_models.applications.building import (
     Options,
     finished,
+    halving_padding,
     image_input,
     layers,
     named,
     pooled,
 )  # fmt: skip
+from penstock_models.architectures.mobilenet_v1 import PAIRS
+from penstock_models.architectures.mobilenet_v2 import BLOCKS
 from penstock_models.layers.convolution import divisible
 
-V1 = (
-    (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2),
-    (512, 1), (512, 1), (512, 1), (512, 1), (512, 1), (1024, 2), (1024, 1),
-)  # fmt: skip
-V2 = (
-    (24, 2), (24, 1), (32, 2), (32, 1), (32, 1), (64, 2), (64, 1), (64, 1), (64, 1),
-    (96, 1), (96, 1), (96, 1), (160, 2), (160, 1), (160, 1), (320, 1),
-)  # fmt: skip
 MORE = """
         alpha: What numbers of channels are multiplied by."""
 
@@ -39,19 +34,13 @@ def _relu6(x: Any, name: str) -> Any:
     return layers.ReLU(6.0, name=name)(x)
 
 
-def _halving_pad(x: Any, size: int = 3) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return zeros so that a window that moves by 2 sees what it saw in TensorFlow."""
-    before = [size // 2 - (1 - (side or 0) % 2) for side in x.shape[1:3]]
-    return ((before[0], size // 2), (before[1], size // 2))
-
-
 def _mobilenet(o: Options, alpha: float, depth_multiplier: int, dropout: float) -> keras.Model:
     inputs = image_input(o, _size(o))
     x = layers.Conv2D(int(32 * alpha), 3, strides=2, padding="same", use_bias=False, name="conv1")(
         inputs
     )
     x = _relu6(layers.BatchNormalization(name="conv1_bn")(x), "conv1_relu")
-    for i, (width, strides) in enumerate(V1, 1):
+    for i, (width, strides) in enumerate(PAIRS, 1):
         if strides == 2:
             x = layers.ZeroPadding2D(((0, 1), (0, 1)), name=f"conv_pad_{i}")(x)
         x = layers.DepthwiseConv2D(
@@ -84,7 +73,7 @@ def _mobilenet_v2(o: Options, alpha: float) -> keras.Model:
     )(inputs)
     x = _relu6(_norm(x, "bn_Conv1"), "Conv1_relu")
     x = _inverted(x, divisible(16 * alpha), 1, 1, "expanded_conv_")
-    for i, (width, strides) in enumerate(V2, 1):
+    for i, (width, strides) in enumerate(BLOCKS, 1):
         x = _inverted(x, divisible(int(width * alpha)), strides, 6, f"block_{i}_")
     last = divisible(1280 * alpha) if alpha > 1 else 1280
     x = layers.Conv2D(last, 1, use_bias=False, name="Conv_1")(x)
@@ -108,7 +97,7 @@ def _inverted(inputs: Any, width: int, strides: int, expansion: int, name: str) 
         x = layers.Conv2D(wide, 1, padding="same", use_bias=False, name=f"{name}expand")(x)
         x = _relu6(_norm(x, f"{name}expand_BN"), f"{name}expand_relu")
     if strides == 2:
-        x = layers.ZeroPadding2D(_halving_pad(x), name=f"{name}pad")(x)
+        x = layers.ZeroPadding2D(halving_padding(x), name=f"{name}pad")(x)
     x = layers.DepthwiseConv2D(
         3,
         strides=strides,

@@ -13,6 +13,7 @@ from penstock_models.applications.building import (
     PREPROCESSING,
     Options,
     finished,
+    halving_padding,
     image_input,
     layers,
     named,
@@ -106,9 +107,7 @@ def _block(
         x = layers.Conv2D(wide, 1, padding="same", use_bias=False, name=f"{prefix}expand")(x)
         x = _activation(swish)(_norm(x, f"{prefix}expand_bn"))
     if strides == 2:
-        before = [size // 2 - (1 - (side or 1) % 2) for side in x.shape[1:3]]
-        pad = ((before[0], size // 2), (before[1], size // 2))
-        x = layers.ZeroPadding2D(pad, name=f"{prefix}depthwise_pad")(x)
+        x = layers.ZeroPadding2D(halving_padding(x, size), name=f"{prefix}depthwise_pad")(x)
     x = layers.DepthwiseConv2D(
         size,
         strides=strides,
