@@ -52,6 +52,82 @@ def test_published_classifiers_see_what_was_published(name: str) -> None:
         assert best.score == pytest.approx(want["score"], abs=0.06)
 
 
+def facts(name: str) -> Any:
+    return json.loads((Path(MIRROR) / "expected.json").read_text())[name]
+
+
+@needs_mirror
+@pytest.mark.parametrize(
+    ("name", "known_as", "box"),
+    [
+        ("ssd_mobilenet_v1.coco_quant", "ssd_mobilenet_v1_coco_quant", "box_yxyx"),
+        ("yolo_fastest.coco_1_1", "yolo-fastest-1.1", "box_xyxy"),
+        ("yolo_fastest.coco_1_1_xl", "yolo-fastest-1.1-xl", "box_xyxy"),
+    ],
+)
+def test_published_detectors_find_what_was_published(name: str, known_as: str, box: str) -> None:
+    model = models.from_preset(name)
+    for picture, wanted in facts(known_as).items():
+        found = model.predict(Path(MIRROR) / "images" / picture, least=0.3)
+        for want in wanted:
+            place = want[box] if box == "box_xyxy" else [want[box][i] for i in (1, 0, 3, 2)]
+            near = [
+                d
+                for d in found
+                if d.label == want["class"] and np.abs(np.subtract(d.box, place)).max() < 0.02
+            ]
+            assert any(d.score == pytest.approx(want["score"], abs=0.02) for d in near)
+
+
+@needs_mirror
+@pytest.mark.parametrize(
+    ("name", "known_as"),
+    [
+        ("ds_cnn.speech_commands_small", "DS_CNN_S"),
+        ("ds_cnn.speech_commands_large", "DS_CNN_L"),
+        ("cnn.speech_commands_small", "CNN_S"),
+        ("crnn.speech_commands_small", "CRNN_S"),
+        ("lstm.speech_commands_small", "LSTM_S"),
+        ("gru.speech_commands_small", "GRU_S"),
+    ],
+)
+def test_published_spotters_hear_what_was_published(name: str, known_as: str) -> None:
+    model = models.from_preset(name)
+    words = facts("speech_commands_ml_kws_float")[known_as]["predicted"]
+    clips = [Path(MIRROR) / "datasets" / "speech_command_clips" / f"{word}.wav" for word in words]
+    assert [guess[0].label for guess in model.predict(clips)] == list(words.values())
+
+
+@needs_mirror
+def test_other_published_results() -> None:
+    images = Path(MIRROR) / "images"
+    words = models.from_preset("glove.twitter_25d")
+    assert [w for w, _ in words.nearest("king", 5)] == facts("glove_twitter_25d_12k")[
+        "king_neighbours"
+    ]
+    darknet = models.from_preset("tiny_darknet.imagenet")
+    for picture, want in facts("tiny_darknet_float").items():
+        assert darknet.predict(images / picture)[0][0].label == want["label"]
+    faces = models.from_preset("rfb.face_320")
+    (face,) = faces.predict(images / "grace_hopper.bmp", least=0.5)
+    assert face.score == pytest.approx(1.0, abs=1e-3)
+    assert 0.3 < face.box[0] < 0.4 < 0.65 < face.box[2] < 0.75
+    bird = models.from_preset("deeplab_v3.pascal_quant").predict(images / "bird_segmentation.bmp")
+    assert (
+        bird == facts("deeplabv3_mnv2_pascal_quant")["bird_segmentation.bmp"]["class"]
+    ).mean() > 0.15
+    reviews = models.from_preset("bag_of_words.imdb")
+    said = reviews.predict(["a great and moving film", "boring, awful and stupid"], top=1)
+    assert [guess[0].label for guess in said] == ["positive", "negative"]
+    painted = models.from_preset("arbitrary_style.f16").predict(
+        images / "content_chicago.jpg", images / "style_udnie.jpg"
+    )
+    assert painted.shape == (384, 384, 3)
+    assert painted.std() > 20
+    with pytest.raises(TypeError, match="give a picture for the style"):
+        models.from_preset("arbitrary_style.f16").predict(images / "content_chicago.jpg")
+
+
 @needs_mirror
 @pytest.mark.parametrize("name", ["mobilenet_v2.imagenet_quant", "mobilenet_v1.imagenet_025_224"])
 def test_networks_that_can_be_trained_have_the_published_weights(name: str) -> None:
