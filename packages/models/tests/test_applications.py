@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 SMALL = ["MobileNet", "MobileNetV2", "MobileNetV3Small", "EfficientNetB0", "EfficientNetV2B0"]
 LARGE = ["VGG16", "ResNet50", "ResNet50V2", "DenseNet121", "Xception", "MobileNetV3Large", "EfficientNetB1",
-         "EfficientNetV2S", "ConvNeXtTiny"]  # fmt: skip
+         "EfficientNetV2S", "ConvNeXtTiny", "InceptionV3", "InceptionResNetV2"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

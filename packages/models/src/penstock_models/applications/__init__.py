@@ -25,6 +25,7 @@ from penstock_models.applications.efficientnet import (
     EfficientNetV2M,
     EfficientNetV2S,
 )
+from penstock_models.applications.inception import InceptionResNetV2, InceptionV3
 from penstock_models.applications.mobilenet import MobileNet, MobileNetV2
 from penstock_models.applications.mobilenet_v3 import MobileNetV3Large, MobileNetV3Small
 from penstock_models.applications.resnet import (
@@ -64,6 +65,8 @@ __all__ = [
     "EfficientNetV2L",
     "EfficientNetV2M",
     "EfficientNetV2S",
+    "InceptionResNetV2",
+    "InceptionV3",
     "MobileNet",
     "MobileNetV2",
     "MobileNetV3Large",
