@@ -17,6 +17,7 @@ MODULES: Mapping[str, str] = {
     "roberta": "bert",
     "distilbert": "distilbert",
     "gpt2": "gpt2",
+    "lenet": "lenet",
     "llama": "llama",
     "t5": "t5",
     "vit": "vit",

@@ -1,4 +1,4 @@
-"""All presets that are known by name: a JSON file for each, beside this one."""
+"""All presets that are known by name: a JSON file, or a folder with its weights, for each."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from penstock.errors import InvalidValueError
 from penstock_models.presets.schema import Preset, read_preset
 
 FOLDER = Path(__file__).parent / "catalogue"
+SHIPPED = (
+    Path(__file__).parent / "shipped"
+)  # presets with all their files: they need no mirror and no network
 
 
 @cache
 def all_presets() -> Mapping[str, Preset]:
     """Return all presets, by name."""
-    presets = [read_preset(path) for path in sorted(FOLDER.glob("*.json"))]
+    paths = [*FOLDER.glob("*.json"), *SHIPPED.glob("*/preset.json")]
+    presets = [read_preset(path) for path in sorted(paths)]
     return {preset.name: preset for preset in presets}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.errors import InvalidValueError
-from penstock_models.presets.catalogue import find_preset
+from penstock_models.presets.catalogue import SHIPPED, find_preset
 from penstock_models.presets.schema import Preset, read_preset
 from penstock_models.sources import find_files
 
@@ -39,15 +39,26 @@ def from_preset(name: str | Path) -> Any:
         MissingFileError: Its files are not on this machine, and may not be fetched.
         FormatError: A file is damaged.
     """
-    folder = Path(name)
-    own = folder.is_dir() and (folder / "preset.json").exists()
-    preset = read_preset(folder / "preset.json") if own else find_preset(str(name))
+    folder = folder_of(name)
+    preset = find_preset(str(name)) if folder is None else read_preset(folder / "preset.json")
     if preset.task not in TASKS:
         raise InvalidValueError(f"[from_preset] there is no model for {preset.task} yet")
-    files = find_files(preset, folder if own else None)
+    files = find_files(preset, folder)
     loader = import_module(f"penstock_models.loaders.{preset.loader}")
     task = import_module(f"penstock_models.tasks.{TASKS[preset.task]}")
     return task.of(preset, files, loader)
+
+
+def folder_of(name: str | Path) -> Path | None:
+    """Return the folder that has a preset's own files; None for one whose files are elsewhere.
+
+    Args:
+        name: As in `from_preset`.
+    """
+    for folder in (Path(name), SHIPPED / str(name)):
+        if (folder / "preset.json").is_file():
+            return folder
+    return None
 
 
 def labels_of(preset: Preset, files: Mapping[str, Path]) -> list[str]:

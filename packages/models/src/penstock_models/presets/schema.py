@@ -87,6 +87,20 @@ class Source(_Part):
     package: str | None = None
 
 
+class Recipe(_Part):
+    """How this project trained it.
+
+    Args:
+        command: What to type to train it again.
+        seed: Of everything that was random.
+        seconds: How long training took, on one core.
+    """
+
+    command: str
+    seed: int
+    seconds: float
+
+
 class Metric(_Part):
     """A measured number: what, how much, and on which data."""
 
@@ -113,6 +127,7 @@ class Preset(_Part):
         source: Where they are from.
         trained_on: The data that they were trained on.
         metrics: What was measured.
+        recipe: How it was trained, for those of this project.
         intended_use: A sentence about what it is good for.
         limits: A sentence about what it is not.
     """
@@ -130,6 +145,7 @@ class Preset(_Part):
     source: Source
     trained_on: str
     metrics: tuple[Metric, ...] = ()
+    recipe: Recipe | None = None
     intended_use: str = ""
     limits: str = ""
 

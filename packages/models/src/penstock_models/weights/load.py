@@ -75,7 +75,7 @@ def load_weights(
     used: set[str] = set()
     values: list[tuple[Any, np.ndarray]] = []
     for weight in model.weights:
-        path = _path(weight, model)
+        path = path_of(weight, model)
         if new is not None and re.search(new, path):
             report.left_out.append(path)
             continue
@@ -121,5 +121,6 @@ def _fit(
         report.misshapen.append(f"{path} is {list(shape)}, {stored} gives {list(value.shape)}")
 
 
-def _path(weight: Any, model: Any) -> str:
+def path_of(weight: Any, model: Any) -> str:
+    """Return a weight's path in its model: the layers' names, and its own."""
     return str(weight.path).removeprefix(f"{model.name}/")

@@ -92,6 +92,21 @@ class Names:
         return value
 
 
+class OwnNames(Names):
+    """The names of files that this package writes: our weights' own paths."""
+
+    def of(self, path: str) -> str | None:
+        """Return the path itself."""
+        return path
+
+    def ours(self, value: np.ndarray, path: str, shape: tuple[int, ...]) -> np.ndarray:
+        """Return the tensor as it is."""
+        return value
+
+
+OWN_NAMES = OwnNames({}, ignore=r"(?!)")
+
+
 def _kernel(value: np.ndarray, shape: tuple[int, ...], linear: str) -> np.ndarray:
     if value.ndim == 2:
         return value.T if linear == "out_in" else value

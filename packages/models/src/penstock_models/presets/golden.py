@@ -1,0 +1,90 @@
+"""The golden pair: a question, and what the preset answered when it was made."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from penstock.errors import FormatError, InvalidValueError
+from penstock_models.presets.load import folder_of, from_preset
+
+FILE = "golden.json"
+
+
+def _class_scores(model: Any, picture: Any) -> Any:
+    import numpy as np
+
+    pixels = np.asarray(picture, np.uint8)[None]
+    return [float(p) for p in model.probabilities(pixels).numpy()[0]]
+
+
+# By task: a function of a model and a question that returns numbers, texts, and lists of these.
+ANSWERS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "image-classification": _class_scores,
+}
+
+
+def answer(model: Any, question: Any) -> Any:
+    """Return what a model says to a golden question.
+
+    Args:
+        model: Of `from_preset`.
+        question: What JSON can hold; what it means depends on the task.
+
+    Returns:
+        Numbers, texts, and lists of these.
+
+    Raises:
+        ValueError: There are no golden questions for this task.
+    """
+    task = model.preset.task
+    if task not in ANSWERS:
+        raise InvalidValueError(
+            f"[golden] there is no golden question for {task}; add one to ANSWERS"
+        )
+    return ANSWERS[task](model, question)
+
+
+def write(folder: str | Path, question: Any, said: Any, tolerance: float = 1e-4) -> None:
+    """Write a folder's golden pair."""
+    pair = {"question": question, "answer": said, "tolerance": tolerance}
+    (Path(folder) / FILE).write_text(json.dumps(pair) + "\n", "utf-8")
+
+
+def check(name: str | Path) -> None:
+    """Ask a preset its golden question.
+
+    Args:
+        name: As in `from_preset`; the preset has a file "golden".
+
+    Raises:
+        FormatError: It does not answer as it did when it was made, or there is no golden pair.
+    """
+    path = (folder_of(name) or Path(name)) / FILE
+    if not path.exists():
+        raise FormatError(f"[golden] {name} has no {FILE}; its recipe writes one")
+    pair = json.loads(path.read_text("utf-8"))
+    said = answer(from_preset(name), pair["question"])
+    if not _is_near(said, pair["answer"], pair["tolerance"]):
+        raise FormatError(
+            f"[golden] {name} answers {_short(said)}; expected {_short(pair['answer'])}: its weights are damaged, or "
+            "this version computes something else"
+        )
+
+
+def _is_near(a: Any, b: Any, tolerance: float) -> bool:
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(
+            _is_near(x, y, tolerance) for x, y in zip(a, b, strict=True)
+        )
+    if isinstance(a, float) and isinstance(b, int | float):
+        return math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance)
+    return bool(a == b)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) < 120 else text[:117] + "..."
