@@ -1,0 +1,5 @@
+"""One page about a model, to read and to show: report.html."""
+
+from penstock_models.report.story import Finding, Licence, Story, Variant
+
+__all__ = ["Finding", "Licence", "Story", "Variant"]
