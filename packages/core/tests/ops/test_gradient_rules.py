@@ -121,3 +121,22 @@ def test_the_size_of_a_symbolic_shape() -> None:
     f = ps.function(lambda x: ps.ops.size_of((x.shape[0], 2, x.shape[1] + 1)))
     assert f(np.zeros((5, 3))).item() == 40
     assert f(np.zeros((6, 7))).item() == 96
+
+
+def test_the_gradient_of_a_matrix_that_many_rows_share_is_one_product() -> None:
+    def gradient(x: ps.Tensor, y: ps.Tensor) -> ps.Tensor:
+        with ps.GradientTape() as tape:
+            tape.watch(y)
+            z = ps.sum(ps.matmul(x, y) ** 2)
+        return tape.gradient(z, y)
+
+    x, y = (np.random.default_rng(0).normal(size=s) for s in ((5, 6, 3), (3, 4)))
+    rows = x.reshape(30, 3)
+    np.testing.assert_allclose(
+        gradient(ps.asarray(x), ps.asarray(y)).numpy(), 2 * rows.T @ rows @ y
+    )
+    with ps.Graph().as_default() as graph:
+        gradient(*(ps.placeholder("float64", a.shape) for a in (x, y)))
+    shapes = [tuple(out.shape) for node in graph.nodes for out in node.outputs]
+    assert (3, 4) in shapes
+    assert (5, 3, 4) not in shapes

@@ -64,7 +64,12 @@ def _(node: Node, dz: Tensor) -> Gradients:
     x, y = node.inputs
     tx, ty = node.attrs["transpose_x"], node.attrs["transpose_y"]
     dx = sum_to(_left_gradient(dz, y, tx, ty), x) if node.needs(0) else None
-    return dx, sum_to(_right_gradient(dz, x, tx, ty), y) if node.needs(1) else None
+    if not node.needs(1):
+        return dx, None
+    if y.ndim == 2 < x.ndim and not tx:
+        # One product over all rows, in place of a matrix for each of the batch and their sum.
+        x, dz = ops.flatten(x, 0, -2), ops.flatten(dz, 0, -2)
+    return dx, sum_to(_right_gradient(dz, x, tx, ty), y)
 
 
 def _left_gradient(dz: Tensor, y: Tensor, tx: bool, ty: bool) -> Tensor:
@@ -90,6 +95,10 @@ def _(rng: np.random.Generator) -> Iterator[Sample]:
         yield Sample((x, y), {"transpose_x": tx, "transpose_y": ty}, label=f"transposed {tx} {ty}")
     yield Sample((array(rng, (2, 1, 3, 4)), array(rng, (3, 4, 2))), label="batch broadcast")
     yield Sample((array(rng, (3, 4)), array(rng, (2, 4, 2))), label="one matrix, many")
+    yield Sample((array(rng, (2, 3, 4)), array(rng, (4, 5))), label="many, one matrix")
+    turned = array(rng, (2, 2, 3, 4)), array(rng, (5, 4))
+    yield Sample(turned, {"transpose_y": True}, label="many, one transposed matrix")
+    yield Sample((array(rng, (0, 3, 4)), array(rng, (4, 5))), label="none, one matrix")
     yield Sample((array(rng, (3, 0)), array(rng, (0, 2))), label="sum of nothing")
     yield Sample((array(rng, (0, 4)), array(rng, (4, 2))), label="empty")
     yield Sample((array(rng, (4, 3)).T, array(rng, (2, 4)).T), label="strided")
