@@ -27,6 +27,7 @@ MODULES: Mapping[str, str] = {
     "convnext": "convnext",
     "mobilenet_v1": "mobilenet_v1",
     "mobilenet_v2": "mobilenet_v2",
+    "ssd_mobilenet_v1": "ssd_mobilenet_v1",
 }
 
 

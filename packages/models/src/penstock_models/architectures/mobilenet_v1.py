@@ -48,6 +48,28 @@ def backbone(config: MobilenetV1Config) -> keras.Model:
     >>> backbone(MobilenetV1Config(width_multiplier=0.25)).output["pooled"].shape
     (None, 256)
     """
+    images = keras.Input((None, None, config.num_channels), name="images")
+    x = trunk(images, config)[-1]
+    pooled = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    return keras.Model(images, {"features": x, "pooled": pooled}, name="mobilenet_v1")
+
+
+def trunk(
+    images: Any, config: MobilenetV1Config, pairs: tuple[tuple[int, int], ...] = PAIRS
+) -> list[Any]:
+    """Return what comes out of each pair of convolutions.
+
+    Args:
+        images: [batch, height, width, channels].
+        config: The sizes.
+        pairs: Channels before the multiplier, and strides.
+
+    Returns:
+        A tensor of each pair, [batch, height / strides so far, width / strides so far, channels].
+
+    Raises:
+        ValueError: Sizes do not fit together.
+    """
     shared: dict[str, Any] = {
         "activation": config.activation, "epsilon": config.epsilon,
         "momentum": 0.9997, "padding": config.padding,
@@ -57,13 +79,13 @@ def backbone(config: MobilenetV1Config) -> keras.Model:
     def width(channels: int) -> int:
         return max(int(channels * config.width_multiplier), config.least_width)
 
-    images = keras.Input((None, None, config.num_channels), name="images")
     x = convolution(images, width(32), 3, "stem", strides=2, **shared)
-    for i, (channels, strides) in enumerate(PAIRS):
+    made = []
+    for i, (channels, strides) in enumerate(pairs):
         x = depthwise_convolution(x, 3, f"conv_{2 * i}", strides=strides, **shared)
         x = convolution(x, width(channels), 1, f"conv_{2 * i + 1}", **shared)
-    pooled = keras.layers.GlobalAveragePooling2D(name="pool")(x)
-    return keras.Model(images, {"features": x, "pooled": pooled}, name="mobilenet_v1")
+        made.append(x)
+    return made
 
 
 def config_of(published: dict[str, Any]) -> MobilenetV1Config:

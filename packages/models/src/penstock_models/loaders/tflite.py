@@ -91,19 +91,24 @@ def _arranged(op: Any, kernel: np.ndarray[Any, Any], graph: Any) -> np.ndarray[A
     return kernel.reshape(*kernel.shape[1:3], channels, -1)
 
 
-def fill_in_order(model: keras.Model, weights: Sequence[Weights]) -> None:
+def fill_in_order(
+    model: keras.Model, weights: Sequence[Weights], names: Sequence[str] = ()
+) -> None:
     """Give a model's layers the weights of a file's ops, the first to the first.
 
     Args:
         model: Its convolutions and dense layers run in the file's order; the file may have more at its end, such as a
             head that the model does not have.
         weights: What `weights_in_order` returned.
+        names: The layers in the file's order, for a model with several ends, whose own order does not say it.
 
     Raises:
         FormatError: Kinds or shapes differ, or the file has too few; nothing was changed then.
     """
     kinds = (keras.layers.DepthwiseConv2D, keras.layers.Conv2D, keras.layers.Dense)
-    layers = [layer for layer in model.layers if isinstance(layer, kinds)]
+    layers = [model.get_layer(name) for name in names] or [
+        layer for layer in model.layers if isinstance(layer, kinds)
+    ]
     if len(weights) < len(layers):
         raise FormatError(
             f"[tflite] the file has {len(weights)} convolutions and products, {model.name} has {len(layers)}; "
