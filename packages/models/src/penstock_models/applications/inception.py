@@ -20,7 +20,7 @@ from penstock_models.applications.building import (
 )  # fmt: skip
 
 # A convolution: how many channels, the window's height and width; True if it halves the picture.
-Step = tuple[int, int, int] | tuple[int, int, int, bool]
+Step = tuple[int, ...]
 Branch = Sequence[Step]
 SIZE, LEAST = 299, 75
 

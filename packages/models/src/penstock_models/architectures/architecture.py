@@ -28,6 +28,18 @@ MODULES: Mapping[str, str] = {
     "mobilenet_v1": "mobilenet_v1",
     "mobilenet_v2": "mobilenet_v2",
     "ssd_mobilenet_v1": "ssd_mobilenet_v1",
+    "squeezenet": "squeezenet",
+    "densenet": "keras_networks",
+    "efficientnet": "keras_networks",
+    "efficientnet_v2": "keras_networks",
+    "inception_resnet_v2": "keras_networks",
+    "inception_v3": "keras_networks",
+    "mobilenet_v3": "keras_networks",
+    "resnet_cifar": "resnet_cifar",
+    "resnet_v1": "keras_networks",
+    "resnet_v2": "keras_networks",
+    "vgg": "keras_networks",
+    "xception": "keras_networks",
 }
 
 
@@ -76,5 +88,8 @@ def find(name: str) -> Architecture:
             f"[architecture] got {name!r}; there are: {', '.join(sorted(MODULES))}"
         )
     module = import_module(f"penstock_models.architectures.{MODULES[name]}")
+    if MODULES[name] == "keras_networks":
+        family: Architecture = module.of_family(name)
+        return family
     found: Architecture = module.ARCHITECTURE
     return found

@@ -135,7 +135,8 @@ def graph(preset: Preset, files: Mapping[str, Path]) -> Callable[[Any], dict[str
     """Return the file's graph as it is: a function of a scaled batch that returns "probabilities".
 
     Args:
-        preset: The option "output" gives what is returned another name: integers are then returned as they are.
+        preset: The option "output" gives what is returned another name: integers are then returned as they are. If
+            the option "channels" is false, the file takes pictures without their last axis.
         files: Has "weights".
 
     Returns:
@@ -148,16 +149,30 @@ def graph(preset: Preset, files: Mapping[str, Path]) -> Callable[[Any], dict[str
 
     model = ps.load(files["weights"], batch="batch")
     meta: dict[str, Any] = next(iter(model.metadata["outputs"].values()), {})
+    taken: dict[str, Any] = next(iter(model.metadata["inputs"].values()), {})
     scale, zero = meta.get("scale"), meta.get("zero_point", 0)
 
     def run(batch: Any) -> dict[str, Any]:
-        made = model(ps.cast(ps.round(batch), "uint8") if preset.input.dtype == "uint8" else batch)
+        given = batch if preset.options.get("channels", True) else batch[..., 0]
+        made = model(_quantised(given, preset.input.dtype, taken))
         if "output" in preset.options:
             return {preset.options["output"]: made}
         y = ps.cast(made, "float32")
         return {"probabilities": y if scale is None else (y - zero) * scale}
 
     return run
+
+
+def _quantised(batch: Any, dtype: str, taken: Mapping[str, Any]) -> Any:
+    """Return real numbers as a file's integers: pixels are uint8 already, int8 has a step and a zero of its own."""
+    import penstock as ps
+
+    if dtype == "uint8":
+        return ps.cast(ps.round(batch), "uint8")
+    if dtype == "int8":
+        steps = ps.round(batch / taken["scale"]) + taken["zero_point"]
+        return ps.cast(ps.clip(steps, -128, 127), "int8")
+    return batch
 
 
 def network(preset: Preset, files: Mapping[str, Path]) -> keras.Model:

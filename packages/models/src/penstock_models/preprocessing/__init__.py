@@ -1,7 +1,8 @@
 """From what people have to what networks take."""
 
 from penstock_models.preprocessing.audio_reader import read_audio
+from penstock_models.preprocessing.image_batch import pictures
 from penstock_models.preprocessing.image_reader import read_image
 from penstock_models.preprocessing.image_scaler import ImageScaler
 
-__all__ = ["ImageScaler", "read_audio", "read_image"]
+__all__ = ["ImageScaler", "pictures", "read_audio", "read_image"]

@@ -15,6 +15,7 @@ from penstock_models.sources import find_files
 # Which class stands for a task; its module has a function `of(preset, files, loader)`.
 TASKS: Mapping[str, str] = {
     "image-classification": "image_classifier",
+    "image-features": "image_features",
     "object-detection": "object_detector",
     "face-detection": "object_detector",
     "image-segmentation": "segmenter",

@@ -8,12 +8,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
 import penstock as ps
 import penstock_keras_api as keras
 from penstock.errors import InvalidValueError
-from penstock_models.preprocessing import ImageScaler, read_image
+from penstock_models.preprocessing import ImageScaler, pictures
 from penstock_models.presets.schema import Input, Preset
 from penstock_models.tasks.guess import Guess, best_of
 
@@ -82,12 +80,7 @@ class ImageClassifier:
 
     def prepare(self, images: Any) -> ps.Tensor:
         """Return pictures as the network takes them; `images` as in `probabilities`."""
-        if isinstance(images, np.ndarray | ps.Tensor) and images.ndim == 4:
-            scaled: ps.Tensor = self.scaler(images)
-            return scaled
-        several = images if isinstance(images, list | tuple) else [images]
-        one = [self.scaler(read_image(image, self.input.channels)[None]) for image in several]
-        return ps.concat(one, axis=0)
+        return pictures(images, self.scaler, self.input.channels)
 
     def predict(self, images: Any, top: int = 5) -> list[list[Guess]]:
         """Return the most probable labels of each picture, the best first.
@@ -115,6 +108,6 @@ def of(preset: Preset, files: Mapping[str, Path], loader: ModuleType) -> ImageCl
     """
     from penstock_models.presets.load import labels_of
 
-    run = loader.graph(preset, files)
+    run = loader.graph(preset, files) if hasattr(loader, "graph") else None
     make = (lambda: loader.network(preset, files)) if preset.architecture else None
     return ImageClassifier(labels_of(preset, files), preset.input, run, make, preset)
