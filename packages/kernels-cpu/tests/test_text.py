@@ -125,3 +125,46 @@ def test_plans_forget_longer_strings() -> None:
     cut = ps.function(lambda x: ps.strings.split(x, size=3)[0])
     assert cut(ps.asarray(["a b c"])).tolist() == [[b"a", b"b", b"c"]]
     assert cut(ps.asarray(["d"])).tolist() == [[b"d", b"", b""]]
+
+
+WORDS = given_strings(
+    [
+        *(b"[UNK]", b"a", b"##a", b"ab", b"##b", b",", b"i", b"e"),
+        *(c.encode() for c in ("a\u0301", "ä", "日", "##日", "##\u0307", "\u1100", "##\u1161")),
+    ]
+)
+LETTERS = (*PIECES, *(c.encode() for c in ("é", "İ", "\u0307", "가", "Σ", "\u200b", "¿", "\u0344")))
+
+
+@relaxed
+@given(
+    st.lists(st.lists(st.sampled_from(LETTERS), max_size=9).map(b"".join), min_size=1, max_size=5),
+    st.tuples(st.booleans(), st.booleans(), st.booleans()),
+    st.integers(0, 6),
+    st.integers(1, 7),
+)
+def test_pieces_of_words(
+    texts: list[bytes], rules: tuple[bool, bool, bool], size: int, longest: int
+) -> None:
+    x = given_strings(texts)
+    how = dict(zip(("lower", "strip_accents", "split_ideographs"), rules, strict=True))
+    got = ps.strings.wordpiece(x, WORDS, size=size, max_characters=longest, **how)  # type: ignore[arg-type]
+    more = {"prefix": "##", "unknown": "[UNK]", "max_characters": longest}
+    same(got, reference("wordpiece", x, WORDS, size=size, **how, **more))
+
+
+def test_pieces_of_every_character() -> None:
+    letters = [chr(c) for c in range(0x11000) if not 0xD800 <= c < 0xE000]
+    x = given_strings([f"a{c}a {c}".encode() for c in letters])
+    how = {"size": 8, "lower": True, "strip_accents": True, "split_ideographs": True}
+    more = {"prefix": "##", "unknown": "[UNK]", "max_characters": 100}
+    same(ps.strings.wordpiece(x, WORDS, size=8), reference("wordpiece", x, WORDS, **how, **more))
+
+
+def test_a_plan_keeps_its_vocabulary() -> None:
+    words = ps.asarray(["[UNK]", "fox", "##es"])
+    cut = ps.function(lambda x: ps.strings.wordpiece(x, words, size=3))
+    for texts in (["Foxes fox"], ["es", "foxfox"], ["fox"]):
+        expected = ps.strings.wordpiece(texts, words, size=3)
+        same(cut(ps.asarray(texts)), tuple(np.asarray(t) for t in expected))
+    assert cut(ps.asarray(["Foxes fox"]))[0].tolist() == [[1, 2, 1]]

@@ -111,6 +111,7 @@ const Table& core_rules() {
       {"number_to_string", rule_number_to_string},
       {"string_split", rule_string_split},
       {"string_to_codes", rule_string_to_codes},
+      {"string_to_pieces", rule_string_to_pieces},
       {"string_columns", rule_string_columns},
       {"string_fields", rule_string_fields},
       {"codes_to_string", rule_codes_to_string},

@@ -131,6 +131,7 @@ void rule_string_to_number(InferContext&);
 void rule_number_to_string(InferContext&);
 void rule_string_split(InferContext&);
 void rule_string_to_codes(InferContext&);
+void rule_string_to_pieces(InferContext&);
 void rule_string_columns(InferContext&);
 void rule_string_fields(InferContext&);
 void rule_codes_to_string(InferContext&);

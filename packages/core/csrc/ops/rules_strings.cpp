@@ -64,6 +64,16 @@ void rule_string_to_codes(InferContext& ctx) {
   ctx.output(DType::kI64, shape);
 }
 
+// A vocabulary beside the strings; size: the numbers of each string's pieces, and how many it has.
+void rule_string_to_pieces(InferContext& ctx) {
+  need_strings(ctx, 0);
+  need_strings(ctx, 1);
+  need_rank(ctx, 1, 1, "[pieces]");
+  Shape shape = ctx.shape(0);
+  ctx.output(DType::kI32, with_parts(ctx, shape));
+  ctx.output(DType::kI64, shape);
+}
+
 // columns: the fields of each line.
 void rule_string_columns(InferContext& ctx) {
   Shape shape = strings(ctx);

@@ -32,6 +32,7 @@ from penstock.ops.strings import string_strip as strip
 from penstock.ops.strings import string_substr as substr
 from penstock.ops.strings import string_translate as translate
 from penstock.ops.strings import string_upper as upper
+from penstock.ops.wordpiece import wordpiece
 
 __all__ = [
     "as_string",
@@ -66,4 +67,5 @@ __all__ = [
     "unicode_normalize",
     "unicode_split",
     "upper",
+    "wordpiece",
 ]

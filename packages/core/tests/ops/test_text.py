@@ -259,3 +259,24 @@ def test_json_lines_read_what_python_writes_for_nan() -> None:
 )
 def test_backslash_0_is_the_whole_match(rewrite: str, wanted: bytes) -> None:
     assert ps.strings.regex_replace("abc", "(b)", rewrite).item() == wanted
+
+
+def test_pieces_need_room_in_graphs() -> None:
+    with pytest.raises(ps.errors.GraphError, match=r"not known while a graph is built; give size="):
+        ps.function(lambda x: ps.strings.wordpiece(x, ["[UNK]"])[0])(ps.asarray(["a"]))
+    ids, counts = ps.strings.wordpiece(["a b", "", "c"], ["[UNK]", "b"])
+    assert ids.tolist() == [[0, 1], [0, 0], [0, 0]]
+    assert counts.tolist() == [2, 0, 1]
+    nothing = np.empty(0, object)
+    assert ps.strings.wordpiece(nothing, ["[UNK]"])[0].shape == (0, 0)
+
+
+def test_an_op_that_the_native_part_does_not_know_says_what_to_do() -> None:
+    def newer(x: ps.annotations.TensorLike, /) -> ps.Tensor: ...
+
+    newer.__module__ = "penstock.ops.newer"
+    with pytest.raises(ps.errors.InvalidValueError, match=r"no shape rule .*: nox -s dev"):
+        ps.op(infer="of_tomorrow")(newer)
+    newer.__module__ = "acme.ops"
+    with pytest.raises(ps.errors.InvalidValueError, match=r'no shape rule "of_tomorrow"$'):
+        ps.op(infer="of_tomorrow", name="acme.newer")(newer)

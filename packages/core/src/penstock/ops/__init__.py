@@ -445,6 +445,7 @@ from penstock.ops.trigonometric import (
     sinh,
     tan,
 )
+from penstock.ops.wordpiece import wordpiece_
 
 # What `penstock` offers under its own name: what users call. What gradients, variables and optimisers are made of stays
 # in `penstock.ops`, random numbers are in `penstock.random`. No submodules, or ops/random.py would hide the latter.

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Protocol, Ty
 import numpy as np
 
 from penstock import _native
-from penstock.errors import InvalidTypeError
+from penstock.errors import InvalidTypeError, InvalidValueError
 
 if TYPE_CHECKING:
     from penstock._native import Tensor
@@ -336,6 +336,18 @@ def _attribute(op_name: str, parameter: inspect.Parameter, annotation: str) -> A
 
 
 def _native_function(schema: Schema, block: OpBlock[..., Any]) -> Any:
+    try:
+        return _made_natively(schema, block)
+    except InvalidValueError as error:
+        if block.function.__module__.startswith("penstock.ops."):
+            raise InvalidValueError(
+                f"{error}. Penstock's native part is not of the same version as its Python part: install it again, or "
+                "in a source tree build it: nox -s dev"
+            ) from None
+        raise
+
+
+def _made_natively(schema: Schema, block: OpBlock[..., Any]) -> Any:
     return _native.OpFunction(
         schema.name,
         schema.version,

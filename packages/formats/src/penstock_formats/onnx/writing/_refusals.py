@@ -17,7 +17,7 @@ _REASONS: Final[tuple[tuple[str, str], ...]] = (
     (r"core\..*", "it is made by a pass, for the processor at hand"),
     (r"eig|eigvals", _FACTORS),
     (
-        r"string_.*|unicode_.*|.*_base64|as_string|csv_fields|json_fields|regex_.*",
+        r"string_.*|wordpiece|unicode_.*|.*_base64|as_string|csv_fields|json_fields|regex_.*",
         "it works on strings; do this before the model",
     ),
     (r"(de|en)code_image", "it reads or writes files of images; do this before or after the model"),
