@@ -23,6 +23,7 @@ from noxtools import (
     CORE,
     MEASURE_CLOSURE,
     PACKAGES,
+    PARALLEL,
     ROOT,
     build_wheel,
     check_free_of_python,
@@ -115,10 +116,10 @@ def tests(session: nox.Session, plugins: bool) -> None:
     """Run the tests on built wheels: core with no plugin, then everything; arguments go to pytest."""
     if plugins:
         install_packages(session, *group("test"), extras=True)
-        run_tests(session, PACKAGES, "--penstock-level=smoke")
+        run_tests(session, PACKAGES, "--penstock-level=smoke", *PARALLEL)
     else:
         install_packages(session, *group("test"), packages=[CORE])
-        run_tests(session, [CORE])
+        run_tests(session, [CORE], *PARALLEL)
 
 
 @nox.session
@@ -140,7 +141,7 @@ def conformance(session: nox.Session, device: str, plugins: str) -> None:
     with session.chdir(session.create_tmp()):
         session.run(
             *(*pytest_command(), "--pyargs", "penstock_testkit", f"--penstock-device={device}"),
-            *arguments,
+            *(*PARALLEL[:2], "--dist=worksteal", *arguments),
             env={**clean_environment(), "PENSTOCK_PLUGINS": plugins},
         )
 

@@ -150,6 +150,10 @@ def pytest_command() -> list[str]:
     return ["python", "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "-p", "no:cacheprovider"]
 
 
+# Several processes at a time; the tests of a file stay together, since they may share what is slow to make.
+PARALLEL = ("--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile")
+
+
 def run_tests(
     session: nox.Session,
     packages: list[Path],
