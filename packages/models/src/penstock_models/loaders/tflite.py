@@ -12,7 +12,7 @@ import numpy as np
 import penstock_keras_api as keras
 from penstock.errors import FormatError
 from penstock_models.architectures import architecture
-from penstock_models.presets.schema import Preset
+from penstock_models.presets.schema import Input, Preset
 from penstock_models.tasks.classifier import classifier
 
 KINDS = {
@@ -195,3 +195,26 @@ def network(preset: Preset, files: Mapping[str, Path]) -> keras.Model:
     model = classifier(backbone, num_classes) if preset.task == "image-classification" else backbone
     fill_in_order(model, weights)
     return model
+
+
+def network_input(preset: Preset, files: Mapping[str, Path]) -> Input:
+    """Return what `network` takes: pixels scaled as the file's own integers stand for real numbers.
+
+    Args:
+        preset: Says what the file takes.
+        files: Has "weights".
+
+    Returns:
+        The preset's input, or for a file that takes integers the same with their mean and scale.
+
+    Raises:
+        FormatError: The file is damaged.
+    """
+    from penstock_formats.tflite.model import parse
+
+    graph = parse(Path(files["weights"]).read_bytes()).subgraphs[0]
+    q = graph.tensors[graph.inputs[0]].quantization
+    if preset.input.dtype != "uint8" or q is None:
+        return preset.input
+    mean, scale = (float(q.zero_point.ravel()[0]),), float(q.scale.ravel()[0])
+    return preset.input.model_copy(update={"mean": mean, "scale": scale, "dtype": "float32"})

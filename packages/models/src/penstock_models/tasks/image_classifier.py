@@ -8,17 +8,21 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 import penstock as ps
 import penstock_keras_api as keras
 from penstock.errors import InvalidValueError
-from penstock_models.preprocessing import ImageScaler, pictures
+from penstock_models.adapt.network import compiled
+from penstock_models.adapt.pictures import BATCH, AdaptablePictures
+from penstock_models.preprocessing import ImageScaler
 from penstock_models.presets.schema import Input, Preset
 from penstock_models.tasks.guess import Guess, best_of
 
 Run = Callable[[Any], Mapping[str, Any]]
 
 
-class ImageClassifier:
+class ImageClassifier(AdaptablePictures):
     """Say which of some labels a picture deserves.
 
     Args:
@@ -27,6 +31,7 @@ class ImageClassifier:
         run: A function of a scaled batch that returns "probabilities" or "logits".
         make_network: A function that returns the same as a model that can be trained, or None.
         preset: What is known about it.
+        network_spec: What that model takes, if it is something else.
 
     Raises:
         ValueError: There are no labels.
@@ -39,6 +44,7 @@ class ImageClassifier:
         run: Run | None = None,
         make_network: Callable[[], keras.Model] | None = None,
         preset: Preset | None = None,
+        network_spec: Input | None = None,
     ) -> None:
         if not labels:
             raise InvalidValueError("[ImageClassifier] got no labels; give a word for each class")
@@ -48,6 +54,7 @@ class ImageClassifier:
         self.preset = preset
         self._run = run
         self._make_network = make_network
+        self._network_spec = network_spec or spec
 
     @cached_property
     def network(self) -> keras.Model:
@@ -58,6 +65,11 @@ class ImageClassifier:
                 "be trained; choose a preset that names an architecture"
             )
         return self._make_network()
+
+    @cached_property
+    def _answer(self) -> Run:
+        """The function that answers: the graph as it was published, or the network as one plan."""
+        return self._run or compiled(self.network)
 
     def probabilities(self, images: Any) -> ps.Tensor:
         """Return the probability of each label.
@@ -71,16 +83,16 @@ class ImageClassifier:
         Raises:
             FormatError: A file is no picture.
         """
-        batch = self.prepare(images)
-        made = (self._run or self.network)(batch)
+        is_batch = isinstance(images, np.ndarray | ps.Tensor) and images.ndim == 4
+        count = len(images) if is_batch or isinstance(images, list | tuple) else 1
+        if count > BATCH:
+            parts = [self.probabilities(images[at : at + BATCH]) for at in range(0, count, BATCH)]
+            return ps.concat(parts, axis=0)
+        made = self._answer(self.prepare(images))
         if "probabilities" in made:
             found: ps.Tensor = made["probabilities"]
             return found
         return ps.nn.softmax(made["logits"])
-
-    def prepare(self, images: Any) -> ps.Tensor:
-        """Return pictures as the network takes them; `images` as in `probabilities`."""
-        return pictures(images, self.scaler, self.input.channels)
 
     def predict(self, images: Any, top: int = 5) -> list[list[Guess]]:
         """Return the most probable labels of each picture, the best first.
@@ -110,4 +122,5 @@ def of(preset: Preset, files: Mapping[str, Path], loader: ModuleType) -> ImageCl
 
     run = loader.graph(preset, files) if hasattr(loader, "graph") else None
     make = (lambda: loader.network(preset, files)) if preset.architecture else None
-    return ImageClassifier(labels_of(preset, files), preset.input, run, make, preset)
+    spec = loader.network_input(preset, files) if hasattr(loader, "network_input") else None
+    return ImageClassifier(labels_of(preset, files), preset.input, run, make, preset, spec)

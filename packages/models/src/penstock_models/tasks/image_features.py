@@ -13,13 +13,15 @@ import numpy as np
 import penstock as ps
 import penstock_keras_api as keras
 from penstock.errors import InvalidValueError
-from penstock_models.preprocessing import ImageScaler, pictures
+from penstock_models.adapt.network import compiled
+from penstock_models.adapt.pictures import BATCH, AdaptablePictures
+from penstock_models.preprocessing import ImageScaler
 from penstock_models.presets.schema import Input, Preset
 
 Run = Callable[[Any], Mapping[str, Any]]
 
 
-class ImageFeatures:
+class ImageFeatures(AdaptablePictures):
     """Make a vector of a picture: a backbone without classes of its own.
 
     Args:
@@ -27,6 +29,7 @@ class ImageFeatures:
         run: A function of a scaled batch that returns "pooled" [batch, width]; None if the network is run.
         make_network: A function that returns the same as a model that can be trained, or None.
         preset: What is known about it.
+        network_spec: What that model takes, if it is something else.
 
     Raises:
         ValueError: Never here.
@@ -38,6 +41,7 @@ class ImageFeatures:
         run: Run | None = None,
         make_network: Callable[[], keras.Model] | None = None,
         preset: Preset | None = None,
+        network_spec: Input | None = None,
     ) -> None:
         self.labels: list[str] = []
         self.input = spec
@@ -45,6 +49,7 @@ class ImageFeatures:
         self.preset = preset
         self._run = run
         self._make_network = make_network
+        self._network_spec = network_spec or spec
 
     @cached_property
     def network(self) -> keras.Model:
@@ -68,12 +73,17 @@ class ImageFeatures:
         Raises:
             FormatError: A file is no picture.
         """
-        found: ps.Tensor = (self._run or self.network)(self.prepare(images))["pooled"]
-        return found
+        count = len(images) if isinstance(images, list | tuple) else 0
+        if count > BATCH:
+            return ps.concat(
+                [self.vectors(images[at : at + BATCH]) for at in range(0, count, BATCH)], axis=0
+            )
+        found: ps.Tensor = self._answer(self.prepare(images))["pooled"]
+        return ps.reshape(found, (found.shape[0], -1))
 
-    def prepare(self, images: Any) -> ps.Tensor:
-        """Return pictures as the network takes them; `images` as in `vectors`."""
-        return pictures(images, self.scaler, self.input.channels)
+    @cached_property
+    def _answer(self) -> Run:
+        return self._run or compiled(self.network)
 
     def predict(self, images: Any) -> np.ndarray[Any, Any]:
         """Return `vectors` as NumPy's array."""
@@ -85,4 +95,5 @@ def of(preset: Preset, files: Mapping[str, Path], loader: ModuleType) -> ImageFe
     """Return the backbone of a preset; arguments as in `image_classifier.of`."""
     make = (lambda: loader.network(preset, files)) if preset.architecture else None
     run = loader.graph(preset, files) if hasattr(loader, "graph") else None
-    return ImageFeatures(preset.input, run, make, preset)
+    spec = loader.network_input(preset, files) if hasattr(loader, "network_input") else None
+    return ImageFeatures(preset.input, run, make, preset, spec)

@@ -1,0 +1,97 @@
+"""Examples as a training takes them: kept in memory, run through what is frozen once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from penstock_keras_api import tree
+from penstock_models.adapt.network import Adapted, compiled, in_chunks
+
+if TYPE_CHECKING:
+    from penstock_models.adapt.adaptable import Adaptable
+
+# How many bytes of what frozen layers made may be kept.
+ROOM = 2**30
+
+
+class Material:
+    """Examples as the layers that learn take them.
+
+    Args:
+        model: Says how examples are kept and fed.
+        adapted: The network and its parts.
+        inputs: As in `Examples`.
+        versions: How many varied versions are kept, if something is frozen; 0 for examples as they are.
+        seed: Draws the versions.
+    """
+
+    def __init__(
+        self, model: Adaptable, adapted: Adapted, inputs: Sequence[Any], versions: int, seed: int
+    ) -> None:
+        self.count = len(inputs)
+        self._model, self._adapted, self._varied = model, adapted, versions > 0
+        self._frozen = None if adapted.frozen is None else compiled(adapted.frozen)
+        self._stored = model.store(inputs, larger=True) if versions else None
+        self._plain = model.store(inputs)
+        self._kept: list[Any] = []
+        if self._frozen is not None and adapted.strategy.kind != "probe":
+            self._keep(versions, seed)
+
+    def _keep(self, versions: int, seed: int) -> None:
+        """Run the frozen layers once for each version, as many as there is room for."""
+        for version in range(max(1, versions)):
+            rng = np.random.default_rng([seed, 1, version]) if versions else None
+            self._kept.append(self._run_frozen(rng))
+            size = sum(leaf.nbytes for leaf in tree.flatten(self._kept[-1]))
+            if size * (version + 2) > ROOM:
+                break
+        if size > ROOM:
+            self._kept = []
+
+    def _run_frozen(self, rng: np.random.Generator | None) -> Any:
+        assert self._frozen is not None
+        return in_chunks(self._frozen, self.count, lambda places: self._fed(places, rng))
+
+    def _fed(self, places: np.ndarray[Any, Any], rng: np.random.Generator | None) -> Any:
+        stored = self._plain if rng is None else self._stored
+        return self._model.feed(tree.map_structure(lambda a: a[places], stored), rng)
+
+    def batch(self, places: np.ndarray[Any, Any], rng: np.random.Generator) -> Any:
+        """Return some examples, varied if they are to be.
+
+        Args:
+            places: Which.
+            rng: Draws how, or which of the versions that are kept.
+        """
+        if self._kept:
+            which = rng.integers(0, len(self._kept), len(places))
+            return tree.map_structure(
+                lambda *versions: np.stack(
+                    [versions[v][i] for v, i in zip(which, places, strict=True)]
+                ),
+                *self._kept,
+            )
+        fed = self._fed(places, rng if self._varied else None)
+        return fed if self._frozen is None else self._frozen(fed)
+
+    def pooled(self) -> np.ndarray[Any, Any]:
+        """Return what the head takes, of the examples as they are: [examples, width]."""
+        run = compiled(self._adapted.pooled)
+        made: np.ndarray[Any, Any] = in_chunks(
+            run, self.count, lambda places: self._fed(places, None)
+        )
+        return made
+
+    def plain(self, run: Any) -> np.ndarray[Any, Any]:
+        """Return what the learning layers make of the examples as they are: [examples, labels]."""
+        made: np.ndarray[Any, Any] = in_chunks(run, self.count, self._plain_batch)
+        return made
+
+    def _plain_batch(self, places: np.ndarray[Any, Any]) -> Any:
+        if self._kept and not self._varied:
+            return tree.map_structure(lambda a: a[places], self._kept[0])
+        fed = self._fed(places, None)
+        return fed if self._frozen is None else self._frozen(fed)
