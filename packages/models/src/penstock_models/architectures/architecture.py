@@ -29,6 +29,7 @@ MODULES: Mapping[str, str] = {
     "mobilenet_v2": "mobilenet_v2",
     "ssd_mobilenet_v1": "ssd_mobilenet_v1",
     "squeezenet": "squeezenet",
+    "style_transfer": "style_transfer",
     "densenet": "keras_networks",
     "efficientnet": "keras_networks",
     "efficientnet_v2": "keras_networks",

@@ -6,6 +6,7 @@ from penstock_models.layers.layer_scale import LayerScale
 from penstock_models.layers.positions import ClassTokens, PositionEmbedding
 from penstock_models.layers.relative_position_bias import RelativePositionBias
 from penstock_models.layers.reversible_embedding import Bias, ReversibleEmbedding
+from penstock_models.layers.style_norm import MirrorPadding, StyleNorm
 from penstock_models.layers.transformer_block import TransformerBlock
 
 __all__ = [
@@ -13,9 +14,11 @@ __all__ = [
     "ClassTokens",
     "FeedForward",
     "LayerScale",
+    "MirrorPadding",
     "PositionEmbedding",
     "RelativePositionBias",
     "ReversibleEmbedding",
     "SelfAttention",
+    "StyleNorm",
     "TransformerBlock",
 ]
