@@ -25,6 +25,7 @@ MODULES: Mapping[str, str] = {
     "resnet": "resnet",
     "regnet": "regnet",
     "convnext": "convnext",
+    "biaffine_parser": "biaffine_parser",
     "mobilenet_v1": "mobilenet_v1",
     "mobilenet_v2": "mobilenet_v2",
     "ssd_mobilenet_v1": "ssd_mobilenet_v1",

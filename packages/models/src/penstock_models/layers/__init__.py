@@ -1,8 +1,10 @@
 """Layers that several architectures share."""
 
 from penstock_models.layers.attention import SelfAttention
+from penstock_models.layers.biaffine import Biaffine
 from penstock_models.layers.feed_forward import FeedForward
 from penstock_models.layers.layer_scale import LayerScale
+from penstock_models.layers.letter_filters import LetterFilters
 from penstock_models.layers.positions import ClassTokens, PositionEmbedding
 from penstock_models.layers.relative_position_bias import RelativePositionBias
 from penstock_models.layers.reversible_embedding import Bias, ReversibleEmbedding
@@ -10,10 +12,12 @@ from penstock_models.layers.style_norm import MirrorPadding, StyleNorm
 from penstock_models.layers.transformer_block import TransformerBlock
 
 __all__ = [
+    "Biaffine",
     "Bias",
     "ClassTokens",
     "FeedForward",
     "LayerScale",
+    "LetterFilters",
     "MirrorPadding",
     "PositionEmbedding",
     "RelativePositionBias",

@@ -30,10 +30,16 @@ def _painting(model: Any, question: Any) -> Any:
     return [float(mean) for mean in parts.mean((1, 3)).ravel()]
 
 
+def _tree(model: Any, words: Any) -> Any:
+    found = model.predict(words)
+    return [[word.head, word.relation, word.upos] for word in found]
+
+
 # By task: a function of a model and a question that returns numbers, texts, and lists of these.
 ANSWERS: Mapping[str, Callable[[Any, Any], Any]] = {
     "image-classification": _class_scores,
     "style-transfer": _painting,
+    "dependency-parsing": _tree,
 }
 
 

@@ -23,6 +23,7 @@ TASKS: Mapping[str, str] = {
     "text-classification": "word_classifier",
     "style-transfer": "stylist",
     "word-vectors": "word_vectors",
+    "dependency-parsing": "dependency_parser",
 }
 
 
