@@ -10,8 +10,9 @@ import numpy as np
 
 import penstock_keras_api as keras
 from penstock_models.architectures.lenet import LenetConfig, backbone
+from penstock_models.evaluation.intervals import wilson
 from penstock_models.presets import Input, Metric
-from penstock_models.recipes import Progress, Run, interval, publish, start
+from penstock_models.recipes import Progress, Run, publish, start
 from penstock_models.tasks import classifier
 
 HELD_OUT = 5000  # of the training pictures, to see when it learns by heart
@@ -63,12 +64,12 @@ def main(run: Run) -> None:
     x, y = images(folder, "t10k"), labels(folder, "t10k")
     logits = network.predict(x.astype("float32") / 255, batch_size=500, verbose=0)["logits"]
     right = logits.argmax(1) == y
-    low, high = interval(int(right.sum()), len(y))
+    found = wilson(int(right.sum()), len(y))
     accuracy = Metric(
         name="accuracy",
-        value=float(right.mean()),
+        value=found.value,
         data="MNIST's 10 000 test pictures",
-        note=f"95% interval {low:.4f} to {high:.4f}; {int((~right).sum())} mistakes",
+        note=f"95% interval {found.low:.4f} to {found.high:.4f}; {int((~right).sum())} mistakes",
     )
     facts = {
         "task": "image-classification",

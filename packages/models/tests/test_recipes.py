@@ -18,7 +18,7 @@ from penstock.safetensors import load_file, save_file
 from penstock_models.architectures.lenet import LenetConfig, backbone
 from penstock_models.presets import Input, Metric, golden
 from penstock_models.presets.catalogue import SHIPPED
-from penstock_models.recipes import Progress, Run, interval, publish, start
+from penstock_models.recipes import Progress, Run, publish, start
 from penstock_models.tasks import classifier
 
 CONFIG = LenetConfig(image_size=12, filters=(2, 3), widths=(8, 8))
@@ -147,13 +147,6 @@ def test_mistakes_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         golden.check("mobilenet_v1.imagenet_025_224")
     with pytest.raises(InvalidValueError, match="add one to ANSWERS"):
         golden.answer(type("M", (), {"preset": models.find_preset("rfb.face_320")}), [])
-
-
-def test_intervals_hold_what_was_measured() -> None:
-    low, high = interval(50, 100)
-    assert low == pytest.approx(0.4038, abs=1e-4)
-    assert high == pytest.approx(0.5962, abs=1e-4)
-    assert interval(10, 10)[1] == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("name", SHIPPED_NAMES)

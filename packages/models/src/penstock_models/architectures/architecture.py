@@ -20,6 +20,7 @@ MODULES: Mapping[str, str] = {
     "lenet": "lenet",
     "llama": "llama",
     "t5": "t5",
+    "transformer": "transformer",
     "vit": "vit",
     "deit": "vit",
     "resnet": "resnet",

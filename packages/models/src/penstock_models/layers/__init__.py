@@ -2,10 +2,12 @@
 
 from penstock_models.layers.attention import SelfAttention
 from penstock_models.layers.biaffine import Biaffine
+from penstock_models.layers.cross_attention import CrossAttention
+from penstock_models.layers.decoder_block import DecoderBlock
 from penstock_models.layers.feed_forward import FeedForward
 from penstock_models.layers.layer_scale import LayerScale
 from penstock_models.layers.letter_filters import LetterFilters
-from penstock_models.layers.positions import ClassTokens, PositionEmbedding
+from penstock_models.layers.positions import ClassTokens, PositionEmbedding, SinePositions
 from penstock_models.layers.relative_position_bias import RelativePositionBias
 from penstock_models.layers.reversible_embedding import Bias, ReversibleEmbedding
 from penstock_models.layers.style_norm import MirrorPadding, StyleNorm
@@ -15,6 +17,8 @@ __all__ = [
     "Biaffine",
     "Bias",
     "ClassTokens",
+    "CrossAttention",
+    "DecoderBlock",
     "FeedForward",
     "LayerScale",
     "LetterFilters",
@@ -23,6 +27,7 @@ __all__ = [
     "RelativePositionBias",
     "ReversibleEmbedding",
     "SelfAttention",
+    "SinePositions",
     "StyleNorm",
     "TransformerBlock",
 ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 import penstock as ps
 from penstock.errors import ShapeError
 from penstock_keras_api import initializers
@@ -58,6 +60,59 @@ class PositionEmbedding(Layer):
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` makes an equal layer of."""
         return {**super().get_config(), "max_length": self.max_length, "offset": self.offset}
+
+
+class SinePositions(Layer):
+    """Add sines and cosines of the position, each pair slower than the one before, as sin(p / 10000^(2i / depth)).
+
+    Args:
+        max_length: How many positions there are.
+        kwargs: As in `keras.layers.Layer`.
+
+    Raises:
+        ValueError: A sequence is longer than that.
+
+    Source:
+        Vaswani et al., 2017, https://arxiv.org/abs/1706.03762.
+
+    >>> SinePositions(16)(np.zeros((1, 2, 2), "float32")).tolist()[0][0]
+    [0.0, 1.0]
+    """
+
+    def __init__(self, max_length: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.max_length = max_length
+
+    def build(self, input_shape: Any) -> None:
+        """Compute the table."""
+        depth = input_shape[-1]
+        slow = 10000.0 ** (-np.arange(0, depth, 2) / depth)
+        angles = np.arange(self.max_length)[:, None] * slow
+        table = np.stack([np.sin(angles), np.cos(angles)], -1).reshape(self.max_length, -1)
+        self.table = table[:, :depth].astype("float32")
+        self.built = True
+
+    def call(self, inputs: Any, first: int = 0) -> Any:
+        """Return [batch, length, depth] with the positions' waves added, counted from `first`.
+
+        Raises:
+            ValueError: The sequence is too long.
+        """
+        length = inputs.shape[1]
+        if first + length > self.max_length:
+            raise ShapeError(
+                f"[{self.name}] got {first + length} positions and knows {self.max_length}; cut the input"
+            )
+        waves = ps.cast(ps.asarray(self.table), inputs.dtype)
+        return inputs + waves[first : first + length]
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the input's shape."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` makes an equal layer of."""
+        return {**super().get_config(), "max_length": self.max_length}
 
 
 class ClassTokens(Layer):

@@ -62,13 +62,8 @@ class TransformerBlock(Layer):
     def build(self, input_shape: Any) -> None:
         """Make the parts for inputs of this depth."""
         shared: dict[str, Any] = {"use_bias": self.use_bias, "dtype": self.dtype_policy}
-        self.attention = SelfAttention(
-            self.num_heads,
-            dropout=self.dropout,
-            name="attention",
-            **shared,
-            **self.attention_arguments,
-        )
+        given = {"dropout": self.dropout, **shared, **self.attention_arguments}
+        self.attention = SelfAttention(self.num_heads, name="attention", **given)
         self.feed_forward = FeedForward(
             self.hidden_size, self.activation, self.gated, name="feed_forward", **shared
         )

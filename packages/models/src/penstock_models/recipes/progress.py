@@ -11,6 +11,7 @@ from penstock_keras_api.callbacks import BackupAndRestore, Callback
 from penstock_models.recipes.curve import draw
 from penstock_models.recipes.start import Run
 
+BACKUP = "backup"  # a folder in the run's own
 SAYS_EVERY = 15.0  # seconds between two lines within an epoch
 
 
@@ -36,10 +37,13 @@ class Progress(Callback):
     def callbacks(self, backup_every: int | str = "epoch") -> list[Callback]:
         """Return this and what keeps a backup, for `fit`; type the same command again to go on.
 
+        The backup stays until `publish` has written the preset, so that nothing after training can lose it.
+
         Args:
             backup_every: "epoch", or after how many batches.
         """
-        return [self, BackupAndRestore(self.run.out / "backup", save_freq=backup_every)]
+        backup = self.run.out / BACKUP
+        return [self, BackupAndRestore(backup, save_freq=backup_every, delete_checkpoint=False)]
 
     def get_state(self) -> dict[str, Any]:
         """Return the curve and the time."""

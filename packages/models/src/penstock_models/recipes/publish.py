@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from penstock_models.presets import golden
 from penstock_models.presets.load import from_preset
 from penstock_models.presets.schema import File, Metric, Preset, Recipe, Source
 from penstock_models.recipes.card import card_of
-from penstock_models.recipes.progress import Progress
+from penstock_models.recipes.progress import BACKUP, Progress
 from penstock_models.weights import path_of
 
 
@@ -65,6 +66,7 @@ def publish(
     golden.check(run.out)
     progress.write(run.out)
     (run.out / "CARD.md").write_text(card_of(preset, notes), "utf-8")
+    shutil.rmtree(run.out / BACKUP, ignore_errors=True)
     Console().print(f"wrote {run.out}", *(m.model_dump() for m in metrics), soft_wrap=True)
     return run.out
 
