@@ -33,6 +33,7 @@ MODULES: Mapping[str, str] = {
     "squeezenet": "squeezenet",
     "style_transfer": "style_transfer",
     "densenet": "keras_networks",
+    "ds_cnn": "ds_cnn",
     "efficientnet": "keras_networks",
     "efficientnet_v2": "keras_networks",
     "inception_resnet_v2": "keras_networks",

@@ -63,19 +63,22 @@ class StyleNorm(Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return [batch, height, width, channels] for pictures of that shape, or for a pair of them and codes."""
-        x, scale, shift = inputs, None, None  # type: Any, Any, Any
-        if self.code_width is None:
-            scale, shift = self.gamma, self.beta
-        else:
-            x, code = inputs
-            scale, shift = ps.matmul(code, self.scale_kernel), ps.matmul(code, self.shift_kernel)
-            if self.use_bias:
-                scale, shift = scale + self.scale_bias, shift + self.shift_bias
-            scale, shift = scale[:, None, None, :], shift[:, None, None, :]
+        x, scale, shift = self._parts(inputs)
         mean = ps.mean(x, axis=(1, 2), keepdims=True)
         centred = x - mean
         variance = ps.mean(centred * centred, axis=(1, 2), keepdims=True)
         return centred * (ps.rsqrt(variance + self.epsilon) * scale) + shift
+
+    def _parts(self, inputs: Any) -> tuple[Any, Any, Any]:
+        """Return pictures, and a scale and a shift for each channel, or for each picture and channel."""
+        if self.code_width is None:
+            return inputs, self.gamma, self.beta
+        x, code = inputs
+        scale: Any = code @ self.scale_kernel
+        shift: Any = code @ self.shift_kernel
+        if self.use_bias:
+            scale, shift = scale + self.scale_bias, shift + self.shift_bias
+        return x, scale[:, None, None, :], shift[:, None, None, :]
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the pictures' shape."""

@@ -20,6 +20,8 @@ KINDS = {
     "DEPTHWISE_CONV_2D": "depthwise convolution",
     "FULLY_CONNECTED": "product",
 }
+# Tasks whose network ends in a score for each label.
+CLASSIFIERS = ("image-classification", "keyword-spotting")
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,7 @@ def network(preset: Preset, files: Mapping[str, Path]) -> keras.Model:
     backbone = found.backbone(found.config.of(preset.config))
     weights = weights_in_order(files["weights"])
     num_classes = weights[-1].bias.shape[0]
-    model = classifier(backbone, num_classes) if preset.task == "image-classification" else backbone
+    model = classifier(backbone, num_classes) if preset.task in CLASSIFIERS else backbone
     fill_in_order(model, weights)
     return model
 

@@ -4,5 +4,6 @@ from penstock_models.preprocessing.audio_reader import read_audio
 from penstock_models.preprocessing.image_batch import pictures
 from penstock_models.preprocessing.image_reader import read_image
 from penstock_models.preprocessing.image_scaler import ImageScaler
+from penstock_models.preprocessing.sound_features import SoundFeatures
 
-__all__ = ["ImageScaler", "pictures", "read_audio", "read_image"]
+__all__ = ["ImageScaler", "SoundFeatures", "pictures", "read_audio", "read_image"]

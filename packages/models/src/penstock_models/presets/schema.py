@@ -47,6 +47,32 @@ class File(_Part):
     url: str | None = None
 
 
+class Features(_Part):
+    """How a picture is made of sound; see `SoundFeatures`, whose arguments these are.
+
+    Args:
+        window: Samples of a frame.
+        step: Samples from one frame to the next.
+        bands: Bands of pitch.
+        low: The lowest pitch in hertz.
+        high: The highest.
+        coefficients: Of the cosine transform; None for the bands themselves.
+        floor: The least energy.
+        offset: Added to energies.
+        loudest: Whether samples are divided by the largest first.
+    """
+
+    window: int
+    step: int
+    bands: int = 40
+    low: float = 20.0
+    high: float = 4000.0
+    coefficients: int | None = 10
+    floor: float = 1e-12
+    offset: float = 0.0
+    loudest: bool = False
+
+
 class Input(_Part):
     """What the network takes.
 
@@ -58,6 +84,7 @@ class Input(_Part):
         scale: What pixels from 0 to 255 are multiplied by, after `mean` is taken away.
         mean: What is taken away from each channel of a pixel.
         rate: Samples in a second of audio.
+        features: How a picture is made of sound for the network; None for one that takes samples.
         dtype: The network's own dtype: "float32", or "uint8" for one that takes pixels as they are.
         resize: "bilinear" stretches the picture; "letterbox" keeps its shape and fills the rest with gray.
     """
@@ -69,6 +96,7 @@ class Input(_Part):
     scale: float = 1.0
     mean: tuple[float, ...] = (0.0,)
     rate: int | None = None
+    features: Features | None = None
     dtype: str = "float32"
     resize: Literal["bilinear", "letterbox"] = "bilinear"
 

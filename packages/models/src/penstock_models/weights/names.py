@@ -104,6 +104,22 @@ class OwnNames(Names):
         return value
 
 
+class TensorFlowNames(Names):
+    """The names of TensorFlow's old layers: "weights" and "biases", with axes as ours are."""
+
+    def of(self, path: str) -> str | None:
+        """Return the file's name of our weight's path; None if the table has none."""
+        name = super().of(path)
+        if name is None or path.rpartition("/")[2] in ("beta", "moving_mean", "moving_variance"):
+            last = path.rpartition("/")[2]
+            return name and f"{name.rpartition('.')[0]}/{last}"
+        return name.replace(".weight", "/weights").replace(".bias", "/biases")
+
+    def ours(self, value: np.ndarray, path: str, shape: tuple[int, ...]) -> np.ndarray:
+        """Return the tensor as it is."""
+        return value
+
+
 OWN_NAMES = OwnNames({}, ignore=r"(?!)")
 
 
