@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import penstock as ps
+from penstock.annotations import TensorLike
 
 TEXTS = st.lists(st.text(max_size=12), min_size=1, max_size=4)
 
@@ -272,7 +273,7 @@ def test_pieces_need_room_in_graphs() -> None:
 
 
 def test_an_op_that_the_native_part_does_not_know_says_what_to_do() -> None:
-    def newer(x: ps.annotations.TensorLike, /) -> ps.Tensor: ...
+    def newer(x: TensorLike, /) -> ps.Tensor: ...
 
     newer.__module__ = "penstock.ops.newer"
     with pytest.raises(ps.errors.InvalidValueError, match=r"no shape rule .*: nox -s dev"):

@@ -11,6 +11,7 @@ from penstock_models.layers.positions import ClassTokens, PositionEmbedding, Sin
 from penstock_models.layers.relative_position_bias import RelativePositionBias
 from penstock_models.layers.reversible_embedding import Bias, ReversibleEmbedding
 from penstock_models.layers.style_norm import MirrorPadding, StyleNorm
+from penstock_models.layers.token_mean import TokenMean
 from penstock_models.layers.transformer_block import TransformerBlock
 
 __all__ = [
@@ -29,5 +30,6 @@ __all__ = [
     "SelfAttention",
     "SinePositions",
     "StyleNorm",
+    "TokenMean",
     "TransformerBlock",
 ]

