@@ -9,6 +9,7 @@ import numpy as np
 
 import penstock_keras_api as keras
 from penstock.errors import InvalidValueError
+from penstock_models.adapt.dice import set_states
 from penstock_models.adapt.history import History
 from penstock_models.adapt.network import Adapted, with_new_head
 from penstock_models.adapt.recipe import Recipe
@@ -83,6 +84,7 @@ class Adaptable:
                 f"[adapt] got the labels {list(labels)}; give two or more, each once"
             )
         adapted = with_new_head(self.backbone(), len(labels), chosen)
+        set_states(adapted.network, seed)
         model = self.with_network(adapted.network, labels)
         model.adapted, model.seed = adapted, seed
         return model

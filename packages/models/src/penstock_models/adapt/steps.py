@@ -9,6 +9,7 @@ import numpy as np
 
 import penstock as ps
 import penstock_keras_api as keras
+from penstock_models.adapt.dice import states_of
 from penstock_models.adapt.network import Adapted
 from penstock_models.adapt.recipe import Recipe
 
@@ -85,7 +86,8 @@ class Learner:
 
     def variables(self) -> list[Any]:
         """Return everything that a step changes."""
-        return [*self.weights, *self.means, *(v for o in self.optimizers for v in o.variables)]
+        optimizers = (v for o in self.optimizers for v in o.variables)
+        return [*self.weights, *self.means, *optimizers, *states_of(self._model)]
 
 
 def _groups(adapted: Adapted, recipe: Recipe) -> list[tuple[float, list[Any]]]:
