@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from penstock.plugins import PluginInfo, hookimpl
+
+if TYPE_CHECKING:
+    from penstock.plugins.registrar import CommandRegistrar
 
 
 @hookimpl
 def penstock_plugin_info() -> PluginInfo:
     """Name this plugin for `penstock doctor`."""
     return PluginInfo(name="models", version=version("penstock-models"))
+
+
+@hookimpl
+def penstock_register_commands(commands: CommandRegistrar) -> None:
+    """Add `penstock finetune`."""
+    try:
+        from penstock_models.finetune.command import finetune_model
+    except ImportError:  # without typer there is no command line
+        return
+    commands.add("finetune", finetune_model)

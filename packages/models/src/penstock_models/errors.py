@@ -7,3 +7,7 @@ from penstock.errors import PenstockError
 
 class MissingFileError(PenstockError, FileNotFoundError):
     """A preset's file is nowhere on this machine, and may not or cannot be fetched."""
+
+
+class DiskError(PenstockError, OSError):
+    """A folder cannot be written: the disk is full, or it may only be read."""

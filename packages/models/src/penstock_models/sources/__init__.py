@@ -1,5 +1,5 @@
 """Sources: where a preset's files are looked for."""
 
-from penstock_models.sources.find import find_file, find_files
+from penstock_models.sources.find import are_at_hand, find_file, find_files
 
-__all__ = ["find_file", "find_files"]
+__all__ = ["are_at_hand", "find_file", "find_files"]

@@ -33,6 +33,18 @@ def find_files(preset: Preset, folder: str | Path | None = None) -> dict[str, Pa
     return {file.name: find_file(preset, file, folder) for file in preset.files}
 
 
+def are_at_hand(preset: Preset, folder: str | Path | None = None) -> bool:
+    """Return whether all files of a preset lie on this machine; nothing is fetched, and no hash is looked at."""
+    return all(
+        any(
+            (path := look()) is not None and path.is_file()
+            for where, look in _places(preset, file, folder)
+            if where != file.url
+        )
+        for file in preset.files
+    )
+
+
 def find_file(preset: Preset, file: File, folder: str | Path | None = None) -> Path:
     """Return where a file of a preset lies; arguments and errors as in `find_files`."""
     tried: list[str] = []

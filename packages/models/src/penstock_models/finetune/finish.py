@@ -1,0 +1,172 @@
+"""The step that writes: the model's files, the report, and last the record."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from penstock_models.evaluation.latency import this_computer
+from penstock_models.finetune.choices import spoken
+from penstock_models.finetune.disk import write_whole
+from penstock_models.finetune.judge import Judged
+from penstock_models.finetune.record import (
+    FORMAT,
+    facts_of_preset,
+    fingerprint,
+    versions,
+    weights_sha256,
+)
+from penstock_models.finetune.result import Result
+from penstock_models.finetune.run import Run
+from penstock_models.report import Finding, Licence, Story, write_report
+
+DATA = "data.json"
+
+
+def finish(run: Run, name: str, strategy: str, model: Any, judged: Judged) -> Result:
+    """Write everything into the folder, and the record last: with it the run is finished.
+
+    Args:
+        run: The run.
+        name: "probe" or "train": which model was chosen.
+        strategy: What of it has learned.
+        model: The model.
+        judged: What it is worth.
+
+    Returns:
+        The result.
+    """
+    folder = run.folder.path
+    record = _record(run, name, strategy, model, judged)
+    with run.teller.step("Writing the report"):
+        write_report(folder / "report.html", _story(run, name, strategy, judged))
+    done = run.folder.done("data")
+    assert done is not None
+    write_whole(folder / DATA, json.dumps(done["facts"], indent=1))
+    record["seconds"] = round(run.folder.spent, 3)
+    write_whole(folder / "run.json", json.dumps(record, indent=1))
+    run.folder.remove_work()
+    result = Result(folder, record)
+    _summary(run, result)
+    return result
+
+
+def _record(run: Run, name: str, strategy: str, model: Any, judged: Judged) -> dict[str, Any]:
+    data, probed, trained = (run.folder.done(step) for step in ("data", "probe", "train"))
+    assert data is not None
+    assert probed is not None
+    assert trained is not None
+    title, interval = judged.headline
+    record = {
+        "format": FORMAT,
+        "choices": run.choices.model_dump(),
+        "preset": facts_of_preset(run.preset, run.preset_name),
+        "data": {
+            "kind": run.splits.kind,
+            "labels": list(run.splits.labels),
+            "counts": {part: len(examples) for part, examples in run.splits.parts().items()},
+            "sha256": fingerprint(data["facts"]),
+            "file": DATA,
+        },
+        "versions": versions(),
+        "computer": this_computer(),
+        "steps": {
+            "probe": {key: probed[key] for key in ("resolved", "validation")},
+            "train": {key: trained.get(key) for key in ("strategy", "resolved", "validation")},
+            "chosen": {"name": name, "strategy": strategy},
+            "temperature": judged.temperature,
+        },
+        "measures": {
+            "name": title,
+            "value": interval.value,
+            "interval": [interval.low, interval.high],
+        },
+        "weights_sha256": weights_sha256(model.network.get_weights()),
+    }
+    if run.replayed is not None:
+        same = record["weights_sha256"] == run.replayed["weights_sha256"]
+        record["replay"] = {"same": same, "weights_sha256": run.replayed["weights_sha256"]}
+    return record
+
+
+def _story(run: Run, name: str, strategy: str, judged: Judged) -> Story:
+    trained = run.folder.done("train") or {}
+    splits = run.splits
+    weights = {"error": "error", "warning": "warning", "note": "note"}
+    is_trained = name == "train"
+    return Story(
+        title=f"{', '.join(splits.labels[:4])}{' ...' if len(splits.labels) > 4 else ''}",
+        examples=splits.test,
+        evaluation=judged.evaluation,
+        uncalibrated=judged.uncalibrated,
+        temperature=judged.temperature,
+        held_out="Neither training nor any choice has seen these examples.",
+        counts={part: len(examples) for part, examples in splits.parts().items()},
+        majority=judged.majority,
+        probe=judged.probe,
+        history=trained.get("history", {}) if is_trained else {},
+        best_epoch=trained.get("best_epoch") if is_trained else None,
+        findings=[
+            Finding(f.sentence, weights[f.severity], f.examples)  # type: ignore[arg-type]
+            for f in run.audit.findings
+        ],
+        robustness=judged.robustness,
+        licences=[
+            Licence("Pretrained weights", run.preset.licence, run.preset.source.repository),
+            Licence("Your data", "yours to know", str(run.choices.data)),
+        ],
+        facts=_facts(run, strategy),
+        commands=_commands(run),
+        computer=this_computer(),
+    )
+
+
+def _facts(run: Run, strategy: str) -> dict[str, str]:
+    return {
+        "Preset": run.preset_name,
+        "Strategy": strategy,
+        "Time": f"{spoken(run.folder.spent)} of {spoken(run.choices.seconds)}",
+        "Seed": str(run.choices.seed),
+    }
+
+
+def _commands(run: Run) -> dict[str, str]:
+    out = run.folder.path
+    example = {"text": "'a text'", "audio": "sound.wav"}.get(run.splits.kind, "photo.jpg")
+    return {
+        "Ask it": f"penstock predict {out} {example}",
+        "Take the same steps again": f"penstock finetune {run.choices.data} --replay {out / 'run.json'} --out again",
+    }
+
+
+def _summary(run: Run, result: Result) -> None:
+    tell, measures = run.teller, result.record["measures"]
+    low, high = result.interval
+    tell.say(
+        f"\n{measures['name'].capitalize()} on {result.record['data']['counts']['test']} test examples: "
+        f"{result.accuracy:.1%} ({low:.1%} to {high:.1%}), with {result.strategy!r}, in {spoken(run.folder.spent)}.",
+        "bold",
+    )
+    replayed = result.record.get("replay")
+    if replayed is not None:
+        tell.say(_replay_sentence(run, replayed["same"]), "green" if replayed["same"] else "yellow")
+    tell.say(f"Report:  {result.report}")
+    for name, line in _commands(run).items():
+        tell.say(f"{name}:  {line}")
+
+
+def _replay_sentence(run: Run, same: bool) -> str:
+    if same:
+        return "The weights are those of the run that was replayed, bit for bit."
+    assert run.replayed is not None
+    now, before = versions(), run.replayed.get("versions", {})
+    other = [
+        f"{name} {before[name]} then, {now.get(name)} now"
+        for name in before
+        if before[name] != now.get(name)
+    ]
+    why = (
+        "; ".join(other)
+        or f"the run was made on {run.replayed.get('computer')}, this is {this_computer()}"
+    )
+    return f"The weights differ from those of the run that was replayed: {why}."

@@ -1,0 +1,70 @@
+"""Which pretrained model to begin with, where the user names none."""
+
+from __future__ import annotations
+
+from penstock_models.data.examples import Kind
+from penstock_models.data.splits import Splits
+from penstock_models.errors import MissingFileError
+from penstock_models.presets import Preset, find_preset, list_presets, read_preset
+from penstock_models.presets.load import folder_of
+from penstock_models.sources import are_at_hand
+
+# The best first, of those that are small enough for a laptop.
+BEST: dict[Kind, tuple[str, ...]] = {
+    "image": ("mobilenet_v2.imagenet_quant", "mobilenet_v1.imagenet_features_quant"),
+    "text": ("minilm_l6.sentence",),
+    "audio": ("ds_cnn.speech_commands_small", "ds_cnn.speech_commands_large"),
+    "detection": ("ssd_mobilenet_v1.coco_quant",),
+}
+# For pictures of this many pixels and fewer, which networks for photographs would only see enlarged.
+SMALL_SIDE = 40
+FOR_SMALL = ("lenet.mnist",)
+WHAT = {"image": "pictures", "text": "texts", "audio": "sounds", "detection": "boxes on pictures"}
+
+
+def preset_of(name: str) -> Preset:
+    """Return the preset of a name or a folder.
+
+    Raises:
+        ValueError: There is none.
+    """
+    folder = folder_of(name)
+    return find_preset(name) if folder is None else read_preset(folder / "preset.json")
+
+
+def default_preset(splits: Splits) -> str:
+    """Return the first preset for this kind of data whose files are on this machine.
+
+    Args:
+        splits: The data.
+
+    Returns:
+        Its name.
+
+    Raises:
+        MissingFileError: There is none; the message says what to install.
+    """
+    names = [name for name in _candidates(splits) if name in list_presets()]
+    for name in names:
+        if are_at_hand(find_preset(name), folder_of(name)):
+            return name
+    raise MissingFileError(
+        f"[finetune] no pretrained model for {WHAT[splits.kind]} is on this machine ({', '.join(names)}); {_remedy(names)}, or "
+        "name a preset or its folder with --preset"
+    )
+
+
+def _candidates(splits: Splits) -> list[str]:
+    best = list(BEST[splits.kind])
+    if splits.kind != "image":
+        return best
+    sides = sorted(max(facts.size) for facts in splits.facts.values())
+    is_small = sides[len(sides) // 2] <= SMALL_SIDE
+    return [*FOR_SMALL, *best] if is_small else [*best, *FOR_SMALL]
+
+
+def _remedy(names: list[str]) -> str:
+    packages = [package for name in names if (package := find_preset(name).source.package)]
+    if packages:
+        return f"type: pip install {packages[0]}"
+    return "set PENSTOCK_MIRROR to a folder that has its files"
