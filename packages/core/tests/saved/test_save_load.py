@@ -83,6 +83,12 @@ def test_an_object_is_saved_with_its_functions_and_variables(tmp_path: Path) -> 
     np.testing.assert_array_equal(model(X[:1]).numpy(), net.predict(X[:1]).numpy())
 
 
+def test_a_function_may_have_several_golden_pairs(tmp_path: Path) -> None:
+    saved(Net(), tmp_path, golden={"predict": [(X,), {"x": X[:1]}]})
+    told = json.loads((tmp_path / "net/graph.json").read_text())["golden"]
+    assert [entry["inputs"]["x"]["shape"] for entry in told] == [list(X.shape), [1, 3]]
+
+
 def test_a_loaded_step_trains_as_the_code_does(tmp_path: Path) -> None:
     net = Net()
     model = saved(net, tmp_path)

@@ -27,7 +27,8 @@ def cases_of(model: GraphModel, golden: Any) -> list[tuple[GraphFunction, list[T
 
     Args:
         model: The model.
-        golden: The arguments of one call of the first function, a tuple or a dictionary; or such by function.
+        golden: The arguments of one call of the first function, a tuple or a dictionary; a list of such, for several
+            calls; or such by function.
 
     Returns:
         Functions with tensors for their inputs.
@@ -42,7 +43,11 @@ def cases_of(model: GraphModel, golden: Any) -> list[tuple[GraphFunction, list[T
         pairs = [(model.functions[name], given) for name, given in golden.items()]
     else:
         pairs = [(model.default, golden)]
-    return [(function, _bound(function, given)) for function, given in pairs]
+    return [
+        (function, _bound(function, call))
+        for function, given in pairs
+        for call in (given if isinstance(given, list) else [given])
+    ]
 
 
 def _bound(function: GraphFunction, given: Any) -> list[Tensor]:

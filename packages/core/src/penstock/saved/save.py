@@ -48,8 +48,8 @@ def save(
         signatures: What each function takes, where it is not known: for one function, its arguments in a list or by
             name, each a `penstock.saved.TensorSpec`, a pair (dtype, shape), or a tensor as an example; sizes that vary
             have names: ("float32", ("batch", 3)). For several, a dictionary of such by function.
-        golden: The arguments of one call, a tuple or a dictionary by name; or such by function. What comes out is kept
-            beside them, and compared when the model is loaded.
+        golden: The arguments of one call, a tuple or a dictionary by name; a list of such, for several calls; or such
+            by function. What comes out is kept beside them, and compared when the model is loaded.
         metadata: What JSON can hold: where the model comes from, its licence, its labels.
         format: The format, if the path does not say.
         lowered: Whether to keep the optimised graphs too, which spares loading the work.

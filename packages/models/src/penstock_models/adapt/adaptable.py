@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -151,6 +152,24 @@ class Adaptable:
             "accuracy": float(hits.mean()),
             "loss": float(-np.log(np.maximum(right, 1e-12)).mean()),
         }
+
+    def save(self, folder: str | Path, **facts: Any) -> Path:
+        """Save the model as a folder that serves, and that `from_preset` reads; see `penstock_models.export.save`.
+
+        Args:
+            folder: The folder.
+            facts: What is known about it: name, licence, trained_on, metrics ...
+
+        Returns:
+            The folder.
+
+        Raises:
+            ValueError: The model was not adapted, or is of a kind that cannot be saved.
+            OSError: The folder cannot be written.
+        """
+        from penstock_models.export import save
+
+        return save(self, folder, **facts)
 
 
 def check_labels(model: Adaptable, examples: Examples) -> None:

@@ -54,12 +54,18 @@ class ImageScaler(Layer):
     def call(self, images: Any) -> Any:
         """Return [batch, height, width, channels] of the compute dtype, for pixels from 0 to 255 of any size."""
         x = ps.cast(images, self.compute_dtype)
-        if self.size is not None and tuple(images.shape[1:3]) != self.size:
+        if self.size is not None and not self._has_size(images):
             x = self._resized(x)
         if self.order == "bgr":
             x = ps.flip(x, axis=-1)
         mean = ps.asarray(self.mean, dtype=self.compute_dtype)
         return (x - mean) * self.scale
+
+    def _has_size(self, images: Any) -> bool:
+        """Say whether nothing needs to be resized; pictures of unknown size always are, so that a graph takes any."""
+        height, width = images.shape[1:3]
+        known = isinstance(height, int) and isinstance(width, int)
+        return known and (height, width) == self.size
 
     def _resized(self, x: Any) -> Any:
         assert self.size is not None

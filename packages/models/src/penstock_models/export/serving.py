@@ -1,0 +1,144 @@
+"""What a saved graph computes: from what a user has (pixels, samples, text) to probabilities."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import penstock as ps
+from penstock.errors import InvalidValueError
+from penstock_models.adapt.sounds import SECONDS
+
+Compute = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A model cut where its preprocessing ends.
+
+    Args:
+        takes: The name, dtype and shape of what a user gives: one example; sizes that vary have names.
+        prepare: From a tensor of it to the network's input [1, ...].
+        compute: From the network's input [batch, ...] to logits [batch, labels].
+        batch_of: From examples' inputs, as in `Examples`, to the network's input.
+        golden: Two examples of what a user gives.
+
+    Raises:
+        ValueError: Never here.
+    """
+
+    takes: tuple[str, str, tuple[Any, ...]]
+    prepare: Compute
+    compute: Compute
+    batch_of: Callable[[Sequence[Any]], Any]
+    golden: tuple[Any, Any]
+
+    def function(self, compute: Compute | None = None) -> Callable[[Any], dict[str, Any]]:
+        """Return a function of one example, for tracing.
+
+        Args:
+            compute: In place of the model's own: the same in integers.
+
+        Returns:
+            A function that returns "probabilities" [labels].
+        """
+        logits = compute or self.compute
+
+        def answer(example: Any) -> dict[str, Any]:
+            return {"probabilities": ps.nn.softmax(logits(self.prepare(example)))[0]}
+
+        # The argument has the name of what it is: that is what a saved graph's users see.
+        named = inspect.Parameter(self.takes[0], inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        answer.__signature__ = inspect.Signature([named])  # type: ignore[attr-defined]
+        return answer
+
+    @property
+    def signature(self) -> dict[str, Any]:
+        """What `penstock.save` needs to know of `function`."""
+        name, dtype, shape = self.takes
+        return {name: (dtype, shape)}
+
+
+def serving(model: Any) -> Serving:
+    """Return how a model serves.
+
+    Args:
+        model: A classifier.
+
+    Returns:
+        Its parts.
+
+    Raises:
+        ValueError: Models of this kind cannot be saved yet.
+    """
+    own = getattr(model, "serving", None)
+    if own is not None:
+        made: Serving = own()
+        return made
+    kind = str(getattr(getattr(model, "input", None), "kind", None))
+    if kind not in KINDS or getattr(model, "adapted", None) is None:
+        raise InvalidValueError(
+            f"[save] {type(model).__name__} cannot be saved as a graph; give what model.adapt(...) returns"
+        )
+    return KINDS[kind](model)
+
+
+def _of_pictures(model: Any) -> Serving:
+    finished = needs_finished_graph(model)
+    scaler = model.scaler if finished else model.network_scaler
+    channels = model.input.channels
+    rng = np.random.default_rng(0)
+
+    def compute(batch: Any) -> Any:
+        made = model._run(batch) if finished else model.network(batch, training=False)
+        return made["logits"]
+
+    return Serving(
+        ("image", "uint8", ("height", "width", channels)),
+        lambda image: scaler(image[None]),
+        compute,
+        lambda images: model.prepare(list(images)),
+        (
+            rng.integers(0, 256, (48, 64, channels), np.uint8),
+            rng.integers(0, 256, (71, 53, channels), np.uint8),
+        ),
+    )
+
+
+def _of_sounds(model: Any) -> Serving:
+    if needs_finished_graph(model):
+        raise InvalidValueError(
+            "[save] the model is a head on a finished graph of sounds, which cannot be saved; adapt a preset that names an "
+            "architecture"
+        )
+    length = int(model.rate * SECONDS)
+    rng = np.random.default_rng(0)
+
+    def prepare(samples: Any) -> Any:
+        whole = ps.concat([samples, ps.zeros((length,))], axis=0)[
+            :length
+        ]  # cut off, or filled up with silence
+        return whole[None] if model.scaler is None else model.scaler(whole[None])
+
+    return Serving(
+        ("samples", "float32", ("samples",)),
+        prepare,
+        lambda batch: model.network(batch, training=False)["logits"],
+        lambda sounds: model.featured(model.prepare(list(sounds))),
+        (
+            rng.uniform(-0.5, 0.5, length).astype(np.float32),
+            rng.uniform(-0.1, 0.1, length // 2).astype(np.float32),
+        ),
+    )
+
+
+def needs_finished_graph(model: Any) -> bool:
+    """Say whether a model is a head on the answers of a graph that cannot be trained."""
+    return model._make_network is None
+
+
+KINDS: Mapping[str, Callable[[Any], Serving]] = {"image": _of_pictures, "audio": _of_sounds}
