@@ -1,5 +1,12 @@
 """How good a model is, with how far the figures may be from the truth."""
 
+from penstock_models.evaluation.analogies import (
+    AnalogyEvaluation,
+    AnalogyScore,
+    Question,
+    evaluate_analogies,
+    read_analogies,
+)
 from penstock_models.evaluation.boxes import Found
 from penstock_models.evaluation.calibration import (
     Bin,
@@ -15,6 +22,11 @@ from penstock_models.evaluation.classification import (
     Mistake,
     evaluate,
 )
+from penstock_models.evaluation.dependency import (
+    DependencyEvaluation,
+    Share,
+    evaluate_dependencies,
+)
 from penstock_models.evaluation.detection import (
     DetectionEvaluation,
     DetectionMistake,
@@ -28,9 +40,12 @@ from penstock_models.evaluation.robustness import CHANGES, changed
 __all__ = [
     "CHANGES",
     "Abstention",
+    "AnalogyEvaluation",
+    "AnalogyScore",
     "Bin",
     "Calibration",
     "ClassScore",
+    "DependencyEvaluation",
     "DetectionEvaluation",
     "DetectionMistake",
     "DetectionScore",
@@ -39,13 +54,18 @@ __all__ = [
     "Interval",
     "Latency",
     "Mistake",
+    "Question",
+    "Share",
     "calibration",
     "changed",
     "evaluate",
+    "evaluate_analogies",
+    "evaluate_dependencies",
     "evaluate_detection",
     "fit_temperature",
     "measure_latency",
     "paired_difference",
+    "read_analogies",
     "scaled",
     "share_interval",
     "wilson",

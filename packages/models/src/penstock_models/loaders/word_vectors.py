@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from penstock_models.embeddings.files import read_own, read_vectors
 from penstock_models.presets.schema import Preset
-from penstock_models.tasks.word_vectors import read_json, read_lines
 
 
 def vectors(preset: Preset, files: Mapping[str, Path]) -> tuple[list[str], np.ndarray[Any, Any]]:
@@ -17,7 +17,7 @@ def vectors(preset: Preset, files: Mapping[str, Path]) -> tuple[list[str], np.nd
 
     Args:
         preset: The preset.
-        files: Has "vectors", in GloVe's text form or as JSON.
+        files: Has "vectors", as `read_vectors` reads them; or "weights" and "vocabulary" of a recipe.
 
     Returns:
         The words, and [words, depth].
@@ -25,5 +25,6 @@ def vectors(preset: Preset, files: Mapping[str, Path]) -> tuple[list[str], np.nd
     Raises:
         FormatError: The file is damaged.
     """
-    path = files["vectors"]
-    return read_json(path) if path.suffix == ".json" else read_lines(path)
+    if "vocabulary" in files:
+        return read_own(files["weights"], files["vocabulary"])
+    return read_vectors(files["vectors"])

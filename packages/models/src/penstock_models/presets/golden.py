@@ -35,11 +35,16 @@ def _tree(model: Any, words: Any) -> Any:
     return [[word.head, word.relation, word.upos] for word in found]
 
 
+def _nearest(model: Any, word: str) -> Any:
+    return [[near, cosine] for near, cosine in model.nearest(word, 3)]
+
+
 # By task: a function of a model and a question that returns numbers, texts, and lists of these.
 ANSWERS: Mapping[str, Callable[[Any, Any], Any]] = {
     "image-classification": _class_scores,
     "style-transfer": _painting,
     "dependency-parsing": _tree,
+    "word-vectors": _nearest,
 }
 
 

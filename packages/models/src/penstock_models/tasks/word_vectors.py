@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 import penstock as ps
-from penstock.errors import FormatError, InvalidValueError
+import penstock_keras_api as keras
+from penstock.errors import InvalidValueError
+from penstock_models.embeddings.files import read_vectors, write_vectors
+from penstock_models.evaluation.analogies import (
+    AnalogyEvaluation,
+    Question,
+    evaluate_analogies,
+    read_analogies,
+)
 from penstock_models.presets.schema import Preset
 
 
@@ -21,6 +28,7 @@ class WordVectors:
     Args:
         words: The words, the most frequent first.
         vectors: [words, depth].
+        preset: What is known about them.
 
     Raises:
         ValueError: There are not as many vectors as words.
@@ -30,7 +38,8 @@ class WordVectors:
     'b'
     """
 
-    def __init__(self, words: Sequence[str], vectors: Any) -> None:
+    def __init__(self, words: Sequence[str], vectors: Any, preset: Preset | None = None) -> None:
+        self.preset = preset
         self.words = list(words)
         self.vectors = ps.asarray(vectors, dtype="float32")
         if self.vectors.ndim != 2 or self.vectors.shape[0] != len(self.words):
@@ -40,6 +49,40 @@ class WordVectors:
             )
         self._row = {word: i for i, word in enumerate(self.words)}
         self._unit = ps.nn.l2_normalize(self.vectors, axis=1)
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """Read a file: GloVe's or word2vec's text, word2vec's binary form (.bin), or .json.
+
+        Args:
+            path: The file.
+
+        Returns:
+            The vectors.
+
+        Raises:
+            FormatError: The file is missing, cut off, or holds something else.
+        """
+        return cls(*read_vectors(path))
+
+    def write(self, path: str | Path) -> None:
+        """Write word2vec's text form, or its binary form if the name ends in .bin.
+
+        Args:
+            path: The file.
+
+        Returns:
+            Nothing.
+
+        Raises:
+            ValueError: A word holds a space.
+            OSError: The file cannot be written.
+        """
+        write_vectors(path, self.words, self.vectors.numpy())
+
+    def __len__(self) -> int:
+        """Return how many words there are."""
+        return len(self.words)
 
     def __contains__(self, word: str) -> bool:
         return word in self._row
@@ -87,6 +130,55 @@ class WordVectors:
         rows = [self._unit[self._index(word)] for word in (a, b, c)]
         return self._near(rows[1] - rows[0] + rows[2], count, {a, b, c})
 
+    def analogies(self, questions: str | Path | Sequence[Question]) -> AnalogyEvaluation:
+        """Answer many analogies, and count the right answers.
+
+        Args:
+            questions: Questions, or a file of them such as word2vec's questions-words.txt.
+
+        Returns:
+            The scores; questions with a word that has no vector are left out, and say so.
+
+        Raises:
+            ValueError: There are no questions.
+            FormatError: The file holds something else.
+        """
+        if isinstance(questions, str | Path):
+            questions = read_analogies(questions)
+        return evaluate_analogies(self.words, self.vectors.numpy(), questions)
+
+    def embedding_layer(
+        self, vocabulary: Sequence[str] | None = None, trainable: bool = False, **kwargs: Any
+    ) -> keras.layers.Embedding:
+        """Return a layer that looks up these vectors, for a model of one's own.
+
+        Args:
+            vocabulary: The words by their numbers, such as `TextVectorization.get_vocabulary()`; by default `words`. A
+                word without a vector, and so padding and unknown, gets zeros.
+            trainable: Whether training changes the vectors.
+            kwargs: As in `keras.layers.Embedding`, such as mask_zero.
+
+        Returns:
+            The layer: numbers [...] to vectors [..., depth].
+
+        Raises:
+            ValueError: No word of the vocabulary has a vector.
+
+        >>> layer = WordVectors(["a", "b"], [[1.0, 2.0], [3.0, 4.0]]).embedding_layer(["", "[UNK]", "b"])
+        >>> layer([2, 0]).tolist()
+        [[3.0, 4.0], [0.0, 0.0]]
+        """
+        names = self.words if vocabulary is None else list(vocabulary)
+        rows = np.array([self._row.get(name, -1) for name in names])
+        if not (rows >= 0).any():
+            raise InvalidValueError(
+                f"[WordVectors] none of the {len(names)} words of the vocabulary has a vector; are they in lower case?"
+            )
+        table = np.where(rows[:, None] >= 0, self.vectors.numpy()[rows], np.float32(0))
+        return keras.layers.Embedding(
+            len(names), table.shape[1], weights=table, trainable=trainable, **kwargs
+        )
+
     def _near(self, vector: Any, count: int, without: set[str]) -> list[tuple[str, float]]:
         scores = ps.matmul(self._unit, vector / ps.linalg.vector_norm(vector)).numpy()
         order = np.argsort(-scores, kind="stable")[: count + len(without)]
@@ -97,40 +189,4 @@ class WordVectors:
 def of(preset: Preset, files: Mapping[str, Path], loader: ModuleType) -> WordVectors:
     """Return the vectors of a preset; arguments as in `image_classifier.of`."""
     words, vectors = loader.vectors(preset, files)
-    return WordVectors(words, vectors)
-
-
-def read_lines(path: Path) -> tuple[list[str], np.ndarray[Any, Any]]:
-    """Read GloVe's text form: a word and its numbers on each line.
-
-    Raises:
-        FormatError: A line has another count of numbers than the first, or none.
-    """
-    words: list[str] = []
-    rows: list[np.ndarray[Any, Any]] = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
-        word, *numbers = line.split(" ")
-        try:
-            row = np.array(numbers, np.float32)
-        except ValueError:
-            row = np.empty(0, np.float32)
-        if not row.size or (rows and row.size != rows[0].size):
-            raise FormatError(
-                f"[word vectors] {path}, line {number}: expected a word and its numbers"
-            )
-        words.append(word)
-        rows.append(row)
-    return words, np.stack(rows)
-
-
-def read_json(path: Path) -> tuple[list[str], np.ndarray[Any, Any]]:
-    """Read {"vectors": {word: numbers}}.
-
-    Raises:
-        FormatError: The file does not hold that.
-    """
-    try:
-        table = json.loads(path.read_text("utf-8"))["vectors"]
-        return list(table), np.array(list(table.values()), np.float32)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FormatError(f"[word vectors] {path} holds no table of vectors: {error}") from None
+    return WordVectors(words, vectors, preset)
