@@ -32,6 +32,7 @@ MODULES: Mapping[str, str] = {
     "ssd_mobilenet_v1": "ssd_mobilenet_v1",
     "squeezenet": "squeezenet",
     "style_transfer": "style_transfer",
+    "deeplab_v3": "deeplab_v3",
     "densenet": "keras_networks",
     "ds_cnn": "ds_cnn",
     "efficientnet": "keras_networks",

@@ -53,26 +53,54 @@ def backbone(config: MobilenetV2Config) -> keras.Model:
     >>> backbone(MobilenetV2Config(width_multiplier=0.35)).output["pooled"].shape
     (None, 1280)
     """
-    shared: dict[str, Any] = {
-        "epsilon": config.epsilon, "momentum": 0.997, "padding": config.padding,
-        "folded": config.folded,
-    }  # fmt: skip
-    active: dict[str, Any] = {"activation": config.activation, **shared}
     images = keras.Input((None, None, config.num_channels), name="images")
+    x = trunk(images, config)
+    x = convolution(
+        x, _last_width(config), 1, "last", activation=config.activation, **_shared(config)
+    )
+    pooled = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    return keras.Model(images, {"features": x, "pooled": pooled}, name="mobilenet_v2")
+
+
+def trunk(images: Any, config: MobilenetV2Config, output_stride: int = 32) -> Any:
+    """Return features without the last layer.
+
+    Args:
+        images: [batch, height, width, channels].
+        config: The sizes.
+        output_stride: How much smaller features become than pictures. Below 32, windows are widened instead of moved.
+
+    Returns:
+        [batch, height / output_stride, width / output_stride, 320 or so].
+
+    Raises:
+        ValueError: Sizes do not fit together.
+    """
+    shared = _shared(config)
+    active: dict[str, Any] = {"activation": config.activation, **shared}
     x = convolution(images, _width(STEM_WIDTH, config), 3, "stem", strides=2, **active)
     x = depthwise_convolution(x, 3, "stem_depthwise", **active)
     x = convolution(x, _width(FIRST_WIDTH, config), 1, "stem_reduce", activation=None, **shared)
-    for i, (channels, strides) in enumerate(BLOCKS):
+    reached, dilation = 2, 1
+    for i, (channels, wanted) in enumerate(BLOCKS):
+        strides = wanted if reached < output_stride else 1
         inputs, name, width = x, f"block_{i}", _width(channels, config)
         wide = divisible(round(x.shape[-1] * config.expansion), config.divisor, config.least_width)
         x = convolution(x, wide, 1, f"{name}_expand", **active)
-        x = depthwise_convolution(x, 3, f"{name}_depthwise", strides=strides, **active)
+        x = depthwise_convolution(
+            x, 3, f"{name}_depthwise", strides=strides, dilation=dilation, **active
+        )
         x = convolution(x, width, 1, f"{name}_reduce", activation=None, **shared)
-        if strides == 1 and inputs.shape[-1] == width:
+        if wanted == 1 and inputs.shape[-1] == width:
             x = keras.layers.Add()([inputs, x])
-    x = convolution(x, _last_width(config), 1, "last", **active)
-    pooled = keras.layers.GlobalAveragePooling2D(name="pool")(x)
-    return keras.Model(images, {"features": x, "pooled": pooled}, name="mobilenet_v2")
+        reached, dilation = reached * strides, dilation * wanted // strides
+    return x
+
+
+def _shared(config: MobilenetV2Config) -> dict[str, Any]:
+    return {
+        "epsilon": config.epsilon, "momentum": 0.997, "padding": config.padding, "folded": config.folded,
+    }  # fmt: skip
 
 
 def _width(channels: int, config: MobilenetV2Config) -> int:

@@ -2,6 +2,7 @@
 
 from penstock_models.layers.attention import SelfAttention
 from penstock_models.layers.biaffine import Biaffine
+from penstock_models.layers.corner_resize import CornerResize
 from penstock_models.layers.cross_attention import CrossAttention
 from penstock_models.layers.decoder_block import DecoderBlock
 from penstock_models.layers.feed_forward import FeedForward
@@ -18,6 +19,7 @@ __all__ = [
     "Biaffine",
     "Bias",
     "ClassTokens",
+    "CornerResize",
     "CrossAttention",
     "DecoderBlock",
     "FeedForward",

@@ -14,6 +14,7 @@ def convolution(
     name: str,
     *,
     strides: int = 1,
+    dilation: int = 1,
     groups: int = 1,
     activation: str | None = "relu",
     epsilon: float = 1e-5,
@@ -29,6 +30,7 @@ def convolution(
         kernel_size: The window's size.
         name: The convolution's name; the norm's is this and "_norm".
         strides: How far the window moves.
+        dilation: How far the window's places are from each other.
         groups: In how many groups channels are kept apart.
         activation: A name, or None.
         epsilon: Of the norm.
@@ -52,6 +54,7 @@ def convolution(
         kernel_size,
         strides=strides,
         padding="same" if padding == "same" else "valid",
+        dilation_rate=dilation,
         groups=groups,
         use_bias=folded,
         name=name,
@@ -65,6 +68,7 @@ def depthwise_convolution(
     name: str,
     *,
     strides: int = 1,
+    dilation: int = 1,
     activation: str | None = "relu6",
     epsilon: float = 1e-3,
     momentum: float = 0.99,
@@ -83,6 +87,7 @@ def depthwise_convolution(
         kernel_size,
         strides=strides,
         padding="same" if padding == "same" else "valid",
+        dilation_rate=dilation,
         use_bias=folded,
         name=name,
     )(_padded(x, kernel_size, padding))

@@ -181,20 +181,24 @@ def network(preset: Preset, files: Mapping[str, Path]) -> keras.Model:
     """Return the preset's architecture with the file's weights, ready to be trained further.
 
     Args:
-        preset: Names an architecture, with sizes.
+        preset: Names an architecture, with sizes; the option "head" names one of the architecture's heads.
         files: Has "weights".
 
     Returns:
-        A model of scaled pictures with the output "logits".
+        A model of scaled pictures with the output "logits", or the architecture's own if it tells no classes.
 
     Raises:
         FormatError: The file is damaged, or does not fit the sizes.
     """
     found = architecture.find(preset.architecture or "")
-    backbone = found.backbone(found.config.of(preset.config))
+    config = found.config.of(preset.config)
+    model: keras.Model = found.backbone(config)
     weights = weights_in_order(files["weights"])
-    num_classes = weights[-1].bias.shape[0]
-    model = classifier(backbone, num_classes) if preset.task in CLASSIFIERS else backbone
+    head = preset.options.get("head")
+    if head is not None:
+        model = found.heads[head](model, config)
+    elif preset.task in CLASSIFIERS:
+        model = classifier(model, weights[-1].bias.shape[0])
     fill_in_order(model, weights)
     return model
 
