@@ -99,9 +99,11 @@ class DecoderBlock(Layer):
         return self._added(inputs, say, listen, training)
 
     def start(self, memory: Any) -> Cache:
-        """Return what `step` remembers before the first word: the keys and values of `memory`."""
+        """Return what `step` remembers before the first word: the keys and values of `memory`, and none of words."""
         keys, values = self.cross_attention.remember(memory)
-        return {"memory_keys": keys, "memory_values": values}
+        batch, heads, _, size = keys.shape
+        none = ps.zeros((batch, heads, 0, size), dtype=keys.dtype)
+        return {"memory_keys": keys, "memory_values": values, "keys": none, "values": none}
 
     def step(self, inputs: Any, cache: Cache, padding_mask: Any = None) -> tuple[Any, Cache]:
         """Return what `call` returns for the last position, from that position alone.
@@ -118,7 +120,7 @@ class DecoderBlock(Layer):
 
         def say(x: Any) -> Any:
             for name, new in zip(("keys", "values"), self.attention.remember(x), strict=True):
-                kept[name] = ps.concat([cache[name], new], axis=2) if name in cache else new
+                kept[name] = ps.concat([cache[name], new], axis=2)
             return self.attention.look(x, kept["keys"], kept["values"])
 
         def listen(x: Any) -> Any:

@@ -92,19 +92,19 @@ class SinePositions(Layer):
         self.table = table[:, :depth].astype("float32")
         self.built = True
 
-    def call(self, inputs: Any, first: int = 0) -> Any:
-        """Return [batch, length, depth] with the positions' waves added, counted from `first`.
+    def call(self, inputs: Any) -> Any:
+        """Return [batch, length, depth] with the positions' waves added.
 
         Raises:
             ValueError: The sequence is too long.
         """
         length = inputs.shape[1]
-        if first + length > self.max_length:
+        if length > self.max_length:
             raise ShapeError(
-                f"[{self.name}] got {first + length} positions and knows {self.max_length}; cut the input"
+                f"[{self.name}] got {length} positions and knows {self.max_length}; cut the input"
             )
         waves = ps.cast(ps.asarray(self.table), inputs.dtype)
-        return inputs + waves[first : first + length]
+        return inputs + waves[:length]
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the input's shape."""

@@ -42,6 +42,7 @@ def _nearest(model: Any, word: str) -> Any:
 # By task: a function of a model and a question that returns numbers, texts, and lists of these.
 ANSWERS: Mapping[str, Callable[[Any, Any], Any]] = {
     "image-classification": _class_scores,
+    "translation": lambda model, text: model.translate(text),
     "style-transfer": _painting,
     "dependency-parsing": _tree,
     "word-vectors": _nearest,
