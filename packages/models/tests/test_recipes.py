@@ -20,6 +20,7 @@ from penstock_models.presets import Input, Metric, golden
 from penstock_models.presets.catalogue import SHIPPED
 from penstock_models.recipes import Progress, Run, publish, start
 from penstock_models.tasks import classifier
+from penstock_models.weights import from_int8, to_int8
 
 CONFIG = LenetConfig(image_size=12, filters=(2, 3), widths=(8, 8))
 FACTS: dict[str, Any] = {
@@ -96,6 +97,37 @@ def test_the_card_the_curve_and_the_command_are_in_the_folder(tmp_path: Path) ->
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     made = [published(tmp_path / name) / "weights.safetensors" for name in "ab"]
     assert made[0].read_bytes() == made[1].read_bytes()
+
+
+def test_weights_of_a_quarter_of_the_size_answer_nearly_the_same(tmp_path: Path) -> None:
+    whole, small = published(tmp_path / "whole"), published(tmp_path / "small", int8=True)
+    x = (pictures()[0] * 255).astype("uint8")
+    a, b = (models.from_preset(f).probabilities(x).numpy() for f in (whole, small))
+    np.testing.assert_allclose(a, b, atol=0.02)
+
+
+def test_int8_weights_are_off_by_half_a_step_at_most_and_round_once() -> None:
+    rng = np.random.default_rng(0)
+    scales = np.exp(rng.normal(size=(40, 1)))
+    tensors = {
+        "rows": (rng.normal(size=(40, 50)) * scales).astype("float32"),
+        "columns": (rng.normal(size=(50, 40)) * scales.T).astype("float32"),
+        "zeros": np.zeros((40, 40), "float32"),
+        "vector": rng.normal(size=2000).astype("float32"),
+    }
+    stored = to_int8(tensors)
+    assert stored["rows:factor"].shape == (40, 1)
+    assert stored["columns:factor"].shape == (1, 40)
+    assert stored["vector"].dtype == "float32"
+    assert {str(stored[n].dtype) for n in ("rows", "columns", "zeros")} == {"int8"}
+    made = from_int8(stored)
+    assert made.keys() == tensors.keys()
+    for name in ("rows", "columns", "zeros"):
+        off = np.abs(made[name] - tensors[name])
+        assert (off <= stored[name + ":factor"] * 0.5001).all()
+    again = from_int8(to_int8(made))
+    for name, value in made.items():
+        np.testing.assert_allclose(again[name], value, rtol=1e-6)
 
 
 def test_weights_of_half_the_size_answer_nearly_the_same(tmp_path: Path) -> None:

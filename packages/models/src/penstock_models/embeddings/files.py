@@ -11,6 +11,7 @@ import numpy as np
 
 from penstock.errors import FormatError, InvalidValueError
 from penstock.safetensors import load_file
+from penstock_models.weights import from_int8
 
 Vectors = np.ndarray[Any, np.dtype[np.float32]]
 Table = tuple[list[str], Vectors]
@@ -129,7 +130,7 @@ def read_own(weights: Path, vocabulary: Path) -> Table:
         FormatError: There is another number of words than of vectors.
     """
     words = vocabulary.read_text("utf-8").split("\n")[:-1]
-    (vectors,) = load_file(weights).values()
+    (vectors,) = from_int8(load_file(weights)).values()
     table = np.asarray(vectors, np.float32)
     if table.ndim != 2 or len(table) != len(words):
         raise FormatError(

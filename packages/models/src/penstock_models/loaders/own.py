@@ -13,7 +13,7 @@ from penstock.safetensors import load_file
 from penstock_models.architectures import architecture
 from penstock_models.presets.schema import Preset
 from penstock_models.tasks import classifier
-from penstock_models.weights import OWN_NAMES, load_weights
+from penstock_models.weights import OWN_NAMES, from_int8, load_weights
 
 
 def network(preset: Preset, files: Mapping[str, Path]) -> keras.Model:
@@ -40,7 +40,7 @@ def network(preset: Preset, files: Mapping[str, Path]) -> keras.Model:
         model = classifier(model, len(preset.labels or ()))
     elif head is not None:
         model = found.heads[head](model, config)
-    load_weights(model, load_file(files["weights"]), OWN_NAMES)
+    load_weights(model, from_int8(load_file(files["weights"])), OWN_NAMES)
     return model
 
 

@@ -19,7 +19,7 @@ from penstock_models.presets.load import from_preset
 from penstock_models.presets.schema import File, Metric, Preset, Recipe, Source
 from penstock_models.recipes.card import card_of
 from penstock_models.recipes.progress import BACKUP, Progress
-from penstock_models.weights import path_of
+from penstock_models.weights import path_of, to_int8
 
 
 def publish(
@@ -31,6 +31,7 @@ def publish(
     question: Any,
     files: Mapping[str, str] | None = None,
     half: bool = False,
+    int8: bool = False,
     notes: str = "",
 ) -> Path:
     """Write preset.json, weights.safetensors, golden.json, CARD.md and the curve into the run's folder.
@@ -43,6 +44,8 @@ def publish(
         question: An input for the golden pair; the answer is that of the model that the folder gives.
         files: Further files of the folder that the model needs, by what the preset calls them.
         half: Whether the weights are stored as float16, in half the room.
+        int8: Whether large ones are stored as int8 numbers with factors, in a quarter of it; measure with the folder's
+            own weights then.
         notes: Further paragraphs of the card.
 
     Returns:
@@ -54,7 +57,7 @@ def publish(
     run = progress.run
     dtype = "float16" if half else "float32"
     tensors = {path_of(w, network): np.asarray(w.value.numpy(), dtype) for w in network.weights}
-    save_file(tensors, run.out / "weights.safetensors")
+    save_file(to_int8(tensors) if int8 else tensors, run.out / "weights.safetensors")
     named = {"weights": "weights.safetensors", **(files or {})}
     recipe = Recipe(command=run.command, seed=run.seed, seconds=round(progress.seconds, 1))
     given = {"source": Source(repository="penstock"), "loader": "own", **facts}
