@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from penstock_models.evaluation.latency import this_computer
+from penstock_models.export import Delivered, deliver, slug
 from penstock_models.finetune.choices import spoken
 from penstock_models.finetune.disk import write_whole
 from penstock_models.finetune.judge import Judged
@@ -18,7 +20,8 @@ from penstock_models.finetune.record import (
 )
 from penstock_models.finetune.result import Result
 from penstock_models.finetune.run import Run
-from penstock_models.report import Finding, Licence, Story, write_report
+from penstock_models.presets import Metric
+from penstock_models.report import Finding, Story, write_report
 
 DATA = "data.json"
 
@@ -37,9 +40,10 @@ def finish(run: Run, name: str, strategy: str, model: Any, judged: Judged) -> Re
         The result.
     """
     folder = run.folder.path
+    delivered = _deliver(run, strategy, model, judged)
     record = _record(run, name, strategy, model, judged)
     with run.teller.step("Writing the report"):
-        write_report(folder / "report.html", _story(run, name, strategy, judged))
+        write_report(folder / "report.html", _story(run, name, strategy, judged, delivered))
     done = run.folder.done("data")
     assert done is not None
     write_whole(folder / DATA, json.dumps(done["facts"], indent=1))
@@ -49,6 +53,33 @@ def finish(run: Run, name: str, strategy: str, model: Any, judged: Judged) -> Re
     result = Result(folder, record)
     _summary(run, result)
     return result
+
+
+def _deliver(run: Run, strategy: str, model: Any, judged: Judged) -> Delivered | None:
+    """Save the model; of a detector nothing yet."""
+    splits, (title, interval) = run.splits, judged.headline
+    if splits.kind == "detection":
+        return None
+    data = Path(run.choices.data)
+    metric = Metric(
+        name=title,
+        value=interval.value,
+        data=f"{len(splits.test)} held-out examples of {data.name}",
+        note=f"95 % interval {interval.low:.3f} to {interval.high:.3f}; {strategy}",
+    )
+    with run.teller.step("Saving the model"):
+        return deliver(
+            model,
+            run.folder.path,
+            splits.train,
+            splits.validation,
+            splits.test,
+            temperature=judged.temperature or 1.0,
+            seconds=run.folder.left,
+            metrics=[metric],
+            name=f"{run.preset_name.partition('.')[0]}.{slug(data.stem)}",
+            trained_on=f"{len(splits.train)} examples of {data.name}",
+        )
 
 
 def _record(run: Run, name: str, strategy: str, model: Any, judged: Judged) -> dict[str, Any]:
@@ -89,7 +120,9 @@ def _record(run: Run, name: str, strategy: str, model: Any, judged: Judged) -> d
     return record
 
 
-def _story(run: Run, name: str, strategy: str, judged: Judged) -> Story:
+def _story(
+    run: Run, name: str, strategy: str, judged: Judged, delivered: Delivered | None
+) -> Story:
     trained = run.folder.done("train") or {}
     splits = run.splits
     weights = {"error": "error", "warning": "warning", "note": "note"}
@@ -111,10 +144,8 @@ def _story(run: Run, name: str, strategy: str, judged: Judged) -> Story:
             for f in run.audit.findings
         ],
         robustness=judged.robustness,
-        licences=[
-            Licence("Pretrained weights", run.preset.licence, run.preset.source.repository),
-            Licence("Your data", "yours to know", str(run.choices.data)),
-        ],
+        variants=delivered.variants if delivered else (),
+        licences=delivered.licences if delivered else (),
         facts=_facts(run, strategy),
         commands=_commands(run),
         computer=this_computer(),

@@ -124,9 +124,10 @@ def _tiles(story: Story) -> Html:
             ("Calibration error", f"{100 * made.calibration.error:.1f}\u202f%", _before(story))
         )
     kept = [variant for variant in story.variants if variant.kept]
-    if kept:
-        smallest = min(kept, key=lambda v: v.size)
-        tiles.append(("Size", size(smallest.size), smallest.name))
+    sizes = [(variant.size, variant.name) for variant in kept if variant.size is not None]
+    if sizes:
+        smallest, name = min(sizes)
+        tiles.append(("Size", size(smallest), name))
     timed = [variant for variant in kept if variant.latency]
     if timed:
         fastest = min(timed, key=lambda v: v.latency.p50 if v.latency else 0.0)

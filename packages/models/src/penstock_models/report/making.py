@@ -85,7 +85,7 @@ def _variant(variant: Variant) -> Html:
     return tag(
         "tr",
         tag("th", variant.name, scope="row"),
-        tag("td", size(variant.size)),
+        tag("td", "\u2013" if variant.size is None else size(variant.size)),
         tag("td", milliseconds(latency.p50) if latency else "\u2013"),
         tag("td", milliseconds(latency.p95) if latency else "\u2013"),
         tag("td", share),

@@ -36,7 +36,7 @@ class Variant:
 
     Args:
         name: "float32" or "int8".
-        size: Bytes on the disk.
+        size: Bytes on the disk; None for one that was not made.
         latency: How long an answer to one example takes on this computer.
         accuracy: Its accuracy (AP50 of a detector) on the examples that it was judged on.
         note: Why it was kept, or left out.
@@ -44,7 +44,7 @@ class Variant:
     """
 
     name: str
-    size: int
+    size: int | None
     latency: Latency | None = None
     accuracy: Interval | None = None
     note: str = ""
