@@ -14,6 +14,7 @@ from penstock_models.weights.names import Names
 # By the name that presets and published configurations use; a module is imported when it is asked for.
 MODULES: Mapping[str, str] = {
     "bert": "bert",
+    "char_lm": "char_lm",
     "roberta": "bert",
     "distilbert": "distilbert",
     "gpt2": "gpt2",

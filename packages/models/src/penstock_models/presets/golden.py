@@ -39,9 +39,14 @@ def _nearest(model: Any, word: str) -> Any:
     return [[near, cosine] for near, cosine in model.nearest(word, 3)]
 
 
+def _continuation(model: Any, text: str) -> Any:
+    return [model.bits_per_character(text), model.generate(text, 20, temperature=0)]
+
+
 # By task: a function of a model and a question that returns numbers, texts, and lists of these.
 ANSWERS: Mapping[str, Callable[[Any, Any], Any]] = {
     "image-classification": _class_scores,
+    "text-generation": _continuation,
     "translation": lambda model, text: model.translate(text),
     "style-transfer": _painting,
     "dependency-parsing": _tree,

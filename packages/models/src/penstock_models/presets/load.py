@@ -23,6 +23,7 @@ TASKS: Mapping[str, str] = {
     "text-classification": "word_classifier",
     "text-features": "text_encoder",
     "style-transfer": "stylist",
+    "text-generation": "character_writer",
     "translation": "translator",
     "word-vectors": "word_vectors",
     "dependency-parsing": "dependency_parser",
