@@ -26,8 +26,8 @@ class Serving:
         prepare: From a tensor of it to the network's input [1, ...].
         compute: From the network's input [batch, ...] to logits [batch, labels].
         batch_of: From examples' inputs, as in `Examples`, to the network's input.
-        read: From an example's input, as in `Examples`, to what a user gives.
         golden: Two examples of what a user gives.
+        read: From an example's input, as in `Examples`, to what a user gives.
 
     Raises:
         ValueError: Never here.
@@ -37,8 +37,8 @@ class Serving:
     prepare: Compute
     compute: Compute
     batch_of: Callable[[Sequence[Any]], Any]
-    read: Callable[[Any], Any]
     golden: tuple[Any, Any]
+    read: Callable[[Any], Any] = lambda given: given
 
     def function(self, compute: Compute | None = None) -> Callable[[Any], dict[str, Any]]:
         """Return a function of one example, for tracing.
@@ -105,11 +105,11 @@ def _of_pictures(model: Any) -> Serving:
         lambda image: scaler(image[None]),
         compute,
         lambda images: model.prepare(list(images)),
-        lambda image: read_image(image, channels),
         (
             rng.integers(0, 256, (48, 64, channels), np.uint8),
             rng.integers(0, 256, (71, 53, channels), np.uint8),
         ),
+        lambda image: read_image(image, channels),
     )
 
 
@@ -133,11 +133,11 @@ def _of_sounds(model: Any) -> Serving:
         prepare,
         lambda batch: model.network(batch, training=False)["logits"],
         lambda sounds: model.featured(model.prepare(list(sounds))),
-        lambda sound: read_audio(sound, model.rate, SECONDS),
         (
             rng.uniform(-0.5, 0.5, length).astype(np.float32),
             rng.uniform(-0.1, 0.1, length // 2).astype(np.float32),
         ),
+        lambda sound: read_audio(sound, model.rate, SECONDS),
     )
 
 
