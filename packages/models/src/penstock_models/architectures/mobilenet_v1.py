@@ -31,6 +31,8 @@ class MobilenetV1Config(Config):
     padding: str = "same"
     # Whether the norms are in the weights of the convolutions, as in files that were made to be run.
     folded: bool = False
+    # Of the norms' running averages.
+    momentum: float = 0.9997
 
 
 def backbone(config: MobilenetV1Config) -> keras.Model:
@@ -72,7 +74,7 @@ def trunk(
     """
     shared: dict[str, Any] = {
         "activation": config.activation, "epsilon": config.epsilon,
-        "momentum": 0.9997, "padding": config.padding,
+        "momentum": config.momentum, "padding": config.padding,
         "folded": config.folded,
     }  # fmt: skip
 

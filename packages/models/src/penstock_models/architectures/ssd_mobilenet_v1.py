@@ -31,6 +31,7 @@ class SsdMobilenetV1Config(Config):
         small_first: Whether the first map has three anchors, one of them a tenth of the picture.
         folded: Whether norms are in the convolutions' weights.
         epsilon: Of the norms.
+        momentum: Of the norms' running averages; trainings of few steps need one that forgets fast.
         pixel_scale: What pixels from 0 to 255 are multiplied by, before 1 is taken away.
     """
 
@@ -46,6 +47,7 @@ class SsdMobilenetV1Config(Config):
     small_first: bool = True
     folded: bool = False
     epsilon: float = 1e-3
+    momentum: float = 0.9
     pixel_scale: float = 1.0 / 127.5
 
     @property
@@ -76,13 +78,16 @@ def maps(images: Any, config: SsdMobilenetV1Config) -> list[Any]:
         ValueError: Sizes do not fit together.
     """
     plain = MobilenetV1Config(
-        width_multiplier=config.width_multiplier, folded=config.folded, epsilon=config.epsilon
+        width_multiplier=config.width_multiplier,
+        folded=config.folded,
+        epsilon=config.epsilon,
+        momentum=config.momentum,
     )
     made = trunk(images, plain, config.pairs[: config.taps[-1] + 1])
     found = [made[tap] for tap in config.taps]
     shared: dict[str, Any] = {
         "activation": "relu6", "epsilon": config.epsilon,
-        "momentum": 0.9997, "padding": "same", "folded": config.folded,
+        "momentum": config.momentum, "padding": "same", "folded": config.folded,
     }  # fmt: skip
     for i, (before, after) in enumerate(config.extras):
         narrow, wide = (int(n * config.width_multiplier) for n in (before, after))

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-import penstock_keras_api as keras
 from penstock_models.data.examples import Examples
 from penstock_models.detection.augmentation import varied
 from penstock_models.detection.matching import targets
@@ -20,21 +19,18 @@ KEPT_SIZE = 2
 MOST_KEPT = 1 << 29
 
 
-class Batches(keras.utils.PyDataset):
+class Batches:
     """Scaled pictures, and what a detector should say of each anchor.
 
-    What a batch has depends on the seed, the epoch's number and the batch's alone.
+    What a batch has depends on the seed, the epoch's number and the batch's place alone.
 
     Args:
         examples: Pictures with their boxes.
         scaler: What makes pictures ready for the network.
         anchors: [anchors, 4].
-        batch_size: How many pictures make a batch.
         augment: Whether pictures are varied.
         seed: Of order and variations.
-
-    Raises:
-        ValueError: Never here; see `check_examples`.
+        least_overlap: How much an anchor must overlap a thing to answer for it.
     """
 
     def __init__(
@@ -42,36 +38,42 @@ class Batches(keras.utils.PyDataset):
         examples: Examples,
         scaler: ImageScaler,
         anchors: Array,
-        batch_size: int,
         augment: bool,
         seed: int,
+        least_overlap: float = 0.5,
     ) -> None:
-        super().__init__()
         self.examples, self.scaler, self.anchors = examples, scaler, anchors
-        self.batch_size, self.augment, self.seed = batch_size, augment, seed
-        self.epoch = 0
+        self.augment, self.seed, self.least_overlap = augment, seed, least_overlap
         self._pictures: dict[int, Array] = {}
         self._kept = 0
 
-    @property
-    def num_batches(self) -> int:
-        """How many batches an epoch has; what does not fill the last one is left out, unless it is the only one."""
-        return max(1, len(self.examples) // self.batch_size)
+    def batch(self, epoch: int, at: int, size: int) -> tuple[Array, Array]:
+        """Return a batch of an epoch.
 
-    def __getitem__(self, index: int) -> tuple[Array, Array]:
-        """Return a batch: float32 [batch, height, width, 3] and [batch, anchors, 5]."""
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.examples))
-        rows = order[index * self.batch_size : (index + 1) * self.batch_size]
-        made = [self._one(int(row)) for row in rows]
+        Args:
+            epoch: The epoch's number.
+            at: Where the batch begins in the epoch's order; one that the end cuts off goes on at the beginning.
+            size: How many pictures it has; no more than there are.
+
+        Returns:
+            float32 [batch, height, width, 3] and [batch, anchors, 5], as `matching.targets` has it.
+
+        Raises:
+            FormatError: A file is no picture.
+        """
+        count = len(self.examples)
+        order = np.random.default_rng([self.seed, 5, epoch]).permutation(count)
+        rows = order[np.arange(at, at + min(size, count)) % count]
+        made = [self._one(epoch, int(row)) for row in rows]
         return np.stack([x for x, _ in made]), np.stack([y for _, y in made])
 
-    def _one(self, row: int) -> tuple[Array, Array]:
+    def _one(self, epoch: int, row: int) -> tuple[Array, Array]:
         pixels, boxes = self._picture(row), self.examples.targets[row]
         if self.augment:
-            rng = np.random.default_rng([self.seed, self.epoch, row])
+            rng = np.random.default_rng([self.seed, 6, epoch, row])
             pixels, boxes = varied(pixels, boxes, rng)
         scaled: Array = self.scaler(np.ascontiguousarray(pixels)[None]).numpy()[0]
-        return scaled, targets(boxes.corners, boxes.classes, self.anchors)
+        return scaled, targets(boxes.corners, boxes.classes, self.anchors, self.least_overlap)
 
     def _picture(self, row: int) -> Array:
         if row in self._pictures:
@@ -83,10 +85,10 @@ class Batches(keras.utils.PyDataset):
         return pixels
 
     def _smaller(self, pixels: Array) -> Array:
-        size = self.scaler.size
-        if size is None:
+        if self.scaler.size is None:
             return pixels
-        height, width = (min(n, KEPT_SIZE * m) for n, m in zip(pixels.shape[:2], size, strict=True))
+        pairs = zip(pixels.shape[:2], self.scaler.size, strict=True)
+        height, width = (min(side, KEPT_SIZE * wanted) for side, wanted in pairs)
         # Whole numbers from 0 to 255.
         made: Array = ImageScaler((height, width))(pixels[None]).numpy()[0].astype(np.uint8)
         return made

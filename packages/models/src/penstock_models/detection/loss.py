@@ -6,7 +6,10 @@ https://arxiv.org/abs/1708.02002.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
+
+import numpy as np
 
 import penstock as ps
 from penstock.errors import InvalidValueError
@@ -27,6 +30,7 @@ class MultiBoxLoss(Loss):
         box_weight: The weight of boxes against classes.
         alpha: "focal": the weight of what is there against what is not.
         gamma: "focal": the power.
+        class_weights: How much the things of each class count; None for all the same.
         name: The loss's name.
 
     Raises:
@@ -45,6 +49,7 @@ class MultiBoxLoss(Loss):
         box_weight: float = 1.0,
         alpha: float = 0.25,
         gamma: float = 2.0,
+        class_weights: Sequence[float] | None = None,
         name: str = "multi_box",
     ) -> None:
         super().__init__(name=name)
@@ -54,6 +59,7 @@ class MultiBoxLoss(Loss):
             )
         self.kind, self.negatives, self.box_weight = kind, negatives, box_weight
         self.alpha, self.gamma = alpha, gamma
+        self.class_weights = None if class_weights is None else tuple(class_weights)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss of each picture, so weighted that their mean is that of all anchors with something.
@@ -70,6 +76,9 @@ class MultiBoxLoss(Loss):
         wanted = ps.one_hot(ps.cast(kinds, "int64"), logits.shape[-1], dtype="float32")
         counted = self._focal if self.kind == "focal" else self._hard
         each = counted(logits, wanted, held) + self.box_weight * boxes
+        if self.class_weights is not None:
+            weights = np.array(self.class_weights, np.float32)
+            each = each * (1.0 - held + ps.sum(wanted * weights, -1))
         return ps.sum(each, 1) / ps.maximum(ps.mean(ps.sum(held, 1)), 1.0)
 
     def _focal(self, logits: Any, wanted: Any, held: Any) -> Any:
@@ -90,6 +99,7 @@ class MultiBoxLoss(Loss):
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` makes an equal loss of."""
         own = {n: getattr(self, n) for n in ("kind", "negatives", "box_weight", "alpha", "gamma")}
+        own["class_weights"] = self.class_weights
         return {"name": self.name, **own}
 
 

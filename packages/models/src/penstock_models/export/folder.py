@@ -84,12 +84,14 @@ def save(
     target.mkdir(parents=True, exist_ok=True)
     try:
         write_graph(parts, network, fresh, _facts(model, metadata))
-        _write(fresh / NETWORK, json.dumps(keras.saving.serialize_keras_object(network), indent=1))
-        _write(fresh / LABELS, "".join(f"{_one_line(label)}\n" for label in model.labels))
+        write_text(
+            fresh / NETWORK, json.dumps(keras.saving.serialize_keras_object(network), indent=1)
+        )
+        write_text(fresh / LABELS, "".join(f"{_one_line(label)}\n" for label in model.labels))
         files, options = _base_files(model, fresh)
         preset = _preset(
             model,
-            [_file(fresh, n, p) for n, p in {"weights": WEIGHTS, "network": NETWORK, "labels": LABELS, **files}.items()],
+            [file_of(fresh, n, p) for n, p in {"weights": WEIGHTS, "network": NETWORK, "labels": LABELS, **files}.items()],
             options,
             name=name,
             licence=licence,
@@ -98,10 +100,12 @@ def save(
             intended_use=intended_use,
             limits=limits,
         )  # fmt: skip
-        _write(fresh / CARD, card_of(preset, model.preset, list(model.labels), data_licence, notes))
+        write_text(
+            fresh / CARD, card_of(preset, model.preset, list(model.labels), data_licence, notes)
+        )
         data = preset.model_dump(mode="json", exclude_defaults=True)
-        _write(fresh / PRESET, json.dumps(data, indent=1) + "\n")
-        _move(fresh, target)
+        write_text(fresh / PRESET, json.dumps(data, indent=1) + "\n")
+        put_in_place(fresh, target)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return target
@@ -215,12 +219,13 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_") or "adapted"
 
 
-def _file(folder: Path, name: str, path: str) -> File:
+def file_of(folder: Path, name: str, path: str) -> File:
+    """Return what a preset says about a file of its folder."""
     with (folder / path).open("rb") as stream:
         return File(name=name, path=path, sha256=hashlib.file_digest(stream, "sha256").hexdigest())
 
 
-def _move(fresh: Path, target: Path) -> None:
+def put_in_place(fresh: Path, target: Path) -> None:
     """Put the files in place, preset.json last: a folder that has it is whole."""
     (target / PRESET).unlink(missing_ok=True)
     for path in sorted(fresh.iterdir(), key=lambda p: p.name == PRESET):
@@ -234,5 +239,6 @@ def _one_line(label: str) -> str:
     return " ".join(label.splitlines())
 
 
-def _write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Write a file of a preset."""
     path.write_text(text, "utf-8")

@@ -13,7 +13,7 @@ from penstock.safetensors import load_file
 from penstock_models.architectures import architecture
 from penstock_models.presets.schema import Preset
 from penstock_models.tasks import classifier
-from penstock_models.weights import OWN_NAMES, from_int8, load_weights
+from penstock_models.weights import OWN_NAMES, from_int8, load_weights, path_of
 
 
 def network(preset: Preset, files: Mapping[str, Path]) -> keras.Model:
@@ -21,7 +21,8 @@ def network(preset: Preset, files: Mapping[str, Path]) -> keras.Model:
 
     Args:
         preset: With an architecture, its config, and the option "head": "classifier" for a score for each label, the
-            name of one of the architecture's heads, or none.
+            name of one of the architecture's heads, or none. The option "served" says that the file has constants of a
+            graph that serves, too.
         files: Has "weights".
 
     Returns:
@@ -40,7 +41,11 @@ def network(preset: Preset, files: Mapping[str, Path]) -> keras.Model:
         model = classifier(model, len(preset.labels or ()))
     elif head is not None:
         model = found.heads[head](model, config)
-    load_weights(model, from_int8(load_file(files["weights"])), OWN_NAMES)
+    tensors = from_int8(load_file(files["weights"]))
+    if preset.options.get("served"):
+        wanted = {path_of(w, model) for w in model.weights}
+        tensors = {name: tensor for name, tensor in tensors.items() if name in wanted}
+    load_weights(model, tensors, OWN_NAMES)
     return model
 
 

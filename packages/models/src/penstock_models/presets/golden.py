@@ -43,11 +43,19 @@ def _continuation(model: Any, text: str) -> Any:
     return [model.bits_per_character(text), model.generate(text, 20, temperature=0)]
 
 
+def _things(model: Any, picture: Any) -> Any:
+    import numpy as np
+
+    found = model.predict(np.asarray(picture, np.uint8))
+    return [[thing.label, thing.score, *thing.box] for thing in found]
+
+
 # By task: a function of a model and a question that returns numbers, texts, and lists of these.
 ANSWERS: Mapping[str, Callable[[Any, Any], Any]] = {
     "image-classification": _class_scores,
     "text-generation": _continuation,
     "translation": lambda model, text: model.translate(text),
+    "object-detection": _things,
     "style-transfer": _painting,
     "dependency-parsing": _tree,
     "word-vectors": _nearest,
