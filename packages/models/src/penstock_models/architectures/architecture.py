@@ -42,6 +42,7 @@ MODULES: Mapping[str, str] = {
     "inception_v3": "keras_networks",
     "mobilenet_v3": "keras_networks",
     "resnet_cifar": "resnet_cifar",
+    "rfb": "rfb",
     "resnet_v1": "keras_networks",
     "resnet_v2": "keras_networks",
     "vgg": "keras_networks",

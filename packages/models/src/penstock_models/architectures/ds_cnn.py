@@ -85,6 +85,7 @@ NAMES: Names = TensorFlowNames(
     },
     {"depthwise_{i}/kernel": "MobileNet/conv_ds_{i}/depthwise_conv/depthwise_weights"},
     ignore=r"/Const$",
+    as_it_is=True,
 )
 
 ARCHITECTURE = Architecture("ds_cnn", DsCnnConfig, backbone, DsCnnConfig.of, NAMES)

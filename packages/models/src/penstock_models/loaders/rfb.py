@@ -13,7 +13,10 @@ from typing import Any
 import numpy as np
 
 import penstock as ps
+import penstock_keras_api as keras
+from penstock_models.architectures import architecture
 from penstock_models.presets.schema import Preset
+from penstock_models.weights import Names, load_weights
 
 # Of each map of features: pixels from one place to the next, and the sizes of its squares.
 MAPS = ((8, (10, 16, 24)), (16, (32, 48)), (32, (64, 96)), (64, (128, 192, 256)))
@@ -49,6 +52,27 @@ def graph(preset: Preset, files: Mapping[str, Path]) -> Callable[[Any], dict[str
         }
 
     return run
+
+
+def network(preset: Preset, files: Mapping[str, Path]) -> keras.Model:
+    """Return the detector with the file's weights, ready to be trained further.
+
+    Args:
+        preset: Names the architecture, with sizes.
+        files: Has "weights", in ONNX.
+
+    Returns:
+        A model of scaled pictures with the outputs "logits" and "offsets", and "features" and "pooled".
+
+    Raises:
+        FormatError: The file is damaged, or does not fit the sizes.
+    """
+    found = architecture.find(preset.architecture or "rfb")
+    model: keras.Model = found.backbone(found.config.of(preset.config))
+    stored = ps.load(files["weights"]).variables
+    assert isinstance(found.names, Names)
+    load_weights(model, {name: v.numpy() for name, v in stored.items()}, found.names)
+    return model
 
 
 def prior_boxes(height: int, width: int) -> np.ndarray[Any, Any]:

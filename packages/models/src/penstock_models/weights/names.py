@@ -32,6 +32,7 @@ class Names:
         prefix: What may stand before every name of a file.
         ignore: A pattern of names that no weight needs.
         linear: How the file has the matrix of a product: "out_in" or "in_out".
+        as_it_is: Whether the file, or who read it, has axes in our order.
         parts: Our layer's path, and which part of how many it is of a tensor that the file has as one.
 
     Raises:
@@ -47,6 +48,7 @@ class Names:
     prefix: str = ""
     ignore: str = r"num_batches_tracked$|position_ids$"
     linear: str = "out_in"
+    as_it_is: bool = False
     parts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def of(self, path: str) -> str | None:
@@ -80,6 +82,8 @@ class Names:
             path: Our weight's path.
             shape: Our weight's shape, which tells kernels of one kind from the other.
         """
+        if self.as_it_is:
+            return value
         last = path.rpartition("/")[2]
         index, count = self.part(path)
         if count > 1:
@@ -114,10 +118,6 @@ class TensorFlowNames(Names):
             last = path.rpartition("/")[2]
             return name and f"{name.rpartition('.')[0]}/{last}"
         return name.replace(".weight", "/weights").replace(".bias", "/biases")
-
-    def ours(self, value: np.ndarray, path: str, shape: tuple[int, ...]) -> np.ndarray:
-        """Return the tensor as it is."""
-        return value
 
 
 OWN_NAMES = OwnNames({}, ignore=r"(?!)")
