@@ -14,7 +14,7 @@ import penstock_models as models
 from penstock.errors import FormatError, InvalidTypeError, InvalidValueError
 from penstock_models.architectures import style_transfer
 from penstock_models.layers import MirrorPadding, StyleNorm
-from penstock_models.loaders import raw_variables
+from penstock_models.loaders import arbitrary_style, raw_variables
 from penstock_models.preprocessing import ImageScaler
 from penstock_models.sources import find_files
 from penstock_models.tasks.stylist import Stylist
@@ -98,6 +98,25 @@ def test_the_wave_is_painted_as_in_torch() -> None:
     short = dict(files, Variable_3=files["Variable_2"])
     with pytest.raises(FormatError, match=r"Variable_3 has 128 bytes; expected 73728"):
         raw_variables.variables(short)
+
+
+@needs_mirror
+def test_networks_of_any_style_have_the_published_weights() -> None:
+    files = find_files(models.find_preset("arbitrary_style.f16"))
+    predictor, painter = arbitrary_style.networks(files)
+    rng = np.random.default_rng(0)
+    code = rng.normal(size=(1, 100)).astype("float32")
+    picture = rng.uniform(size=(1, 384, 384, 3)).astype("float32")
+    want = ps.load(files["transfer"])(picture, code[:, None, None]).numpy()
+    made = painter({"images": picture, "style": code})["image"].numpy()
+    np.testing.assert_allclose(made, want, atol=1e-4)
+    # The file that reads styles has 8 bits: a network with its weights as real numbers is near.
+    style = rng.uniform(size=(1, 256, 256, 3)).astype("float32")
+    read = ps.load(files["predict"])(style).numpy().ravel()
+    ours = predictor(style)["style"].numpy().ravel()
+    assert np.corrcoef(read, ours)[0, 1] > 0.99
+    with pytest.raises(FormatError, match="give the published one"):
+        arbitrary_style.networks(dict(files, transfer=files["predict"]))
 
 
 def test_manifests_are_checked(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ MODULES: Mapping[str, str] = {
     "mobilenet_v2": "mobilenet_v2",
     "ssd_mobilenet_v1": "ssd_mobilenet_v1",
     "squeezenet": "squeezenet",
+    "style_predictor": "style_predictor",
     "style_transfer": "style_transfer",
     "deeplab_v3": "deeplab_v3",
     "densenet": "keras_networks",

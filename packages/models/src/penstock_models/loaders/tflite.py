@@ -32,11 +32,13 @@ class Weights:
         kind: A word of `KINDS`.
         kernel: [height, width, in, out]; of a depthwise convolution [height, width, channels, multiplier].
         bias: [out].
+        name: What the file calls the op's result.
     """
 
     kind: str
     kernel: np.ndarray[Any, Any]
     bias: np.ndarray[Any, Any]
+    name: str = ""
 
 
 def weights_in_order(path: str | Path) -> list[Weights]:
@@ -56,18 +58,25 @@ def weights_in_order(path: str | Path) -> list[Weights]:
     from penstock_formats.tflite.model import parse
 
     graph = parse(Path(path).read_bytes()).subgraphs[0]
+    constants = _constants(graph)
     found = []
     for op in graph.operators:
-        if (
-            op.name in KINDS
-            and len(op.inputs) > 1
-            and graph.tensors[op.inputs[1]].value is not None
-        ):
-            kernel = _real(graph.tensors[op.inputs[1]])
+        if op.name in KINDS and len(op.inputs) > 1 and op.inputs[1] in constants:
+            kernel = _real(constants[op.inputs[1]])
             has_bias = len(op.inputs) > 2 and op.inputs[2] >= 0
             out = kernel.shape[-1] if op.name == "DEPTHWISE_CONV_2D" else kernel.shape[0]
-            bias = _real(graph.tensors[op.inputs[2]]) if has_bias else np.zeros(out, np.float32)
-            found.append(Weights(KINDS[op.name], _arranged(op, kernel, graph), bias))
+            bias = _real(constants[op.inputs[2]]) if has_bias else np.zeros(out, np.float32)
+            name = graph.tensors[op.outputs[0]].name
+            found.append(Weights(KINDS[op.name], _arranged(op, kernel, graph), bias, name))
+    return found
+
+
+def _constants(graph: Any) -> dict[int, Any]:
+    """Return the tensors that a file has values for, by number; also those that are made of float16."""
+    found = {i: t for i, t in enumerate(graph.tensors) if t.value is not None}
+    for op in graph.operators:
+        if op.name == "DEQUANTIZE" and op.inputs[0] in found:
+            found[op.outputs[0]] = found[op.inputs[0]]
     return found
 
 
