@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from penstock_models.evaluation import Calibration, Evaluation, Interval
 from penstock_models.report.charts import comparison, curve, lines, reliability
 from penstock_models.report.classes import section
+from penstock_models.report.headline import FEW
 from penstock_models.report.html import Html, percent, tag
 from penstock_models.report.story import Story
 
@@ -23,6 +24,8 @@ def confidence(story: Story) -> Html | None:
         "Bars show how often answers of each confidence are right; on the dashed line confidence is honest. Dots below it "
         "are too sure, dots above it too careful. The small bars show how many answers there are."
     )
+    if len(after.targets) < FEW:
+        words += f" With {len(after.targets)} answers all of this is rough."
     if before is not None:
         drawn.insert(0, _reliability("Before", before.calibration))
         words += _temperature(story.temperature)
