@@ -18,7 +18,10 @@ import penstock_models as models
 from penstock.errors import InvalidValueError
 from penstock_models import applications
 from penstock_models.architectures import architecture, keras_networks, lenet, squeezenet
+from penstock_models.data import Examples
+from penstock_models.presets import Input
 from penstock_models.tasks import classifier
+from penstock_models.tasks.image_classifier import ImageClassifier
 from penstock_models.tasks.image_features import ImageFeatures
 from penstock_models.weights import Names, load_weights
 
@@ -127,6 +130,22 @@ def test_networks_of_keras_are_backbones() -> None:
         found.backbone(found.config.of({"builder": "VGG11"}))
 
 
+def test_networks_that_score_each_place_get_new_heads() -> None:
+    config = squeezenet.SqueezenetConfig(num_classes=3)
+    network = squeezenet.classified(squeezenet.backbone(config), config)
+    model = ImageClassifier(
+        ["a", "b", "c"], Input(kind="image", size=(48, 48), scale=1 / 255), None, lambda: network
+    )
+    rng = np.random.default_rng(0)
+    classes = [i % 2 for i in range(12)]
+    pictures = [(rng.uniform(0, 99, (48, 48, 3)) + 150 * c).astype("uint8") for c in classes]
+    names = [str(i) for i in range(12)]
+    examples = Examples("image", pictures, classes, ("dark", "light"), names)
+    adapted = model.adapt("probe", labels=examples.labels)
+    adapted.fit(examples)
+    assert adapted.evaluate(examples)["accuracy"] == 1.0
+
+
 @needs_mirror
 def test_squeezenet_makes_the_published_features() -> None:
     h5py = pytest.importorskip("h5py")
@@ -193,6 +212,21 @@ def test_resnet8_is_that_of_keras() -> None:
     x = np.random.default_rng(0).uniform(0, 255, (3, 32, 32, 3)).astype("float32")
     want = keras.ops.convert_to_numpy(theirs(x))
     np.testing.assert_allclose(model.probabilities(x).numpy(), want, atol=1e-5)
+
+
+@needs_mirror
+def test_tiny_darknet_can_be_trained_with_the_published_weights() -> None:
+    model = models.from_preset("tiny_darknet.imagenet")
+    pictures = [ROOT / "images" / name for name in ("cat.bmp", "parrot.jpg")]
+    batch = model.prepare(pictures)
+    want = ps.load(ROOT / "weights" / "tiny_darknet")(batch).numpy()
+    logits = model.network(batch)["logits"].numpy()
+    np.testing.assert_allclose(logits, want, atol=1e-4 * np.abs(want).max())
+    wanted = facts("tiny_darknet_float")
+    for picture, row in zip(pictures, logits, strict=True):
+        # The figure was measured with another library's resizing.
+        assert row.max() == pytest.approx(wanted[picture.name]["score"], rel=0.03)
+        assert row.argmax() == wanted[picture.name]["top1"]
 
 
 @needs_mirror

@@ -67,7 +67,10 @@ class AdaptablePictures(Adaptable):
         if isinstance(made, dict) and "pooled" in made:
             return network
         head = next(layer for layer in reversed(network.layers) if layer.weights)
-        return keras.Model(network.input, {"pooled": head.input}, name=network.name)
+        pooled = head.input
+        if len(pooled.shape) == 4:  # a head that scores each place
+            pooled = keras.layers.GlobalAveragePooling2D(name="pooled")(pooled)
+        return keras.Model(network.input, {"pooled": pooled}, name=network.name)
 
     def store(self, inputs: Sequence[Any], larger: bool = False) -> Any:
         """Return pictures of one size, or the answers of a finished graph."""

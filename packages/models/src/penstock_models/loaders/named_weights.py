@@ -1,4 +1,4 @@
-"""Frozen graphs of TensorFlow: the graph as it is, and its weights for a network that can be trained."""
+"""Files of any format whose graph names its weights: the graph as it is, and a network that can be trained."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def network(preset: Preset, files: Mapping[str, Path]) -> keras.Model:
     """Return the preset's architecture with the graph's weights, ready to be trained further.
 
     Args:
-        preset: Names an architecture, with sizes, and labels.
+        preset: Names an architecture, with sizes, and labels; the option "head" names one of the architecture's heads,
+            instead of a product.
         files: Has "weights".
 
     Returns:
@@ -29,12 +30,18 @@ def network(preset: Preset, files: Mapping[str, Path]) -> keras.Model:
     Raises:
         FormatError: The file is damaged, or its weights do not fit.
     """
+    from penstock_models.presets.load import labels_of
+
     found = architecture.find(preset.architecture or "")
     config = found.config.of(preset.config)
-    model = classifier(found.backbone(config), len(preset.labels or ()))
-    stored = ps.load(files["weights"]).variables
-    tensors = {name: variable.numpy() for name, variable in stored.items()}
-    load_weights(
-        model, tensors, found.names if isinstance(found.names, Names) else found.names(config)
-    )
+    model: keras.Model = found.backbone(config)
+    head = preset.options.get("head")
+    if head is None:
+        model = classifier(model, len(labels_of(preset, files)))
+    else:
+        model = found.heads[head](model, config)
+    path = files["weights"]
+    stored = ps.load(path.parent if preset.options.get("folder") else path).variables
+    names = found.names if isinstance(found.names, Names) else found.names(config)
+    load_weights(model, {name: variable.numpy() for name, variable in stored.items()}, names)
     return model
