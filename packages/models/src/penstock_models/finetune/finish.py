@@ -56,18 +56,25 @@ def finish(run: Run, name: str, strategy: str, model: Any, judged: Judged) -> Re
 
 
 def _deliver(run: Run, strategy: str, model: Any, judged: Judged) -> Delivered | None:
-    """Save the model; of a detector nothing yet."""
+    """Save the model; a detector as it is, without a variant in integers."""
     splits, (title, interval) = run.splits, judged.headline
-    if splits.kind == "detection":
-        return None
     data = Path(run.choices.data)
-    metric = Metric(
-        name=title,
-        value=interval.value,
-        data=f"{len(splits.test)} held-out examples of {data.name}",
-        note=f"95 % interval {interval.low:.3f} to {interval.high:.3f}; {strategy}",
-    )
+    facts: dict[str, Any] = {
+        "metrics": [
+            Metric(
+                name=title,
+                value=interval.value,
+                data=f"{len(splits.test)} held-out examples of {data.name}",
+                note=f"95 % interval {interval.low:.3f} to {interval.high:.3f}; {strategy}",
+            )
+        ],
+        "name": f"{run.preset.name.partition('.')[0]}.{slug(data.stem)}",
+        "trained_on": f"{len(splits.train)} examples of {data.name}",
+    }
     with run.teller.step("Saving the model"):
+        if splits.kind == "detection":
+            model.save(run.folder.path, **facts)
+            return None
         return deliver(
             model,
             run.folder.path,
@@ -76,9 +83,7 @@ def _deliver(run: Run, strategy: str, model: Any, judged: Judged) -> Delivered |
             splits.test,
             temperature=judged.temperature or 1.0,
             seconds=run.folder.left,
-            metrics=[metric],
-            name=f"{run.preset_name.partition('.')[0]}.{slug(data.stem)}",
-            trained_on=f"{len(splits.train)} examples of {data.name}",
+            **facts,
         )
 
 
