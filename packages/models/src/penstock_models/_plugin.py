@@ -19,9 +19,11 @@ def penstock_plugin_info() -> PluginInfo:
 
 @hookimpl
 def penstock_register_commands(commands: CommandRegistrar) -> None:
-    """Add `penstock finetune`."""
+    """Add `penstock finetune` and `penstock predict`."""
     try:
+        from penstock_models.commands.predict import predict_inputs
         from penstock_models.finetune.command import finetune_model
     except ImportError:  # without typer there is no command line
         return
     commands.add("finetune", finetune_model)
+    commands.add("predict", predict_inputs)

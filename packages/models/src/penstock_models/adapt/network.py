@@ -56,21 +56,17 @@ def with_new_head(backbone: keras.Model, classes: int, strategy: Strategy) -> Ad
         ValueError: The backbone has no such output, or fewer blocks than the strategy names.
     """
     pooled = _pooled(backbone)
+    blocks = _learning_blocks(backbone, pooled, strategy)
     head = keras.layers.Dense(classes, kernel_initializer="zeros", name="classifier")
     logits = head(pooled)
     network: Any = keras.Model(backbone.input, {"logits": logits}, name=backbone.name)
-    blocks = _learning_blocks(backbone, pooled, strategy)
-    freeze(network, blocks, head)
-    whole = blocks is None or (blocks and blocks[0].inputs == [])
-    if blocks is None:
-        blocks, begin = blocks_of_network(backbone, pooled), None
-    else:
-        begin = None if whole else (blocks[0].inputs if blocks else [pooled])
-    begin = None if begin is not None and _same(begin, network.inputs) else begin
-    frozen = None if begin is None else keras.Model(network.input, begin)
-    learning = network if begin is None else keras.Model(begin, {"logits": logits})
+    freeze(network, [] if strategy.kind == "lora" else blocks, head)
+    begin = blocks[0].inputs if blocks else [pooled]
+    whole = {id(t) for t in begin} <= {id(t) for t in network.inputs}
+    frozen = None if whole else keras.Model(network.input, begin)
+    learning = network if whole else keras.Model(begin, {"logits": logits})
     to_pooled = keras.Model(network.input, pooled)
-    return Adapted(network, head, to_pooled, frozen, learning, list(blocks), strategy)
+    return Adapted(network, head, to_pooled, frozen, learning, blocks, strategy)
 
 
 def _pooled(backbone: keras.Model) -> Any:
@@ -83,23 +79,17 @@ def _pooled(backbone: keras.Model) -> Any:
     return pooled
 
 
-def blocks_of_network(backbone: keras.Model, pooled: Any) -> list[Block]:
-    """Return all blocks; none for a backbone without weights, which is a finished graph's."""
-    return blocks_of(backbone, pooled) if backbone.weights else []
-
-
-def _learning_blocks(backbone: keras.Model, pooled: Any, strategy: Strategy) -> list[Block] | None:
-    """Return the blocks that learn; None for all of them."""
+def _learning_blocks(backbone: keras.Model, pooled: Any, strategy: Strategy) -> list[Block]:
     if strategy.kind in ("probe", "head"):
         return []
-    blocks = blocks_of_network(backbone, pooled)
-    if not blocks:
+    if not backbone.weights:
         raise InvalidValueError(
-            f'[adapt] {backbone.name} is a finished graph: nothing in it can be trained, so that "{strategy}" is not '
+            f'[adapt] this model is a finished graph: nothing in it can be trained, so that "{strategy}" is not '
             'possible; adapt it with "probe", or choose a preset that names an architecture'
         )
+    blocks = blocks_of(backbone, pooled)
     if strategy.kind != "partial":
-        return None
+        return blocks
     if strategy.number > len(blocks):
         raise InvalidValueError(
             f'[adapt] got the strategy "{strategy}"; {backbone.name} has {len(blocks)} blocks: choose "partial:1" to '
@@ -108,23 +98,18 @@ def _learning_blocks(backbone: keras.Model, pooled: Any, strategy: Strategy) -> 
     return blocks[-strategy.number :]
 
 
-def _same(tensors: Sequence[Any], others: Sequence[Any]) -> bool:
-    return {id(t) for t in tensors} == {id(t) for t in others}
-
-
-def freeze(network: keras.Model, blocks: Sequence[Block] | None, head: Any) -> None:
+def freeze(network: keras.Model, blocks: Sequence[Block], head: Any) -> None:
     """Let the blocks and the head learn, and nothing else; the statistics of batch norms stay in any case.
 
     Args:
         network: The whole.
-        blocks: Those that learn; None for all.
+        blocks: Those that learn.
         head: The layer that always learns.
     """
     network.trainable = True
-    if blocks is not None:
-        learning = {id(layer) for block in blocks for layer in block.layers} | {id(head)}
-        for layer in network.layers:
-            layer.trainable = id(layer) in learning
+    learning = {id(layer) for block in blocks for layer in block.layers} | {id(head)}
+    for layer in network.layers:
+        layer.trainable = id(layer) in learning
     for layer in network._flatten_layers():
         if isinstance(layer, NORMS):
             layer.trainable = False

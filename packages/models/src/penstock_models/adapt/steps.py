@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 import penstock as ps
 import penstock_keras_api as keras
+from penstock_models.adapt.blocks import Block
 from penstock_models.adapt.dice import states_of
+from penstock_models.adapt.lora import attach
 from penstock_models.adapt.network import Adapted
 from penstock_models.adapt.recipe import Recipe
 
@@ -27,7 +29,14 @@ class Learner:
     def __init__(self, adapted: Adapted, recipe: Recipe) -> None:
         self.recipe = recipe
         self._model = adapted.learning
-        self.groups = _groups(adapted, recipe)
+        rank = adapted.strategy.number if adapted.strategy.kind == "lora" else 0
+        self._small = attach(adapted.blocks, rank, recipe.seed) if rank else []
+        by_block = (
+            [[w for small in block for w in (small.a, small.b)] for block in self._small]
+            if rank
+            else [_trainable(block) for block in adapted.blocks]
+        )
+        self.groups = _groups(by_block, adapted.head.trainable_weights, recipe)
         self.weights = [w for _, weights in self.groups for w in weights]
         self.optimizers = [_optimizer(weights, recipe) for _, weights in self.groups]
         self.means = [ps.Variable(w.numpy(), name="mean") for w in self.weights]
@@ -84,23 +93,34 @@ class Learner:
         for weight, value in zip(self.weights, values, strict=True):
             weight.assign(value)
 
+    def finish(self, values: list[np.ndarray[Any, Any]]) -> None:
+        """Give the network these weights, with the small matrices added to the large ones."""
+        self.put(values)
+        for small in (small for block in self._small for small in block):
+            small.merge()
+
     def variables(self) -> list[Any]:
         """Return everything that a step changes."""
         optimizers = (v for o in self.optimizers for v in o.variables)
         return [*self.weights, *self.means, *optimizers, *states_of(self._model)]
 
 
-def _groups(adapted: Adapted, recipe: Recipe) -> list[tuple[float, list[Any]]]:
-    """Return the weights of each block that learns, with their rate, and the head's last."""
+def _trainable(block: Block) -> list[Any]:
+    return [w for layer in block.layers for w in layer.trainable_weights]
+
+
+def _groups(
+    by_block: Sequence[Sequence[Any]], head: list[Any], recipe: Recipe
+) -> list[tuple[float, list[Any]]]:
+    """Return the weights of each block, with their rate, and the head's last; each weight once."""
     groups: list[tuple[float, list[Any]]] = []
     seen: set[int] = set()
-    for block, depth in zip(adapted.blocks, range(len(adapted.blocks) - 1, -1, -1), strict=True):
-        weights = [w for layer in block.layers for w in layer.trainable_weights]
-        weights = [w for w in weights if id(w) not in seen]
+    for depth, block in zip(range(len(by_block) - 1, -1, -1), by_block, strict=True):
+        weights = [w for w in block if id(w) not in seen]
         seen |= {id(w) for w in weights}
         if weights:
             groups.append((recipe.learning_rate * recipe.depth_decay**depth, weights))
-    return [*groups, (recipe.learning_rate * recipe.head_rate, adapted.head.trainable_weights)]
+    return [*groups, (recipe.learning_rate * recipe.head_rate, head)]
 
 
 def _optimizer(weights: list[Any], recipe: Recipe) -> Any:

@@ -137,7 +137,7 @@ class _Training:
                 self._epoch(schedule, callbacks)
                 checkpoint.write(self._state(schedule))
         finally:  # also when it was interrupted: what is there then is the best so far
-            self.learner.put(self.learner.kept() if self.best is None else self.best[1])
+            self.learner.finish(self.learner.kept() if self.best is None else self.best[1])
             self._resolve(**schedule.resolved())
         for callback in callbacks:
             callback.on_train_end({})

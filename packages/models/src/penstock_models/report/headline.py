@@ -124,18 +124,15 @@ def _tiles(story: Story) -> Html:
             ("Calibration error", f"{100 * made.calibration.error:.1f}\u202f%", _before(story))
         )
     kept = [variant for variant in story.variants if variant.kept]
-    sizes = [(variant.size, variant.name) for variant in kept if variant.size is not None]
+    sizes = [(variant.name, size(variant.size)) for variant in kept if variant.size is not None]
     if sizes:
-        smallest, name = min(sizes)
-        tiles.append(("Size", size(smallest), name))
-    timed = [variant for variant in kept if variant.latency]
-    if timed:
-        fastest = min(timed, key=lambda v: v.latency.p50 if v.latency else 0.0)
-        assert fastest.latency
+        others = ", ".join(f"{name}: {shown}" for name, shown in sizes[1:])
+        tiles.append(("Size", sizes[0][1], others or sizes[0][0]))
+    times = [(v.name, milliseconds(v.latency.p50)) for v in kept if v.latency is not None]
+    if times:
         noun = NOUNS[story.examples.kind]
-        tiles.append(
-            (f"Time for one {noun}", milliseconds(fastest.latency.p50), f"{fastest.name}, here")
-        )
+        others = ", ".join(f"{name}: {shown}" for name, shown in times[1:])
+        tiles.append((f"Time for one {noun}", times[0][1], others or f"{times[0][0]}, here"))
     return tag(
         "section",
         [
