@@ -212,3 +212,15 @@ def test_presets_are_adapted() -> None:
         features.network_scaler(np.stack(few.inputs[:2]))
     )
     assert np.corrcoef(published.ravel(), own.numpy().ravel())[0, 1] > 0.98
+
+
+def test_pictures_can_have_another_size() -> None:
+    few = pictures()
+    model = classifier().adapt("probe", labels=LABELS, size=(24, 20))
+    assert model.store(few.inputs).shape == (36, 24, 20, 3)
+    model.fit(few)
+    assert model.evaluate(few)["accuracy"] > 0.9
+    assert model.prepare(few.inputs[0]).shape == (1, 24, 20, 3)
+    finished = ImageClassifier(list("abc"), SPEC, lambda batch: {"probabilities": batch[:, 0, 0]})
+    with pytest.raises(InvalidValueError, match="leave `size` out"):
+        finished.adapt("probe", labels=LABELS, size=(24, 20))

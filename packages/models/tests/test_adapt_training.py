@@ -184,14 +184,18 @@ def test_versions_of_pictures_are_cached_below_the_cut() -> None:
     few = pictures(12)
     model = classifier().adapt("partial:1", labels=LABELS)
     material = Material(model, model.adapted, few.inputs, 3, seed=0)
-    assert len(material._kept) == 3
+    assert len(material._kept) == 4
     rng = np.random.default_rng(0)
     batch = np.asarray(material.batch(np.array([4, 4, 4, 4, 4, 4]), rng)[0])
-    assert 1 < len({row.tobytes() for row in batch}) <= 3
+    assert 1 < len({row.tobytes() for row in batch}) <= 4
     whole = model.adapted.frozen(model.feed(model.store(few.inputs)))
     want = model.adapted.learning(whole)["logits"].numpy()
     learner = Learner(model.adapted, Recipe())
     np.testing.assert_allclose(material.plain(learner.logits), want, rtol=1e-5, atol=1e-6)
+    some = material.subset(np.array([7, 3]))
+    np.testing.assert_allclose(some.plain(learner.logits), want[[7, 3]], rtol=1e-5, atol=1e-6)
+    pooled = model.adapted.pooled(model.feed(model.store(few.inputs)))
+    np.testing.assert_allclose(material.pooled(), pooled, rtol=1e-5, atol=1e-6)
 
 
 CHILD = """

@@ -8,7 +8,7 @@ from penstock_models.adapt.strategy import Strategy
 RECIPES = {
     "probe": Recipe(epochs=1, augment=False),
     "head": Recipe(epochs=30, learning_rate=1e-3),
-    "partial": Recipe(epochs=12, learning_rate=3e-4),
+    "partial": Recipe(epochs=8, learning_rate=2e-4, average=0.95),
     "lora": Recipe(epochs=10, learning_rate=1e-3),
     "full": Recipe(epochs=10, learning_rate=1e-4),
 }

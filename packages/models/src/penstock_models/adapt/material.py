@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +33,7 @@ class Material:
         self, model: Adaptable, adapted: Adapted, inputs: Sequence[Any], versions: int, seed: int
     ) -> None:
         self.count = len(inputs)
+        self._rows = np.arange(self.count)
         self._model, self._adapted, self._varied = model, adapted, versions > 0
         self._frozen = None if adapted.frozen is None else compiled(adapted.frozen)
         self._stored = model.store(inputs, larger=True) if versions else None
@@ -41,9 +43,9 @@ class Material:
             self._keep(versions, seed)
 
     def _keep(self, versions: int, seed: int) -> None:
-        """Run the frozen layers once for each version, as many as there is room for."""
-        for version in range(max(1, versions)):
-            rng = np.random.default_rng([seed, 1, version]) if versions else None
+        """Run the frozen layers once for each version, as many as there is room for; the first is as it came."""
+        for version in range(versions + 1):
+            rng = np.random.default_rng([seed, 1, version]) if version else None
             self._kept.append(self._run_frozen(rng))
             size = sum(leaf.nbytes for leaf in tree.flatten(self._kept[-1]))
             if size * (version + 2) > ROOM:
@@ -57,7 +59,14 @@ class Material:
 
     def _fed(self, places: np.ndarray[Any, Any], rng: np.random.Generator | None) -> Any:
         stored = self._plain if rng is None else self._stored
-        return self._model.feed(tree.map_structure(lambda a: a[places], stored), rng)
+        rows = self._rows[places]
+        return self._model.feed(tree.map_structure(lambda a: a[rows], stored), rng)
+
+    def subset(self, places: np.ndarray[Any, Any]) -> Material:
+        """Return some of the examples, which share what is kept with all of them."""
+        made = copy(self)
+        made._rows, made.count = self._rows[places], len(places)
+        return made
 
     def batch(self, places: np.ndarray[Any, Any], rng: np.random.Generator) -> Any:
         """Return some examples, varied if they are to be.
@@ -70,7 +79,7 @@ class Material:
             which = rng.integers(0, len(self._kept), len(places))
             return tree.map_structure(
                 lambda *versions: np.stack(
-                    [versions[v][i] for v, i in zip(which, places, strict=True)]
+                    [versions[v][i] for v, i in zip(which, self._rows[places], strict=True)]
                 ),
                 *self._kept,
             )
@@ -79,19 +88,23 @@ class Material:
 
     def pooled(self) -> np.ndarray[Any, Any]:
         """Return what the head takes, of the examples as they are: [examples, width]."""
-        run = compiled(self._adapted.pooled)
-        made: np.ndarray[Any, Any] = in_chunks(
-            run, self.count, lambda places: self._fed(places, None)
-        )
-        return made
+        above = self._adapted.above
+        if self._kept and above is not None:
+            return self._all(compiled(above), self._kept_plain)
+        return self._all(compiled(self._adapted.pooled), lambda places: self._fed(places, None))
 
     def plain(self, run: Any) -> np.ndarray[Any, Any]:
         """Return what the learning layers make of the examples as they are: [examples, labels]."""
-        made: np.ndarray[Any, Any] = in_chunks(run, self.count, self._plain_batch)
+        return self._all(run, self._kept_plain if self._kept else self._plain_batch)
+
+    def _all(self, run: Any, batch: Any) -> np.ndarray[Any, Any]:
+        made: np.ndarray[Any, Any] = in_chunks(run, self.count, batch)
         return made
 
+    def _kept_plain(self, places: np.ndarray[Any, Any]) -> Any:
+        rows = self._rows[places]
+        return tree.map_structure(lambda a: a[rows], self._kept[0])
+
     def _plain_batch(self, places: np.ndarray[Any, Any]) -> Any:
-        if self._kept and not self._varied:
-            return tree.map_structure(lambda a: a[places], self._kept[0])
         fed = self._fed(places, None)
         return fed if self._frozen is None else self._frozen(fed)

@@ -30,6 +30,7 @@ class Adapted:
         learning: From there to "logits".
         blocks: The blocks that learn, from the inputs on; without the head.
         strategy: Which those are.
+        above: From what enters the first block that learns to what the head takes; None if nothing is frozen.
     """
 
     network: keras.Model
@@ -39,6 +40,7 @@ class Adapted:
     learning: keras.Model
     blocks: list[Block]
     strategy: Strategy
+    above: keras.Model | None = None
 
 
 def with_new_head(backbone: keras.Model, classes: int, strategy: Strategy) -> Adapted:
@@ -66,7 +68,8 @@ def with_new_head(backbone: keras.Model, classes: int, strategy: Strategy) -> Ad
     frozen = None if whole else keras.Model(network.input, begin)
     learning = network if whole else keras.Model(begin, {"logits": logits})
     to_pooled = keras.Model(network.input, pooled)
-    return Adapted(network, head, to_pooled, frozen, learning, blocks, strategy)
+    above = keras.Model(begin, pooled) if frozen is not None and blocks else None
+    return Adapted(network, head, to_pooled, frozen, learning, blocks, strategy, above)
 
 
 def _pooled(backbone: keras.Model) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 import penstock as ps
 import penstock_keras_api as keras
+from penstock.errors import InvalidValueError
 from penstock_models.adapt.adaptable import Adaptable
 from penstock_models.adapt.augment import Augmentation, make_varied
 from penstock_models.preprocessing import ImageScaler, pictures, read_image
@@ -40,6 +42,42 @@ class AdaptablePictures(Adaptable):
     def network_scaler(self) -> ImageScaler:
         """What makes pixels ready for the network; a published graph may take something else."""
         return ImageScaler.of(self._network_spec)
+
+    def adapt(
+        self,
+        strategy: str = "probe",
+        *,
+        labels: Sequence[str],
+        seed: int = 0,
+        size: tuple[int, int] | None = None,
+    ) -> Any:
+        """Return a classifier with a new head, as `Adaptable.adapt` does.
+
+        Args:
+            strategy: As there.
+            labels: As there.
+            seed: As there.
+            size: Height and width of the pictures, if others than the preset's: a network of convolutions takes any,
+                and larger pictures show it more, for more time.
+
+        Raises:
+            ValueError: As there; or a finished graph is to take another size.
+        """
+        if size is None:
+            return super().adapt(strategy, labels=labels, seed=seed)
+        return self._at_size(size).adapt(strategy, labels=labels, seed=seed)
+
+    def _at_size(self, size: tuple[int, int]) -> Any:
+        """Return this model for pictures of another size."""
+        if self._make_network is None:
+            raise InvalidValueError(
+                f"[adapt] got size={size}, but a finished graph has the size that it was made for; leave `size` out"
+            )
+        other = copy(self)
+        for name in ("network_scaler", "_pixels", "_varied"):  # which know the old size
+            other.__dict__.pop(name, None)
+        other._network_spec = self._network_spec.model_copy(update={"size": tuple(size)})
+        return other
 
     def prepare(self, images: Any) -> ps.Tensor:
         """Return pictures as what answers takes them.

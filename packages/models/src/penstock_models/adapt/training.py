@@ -32,8 +32,26 @@ def train(
     callbacks: Sequence[Any] = (),
     checkpoint: Any = None,
     resolved: dict[str, Any] | None = None,
+    material: Material | None = None,
 ) -> History:
-    """Train an adapted model; arguments, result and errors as in `Adaptable.fit`."""
+    """Train an adapted model.
+
+    Args:
+        model: The model.
+        examples: As in `Adaptable.fit`, like what follows.
+        validation: What to judge epochs by.
+        recipe: The choices.
+        callbacks: Keras's callbacks.
+        checkpoint: A folder, or None.
+        resolved: The steps of another training.
+        material: The examples as the layers take them, if somebody has them already.
+
+    Returns:
+        As `Adaptable.fit`, whose errors there are.
+
+    Raises:
+        ValueError: As there.
+    """
     began = time.monotonic()
     _check(model, examples, validation)
     assert model.adapted is not None
@@ -41,7 +59,7 @@ def train(
         rng = np.random.default_rng([recipe.seed, 3])
         stay, back = weighting.held_back(np.asarray(examples.targets), recipe.validation_split, rng)
         examples, validation = examples.subset(stay.tolist()), examples.subset(back.tolist())
-    training = _Training(model, model.adapted, examples, validation, recipe)
+    training = _Training(model, model.adapted, examples, validation, recipe, material)
     if model.adapted.strategy.kind == "probe":
         return training.solve_only()
     schedule = Schedule(recipe, len(examples), began, resolved)
@@ -65,12 +83,13 @@ class _Training:
         examples: Examples,
         validation: Examples | None,
         recipe: Recipe,
+        material: Material | None = None,
     ) -> None:
         self.model, self.adapted, self.recipe = model, adapted, recipe
         self.targets = np.asarray(examples.targets, np.int64)
         self.classes = len(examples.labels)
         versions = recipe.versions if recipe.augment else 0
-        self.material = Material(model, adapted, examples.inputs, versions, recipe.seed)
+        self.material = material or Material(model, adapted, examples.inputs, versions, recipe.seed)
         self.judge = None
         if validation is not None:
             self.judge = Material(model, adapted, validation.inputs, 0, recipe.seed)
