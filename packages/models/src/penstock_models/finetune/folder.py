@@ -32,6 +32,7 @@ class RunFolder:
         self.path, self.work = path, path / WORK
         self._began = time.monotonic()
         self._lock: IO[str] | None = None
+        self._is_new = not path.exists()
         wanted = choices.model_dump()
         self.state: dict[str, Any] = {"choices": wanted, "spent": 0.0, "steps": {}}
         if path.exists() and not path.is_dir():
@@ -99,6 +100,7 @@ class RunFolder:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
+            self._lock.close()
             raise InvalidValueError(
                 f"[finetune] another process is at work in {self.path}; wait for it, or choose another folder with --out"
             ) from None
@@ -138,10 +140,15 @@ class RunFolder:
         shutil.rmtree(self.work, ignore_errors=True)
 
     def release(self) -> None:
-        """Let other processes at the folder."""
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        """Let other processes at the folder; leave nothing there if nothing was done."""
+        if self._lock is None:
+            return
+        self._lock.close()
+        self._lock = None
+        if not self.state["steps"]:
+            shutil.rmtree(self.work, ignore_errors=True)
+            if self._is_new and not any(self.path.iterdir()):
+                self.path.rmdir()
 
     def sentence(self) -> str:
         """Return what is done, for a person."""

@@ -12,7 +12,7 @@ from penstock_models.data import audit, read
 from penstock_models.data.audit import Finding
 from penstock_models.finetune.budget import PARTIAL, Pace, affordable, reserve
 from penstock_models.finetune.choices import spoken
-from penstock_models.finetune.record import check_same_data, facts_of_data
+from penstock_models.finetune.record import check_replayed, check_same_data, facts_of_data
 from penstock_models.finetune.run import Run
 from penstock_models.finetune.suspects import finding_of, out_of_fold, suspects
 from penstock_models.finetune.tell import Epochs
@@ -36,6 +36,8 @@ def look(run: Run) -> None:
     run.audit = audit(run.splits)
     facts = facts_of_data(run.splits)
     before = run.folder.done("data")
+    if run.replayed is not None and run.replayed_from is not None:
+        check_replayed(run.replayed, run.replayed_from, facts, choices.data)
     if before is not None:
         check_same_data(before["facts"], facts, choices.data)
     elif run.teller.console is not None:

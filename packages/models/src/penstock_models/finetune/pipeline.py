@@ -15,7 +15,7 @@ from penstock_models.finetune.choices import Choices, spoken
 from penstock_models.finetune.disk import explained
 from penstock_models.finetune.folder import RunFolder
 from penstock_models.finetune.judge import judge
-from penstock_models.finetune.record import read_record
+from penstock_models.finetune.record import read_record, record_file
 from penstock_models.finetune.result import Result
 from penstock_models.finetune.run import Run
 from penstock_models.finetune.tell import Teller
@@ -29,7 +29,8 @@ def run_all(
     verbose: bool = True,
 ) -> Result:
     """Run all steps; arguments, result and errors as in `finetune`."""
-    record = None if replay is None else read_record(Path(replay))
+    file = None if replay is None else record_file(Path(replay))
+    record = None if file is None else read_record(file)
     if choices.strategy is not None:
         choices = choices.model_copy(update={"strategy": str(Strategy.of(choices.strategy))})
     if record is not None:
@@ -42,7 +43,7 @@ def run_all(
         teller.say(folder.sentence())
     try:
         with explained(folder.path):
-            return _steps(Run(choices, folder, teller, record))
+            return _steps(Run(choices, folder, teller, record, file))
     except KeyboardInterrupt:
         folder.save()
         teller.say(

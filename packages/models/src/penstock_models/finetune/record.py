@@ -75,6 +75,29 @@ def check_same_data(before: Mapping[str, Any], now: Mapping[str, Any], path: str
     )
 
 
+def check_replayed(
+    record: Mapping[str, Any], path: Path, now: Mapping[str, Any], given: str
+) -> None:
+    """Refuse data that are not those of the run that is replayed.
+
+    Args:
+        record: What its run.json says.
+        path: That file; the list of the data lies beside it.
+        now: The facts of the data at hand.
+        given: Where these are, for the message.
+
+    Raises:
+        ValueError: They differ.
+    """
+    if fingerprint(now) == record["data"]["sha256"]:
+        return
+    try:
+        listed = json.loads((path.parent / record["data"]["file"]).read_text("utf-8"))
+    except (OSError, ValueError):
+        listed = {"parts": {}}
+    check_same_data(listed, now, given)
+
+
 def weights_sha256(weights: Sequence[Any]) -> str:
     """Return the hash of weights: their shapes, dtypes and bytes.
 
@@ -109,6 +132,11 @@ def facts_of_preset(preset: Preset, name: str) -> dict[str, Any]:
     return {"given": name, "name": preset.name, "licence": preset.licence, "files": files}
 
 
+def record_file(path: Path) -> Path:
+    """Return the run.json of a folder, or the file itself."""
+    return path / "run.json" if path.is_dir() else path
+
+
 def read_record(path: Path) -> dict[str, Any]:
     """Read a run.json.
 
@@ -121,7 +149,7 @@ def read_record(path: Path) -> dict[str, Any]:
     Raises:
         FormatError: It is missing, or no such file.
     """
-    file = path / "run.json" if path.is_dir() else path
+    file = record_file(path)
     try:
         record: dict[str, Any] = json.loads(file.read_text("utf-8"))
         if record["format"] != FORMAT:

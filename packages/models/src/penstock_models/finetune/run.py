@@ -6,6 +6,7 @@ import io
 import os
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ class Run:
         folder: What is done, on the disk.
         teller: Tells the user.
         replayed: The run.json whose steps are taken again; None decides anew.
+        replayed_from: Where that file is.
         splits: The data; there after the first step.
         audit: What is wrong with them.
     """
@@ -39,6 +41,7 @@ class Run:
     folder: RunFolder
     teller: Teller
     replayed: dict[str, Any] | None = None
+    replayed_from: Path | None = None
     splits: Splits = field(init=False)
     audit: Audit = field(init=False)
 
