@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 import penstock_models as models
 from penstock_models.data import Examples
@@ -50,8 +51,7 @@ class Stop:
 
 
 def test_a_training_in_two_pieces_drops_out_the_same(tmp_path: Path) -> None:
-    try:
+    with pytest.raises(KeyboardInterrupt):
         trained(3, checkpoint=tmp_path, callbacks=[Stop()])
-    except KeyboardInterrupt:
-        assert (tmp_path / "training.npz").exists()
+    assert (tmp_path / "training.npz").exists()
     assert same(trained(3, checkpoint=tmp_path), trained(3))

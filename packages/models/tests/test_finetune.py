@@ -16,6 +16,7 @@ import pytest
 from data_folders import image_folder
 from PIL import Image, ImageDraw
 
+import penstock as ps
 import penstock_models as models
 from penstock.errors import FormatError, InvalidValueError
 from penstock_models.data import Examples, read
@@ -60,6 +61,12 @@ def finished(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
     return models.finetune(shapes, out=out, time="5m", strategy="full", verbose=False)
 
 
+@pytest.fixture(scope="module")
+def probed(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
+    out = tmp_path_factory.mktemp("probe") / "model"
+    return models.finetune(shapes, out=out, time="5m", strategy="probe", seed=1, verbose=False)
+
+
 # ---- whole runs
 
 
@@ -78,6 +85,10 @@ def test_a_run_writes_what_it_says(finished: Result, shapes: Path) -> None:
     page = finished.report.read_text()
     assert "ring" in page
     assert f"{100 * finished.accuracy:.1f}" in page
+    guesses = finished.model.predict(str(shapes / "ring" / "1.png"), top=3)[0]
+    assert {guess.label for guess in guesses} == {"bar", "ring", "cross"}
+    served = ps.load(finished.folder)(np.asarray(Image.open(shapes / "ring" / "1.png"))[..., None])
+    assert served["probabilities"].numpy().argmax() == guesses[0].index
     low, high = finished.interval
     assert 0.6 < finished.accuracy <= 1.0
     assert low <= finished.accuracy <= high
@@ -96,14 +107,13 @@ def test_a_replay_gives_the_same_bits_whatever_the_clock_says(
 
 
 def test_another_seed_gives_other_bits_and_a_probe_is_replayed_without_training(
-    finished: Result, shapes: Path, tmp_path: Path
+    finished: Result, probed: Result, shapes: Path, tmp_path: Path
 ) -> None:
-    other = models.finetune(shapes, out=tmp_path / "a", strategy="probe", seed=1, verbose=False)
-    assert other.strategy == "probe"
-    assert other.record["steps"]["train"]["strategy"] is None
-    assert other.record["weights_sha256"] != finished.record["weights_sha256"]
+    assert probed.strategy == "probe"
+    assert probed.record["steps"]["train"]["strategy"] is None
+    assert probed.record["weights_sha256"] != finished.record["weights_sha256"]
     again = models.finetune(
-        shapes, out=tmp_path / "b", replay=other.folder / "run.json", verbose=False
+        shapes, out=tmp_path / "b", replay=probed.folder / "run.json", verbose=False
     )
     assert again.record["choices"]["seed"] == 1
     assert again.record["replay"]["same"] is True
@@ -153,13 +163,15 @@ CHILD = """
 import sys
 import penstock_models as models
 {before}
-models.finetune(sys.argv[1], out=sys.argv[2], time="5m", strategy="full")
+models.finetune(sys.argv[1], out=sys.argv[2], time="5m", {choices})
 """
 
 
-def child(shapes: Path, out: Path, before: str = "") -> subprocess.Popen[str]:
+def child(
+    shapes: Path, out: Path, before: str = "", choices: str = 'strategy="full"'
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", CHILD.format(before=before), str(shapes), str(out)],
+        [sys.executable, "-c", CHILD.format(before=before, choices=choices), str(shapes), str(out)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -201,6 +213,7 @@ def test_a_run_that_was_cut_goes_on_to_the_same_bits(
     said = second.communicate()[0]
     assert second.returncode == 0, said
     assert "Going on with the run" in said
+    assert f"penstock run {out} --input image=photo.jpg" in said
     assert "epoch 1:" not in said
     assert Result.read(out).record["weights_sha256"] == finished.record["weights_sha256"]
 
@@ -212,20 +225,20 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
 
 
 def test_a_full_disk_is_said_and_the_run_goes_on(
-    finished: Result, shapes: Path, tmp_path: Path
+    probed: Result, shapes: Path, tmp_path: Path
 ) -> None:
     pytest.importorskip("resource")
     out = tmp_path / "model"
-    full = child(shapes, out, FULL)
+    full = child(shapes, out, FULL, 'strategy="probe", seed=1')
     error = full.communicate()[0]
     assert full.returncode == 1
     assert re.search(
         r"DiskError: .*there is no room left to write .*free some, and type the same again", error
     )
     result = models.finetune(
-        shapes, out=out, time="5m", strategy="full", resume=True, verbose=False
+        shapes, out=out, time="5m", strategy="probe", seed=1, resume=True, verbose=False
     )
-    assert result.record["weights_sha256"] == finished.record["weights_sha256"]
+    assert result.record["weights_sha256"] == probed.record["weights_sha256"]
 
 
 READ_ONLY = """
@@ -383,16 +396,16 @@ def test_planted_labels_are_found() -> None:
     features[np.arange(240), truth] += 5.0
     given, planted = truth.copy(), rng.choice(240, 12, replace=False)
     given[planted] = (truth[planted] + 1) % 4
-    found = suspects(out_of_fold(features, given, 4, 0.1), given)
+    found = suspects(out_of_fold(features, given, 4, 1.0), given)
     right = {s.place for s in found} & set(planted.tolist())
-    assert len(right) >= 10
+    assert len(right) >= 9
     assert len(found) - len(right) <= 2
     assert all(s.other == truth[s.place] for s in found if s.place in right)
     names = [f"{i}.png" for i in range(240)]
     [finding] = finding_of(
         found, Examples("image", names, given.tolist(), ("a", "b", "c", "d"), names)
     )
-    assert "look at them, and correct those that are wrong" in finding.sentence
+    assert "look at these, and correct the labels that are wrong" in finding.sentence
     assert "but looks like" in finding.examples[0]
 
 
@@ -401,7 +414,7 @@ def test_right_labels_are_left_alone() -> None:
     truth = np.arange(200) % 4
     features: Any = rng.normal(0, 1.0, (200, 20))
     features[np.arange(200), truth] += 5.0
-    assert suspects(out_of_fold(features, truth, 4, 0.1), truth) == []
+    assert suspects(out_of_fold(features, truth, 4, 1.0), truth) == []
     assert finding_of([], Examples("image", [], [], ("a", "b"), [])) == []
 
 

@@ -168,9 +168,12 @@ def _facts(run: Run, strategy: str) -> dict[str, str]:
 
 def _commands(run: Run) -> dict[str, str]:
     out = run.folder.path
-    example = {"text": "'a text'", "audio": "sound.wav"}.get(run.splits.kind, "photo.jpg")
+    kind = run.splits.kind
+    example = {"text": "'a text'", "audio": "sound.wav"}.get(kind, "photo.jpg")
+    named = {"text": "text='a text'", "audio": "samples=sound.npy"}.get(kind, "image=photo.jpg")
     return {
         "Ask it": f"penstock predict {out} {example}",
+        "Serve it where only Penstock's core is installed": f"penstock run {out} --input {named}",
         "Take the same steps again": f"penstock finetune {run.choices.data} --replay {out / 'run.json'} --out again",
     }
 

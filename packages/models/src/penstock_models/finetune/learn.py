@@ -10,6 +10,7 @@ import numpy as np
 from penstock.errors import InvalidValueError
 from penstock_models.data import audit, read
 from penstock_models.data.audit import Finding
+from penstock_models.data.examples import Examples
 from penstock_models.finetune.budget import PARTIAL, Pace, affordable, reserve
 from penstock_models.finetune.choices import spoken
 from penstock_models.finetune.record import check_replayed, check_same_data, facts_of_data
@@ -65,7 +66,7 @@ def probe(run: Run) -> dict[str, Any]:
     facts = {
         "resolved": history.resolved,
         "validation": score,
-        "each": seconds / (len(splits.train) + len(splits.validation)),
+        "each": _seconds_of_one(model, splits.validation),
         "seconds": seconds,
         "suspects": _suspects(run, model, history.resolved, seconds),
     }
@@ -74,6 +75,13 @@ def probe(run: Run) -> dict[str, Any]:
     run.folder.finish_step("probe", facts)
     _tell_suspects(run, facts)
     return facts
+
+
+def _seconds_of_one(model: Any, examples: Examples) -> float:
+    """Return how long an example takes once everything is traced."""
+    began = time.monotonic()
+    model.evaluate(examples)
+    return (time.monotonic() - began) / len(examples)
 
 
 def _resolved(run: Run, step: str) -> dict[str, Any] | None:

@@ -115,7 +115,7 @@ def finding_of(several: list[Suspect], examples: Examples) -> list[Finding]:
         for s in several
     )
     sentence = (
-        f"Classifiers that have not seen these examples are sure that other labels are right ({len(several)} of "
-        f"{len(examples)}); look at them, and correct those that are wrong."
+        f"Classifiers that have learned from the others are sure of another label for {len(several)} of {len(examples)} "
+        "examples; look at these, and correct the labels that are wrong."
     )
     return [Finding("warning", sentence, names)]
