@@ -82,3 +82,54 @@ def test_the_transformer_is_pytorchs(norm_first: bool, activation: str) -> None:
         logits = states @ embedding.weight.T
     got = ours(inputs())["logits"].numpy()
     np.testing.assert_allclose(got, logits.numpy(), atol=1e-4)
+
+
+class Luong(torch.nn.Module):
+    """The published formulas."""
+
+    def __init__(self, width: int, layers: int) -> None:
+        super().__init__()
+        self.encoder = torch.nn.LSTM(width, width, layers, batch_first=True)
+        self.decoder = torch.nn.LSTM(width, width, layers, batch_first=True)
+        self.score = torch.nn.Linear(width, width, bias=False)
+        self.combine = torch.nn.Linear(2 * width, width, bias=False)
+
+    def forward(self, source: Any, lengths: Any, target: Any) -> Any:
+        packed = torch.nn.utils.rnn.pack_padded_sequence(
+            source, lengths, batch_first=True, enforce_sorted=False
+        )
+        read, state = self.encoder(packed)
+        memory, _ = torch.nn.utils.rnn.pad_packed_sequence(read, batch_first=True)
+        states, _ = self.decoder(target, state)
+        rows = []
+        for row, length in enumerate(lengths):
+            seen = memory[row, :length]
+            weights = torch.softmax(states[row] @ self.score.weight.T @ seen.T, -1)
+            rows.append(torch.cat([weights @ seen, states[row]], -1) @ self.combine.weight.T)
+        return torch.tanh(torch.stack(rows))
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_the_lstm_with_attention_is_pytorchs(layers: int) -> None:
+    torch.manual_seed(1)
+    theirs, embedding = Luong(12, layers), torch.nn.Embedding(11, 12)
+    found = architecture.find("seq2seq_lstm")
+    config = found.config.of({"vocabulary_size": 11, "width": 12, "num_layers": layers})
+    ours = found.heads["next_token"](found.backbone(config), config)
+    values = {"token_embedding/embeddings": embedding.weight.detach().numpy()}
+    for side, lstm in (("encoder", theirs.encoder), ("decoder", theirs.decoder)):
+        state = {k: v.numpy() for k, v in lstm.state_dict().items()}
+        for i in range(layers):
+            cell = f"{side}_{i}/lstm_cell"
+            values[f"{cell}/kernel"] = state[f"weight_ih_l{i}"].T
+            values[f"{cell}/recurrent_kernel"] = state[f"weight_hh_l{i}"].T
+            values[f"{cell}/bias"] = state[f"bias_ih_l{i}"] + state[f"bias_hh_l{i}"]
+    values["attention/score/kernel"] = theirs.score.weight.detach().numpy().T
+    values["attention/combine/kernel"] = theirs.combine.weight.detach().numpy().T
+    load_weights(ours, values, found.names)
+
+    with torch.no_grad():
+        states = theirs(embedding(torch.tensor(TOKENS)), [5, 3], embedding(torch.tensor(WRITTEN)))
+        wanted = states @ embedding.weight.T
+    got = ours(inputs())["logits"].numpy()
+    np.testing.assert_allclose(got, wanted.numpy(), atol=1e-4)

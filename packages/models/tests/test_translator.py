@@ -24,6 +24,7 @@ from penstock_models.translation.writers import WRITERS
 
 Array = np.ndarray[Any, Any]
 SMALL: dict[str, dict[str, Any]] = {
+    "seq2seq_lstm": {"width": 48, "num_layers": 2, "dropout": 0.0},
     "transformer": {
         "width": 32,
         "num_encoder_layers": 1,

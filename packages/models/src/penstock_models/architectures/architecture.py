@@ -20,6 +20,7 @@ MODULES: Mapping[str, str] = {
     "gpt2": "gpt2",
     "lenet": "lenet",
     "llama": "llama",
+    "seq2seq_lstm": "seq2seq_lstm",
     "t5": "t5",
     "transformer": "transformer",
     "vit": "vit",

@@ -6,6 +6,7 @@ from penstock_models.layers.corner_resize import CornerResize
 from penstock_models.layers.cross_attention import CrossAttention
 from penstock_models.layers.decoder_block import DecoderBlock
 from penstock_models.layers.feed_forward import FeedForward
+from penstock_models.layers.global_attention import GlobalAttention
 from penstock_models.layers.layer_scale import LayerScale
 from penstock_models.layers.letter_filters import LetterFilters
 from penstock_models.layers.positions import ClassTokens, PositionEmbedding, SinePositions
@@ -23,6 +24,7 @@ __all__ = [
     "CrossAttention",
     "DecoderBlock",
     "FeedForward",
+    "GlobalAttention",
     "LayerScale",
     "LetterFilters",
     "MirrorPadding",

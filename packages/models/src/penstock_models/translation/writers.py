@@ -80,8 +80,62 @@ class TransformerWriter:
             x, kept = block.step(x, cache, mask)
             after.append(kept)
         logits = self._embedding(self._norm(x), reverse=True)[:, 0]
-        logs, words = ps.top_k(ps.nn.log_softmax(logits), min(k, logits.shape[-1]))
-        return logs, words, after
+        return *best(logits, k), after
 
 
-WRITERS: Mapping[str, Callable[[keras.Model, Any], Writer]] = {"transformer": TransformerWriter}
+class LstmWriter:
+    """Write with recurrent networks: their states are kept, and what was read.
+
+    Args:
+        network: A seq2seq_lstm with its head `next_token`.
+        config: Its sizes.
+
+    Raises:
+        ValueError: Never here.
+    """
+
+    def __init__(self, network: keras.Model, config: Any) -> None:
+        layer, numbers = network.get_layer, range(config.num_layers)
+        self._embedding, self._attention = layer("token_embedding"), layer("attention")
+        self._decoders = [layer(f"decoder_{i}") for i in numbers]
+        read = [layer(f"encoder_{i}").output for i in numbers]
+        inputs = {name: network.input[name] for name in ("token_ids", "padding_mask")}
+        states = [state for _, *state in read]
+        self._encoder = keras.Model(inputs, {"memory": read[-1][0], "states": states})
+        self._start = ps.function(self._read)
+        self._steps: dict[int, Callable[..., Any]] = {}
+
+    def start(self, inputs: Mapping[str, Any]) -> Any:
+        """Return what was read, and the states behind it."""
+        return self._start(ps.asarray(inputs["token_ids"]), ps.asarray(inputs["padding_mask"]))
+
+    def _read(self, token_ids: Any, padding_mask: Any) -> dict[str, Any]:
+        inputs = {"token_ids": token_ids, "padding_mask": padding_mask}
+        return {**self._encoder(inputs, training=False), "mask": padding_mask}
+
+    def step(self, tokens: Array, state: Any, k: int) -> tuple[Array, Array, Any]:
+        """Go on from the states."""
+        if k not in self._steps:
+            self._steps[k] = ps.function(partial(self._write, k))
+        logs, words, after = self._steps[k](ps.asarray(tokens), state)
+        return logs.numpy(), words.numpy(), {**state, "states": after}
+
+    def _write(self, k: int, tokens: Any, state: Any) -> Any:
+        x, after = self._embedding(tokens[:, None]), []
+        for decoder, kept in zip(self._decoders, state["states"], strict=True):
+            x, *new = decoder(x, initial_state=list(kept))
+            after.append(new)
+        x = self._attention(x, state["memory"], padding_mask=state["mask"])
+        return *best(self._embedding(x, reverse=True)[:, 0], k), after
+
+
+def best(logits: Any, k: int) -> tuple[Any, Any]:
+    """Return the logarithms of the k best tokens' probabilities, falling, and these tokens."""
+    logs, words = ps.top_k(ps.nn.log_softmax(logits), min(k, logits.shape[-1]))
+    return logs, words
+
+
+WRITERS: Mapping[str, Callable[[keras.Model, Any], Writer]] = {
+    "seq2seq_lstm": LstmWriter,
+    "transformer": TransformerWriter,
+}
