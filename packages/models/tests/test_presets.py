@@ -20,6 +20,7 @@ from penstock.errors import FormatError, InvalidValueError
 from penstock_models.loaders.tflite import weights_in_order
 from penstock_models.preprocessing import ImageScaler, read_image
 from penstock_models.presets import Preset, read_preset
+from penstock_models.presets.catalogue import FOLDER
 from penstock_models.sources import find_files
 from penstock_models.sources.download import download
 
@@ -162,6 +163,16 @@ def test_names_of_presets() -> None:
         models.from_preset("mobilenet_v2.imagenet")
     with pytest.raises(InvalidValueError, match=r"there are: .*image-classification"):
         models.list_presets(task="cooking")
+
+
+def test_the_page_of_presets_has_them_all() -> None:
+    page = Path(__file__).parents[3] / "docs" / "models" / "zoo.md"
+    if not page.exists():
+        pytest.skip("the pages are not beside this package")
+    text = page.read_text("utf-8")
+    known = {path.stem for path in FOLDER.glob("*.json")}
+    missing = sorted(name for name in known if f"`{name}`" not in text)
+    assert not missing, "run packages/models/tools/zoo_table.py"
 
 
 @pytest.mark.parametrize("name", models.list_presets())

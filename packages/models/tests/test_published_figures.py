@@ -31,7 +31,8 @@ def test_sentiment_of_reviews() -> None:
 
     folder = ROOT / "datasets" / "rt_polarity"
     good, bad = (
-        (folder / f"rt-polarity.{kind}").read_text("latin-1").splitlines() for kind in ("pos", "neg")
+        (folder / f"rt-polarity.{kind}").read_text("latin-1").splitlines()
+        for kind in ("pos", "neg")
     )
     wanted = facts("movie_review_sentiment_float")
     found = accuracy([*good, *bad], [1] * len(good) + [0] * len(bad))

@@ -38,12 +38,14 @@ class File(_Part):
         name: What the preset calls it, such as "weights".
         path: Where it lies in its source's folder, with "/".
         sha256: Its hash, 64 hexadecimal digits.
+        bytes: Its size, if that is known.
         url: Where it can be had; None if only mirrors have it.
     """
 
     name: str
     path: str
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    bytes: int | None = None
     url: str | None = None
 
 
