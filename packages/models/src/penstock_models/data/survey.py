@@ -8,12 +8,13 @@ import warnings
 import wave
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from penstock.errors import FormatError
+from penstock.errors import FormatError, PluginError
 from penstock_models.data.found import Found
 
 
@@ -47,7 +48,7 @@ def survey(found: Found, advance: Callable[[], None] = lambda: None) -> list[Fac
         The facts of what is left, in the same order.
 
     Raises:
-        Nothing that a file causes.
+        PluginError: Pictures need Pillow.
     """
     look: dict[str, Callable[[Any], Facts]] = {
         "image": of_picture,
@@ -55,6 +56,10 @@ def survey(found: Found, advance: Callable[[], None] = lambda: None) -> list[Fac
         "audio": of_sound,
         "text": of_text,
     }
+    if found.kind in ("image", "detection") and find_spec("PIL") is None:
+        raise PluginError(
+            '[data] pictures need Pillow; type: pip install "penstock-models[images]"'
+        )
     kept, facts = [], []
     for at, given in enumerate(found.inputs):
         try:

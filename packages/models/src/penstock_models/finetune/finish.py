@@ -181,9 +181,10 @@ def _commands(run: Run) -> dict[str, str]:
 def _summary(run: Run, result: Result) -> None:
     tell, measures = run.teller, result.record["measures"]
     low, high = result.interval
+    tests = result.record["data"]["counts"]["test"]
     tell.say(
-        f"\n{measures['name'].capitalize()} on {result.record['data']['counts']['test']} test examples: "
-        f"{result.accuracy:.1%} ({low:.1%} to {high:.1%}), with {result.strategy!r}, in {spoken(run.folder.spent)}.",
+        f"\n{measures['name'][0].upper()}{measures['name'][1:]} {result.accuracy:.3f} ({low:.3f} to {high:.3f}) on {tests} test examples, with "
+        f"{result.strategy!r}, in {spoken(run.folder.spent)}.",
         "bold",
     )
     replayed = result.record.get("replay")

@@ -20,6 +20,7 @@ from penstock_models.finetune.tell import Epochs
 
 # Suspicious labels are looked for while it takes no more than this part of all time.
 SUSPECTS_PART = 0.1
+FEW_PICTURES = 1000
 
 
 def look(run: Run) -> None:
@@ -160,9 +161,13 @@ def _replayed_strategy(run: Run) -> str | None:
 
 
 def _trainable(run: Run) -> tuple[str, ...]:
-    """Return the strategies that this model takes, the best first."""
+    """Return the strategies that this model takes, the best first.
+
+    Of few photographs the first layers learn nothing that they do not know.
+    """
+    is_few = run.splits.kind == "image" and len(run.splits.train) < FEW_PICTURES
     found = []
-    for strategy in ("full", PARTIAL):
+    for strategy in (PARTIAL, "full") if is_few else ("full", PARTIAL):
         try:
             run.adapted(strategy)
         except InvalidValueError:

