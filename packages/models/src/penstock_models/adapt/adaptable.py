@@ -53,6 +53,14 @@ class Adaptable:
         """
         raise NotImplementedError
 
+    def lengths(self, stored: Any) -> np.ndarray[Any, Any] | None:
+        """Return how long examples are, so that those of like length go together; None if all are alike.
+
+        Args:
+            stored: What `store` returned.
+        """
+        return None
+
     def with_network(self, network: keras.Model, labels: Sequence[str]) -> Self:
         """Return a model of the same kind with another network, from the backbone's inputs to "logits"."""
         raise NotImplementedError

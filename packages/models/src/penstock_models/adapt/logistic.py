@@ -77,10 +77,12 @@ def solve(
 
 
 def standard(features: Array) -> tuple[Array, Array]:
-    """Return the mean and the standard deviation of each feature; 1 for one that is always the same."""
+    """Return the mean and the standard deviation of each feature; 1 for one that is always nearly the same."""
     x = np.asarray(features, np.float64)
     spread = x.std(0)
-    return x.mean(0), np.where(spread > 1e-12, spread, 1.0)
+    # What varies less than others are rounded says nothing; divided by so little, it would soon say too much.
+    least = max(1e-12, 1e-6 * float(spread.max(initial=0.0)))
+    return x.mean(0), np.where(spread > least, spread, 1.0)
 
 
 def _narrowed(z: Array) -> tuple[Array, Callable[[Array], Array]]:

@@ -38,6 +38,8 @@ class Material:
         self._frozen = None if adapted.frozen is None else compiled(adapted.frozen)
         self._stored = model.store(inputs, larger=True) if versions else None
         self._plain = model.store(inputs)
+        self.lengths = model.lengths(self._plain)
+        """How long each example is; None if all are alike."""
         self._kept: list[Any] = []
         if self._frozen is not None and adapted.strategy.kind != "probe":
             self._keep(versions, seed)
@@ -55,7 +57,11 @@ class Material:
 
     def _run_frozen(self, rng: np.random.Generator | None) -> Any:
         assert self._frozen is not None
-        return in_chunks(self._frozen, self.count, lambda places: self._fed(places, rng))
+        return self._chunks(self._frozen, lambda places: self._fed(places, rng))
+
+    def _chunks(self, run: Any, batch: Any) -> Any:
+        order = None if self.lengths is None else np.argsort(self.lengths, kind="stable")
+        return in_chunks(run, self.count, batch, order=order)
 
     def _fed(self, places: np.ndarray[Any, Any], rng: np.random.Generator | None) -> Any:
         stored = self._plain if rng is None else self._stored
@@ -66,6 +72,7 @@ class Material:
         """Return some of the examples, which share what is kept with all of them."""
         made = copy(self)
         made._rows, made.count = self._rows[places], len(places)
+        made.lengths = None if self.lengths is None else self.lengths[places]
         return made
 
     def batch(self, places: np.ndarray[Any, Any], rng: np.random.Generator) -> Any:
@@ -98,7 +105,7 @@ class Material:
         return self._all(run, self._kept_plain if self._kept else self._plain_batch)
 
     def _all(self, run: Any, batch: Any) -> np.ndarray[Any, Any]:
-        made: np.ndarray[Any, Any] = in_chunks(run, self.count, batch)
+        made: np.ndarray[Any, Any] = self._chunks(run, batch)
         return made
 
     def _kept_plain(self, places: np.ndarray[Any, Any]) -> Any:

@@ -123,6 +123,7 @@ def in_chunks(
     count: int,
     batch: Callable[[np.ndarray[Any, Any]], Any],
     size: int = 16,
+    order: np.ndarray[Any, Any] | None = None,
 ) -> Any:
     """Run a function over all examples, some at a time.
 
@@ -131,15 +132,18 @@ def in_chunks(
         count: How many examples there are.
         batch: Returns the batch of some places.
         size: How many go at once.
+        order: Places of all examples in the order in which they are run; None for as they are.
 
     Returns:
-        Arrays for all examples, in the structure that `run` returns.
+        Arrays for all examples, as they are, in the structure that `run` returns.
     """
+    places = np.arange(count) if order is None else order
     made = [
-        tree.map_structure(lambda t: t.numpy(), run(batch(np.arange(at, min(at + size, count)))))
+        tree.map_structure(lambda t: t.numpy(), run(batch(places[at : at + size])))
         for at in range(0, count, size)
     ]
-    return tree.map_structure(lambda *parts: np.concatenate(parts), *made)
+    back = np.argsort(places, kind="stable")
+    return tree.map_structure(lambda *parts: np.concatenate(parts)[back], *made)
 
 
 def compiled(model: keras.Model) -> Callable[[Any], Any]:

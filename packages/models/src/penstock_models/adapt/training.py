@@ -11,6 +11,7 @@ import numpy as np
 from penstock_models.adapt import logistic, weighting
 from penstock_models.adapt.checkpoint import Checkpoint
 from penstock_models.adapt.history import History
+from penstock_models.adapt.lengths import grouped
 from penstock_models.adapt.material import Material
 from penstock_models.adapt.network import Adapted
 from penstock_models.adapt.recipe import Recipe
@@ -178,6 +179,7 @@ class _Training:
         began = time.monotonic()
         rng = np.random.default_rng([self.recipe.seed, 2, number])
         order = weighting.epoch_order(self.targets, self.recipe.class_weight == "sampled", rng)
+        order = grouped(order, self.material.lengths, self.recipe.batch_size, rng)
         losses, hits, seen = [], [], 0
         for at, scale in schedule.epoch():
             places = order[at : at + self.recipe.batch_size]

@@ -6,7 +6,10 @@ from typing import Any
 
 import penstock as ps
 from penstock.errors import ShapeError
-from penstock_keras_api.layers import Dense, Layer
+from penstock_keras_api.layers import Dense, Dropout, Layer
+
+# Low enough to be nothing after softmax, and a number still in float16.
+LOW = -3e4
 
 
 class SelfAttention(Layer):
@@ -77,6 +80,7 @@ class SelfAttention(Layer):
         self.output_projection = self._product(
             depth, "output", (*input_shape[:-1], self.num_heads * size)
         )
+        self.drop = Dropout(self.dropout, dtype=self.dtype_policy)
         self.built = True
 
     def _product(self, units: int, name: str, shape: Any) -> Dense:
@@ -104,19 +108,37 @@ class SelfAttention(Layer):
         if self.rotary_base is not None:
             query = ps.nn.rotary_embedding(query, base=self.rotary_base)
             key = ps.nn.rotary_embedding(key, base=self.rotary_base)
-        seen = ps.nn.scaled_dot_product_attention(
-            query,
-            key,
-            value,
-            _mask(padding_mask, bias, query.dtype),
-            causal=self.causal,
-            scale=self.scale,
-            dropout_rate=self.dropout if training else 0.0,
-            enable_gqa=self.num_key_value_heads != self.num_heads,
-        )
+        mask = _mask(padding_mask, bias, query.dtype)
+        if training and self.dropout:
+            seen = self._with_dropout(query, key, value, mask)
+        else:
+            seen = ps.nn.scaled_dot_product_attention(
+                query,
+                key,
+                value,
+                mask,
+                causal=self.causal,
+                scale=self.scale,
+                enable_gqa=self.num_key_value_heads != self.num_heads,
+            )
         batch, heads, length, size = seen.shape
         joined = ps.reshape(ps.permute_dims(seen, (0, 2, 1, 3)), (batch, length, heads * size))
         return self.output_projection(joined)
+
+    def _with_dropout(self, query: Any, key: Any, value: Any, mask: Any) -> Any:
+        """Attend step by step: what is dropped follows this layer's own seed, as in `keras.layers.Dropout`."""
+        shared = self.num_heads // self.num_key_value_heads
+        key, value = (ps.repeat(t, shared, axis=1) if shared > 1 else t for t in (key, value))
+        scale = query.shape[-1] ** -0.5 if self.scale is None else self.scale
+        scores = ps.matmul(query, ps.matrix_transpose(key)) * scale
+        if self.causal:
+            sizes: Any = scores.shape[2:]
+            late = ps.arange(sizes[1])[None, :] > ps.arange(sizes[0])[:, None]
+            scores = ps.where(late, LOW, scores)
+        if mask is not None:
+            scores = ps.where(mask, scores, LOW) if mask.dtype == "bool" else scores + mask
+        weights = self.drop(ps.nn.softmax(scores, axis=-1), training=True)
+        return ps.matmul(weights, value)
 
     def _heads(self, x: Any, count: int) -> Any:
         batch, length, width = x.shape
@@ -140,5 +162,4 @@ def _mask(padding_mask: Any, bias: Any, dtype: Any) -> Any:
     seen = ps.cast(padding_mask, "bool")[:, None, None, :]
     if bias is None:
         return seen
-    # Low enough to be nothing after softmax, and a number still in float16.
-    return ps.where(seen, bias, ps.asarray(-3e4, dtype=dtype))
+    return ps.where(seen, bias, ps.asarray(LOW, dtype=dtype))

@@ -73,10 +73,10 @@ def tokenizer(preset: Preset, files: Mapping[str, Path]) -> Tokenizer:
     """Return the preset's tokenizer.
 
     Args:
-        preset: With the option "max_length".
+        preset: Its input says how many tokens a text may have.
         files: Has "vocabulary", a vocab.txt or tokenizer.json.
 
     Raises:
         FormatError: The file is damaged.
     """
-    return read_tokenizer(files["vocabulary"], preset.options.get("max_length"))
+    return read_tokenizer(files["vocabulary"], preset.input.length)

@@ -20,7 +20,7 @@ TASKS: Mapping[str, str] = {
     "face-detection": "object_detector",
     "image-segmentation": "segmenter",
     "keyword-spotting": "keyword_spotter",
-    "text-classification": "word_classifier",
+    "text-classification": "text_classifier",
     "text-features": "text_encoder",
     "style-transfer": "stylist",
     "text-generation": "character_writer",

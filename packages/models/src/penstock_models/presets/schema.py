@@ -86,6 +86,7 @@ class Input(_Part):
         scale: What pixels from 0 to 255 are multiplied by, after `mean` is taken away.
         mean: What is taken away from each channel of a pixel.
         rate: Samples in a second of audio.
+        length: How many tokens a text may have, with those around it; longer ones are cut.
         features: How a picture is made of sound for the network; None for one that takes samples.
         dtype: The network's own dtype: "float32", or "uint8" for one that takes pixels as they are.
         resize: "bilinear" stretches the picture; "letterbox" keeps its shape and fills the rest with gray.
@@ -98,6 +99,7 @@ class Input(_Part):
     scale: float = 1.0
     mean: tuple[float, ...] = (0.0,)
     rate: int | None = None
+    length: int | None = None
     features: Features | None = None
     dtype: str = "float32"
     resize: Literal["bilinear", "letterbox"] = "bilinear"

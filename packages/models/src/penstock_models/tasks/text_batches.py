@@ -31,15 +31,19 @@ def rows_of(tokenizer: Tokenizer, texts: Sequence[str]) -> dict[str, Array]:
     return {name: rows.numpy() for name, rows in tokenizer(list(texts)).items()}
 
 
-def cut(rows: dict[str, Array], names: Sequence[str], most: int) -> dict[str, ps.Tensor]:
+def cut(
+    rows: dict[str, Array], names: Sequence[str], most: int, whole: bool = False
+) -> dict[str, ps.Tensor]:
     """Return rows without what is padding in all of them.
 
     Args:
         rows: Of `rows_of`.
         names: Which of them the network takes.
         most: How many positions the network knows.
+        whole: Leave padding, so that all rows of `rows_of` keep one length.
     """
-    longest = int(rows["padding_mask"].sum(1).max(initial=1))
+    mask = rows["padding_mask"]
+    longest = mask.shape[1] if whole else int(mask.sum(1).max(initial=1))
     length = min(-(-longest // STEP) * STEP, most)
     short = length - rows["padding_mask"].shape[1]  # at the end of all rows there may be too little
     return {

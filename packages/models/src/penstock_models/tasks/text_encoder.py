@@ -12,12 +12,15 @@ import numpy as np
 
 import penstock as ps
 import penstock_keras_api as keras
-from penstock_models.presets.schema import Preset
+from penstock_models.adapt.texts import AdaptableTexts
+from penstock_models.presets.schema import Input, Preset
 from penstock_models.tasks.text_batches import in_batches, rows_of
 from penstock_models.tokenizers import Tokenizer
 
+TEXT = Input(kind="text")
 
-class TextEncoder:
+
+class TextEncoder(AdaptableTexts):
     """Make a vector of a text.
 
     Args:
@@ -38,19 +41,14 @@ class TextEncoder:
         preset: Preset | None = None,
     ) -> None:
         self.labels: list[str] = []
-        self.input = preset.input if preset else None
+        self.input = preset.input if preset else TEXT
         self.preset = preset
         self.tokenizer = tokenizer
         self.normalize = normalize
         self._make_network = make_network
 
     @cached_property
-    def network(self) -> keras.Model:
-        """The network that can be trained: rows to "sequence" and "pooled"."""
-        return self._make_network()
-
-    @cached_property
-    def _run(self) -> Callable[[Any], Any]:
+    def _compiled(self) -> Callable[[Any], Any]:
         network, normalize = self.network, self.normalize
 
         def run(rows: Any) -> Any:
@@ -76,7 +74,9 @@ class TextEncoder:
         several = [texts] if isinstance(texts, str) else list(texts)
         rows = rows_of(self.tokenizer, several)
         names = list(self.network.input)
-        return ps.asarray(in_batches(self._run, rows, names, self.tokenizer.max_length, batch_size))
+        return ps.asarray(
+            in_batches(self._compiled, rows, names, self.tokenizer.max_length, batch_size)
+        )
 
     def predict(self, texts: str | Sequence[str]) -> np.ndarray[Any, Any]:
         """Return `vectors` as NumPy's array."""

@@ -1,0 +1,88 @@
+"""What `adapt` asks of models of texts: how these are kept and fed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+import penstock_keras_api as keras
+from penstock_models.adapt.adaptable import Adaptable
+from penstock_models.adapt.recipe import Recipe
+from penstock_models.presets.schema import Input, Preset
+from penstock_models.tasks.text_batches import cut, rows_of
+from penstock_models.tokenizers import Tokenizer
+
+# A published network knows the language: few epochs, small steps. No version of a text is another one.
+RECIPES = {
+    "probe": Recipe(epochs=1, augment=False),
+    "head": Recipe(epochs=20, batch_size=32, augment=False),
+    "partial": Recipe(epochs=4, batch_size=32, learning_rate=1e-4, head_rate=4.0, augment=False),
+    "lora": Recipe(epochs=4, batch_size=32, learning_rate=1e-3, weight_decay=0.0, augment=False),
+    "full": Recipe(
+        epochs=3,
+        batch_size=32,
+        learning_rate=1e-4,
+        head_rate=4.0,
+        depth_decay=0.9,
+        weight_decay=0.01,
+        label_smoothing=0.05,
+        augment=False,
+    ),
+}
+
+
+class AdaptableTexts(Adaptable):
+    """A model of texts that can be adapted."""
+
+    input: Input
+    preset: Preset | None
+    tokenizer: Tokenizer
+    _make_network: Callable[[], keras.Model]
+
+    @cached_property
+    def network(self) -> keras.Model:
+        """The network that can be trained: rows of token numbers to "pooled" or "logits"."""
+        return self._make_network()
+
+    def backbone(self) -> keras.Model:
+        """Return a fresh network without its head."""
+        network = self._make_network()
+        made = network.output
+        if isinstance(made, dict) and "pooled" in made:
+            return network
+        head = next(layer for layer in reversed(network.layers) if layer.weights)
+        return keras.Model(network.input, {"pooled": head.input}, name=network.name)
+
+    def store(self, inputs: Sequence[Any], larger: bool = False) -> Any:
+        """Return rows of token numbers, as long as the longest text needs."""
+        return rows_of(self.tokenizer, [str(text) for text in inputs])
+
+    def lengths(self, stored: Any) -> Any:
+        """Return how many tokens each text has."""
+        return stored["padding_mask"].sum(1)
+
+    def feed(self, stored: Any, rng: np.random.Generator | None = None) -> Any:
+        """Return rows as the network takes them, cut to what the longest of them needs."""
+        names = list(self._inputs)
+        # What the first blocks make of texts is kept side by side: there all have one length.
+        whole = self.adapted is not None and self.adapted.strategy.kind == "partial"
+        return cut(stored, names, self.tokenizer.max_length, whole)
+
+    @property
+    def _inputs(self) -> Any:
+        """The network's inputs, by name."""
+        return (self.network if self.adapted is None else self.adapted.network).input
+
+    def with_network(self, network: keras.Model, labels: Sequence[str]) -> Any:
+        """Return a classifier of texts with this network and these labels."""
+        from penstock_models.tasks.text_classifier import TextClassifier
+
+        return TextClassifier(labels, self.tokenizer, lambda: network, self.preset)
+
+    def _recipe(self, choices: dict[str, Any]) -> Recipe:
+        assert self.adapted is not None
+        given = {"seed": self.seed, **choices, "augment": False}
+        return RECIPES[self.adapted.strategy.kind].changed(**given)
