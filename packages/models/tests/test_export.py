@@ -16,13 +16,16 @@ import penstock as ps
 import penstock_keras_api as keras
 import penstock_models as models
 from penstock.errors import FormatError, InvalidValueError
-from penstock_models.data import Examples
-from penstock_models.export import calibrated, save_small, slug
+from penstock_models.architectures.ssd_mobilenet_v1 import SsdMobilenetV1Config
+from penstock_models.data import Boxes, Examples
+from penstock_models.evaluation import evaluate_detection
+from penstock_models.export import calibrated, deliver, save_small, size_of, slug
 from penstock_models.loaders import adapted
 from penstock_models.presets import Input, Metric, read_preset
 from penstock_models.presets.schema import Features
 from penstock_models.tasks.image_classifier import ImageClassifier
 from penstock_models.tasks.keyword_spotter import KeywordSpotter
+from penstock_models.tasks.object_detector import ObjectDetector
 
 LABELS = ("red", "green", "blue")
 MIRROR = os.environ.get("PENSTOCK_MIRROR", "")
@@ -209,6 +212,45 @@ def test_integers_are_kept_only_if_they_are_good_enough(model: Any, tmp_path: Pa
     refused = save_small(model, tmp_path, few, few, most_lost=-1.0)
     assert not refused.kept
     assert "left out" in refused.note
+    assert not (tmp_path / "int8").exists()
+
+
+def test_a_detector_is_delivered_in_integers_too(tmp_path: Path) -> None:
+    pytest.importorskip("penstock_quantization")
+    config = SsdMobilenetV1Config(
+        size=(48, 48),
+        width_multiplier=0.5,
+        pairs=((64, 1), (128, 2)),
+        taps=(1,),
+        extras=((64, 128),),
+        least_scale=0.2,
+        most_scale=0.6,
+        small_first=False,
+    )
+    detector = ObjectDetector.new(["box"], config)
+    rng = np.random.default_rng(0)
+    inputs = [rng.integers(0, 256, (50, 70, 3), np.uint8) for _ in range(4)]
+    targets = [Boxes(np.array([[0.1, 0.1, 0.6, 0.6]]), np.array([0])) for _ in inputs]
+    few = Examples("detection", inputs, targets, ("box",), list("1234"))
+    made = deliver(detector, tmp_path, few, few, few, name="ssd.boxes")
+    exact, small = made.variants
+    assert (exact.name, small.name) == ("float32", "int8")
+    assert exact.size == size_of(tmp_path) > 0
+    want = evaluate_detection(detector.found(inputs), targets, ("box",)).ap50
+    assert exact.accuracy == want
+    if small.kept:
+        assert small.size is not None
+        assert small.size < exact.size
+    assert {"boxes", "scores", "classes", "count"} == set(ps.load(tmp_path)(inputs[0]))
+    assert made.licences[-1].part == "training data"
+
+
+def test_without_time_there_are_no_integers(model: Any, tmp_path: Path) -> None:
+    few = pictures(6)
+    made = deliver(model, tmp_path, few, few, few, seconds=0.0)
+    assert [variant.kept for variant in made.variants] == [True, False]
+    assert made.variants[1].note == "not tried: no time was left"
+    assert made.variants[0].latency is not None
     assert not (tmp_path / "int8").exists()
 
 

@@ -31,7 +31,7 @@ class DetectionScore:
         ap50: Average precision where boxes must overlap by half; None if there are no such things.
         ap: The mean of average precisions at overlaps of 0.5, 0.55, ... 0.95.
         things: How many there are.
-        found: How many boxes name it.
+        found: How many boxes name it with a score of at least `least`.
     """
 
     label: str
@@ -136,7 +136,7 @@ class DetectionEvaluation:
             values[0],
             float(np.mean(known)) if known else None,
             sum(int((np.asarray(t.classes) == at).sum()) for t in self.targets),
-            sum(int((np.asarray(f.classes) == at).sum()) for f in self.found),
+            sum(int(((f.classes == at) & (f.scores >= self.least)).sum()) for f in self.found),
         )
 
     @cached_property

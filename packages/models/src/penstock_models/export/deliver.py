@@ -1,21 +1,18 @@
-"""Everything that is written for a finished classifier, and what it measures."""
+"""Everything that is written for a finished model, and what it measures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import penstock as ps
 from penstock.errors import PenstockError
 from penstock_models.data import Examples
-from penstock_models.evaluation import Interval, measure_latency, share_interval
+from penstock_models.evaluation import measure_latency
 from penstock_models.export.calibrated import calibrated
 from penstock_models.export.card import licences
-from penstock_models.export.folder import save
 from penstock_models.export.serving import Serving, serving
 from penstock_models.export.small import FOLDER, save_small
 from penstock_models.presets.schema import Metric, Preset, read_preset
@@ -25,7 +22,6 @@ GRAPH_FILES = ("graph.json", "weights.safetensors", "golden.safetensors")
 GRAPH_FOLDERS = ("assets", "lowered")
 # An integer model is made, compared and judged in about the time of so many answers.
 ANSWERS_OF_SMALL = 600
-MOST_JUDGED = 500
 
 
 @dataclass(frozen=True)
@@ -56,7 +52,7 @@ def deliver(
     metrics: Sequence[Metric] = (),
     **facts: Any,
 ) -> Delivered:
-    """Save a classifier with its temperature, and in integers if that costs little; measure both.
+    """Save a model, a classifier with its temperature; and in integers if that costs little; measure both.
 
     Args:
         model: What was adapted and trained.
@@ -64,11 +60,11 @@ def deliver(
         training: Examples whose values choose the integers' scales.
         validation: Examples that decide whether the integer model is kept.
         test: Examples that both are judged and timed on.
-        temperature: What logits are divided by.
+        temperature: What a classifier's logits are divided by.
         seconds: How long this may take; the integer model is left out if that is too little. None for any time.
         data_licence: The data's licence, if it is known.
         metrics: What was measured.
-        facts: What else `save` takes.
+        facts: What else the model's `save` takes.
 
     Returns:
         What was written.
@@ -78,9 +74,11 @@ def deliver(
         OSError: The folder cannot be written.
     """
     path = Path(folder)
-    made = calibrated(model, temperature)
+    is_classifier = training.kind != "detection"
+    made = calibrated(model, temperature) if is_classifier else model
+    known = {"temperature": temperature} if is_classifier else {}
     base: Preset | None = model.preset
-    save(made, path, data_licence=data_licence, metrics=metrics, metadata={"temperature": temperature}, **facts)  # fmt: skip
+    made.save(path, data_licence=data_licence, metrics=metrics, metadata=known, **facts)
     parts = serving(made)
     exact = _variant("float32", path, parts, test)
     variants = [exact]
@@ -116,22 +114,9 @@ def _variant(name: str, path: Path, parts: Serving, test: Examples, note: str = 
     first = parts.read(test.inputs[0])
 
     def answer() -> Any:
-        return graph(first)["probabilities"].numpy()
+        return [value.numpy() for value in graph(first).values()]
 
-    return Variant(
-        name,
-        size_of(path),
-        measure_latency(answer),
-        _accuracy(graph, parts.read, test),
-        note,
-    )
-
-
-def _accuracy(graph: Any, read: Callable[[Any], Any], test: Examples) -> Interval | None:
-    if len(test) > MOST_JUDGED:
-        return None
-    answers = [int(graph(read(one))["probabilities"].numpy().argmax()) for one in test.inputs]
-    return share_interval(np.array(answers) == np.asarray(test.targets))
+    return Variant(name, size_of(path), measure_latency(answer), parts.judge(graph, test), note)
 
 
 def size_of(folder: str | Path) -> int:

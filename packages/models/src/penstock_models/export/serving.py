@@ -12,9 +12,34 @@ import numpy as np
 import penstock as ps
 from penstock.errors import InvalidValueError
 from penstock_models.adapt.sounds import SECONDS
+from penstock_models.data import Examples
+from penstock_models.evaluation import Found, Interval, evaluate_detection, share_interval
 from penstock_models.preprocessing import read_audio, read_image
 
 Compute = Callable[[Any], Any]
+MOST_JUDGED = 500
+
+
+def probabilities_of(logits: Any) -> dict[str, Any]:
+    """Return "probabilities" [labels] of the logits [1, labels] of one example."""
+    return {"probabilities": ps.nn.softmax(logits)[0]}
+
+
+def share_of_right(answer: Compute, examples: Examples) -> Interval:
+    """Return how often the most probable label is right.
+
+    Args:
+        answer: From an example's input to "probabilities".
+        examples: With labels.
+
+    Returns:
+        The share, with its interval.
+
+    Raises:
+        ValueError: There are no examples.
+    """
+    best = [int(answer(one)["probabilities"].numpy().argmax()) for one in examples.inputs]
+    return share_interval(np.array(best) == np.asarray(examples.targets))
 
 
 @dataclass(frozen=True)
@@ -24,10 +49,12 @@ class Serving:
     Args:
         takes: The name, dtype and shape of what a user gives: one example; sizes that vary have names.
         prepare: From a tensor of it to the network's input [1, ...].
-        compute: From the network's input [batch, ...] to logits [batch, labels].
+        compute: The network: from [batch, ...] to logits [batch, labels], or what else `finish` takes.
         batch_of: From examples' inputs, as in `Examples`, to the network's input.
         golden: Two examples of what a user gives.
         read: From an example's input, as in `Examples`, to what a user gives.
+        finish: From what `compute` returns for one example to what a user gets.
+        score: How good answers to examples are: a function of what answers them, and of the examples.
 
     Raises:
         ValueError: Never here.
@@ -39,6 +66,8 @@ class Serving:
     batch_of: Callable[[Sequence[Any]], Any]
     golden: tuple[Any, Any]
     read: Callable[[Any], Any] = lambda given: given
+    finish: Callable[[Any], dict[str, Any]] = probabilities_of
+    score: Callable[[Compute, Examples], Interval] = share_of_right
 
     def function(self, compute: Compute | None = None) -> Callable[[Any], dict[str, Any]]:
         """Return a function of one example, for tracing.
@@ -47,12 +76,12 @@ class Serving:
             compute: In place of the model's own: the same in integers.
 
         Returns:
-            A function that returns "probabilities" [labels].
+            A function that returns what a user gets.
         """
-        logits = compute or self.compute
+        network = compute or self.compute
 
         def answer(example: Any) -> dict[str, Any]:
-            return {"probabilities": ps.nn.softmax(logits(self.prepare(example)))[0]}
+            return self.finish(network(self.prepare(example)))
 
         # The argument has the name of what it is: that is what a saved graph's users see.
         named = inspect.Parameter(self.takes[0], inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -64,6 +93,34 @@ class Serving:
         """What `penstock.save` needs to know of `function`."""
         name, dtype, shape = self.takes
         return {name: (dtype, shape)}
+
+    def judge(self, graph: Any, examples: Examples, most: int = MOST_JUDGED) -> Interval:
+        """Return how good a saved graph's answers are.
+
+        Args:
+            graph: Of `function`.
+            examples: What to ask it.
+            most: How many of them are enough; they are taken at even distances.
+
+        Returns:
+            Accuracy, or AP50 of a detector, with its interval.
+
+        Raises:
+            ValueError: There are no examples.
+        """
+        return self.score(lambda one: graph(self.read(one)), evenly(examples, most))
+
+
+def evenly(examples: Examples, most: int) -> Examples:
+    """Return at most so many of the examples, at even distances.
+
+    >>> few = Examples("text", list("abcde"), [0] * 5, ("x",), list("12345"))
+    >>> evenly(few, 3).inputs
+    ['a', 'c', 'e']
+    """
+    if len(examples) <= most:
+        return examples
+    return examples.subset(np.linspace(0, len(examples) - 1, most).round().astype(int).tolist())
 
 
 def serving(model: Any) -> Serving:
@@ -82,6 +139,8 @@ def serving(model: Any) -> Serving:
     if own is not None:
         made: Serving = own()
         return made
+    if hasattr(type(model), "suppression"):
+        return _of_detector(model)
     kind = str(getattr(getattr(model, "input", None), "kind", None))
     if kind not in KINDS or getattr(model, "adapted", None) is None:
         raise InvalidValueError(
@@ -138,6 +197,34 @@ def _of_sounds(model: Any) -> Serving:
             rng.uniform(-0.1, 0.1, length // 2).astype(np.float32),
         ),
         lambda sound: read_audio(sound, model.rate, SECONDS),
+    )
+
+
+def _of_detector(model: Any) -> Serving:
+    rng = np.random.default_rng(0)
+
+    def score(answer: Compute, examples: Examples) -> Interval:
+        found = []
+        for one in examples.inputs:
+            made = {name: value.numpy() for name, value in answer(one).items()}
+            kept = int(made["count"])
+            found.append(Found(*(made[name][:kept] for name in ("boxes", "scores", "classes"))))
+        return evaluate_detection(found, examples.targets, examples.labels).ap50
+
+    return Serving(
+        ("image", "uint8", ("height", "width", 3)),
+        lambda image: model.scaler(image[None]),
+        lambda batch: model.network(batch, training=False),
+        lambda images: ps.concat(
+            [model.scaler(read_image(image)[None]) for image in images], axis=0
+        ),
+        (
+            rng.integers(0, 256, (48, 64, 3), np.uint8),
+            rng.integers(0, 256, (71, 53, 3), np.uint8),
+        ),
+        read_image,
+        lambda said: {name: value[0] for name, value in model.suppression(said).items()},
+        score,
     )
 
 

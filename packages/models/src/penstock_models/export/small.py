@@ -14,11 +14,10 @@ import penstock as ps
 from penstock.errors import InvalidValueError, PenstockError
 from penstock.saved import graph_model
 from penstock_models.data import Examples
-from penstock_models.export.serving import serving
+from penstock_models.export.serving import Serving, evenly, serving
 
 FOLDER = "int8"
 MOST_EXAMPLES = 48
-BATCH = 16
 CALIBRATION_BATCH = 8
 
 
@@ -28,7 +27,7 @@ class Small:
 
     Args:
         kept: Whether the integer model is in the folder.
-        before: The float model's accuracy on the validation examples.
+        before: The float model's accuracy, or AP50, on the validation examples.
         after: The integer model's; None if there is none.
         note: A sentence about it.
     """
@@ -46,13 +45,13 @@ def save_small(
     validation: Examples,
     most_lost: float = 0.01,
 ) -> Small:
-    """Save a classifier in integers below its folder, if it loses at most one point of accuracy.
+    """Save a model in integers below its folder, if it loses at most one point of accuracy.
 
     Args:
-        model: A classifier, as in `save`.
+        model: A model, as in `save`.
         folder: The folder that `save` wrote; the integer model goes to its subfolder "int8".
         training: Examples whose values choose the integers' scales; 48 of them are used.
-        validation: Examples that accuracy is measured on, before and after.
+        validation: Examples that accuracy (AP50 of a detector) is measured on, before and after; at most 500 are.
         most_lost: How much of the accuracy may be lost.
 
     Returns:
@@ -63,69 +62,51 @@ def save_small(
         ValueError: The model cannot be saved.
         OSError: The folder cannot be written.
     """
-    quantization = _quantization()
     parts = serving(model)
-    targets = np.asarray(validation.targets)
-    held = np.asarray(parts.batch_of(validation.inputs))
-    exact = graph_model({"main": parts.compute}, {"main": [_rows(held)]})
-    before = _accuracy(exact, held, targets)
     target = Path(folder) / FOLDER
     shutil.rmtree(target, ignore_errors=True)
-    few = np.linspace(0, len(training) - 1, min(MOST_EXAMPLES, len(training))).round().astype(int)
-    scales = np.asarray(parts.batch_of([training.inputs[i] for i in few]))
+    before = parts.judge(_graph(parts, None, {}), validation).value
+    scales = np.asarray(parts.batch_of(evenly(training, MOST_EXAMPLES).inputs))
+    rows = (str(scales.dtype), ("batch", *scales.shape[1:]))
+    exact = graph_model({"main": parts.compute}, {"main": [rows]})
+    metadata = {"labels": list(model.labels), "quantization": "static"}
     best: Any = None
     after = -1.0
     for calibration in ("min_max", "mse"):
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                made = quantization.quantize(
-                    exact,
-                    scales,
-                    calibration=calibration,
-                    slower="ignore",
-                    batch_size=CALIBRATION_BATCH,
-                    metric=lambda _: 0.0,  # measured below, on other examples
-                ).model
+            made = _graph(parts, _in_integers(exact, scales, calibration), metadata)
         except InvalidValueError as error:
             return Small(False, before, None, f"nothing to quantise: {error}")
-        share = _accuracy(made, held, targets)
-        if share > after:
-            best, after = made, share
+        value = parts.judge(made, validation).value
+        if value > after:
+            best, after = made, value
         if before - after <= most_lost:
             break
     lost = f"{100 * (before - after):.1f} points"
     if before - after > most_lost + 1e-9:
-        return Small(
-            False,
-            before,
-            after,
-            f"left out: {lost} less on validation, {100 * most_lost:g} allowed",
+        allowed = f"{100 * most_lost:g} allowed"
+        return Small(False, before, after, f"left out: {lost} less on validation, {allowed}")
+    ps.save(best, target, golden=[(example,) for example in parts.golden])
+    note = f"{lost} less on validation" if before > after else "nothing lost on validation"
+    return Small(True, before, after, note)
+
+
+def _graph(parts: Serving, compute: Any, metadata: dict[str, Any]) -> Any:
+    return graph_model({"main": parts.function(compute)}, {"main": parts.signature}, metadata)
+
+
+def _in_integers(exact: Any, scales: Any, calibration: str) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        result = _quantization().quantize(
+            exact,
+            scales,
+            calibration=calibration,
+            slower="ignore",
+            batch_size=CALIBRATION_BATCH,
+            metric=lambda _: 0.0,  # measured by the caller, on other examples
         )
-    answer = parts.function(best)
-    metadata = {"labels": list(model.labels), "quantization": "static"}
-    ps.save(
-        graph_model({"main": answer}, {"main": parts.signature}, metadata),
-        target,
-        golden=[(example,) for example in parts.golden],
-    )
-    return Small(
-        True,
-        before,
-        after,
-        f"{lost} less on validation" if before > after else "nothing lost on validation",
-    )
-
-
-def _rows(batch: Any) -> tuple[str, tuple[Any, ...]]:
-    return str(batch.dtype), ("batch", *batch.shape[1:])
-
-
-def _accuracy(model: Any, batch: Any, targets: Any) -> float:
-    answers = [
-        np.asarray(model(batch[at : at + BATCH])).argmax(1) for at in range(0, len(batch), BATCH)
-    ]
-    return float((np.concatenate(answers) == targets).mean())
+    return result.model
 
 
 def _quantization() -> Any:

@@ -55,8 +55,8 @@ def finish(run: Run, name: str, strategy: str, model: Any, judged: Judged) -> Re
     return result
 
 
-def _deliver(run: Run, strategy: str, model: Any, judged: Judged) -> Delivered | None:
-    """Save the model; a detector as it is, without a variant in integers."""
+def _deliver(run: Run, strategy: str, model: Any, judged: Judged) -> Delivered:
+    """Save the model, and in integers if these are good enough."""
     splits, (title, interval) = run.splits, judged.headline
     data = Path(run.choices.data)
     facts: dict[str, Any] = {
@@ -72,9 +72,6 @@ def _deliver(run: Run, strategy: str, model: Any, judged: Judged) -> Delivered |
         "trained_on": f"{len(splits.train)} examples of {data.name}",
     }
     with run.teller.step("Saving the model"):
-        if splits.kind == "detection":
-            model.save(run.folder.path, **facts)
-            return None
         return deliver(
             model,
             run.folder.path,
@@ -125,9 +122,7 @@ def _record(run: Run, name: str, strategy: str, model: Any, judged: Judged) -> d
     return record
 
 
-def _story(
-    run: Run, name: str, strategy: str, judged: Judged, delivered: Delivered | None
-) -> Story:
+def _story(run: Run, name: str, strategy: str, judged: Judged, delivered: Delivered) -> Story:
     trained = run.folder.done("train") or {}
     splits = run.splits
     weights = {"error": "error", "warning": "warning", "note": "note"}
@@ -149,8 +144,8 @@ def _story(
             for f in run.audit.findings
         ],
         robustness=judged.robustness,
-        variants=delivered.variants if delivered else (),
-        licences=delivered.licences if delivered else (),
+        variants=delivered.variants,
+        licences=delivered.licences,
         facts=_facts(run, strategy),
         commands=_commands(run),
         computer=this_computer(),

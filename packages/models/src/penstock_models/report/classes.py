@@ -58,7 +58,8 @@ def detection_table(made: DetectionEvaluation) -> Html:
     return section(
         "Label by label",
         "AP50: the average precision over all recalls, by COCO's rules, where a box counts as right if it shares half "
-        "of the area that it and the thing cover together. AP50:95: the same, averaged over ten overlaps up to 0.95.",
+        "of the area that it and the thing cover together. AP50:95: the same, averaged over ten overlaps up to 0.95. "
+        f"Boxes are counted from a score of {made.least:g} on.",
         _table(head, body),
     )
 
