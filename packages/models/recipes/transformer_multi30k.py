@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import gzip
+from typing import Any
 
 import penstock_keras_api as keras
-from penstock_models.architectures.transformer import TransformerConfig, backbone, next_token
+from penstock_models.architectures import architecture
 from penstock_models.evaluation.bleu import bleu
 from penstock_models.presets import Input, Metric
 from penstock_models.recipes import Progress, Run, publish, start
@@ -25,6 +26,14 @@ SIZES = {
 }
 LONGEST = 60  # subwords; the few longer captions are left out of training
 TOKENS = 1024  # in a batch, on each side
+DATA = (
+    "The 29 000 training captions of Multi30k, English and German (Elliott et al., 2016; descriptions of Flickr30k's photos); "
+    "repository multi30k/dataset, commit a3d2e0d26b56f3846f66a952536ffed4e401d05a."
+)
+LIMITS = (
+    "It knows captions only: people, what they wear and do, and where. Of anything else it makes a caption. It has seen "
+    "29 000 sentences, and repeats what their writers assumed about people on photos."
+)
 
 
 def lines(run: Run, name: str) -> list[str]:
@@ -50,17 +59,24 @@ def pairs(run: Run, words: Subwords, part: str) -> PairBatches:
     return PairBatches([s for s, _ in kept[:count]], [t for _, t in kept[:count]], TOKENS, run.seed)
 
 
-def train(run: Run, words: Subwords) -> tuple[keras.Model, TransformerConfig, Progress]:
-    """Train the network."""
-    config = TransformerConfig(vocabulary_size=len(words), **SIZES)
-    network = next_token(backbone(config), config)
+def train(run: Run, words: Subwords, network: keras.Model, highest: float) -> Progress:
+    """Train a network.
+
+    Args:
+        run: What the recipe was asked to do.
+        words: The vocabulary.
+        network: With the inputs token_ids, padding_mask and target_ids, and the output "logits".
+        highest: The learning rate when it has risen, and begins to fall.
+
+    Returns:
+        What watched it.
+    """
     batches, validation = pairs(run, words, "train"), pairs(run, words, "val")
     steps, rise = run.options.epochs * len(batches), 400
     rate = keras.optimizers.schedules.CosineDecay(
-        1e-5, max(1, steps - rise), warmup_target=1.2e-3, warmup_steps=rise, alpha=0.01
+        1e-5, max(1, steps - rise), warmup_target=highest, warmup_steps=rise, alpha=0.01
     )
-    optimizer = keras.optimizers.Adam(rate, beta_2=0.98)
-    network.compile(optimizer, {"logits": SmoothedLoss(0.1)})
+    network.compile(keras.optimizers.Adam(rate, beta_2=0.98), {"logits": SmoothedLoss(0.1)})
     progress = Progress(run)
     network.fit(
         batches,
@@ -69,7 +85,7 @@ def train(run: Run, words: Subwords) -> tuple[keras.Model, TransformerConfig, Pr
         verbose=0,
         callbacks=progress.callbacks(),
     )
-    return network, config, progress
+    return progress
 
 
 def measure(run: Run, model: Translator) -> list[Metric]:
@@ -84,28 +100,36 @@ def measure(run: Run, model: Translator) -> list[Metric]:
     return made
 
 
-def main(run: Run) -> None:
-    """Train, measure on the test captions, and write the preset."""
+def main(run: Run, name: str, sizes: dict[str, Any], highest: float) -> None:
+    """Train a network, measure on the test captions, and write the preset.
+
+    Args:
+        run: What the recipe was asked to do.
+        name: The architecture.
+        sizes: Its sizes.
+        highest: As in `train`.
+    """
     words = subwords(run)
-    network, config, progress = train(run, words)
+    found = architecture.find(name)
+    config = found.config.of({"vocabulary_size": len(words), **sizes})
+    network = found.heads["next_token"](found.backbone(config), config)
+    progress = train(run, words, network, highest)
     facts = {
         "task": "translation",
-        "architecture": "transformer",
+        "architecture": name,
         "config": config.model_dump(mode="json"),
         "options": {"head": "next_token"},
         "input": Input(kind="text"),
         "licence": "research use, as the data: they come without a licence",
-        "trained_on": "The 29 000 training captions of Multi30k, English and German (Elliott et al., 2016; descriptions of "
-        "Flickr30k's photos); repository multi30k/dataset, commit a3d2e0d26b56f3846f66a952536ffed4e401d05a.",
+        "trained_on": DATA,
         "intended_use": "Translates a caption of a photo from English to German.",
-        "limits": "It knows captions only: people, what they wear and do, and where. Of anything else it makes a caption. "
-        "It has seen 29 000 sentences, and repeats what their writers assumed about people on photos.",
+        "limits": LIMITS,
     }
     publish(
         network,
         progress,
         facts=facts,
-        metrics=measure(run, Translator(network, "transformer", config, words)),
+        metrics=measure(run, Translator(network, name, config, words)),
         question="A man in a red shirt is riding a bicycle.",
         files={"subwords": "subwords.json"},
         notes=f"{len(words)} subwords of both languages together. Sentences are taken with upper and lower case, as the "
@@ -121,4 +145,4 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 if __name__ == "__main__":
-    main(start("transformer.multi30k_en_de", __doc__, options))
+    main(start("transformer.multi30k_en_de", __doc__, options), "transformer", SIZES, 1.2e-3)
