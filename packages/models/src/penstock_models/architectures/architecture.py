@@ -32,6 +32,7 @@ MODULES: Mapping[str, str] = {
     "mobilenet_v1": "mobilenet_v1",
     "mobilenet_v2": "mobilenet_v2",
     "ssd_mobilenet_v1": "ssd_mobilenet_v1",
+    "yolo": "yolo",
     "squeezenet": "squeezenet",
     "style_predictor": "style_predictor",
     "style_transfer": "style_transfer",

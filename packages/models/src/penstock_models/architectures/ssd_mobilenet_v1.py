@@ -5,17 +5,17 @@ Liu et al., 2015, https://arxiv.org/abs/1512.02325; Howard et al., 2017, https:/
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import penstock_keras_api as keras
 from penstock_models.architectures.architecture import Architecture
+from penstock_models.architectures.detector import DetectorConfig
 from penstock_models.architectures.mobilenet_v1 import PAIRS, MobilenetV1Config, trunk
-from penstock_models.config import Config
 from penstock_models.layers.convolution import convolution
 from penstock_models.weights.names import Names
 
 
-class SsdMobilenetV1Config(Config):
+class SsdMobilenetV1Config(DetectorConfig):
     """Sizes of the detector; the defaults are those that were published for COCO.
 
     Args:
@@ -35,6 +35,7 @@ class SsdMobilenetV1Config(Config):
         pixel_scale: What pixels from 0 to 255 are multiplied by, before 1 is taken away.
     """
 
+    architecture: ClassVar[str] = "ssd_mobilenet_v1"
     num_classes: int = 90
     size: tuple[int, int] = (300, 300)
     width_multiplier: float = 1.0

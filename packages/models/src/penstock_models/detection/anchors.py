@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from penstock_models.architectures.detector import DetectorConfig
 from penstock_models.architectures.ssd_mobilenet_v1 import SsdMobilenetV1Config
+from penstock_models.architectures.yolo import YoloConfig, anchor_sizes, stretch
 
 
-def anchors_of(config: SsdMobilenetV1Config) -> np.ndarray[Any, Any]:
+def anchors_of(config: DetectorConfig) -> np.ndarray[Any, Any]:
     """Return the anchors of a detector.
 
     Args:
@@ -25,6 +27,61 @@ def anchors_of(config: SsdMobilenetV1Config) -> np.ndarray[Any, Any]:
     >>> anchors_of(SsdMobilenetV1Config()).shape
     (1917, 4)
     """
+    if isinstance(config, YoloConfig):
+        return _of_yolo(config)
+    assert isinstance(config, SsdMobilenetV1Config)
+    return _of_ssd(config)
+
+
+def reach_of(config: DetectorConfig) -> np.ndarray[Any, Any] | None:
+    """Return how far the middle of a thing may be from an anchor's that answers for it.
+
+    Args:
+        config: The detector's sizes.
+
+    Returns:
+        float32 [anchors, 2]: in x and y, in parts of the picture; None for any distance.
+
+    Raises:
+        ValueError: Never here.
+    """
+    if not isinstance(config, YoloConfig):
+        return None
+    parts = []
+    for place, (rows, columns) in enumerate(_cells(config)):
+        far = 0.5 * stretch(config.heads[place]) / np.array([columns, rows], np.float32)
+        parts.append(np.tile(far, (rows * columns * config.num_anchors(place), 1)))
+    return np.concatenate(parts)
+
+
+def _of_yolo(config: YoloConfig) -> np.ndarray[Any, Any]:
+    parts = []
+    for head, (rows, columns) in zip(config.heads, _cells(config), strict=True):
+        sizes = anchor_sizes(head) / np.array(config.size[::-1], np.float32)
+        parts.append(_on_grid(rows, columns, [(float(w), float(h)) for w, h in sizes]))
+    return np.concatenate(parts).astype(np.float32)
+
+
+def _cells(config: YoloConfig) -> list[tuple[int, int]]:
+    """Return rows and columns of each map that has a head."""
+    sides, found = [config.size], []
+    for kind, options in config.layers:
+        height, width = sides[-1]
+        strides = int(options.get("stride", 2 if kind == "upsample" else 1))
+        if kind in ("convolutional", "maxpool") and strides > 1:
+            height, width = -(-height // strides), -(-width // strides)
+        elif kind == "upsample":
+            height, width = height * strides, width * strides
+        elif kind == "route":
+            first = int(options["layers"].split(",")[0])
+            height, width = sides[first if first < 0 else first + 1]
+        elif kind == "yolo":
+            found.append((height, width))
+        sides.append((height, width))
+    return found
+
+
+def _of_ssd(config: SsdMobilenetV1Config) -> np.ndarray[Any, Any]:
     scales = [*np.linspace(config.least_scale, config.most_scale, config.num_maps), 1.0]
     parts = []
     for i, (height, width) in enumerate(map_sizes(config)):

@@ -31,6 +31,7 @@ class Batches:
         augment: Whether pictures are varied.
         seed: Of order and variations.
         least_overlap: How much an anchor must overlap a thing to answer for it.
+        reach: As in `matching.match`.
     """
 
     def __init__(
@@ -41,9 +42,11 @@ class Batches:
         augment: bool,
         seed: int,
         least_overlap: float = 0.5,
+        reach: Array | None = None,
     ) -> None:
         self.examples, self.scaler, self.anchors = examples, scaler, anchors
         self.augment, self.seed, self.least_overlap = augment, seed, least_overlap
+        self.reach = reach
         self._pictures: dict[int, Array] = {}
         self._kept = 0
 
@@ -73,7 +76,8 @@ class Batches:
             rng = np.random.default_rng([self.seed, 6, epoch, row])
             pixels, boxes = varied(pixels, boxes, rng)
         scaled: Array = self.scaler(np.ascontiguousarray(pixels)[None]).numpy()[0]
-        return scaled, targets(boxes.corners, boxes.classes, self.anchors, self.least_overlap)
+        made = targets(boxes.corners, boxes.classes, self.anchors, self.least_overlap, self.reach)
+        return scaled, made
 
     def _picture(self, row: int) -> Array:
         if row in self._pictures:

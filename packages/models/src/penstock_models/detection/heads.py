@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 import penstock_keras_api as keras
-from penstock_models.architectures.ssd_mobilenet_v1 import SsdMobilenetV1Config, backbone
+from penstock_models.architectures import architecture
+from penstock_models.architectures.detector import DetectorConfig
 
 Array = np.ndarray[Any, Any]
 
@@ -19,7 +20,7 @@ EMPTY = float(np.log(PRIOR / (1 - PRIOR)))
 
 
 def with_other_labels(
-    network: keras.Model, config: SsdMobilenetV1Config, old: Sequence[str], new: Sequence[str]
+    network: keras.Model, config: DetectorConfig, old: Sequence[str], new: Sequence[str]
 ) -> keras.Model:
     """Return a network with scores for other labels, and everything else from this one.
 
@@ -35,7 +36,8 @@ def with_other_labels(
     Raises:
         ValueError: Never here.
     """
-    made = backbone(config.model_copy(update={"num_classes": len(new)}))
+    changed = config.model_copy(update={"num_classes": len(new)})
+    made: keras.Model = architecture.find(config.architecture).backbone(changed)
     kept = [layer for layer in made.layers if layer.weights and not is_class_head(layer.name)]
     for layer in kept:
         layer.set_weights(network.get_layer(layer.name).get_weights())
@@ -52,10 +54,10 @@ def is_class_head(name: str) -> bool:
 
 def is_head(name: str) -> bool:
     """Return whether a layer tells scores or offsets."""
-    return name.startswith(("class_", "box_"))
+    return name.startswith(("class_", "box_", "object_"))
 
 
-def with_first_scores(network: keras.Model, config: SsdMobilenetV1Config) -> keras.Model:
+def with_first_scores(network: keras.Model, config: DetectorConfig) -> keras.Model:
     """Return a new network whose scores say at first that there is hardly anything anywhere."""
     for place in range(config.num_maps):
         layer = network.get_layer(f"class_{place}")
@@ -65,7 +67,7 @@ def with_first_scores(network: keras.Model, config: SsdMobilenetV1Config) -> ker
 
 
 def mix_scores(
-    network: keras.Model, parent: keras.Model, config: SsdMobilenetV1Config, mix: Array
+    network: keras.Model, parent: keras.Model, config: DetectorConfig, mix: Array
 ) -> None:
     """Make the scores of a network mixtures of another's.
 

@@ -16,7 +16,10 @@ NOTHING = -1
 
 
 def match(
-    corners: np.ndarray[Any, Any], anchors: np.ndarray[Any, Any], least: float = 0.5
+    corners: np.ndarray[Any, Any],
+    anchors: np.ndarray[Any, Any],
+    least: float = 0.5,
+    reach: np.ndarray[Any, Any] | None = None,
 ) -> np.ndarray[Any, Any]:
     """Return for each anchor the thing that it answers for.
 
@@ -27,6 +30,7 @@ def match(
         corners: [things, 4]: left, top, right and bottom.
         anchors: [anchors, 4]: middle x, middle y, width and height.
         least: The overlap that is enough.
+        reach: [anchors, 2]: how far the middle of a thing may be from an anchor's; None for any distance.
 
     Returns:
         int64 [anchors]: the number of a thing, or -1.
@@ -44,6 +48,11 @@ def match(
     shared = overlaps(
         corners, np.concatenate([anchors[:, :2] - half, anchors[:, :2] + half], axis=1)
     )
+    if reach is not None:
+        middles = (corners[:, None, :2] + corners[:, None, 2:]) / 2
+        near = (np.abs(middles - anchors[None, :, :2]) <= reach[None]).all(-1)
+        # The anchors around a thing are better for it than any other, even those that it hardly overlaps.
+        shared = np.where(near, np.maximum(shared, 1e-6), 0.0)
     owner = np.where(shared.max(0) >= least, shared.argmax(0), NOTHING)
     # The pair that fits best of all goes first, so that no two things want the same anchor.
     left = shared.copy()
@@ -59,6 +68,7 @@ def targets(
     classes: np.ndarray[Any, Any],
     anchors: np.ndarray[Any, Any],
     least: float = 0.5,
+    reach: np.ndarray[Any, Any] | None = None,
 ) -> np.ndarray[Any, Any]:
     """Return what a detector should say of a picture.
 
@@ -67,6 +77,7 @@ def targets(
         classes: [things]: the number of each thing's label.
         anchors: [anchors, 4]: middle x, middle y, width and height.
         least: The overlap that is enough, as in `match`.
+        reach: As in `match`.
 
     Returns:
         float32 [anchors, 5]: offsets as `encode` has them, 0 where there is nothing, and the class, -1 for nothing.
@@ -76,7 +87,7 @@ def targets(
     """
     made = np.zeros((len(anchors), 5), np.float32)
     made[:, 4] = NOTHING
-    owner = match(corners, anchors, least)
+    owner = match(corners, anchors, least, reach)
     held = np.flatnonzero(owner >= 0)
     made[held, :4] = encode(corners[owner[held]], anchors[held])
     made[held, 4] = classes[owner[held]]

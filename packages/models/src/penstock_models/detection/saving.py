@@ -72,9 +72,9 @@ def save(
         lines = [" ".join(label.splitlines()) + "\n" for label in detector.labels]
         write_text(fresh / LABELS, "".join(lines))
         preset = Preset(
-            name=name or "ssd_mobilenet_v1.adapted",
+            name=name or f"{detector.config.architecture}.adapted",
             task="object-detection",
-            architecture="ssd_mobilenet_v1",
+            architecture=detector.config.architecture,
             config=detector.config.model_dump(mode="json", exclude_defaults=True),
             loader="own",
             options={"served": True, **({"from": base.name} if base else {})},

@@ -19,7 +19,11 @@ MOST_PICTURES = 200
 
 
 def answers_on_things(
-    network: keras.Model, scaler: ImageScaler, anchors: Array, examples: Examples
+    network: keras.Model,
+    scaler: ImageScaler,
+    anchors: Array,
+    reach: Array | None,
+    examples: Examples,
 ) -> Array:
     """Return how sure a network is of each of its own classes where new things are.
 
@@ -27,6 +31,7 @@ def answers_on_things(
         network: From scaled pictures to "logits" [batch, anchors, old classes].
         scaler: What makes pictures ready for it.
         anchors: [anchors, 4].
+        reach: As in `match`.
         examples: Pictures with boxes of the new things.
 
     Returns:
@@ -44,7 +49,7 @@ def answers_on_things(
         if not len(boxes.classes):
             continue
         scores = run(scaler(read_image(examples.inputs[row])[None]))[0].numpy()
-        owner = match(boxes.corners, anchors)
+        owner = match(boxes.corners, anchors, reach=reach)
         for thing, kind in enumerate(boxes.classes):
             sums[kind] += scores[owner == thing].max(0, initial=0.0)
             counts[kind] += 1

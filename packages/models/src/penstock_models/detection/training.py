@@ -97,6 +97,7 @@ class _Training:
             recipe.augment,
             recipe.seed,
             recipe.least_overlap,
+            detector.reach,
         )
         self.best: tuple[float, list[Array]] | None = None
 

@@ -14,7 +14,8 @@ import numpy as np
 import penstock as ps
 import penstock_keras_api as keras
 from penstock.errors import InvalidValueError
-from penstock_models.architectures.ssd_mobilenet_v1 import SsdMobilenetV1Config, backbone
+from penstock_models.architectures import architecture
+from penstock_models.architectures.detector import DetectorConfig
 from penstock_models.data.examples import Boxes, Examples
 from penstock_models.evaluation.boxes import Found
 from penstock_models.preprocessing import ImageScaler, read_image
@@ -74,7 +75,7 @@ class ObjectDetector:
         spec: Input,
         run: Callable[[Any], Mapping[str, Any]] | None = None,
         preset: Preset | None = None,
-        config: SsdMobilenetV1Config | None = None,
+        config: DetectorConfig | None = None,
         make_network: Callable[[], keras.Model] | None = None,
     ) -> None:
         if not labels:
@@ -88,9 +89,7 @@ class ObjectDetector:
         self._make_network = make_network
 
     @classmethod
-    def new(
-        cls, labels: Sequence[str], config: SsdMobilenetV1Config, seed: int = 0
-    ) -> ObjectDetector:
+    def new(cls, labels: Sequence[str], config: DetectorConfig, seed: int = 0) -> ObjectDetector:
         """Return a detector that knows nothing yet; `fit` trains all of it.
 
         Args:
@@ -108,7 +107,7 @@ class ObjectDetector:
 
         keras.utils.set_random_seed(seed)
         config = config.model_copy(update={"num_classes": len(labels)})
-        made = with_first_scores(backbone(config), config)
+        made = with_first_scores(architecture.find(config.architecture).backbone(config), config)
         spec = Input(kind="image", size=config.size)
         detector = cls(labels, spec, config=config, make_network=lambda: made)
         detector.seed = seed
@@ -213,6 +212,14 @@ class ObjectDetector:
         return anchors_of(self.config)
 
     @cached_property
+    def reach(self) -> np.ndarray[Any, Any] | None:
+        """How far the middle of a thing may be from that of an anchor that answers for it; None for any distance."""
+        from penstock_models.detection.anchors import reach_of
+
+        assert self.config is not None
+        return reach_of(self.config)
+
+    @cached_property
     def suppression(self) -> keras.layers.Layer:
         """What makes boxes of offsets, and keeps the best of those that overlap."""
         from penstock_models.detection.suppression import Suppression
@@ -275,7 +282,9 @@ class ObjectDetector:
         if parent is None or set(self.labels) <= set(parent.labels):
             return
         assert parent.config is not None
-        answers = similar.answers_on_things(parent.network, self.scaler, self.anchors, examples)
+        answers = similar.answers_on_things(
+            parent.network, self.scaler, self.anchors, self.reach, examples
+        )
         mix = heads.most_alike(answers)
         for row, label in enumerate(self.labels):
             if label in parent.labels:
@@ -389,14 +398,16 @@ def _as_found(row: Mapping[str, Any]) -> Found:
 
 def of(preset: Preset, files: Mapping[str, Path], loader: ModuleType) -> ObjectDetector:
     """Return the detector of a preset; arguments as in `image_classifier.of`."""
-    from penstock_models.architectures import architecture
     from penstock_models.presets.load import labels_of
 
     labels = labels_of(preset, files)
     if preset.architecture is None:
         return ObjectDetector(labels, preset.input, loader.graph(preset, files), preset)
-    config = architecture.find(preset.architecture).config.of(preset.config)
-    assert isinstance(config, SsdMobilenetV1Config)
+    if hasattr(loader, "config"):  # a file beside the weights says the sizes
+        config = loader.config(preset, files)
+    else:
+        config = architecture.find(preset.architecture).config.of(preset.config)
+    assert isinstance(config, DetectorConfig)
     # A file of another program holds the whole graph; a folder of ours has weights alone.
     run = None if preset.loader == "own" else loader.graph(preset, files)
     return ObjectDetector(
