@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from penstock_models.finetune.folder import RunFolder
 from penstock_models.finetune.presets import default_preset
 from penstock_models.finetune.result import Result
 from penstock_models.finetune.suspects import finding_of, out_of_fold, suspects
+from penstock_models.presets.catalogue import SHIPPED
 
 
 def draw(kind: str, rng: np.random.Generator) -> Image.Image:
@@ -201,6 +203,7 @@ def test_a_run_that_was_cut_goes_on_to_the_same_bits(
     assert f"What is done is kept in {out}; type the same again to go on" in said
     assert f"penstock finetune {shapes} --time 300s --out {out} --strategy full" in said
     assert json.loads((out / "unfinished" / "state.json").read_text())["steps"].keys() == {
+        "amount",
         "data",
         "probe",
         "plan",
@@ -384,6 +387,33 @@ def test_what_there_is_time_for(seconds: float, each: float, wanted: str | None)
     strategy, sentence = affordable(seconds - reserve(seconds, pace), pace, ("full", "partial:2"))
     assert strategy == wanted
     assert ("Give more time: --time" in sentence) == (wanted is None)
+
+
+def test_more_examples_than_there_is_time_for(
+    finished: Result, shapes: Path, tmp_path: Path
+) -> None:
+    record = json.loads((finished.folder / "run.json").read_text())
+    record["steps"]["amount"] = {"train": 0.5, "test": 0.4, "needs_minutes": 7}
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    some = models.finetune(
+        shapes, out=tmp_path / "some", replay=tmp_path / "run.json", verbose=False
+    )
+    assert some.record["replay"]["same"] is False
+    whole, part = finished.record["data"]["counts"], some.record["data"]["counts"]
+    for name, share in (("train", 0.5), ("validation", 0.5), ("test", 0.4)):
+        assert abs(part[name] - share * whole[name]) <= 6
+        assert part[name] < whole[name]
+    assert "For all of them give about --time 7m" in some.report.read_text()
+
+
+def test_weights_that_are_not_those_of_the_preset(shapes: Path, tmp_path: Path) -> None:
+    shutil.copytree(SHIPPED / "lenet.mnist", tmp_path / "lenet")
+    weights = tmp_path / "lenet" / "weights.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    with pytest.raises(FormatError, match="damaged or another version: remove it"):
+        models.finetune(shapes, tmp_path / "lenet", out=tmp_path / "out", verbose=False)
 
 
 # ---- labels that are wrong

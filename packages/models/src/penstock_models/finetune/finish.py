@@ -104,6 +104,7 @@ def _record(run: Run, name: str, strategy: str, model: Any, judged: Judged) -> d
         "versions": versions(),
         "computer": this_computer(),
         "steps": {
+            "amount": run.folder.done("amount"),
             "probe": {key: probed[key] for key in ("resolved", "validation")},
             "train": {key: trained.get(key) for key in ("strategy", "resolved", "validation")},
             "chosen": {"name": name, "strategy": strategy},
@@ -200,8 +201,8 @@ def _replay_sentence(run: Run, same: bool) -> str:
         for name in before
         if before[name] != now.get(name)
     ]
-    why = (
-        "; ".join(other)
-        or f"the run was made on {run.replayed.get('computer')}, this is {this_computer()}"
-    )
-    return f"The weights differ from those of the run that was replayed: {why}."
+    computers = str(run.replayed.get("computer")), this_computer()
+    if computers[0] != computers[1]:
+        other.append(f"the run was made on {computers[0]}, this is {computers[1]}")
+    why = "; ".join(other) or "neither versions nor computer; please report it with both run.json"
+    return f"The weights differ from those of the run that was replayed. What else differs: {why}."

@@ -11,6 +11,7 @@ from penstock.errors import InvalidValueError
 from penstock_models.data import audit, read
 from penstock_models.data.audit import Finding
 from penstock_models.data.examples import Examples
+from penstock_models.finetune.amount import cut_to_time
 from penstock_models.finetune.budget import PARTIAL, Pace, affordable, reserve
 from penstock_models.finetune.choices import spoken
 from penstock_models.finetune.record import check_replayed, check_same_data, facts_of_data
@@ -52,12 +53,13 @@ def look(run: Run) -> None:
 def probe(run: Run) -> dict[str, Any]:
     """Solve for a new head on the network as it is: in seconds, and the measure for all that follows."""
     done = run.folder.done("probe")
+    model = None if done is not None else run.adapted("probe")
+    cut_to_time(run, model)
     if done is not None:
         _tell_suspects(run, done)
         return done
-    began = time.monotonic()
-    model = run.adapted("probe")
-    splits = run.splits
+    assert model is not None
+    began, splits = time.monotonic(), run.splits
     with run.teller.step("Solving for a new head (probe)"):
         history = model.fit(
             splits.train, validation_data=splits.validation, resolved=_resolved(run, "probe")
