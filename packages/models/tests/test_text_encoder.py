@@ -11,6 +11,7 @@ import pytest
 
 import penstock_models as models
 from penstock.errors import InvalidValueError
+from penstock_models.data import read
 from penstock_models.presets import find_preset
 from penstock_models.sources import find_files
 
@@ -51,6 +52,15 @@ def test_near_texts_have_near_vectors(minilm: Any) -> None:
     np.testing.assert_allclose(one[0], minilm.predict(TEXTS)[0], atol=1e-5)
     with pytest.raises(InvalidValueError, match="give a text, or a list of at least one"):
         minilm.predict([])
+
+
+def test_a_head_sorts_messages_to_a_shop(minilm: Any) -> None:
+    splits = read("sample:tickets")
+    model = minilm.adapt("probe", labels=splits.labels)
+    model.fit(splits.train)
+    assert model.evaluate(splits.test)["accuracy"] > 0.7
+    assert model.predict("I want my money back")[0][0].label == "billing"
+    assert model.predict("The parcel never came.")[0][0].label == "delivery"
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

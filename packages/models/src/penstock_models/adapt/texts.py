@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
@@ -10,7 +11,9 @@ import numpy as np
 
 import penstock_keras_api as keras
 from penstock_models.adapt.adaptable import Adaptable
+from penstock_models.adapt.history import History
 from penstock_models.adapt.recipe import Recipe
+from penstock_models.data.examples import Examples
 from penstock_models.presets.schema import Input, Preset
 from penstock_models.tasks.text_batches import cut, rows_of
 from penstock_models.tokenizers import Tokenizer
@@ -32,6 +35,9 @@ RECIPES = {
         augment=False,
     ),
 }
+
+# Of few texts: how many steps are wanted, and how often each text may be seen for that.
+STEPS, MOST_EPOCHS = 80, 12
 
 
 class AdaptableTexts(Adaptable):
@@ -82,7 +88,23 @@ class AdaptableTexts(Adaptable):
 
         return TextClassifier(labels, self.tokenizer, lambda: network, self.preset)
 
+    def fit(
+        self, examples: Examples, validation_data: Examples | None = None, **choices: Any
+    ) -> History:
+        """Train as `Adaptable.fit` does; few texts are seen more often, so that there are enough steps."""
+        if choices.get("epochs") is None and choices.get("resolved") is None:
+            recipe = self._recipe(choices) if self.adapted else None
+            choices["epochs"] = recipe and _epochs(recipe, len(examples))
+        return super().fit(examples, validation_data, **choices)
+
     def _recipe(self, choices: dict[str, Any]) -> Recipe:
         assert self.adapted is not None
         given = {"seed": self.seed, **choices, "augment": False}
         return RECIPES[self.adapted.strategy.kind].changed(**given)
+
+
+def _epochs(recipe: Recipe, count: int) -> int:
+    """Return how often texts are seen: as the recipe says, but for few of them."""
+    steps = max(1, math.ceil(count / recipe.batch_size))
+    wanted = min(MOST_EPOCHS, math.ceil(STEPS / steps))
+    return recipe.epochs if recipe.epochs == 1 else max(recipe.epochs, wanted)

@@ -13,6 +13,7 @@ from penstock_models.data.coco import find_coco, read_coco
 from penstock_models.data.duplicates import groups_of
 from penstock_models.data.files import walk
 from penstock_models.data.found import Found, examples_of, sorted_labels
+from penstock_models.data.sample import placed
 from penstock_models.data.splits import LEAST_GROUPS, Splits, divide
 from penstock_models.data.survey import Facts, survey
 from penstock_models.data.tables import (
@@ -40,7 +41,7 @@ def read(
     r"""Read a user's data, look at every example, and divide them.
 
     Args:
-        path: A folder with a folder of pictures, sounds or texts for each class, or these below train, val and test; a
+        path: "sample:tickets", which comes with this package; a folder with a folder of pictures, sounds or texts for each class, or these below train, val and test; a
             folder with VOC's or COCO's boxes; a table (.csv, .tsv), or a folder with train.tsv, dev.tsv and test.tsv.
         seed: Another seed divides the data otherwise.
         text_column: The table's column with the texts; guessed from names and content if not given.
@@ -65,7 +66,7 @@ def read(
     >>> splits.labels, len(splits.train) + len(splits.validation) + len(splits.test)
     (('bad', 'good'), 18)
     """
-    place = Path(path)
+    place = placed(path)
     found = _found(place, Wanted(text_column, label_column, encoding))
     facts = survey(found, lambda: advance(len(found.inputs)))
     if found.kind == "detection":
