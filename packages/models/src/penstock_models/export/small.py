@@ -76,7 +76,7 @@ def save_small(
         try:
             made = _graph(parts, _in_integers(exact, scales, calibration), metadata)
         except InvalidValueError as error:
-            return Small(False, before, None, f"nothing to quantise: {error}")
+            return Small(False, before, None, f"not made: {str(error).removeprefix('[quantize] ')}")
         value = parts.judge(made, validation).value
         if value > after:
             best, after = made, value
