@@ -13,12 +13,13 @@ import penstock as ps
 import penstock_keras_api as keras
 from penstock_models.architectures.biaffine_parser import BiaffineParserConfig, backbone
 from penstock_models.evaluation.dependency import DependencyEvaluation
+from penstock_models.evaluation.intervals import wilson
 from penstock_models.parsing import Sentence, read_conllu
 from penstock_models.parsing.batches import SentenceBatches
 from penstock_models.parsing.losses import LOSS_WEIGHTS, LOSSES
 from penstock_models.parsing.vocabulary import ParserVocabulary
 from penstock_models.presets import Input, Metric
-from penstock_models.recipes import Progress, Run, interval, publish, start
+from penstock_models.recipes import Progress, Run, publish, start
 from penstock_models.tasks.dependency_parser import DependencyParser
 from penstock_models.weights import from_int8, to_int8
 
@@ -100,13 +101,13 @@ def metrics(found: DependencyEvaluation) -> list[Metric]:
     made = []
     for name in ("las", "uas", "upos", "xpos"):
         share = getattr(found, name)
-        low, high = interval(share.right, share.gold)
+        sure = wilson(share.right, share.gold)
         made.append(
             Metric(
                 name=name,
                 value=share.f1,
                 data="UD English EWT, test part, gold words",
-                note=f"rules of CoNLL 2018; 95% interval {low:.4f} to {high:.4f} over words",
+                note=f"rules of CoNLL 2018; 95% interval {sure.low:.4f} to {sure.high:.4f} over words",
             )
         )
     return made

@@ -11,8 +11,9 @@ from rich.console import Console
 import penstock_keras_api as keras
 from penstock_models.embeddings import Corpus, Glove, Word2Vec, split_text
 from penstock_models.evaluation.analogies import AnalogyEvaluation, read_analogies
+from penstock_models.evaluation.intervals import wilson
 from penstock_models.presets import Input, Metric
-from penstock_models.recipes import Progress, Run, interval, publish, start
+from penstock_models.recipes import Progress, Run, publish, start
 from penstock_models.tasks.word_vectors import WordVectors
 
 TEXTS = ("bronte.txt", "shakespeare.txt")
@@ -63,8 +64,8 @@ def metrics(found: AnalogyEvaluation) -> list[Metric]:
     data = f"questions-words.txt: the {found.total.known} of {found.asked} questions whose words are known"
     made = []
     for name, right in (("top1", found.total.first), ("top5", found.total.fifth)):
-        low, high = interval(right, found.total.known)
-        note = f"95% interval {low:.4f} to {high:.4f}"
+        sure = wilson(right, found.total.known)
+        note = f"95% interval {sure.low:.4f} to {sure.high:.4f}"
         made.append(Metric(name=name, value=right / found.total.known, data=data, note=note))
     for name, score in found.sections.items():
         if score.known >= 50:
