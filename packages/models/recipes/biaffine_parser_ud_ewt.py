@@ -149,8 +149,9 @@ def finish(
         question=["The", "old", "man", "who", "fished", "alone", "did", "n't", "give", "up", "."],
         files={"vocabulary": "vocabulary.json"},
         int8=True,
-        notes=f"The weights are int8. As they were trained, in float32 and with all words that occur {RARE} times, LAS is "
-        f"{whole.las.f1:.4f}.",
+        notes=f"Trained for {len(progress.points)} of {run.options.epochs} epochs; the weights are those of the epoch with "
+        f"the best LAS on the development part, stored as int8. As they were trained, in float32 and with all words that "
+        f"occur {RARE} times, LAS is {whole.las.f1:.4f}.",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,8 @@ def metrics(found: AnalogyEvaluation) -> list[Metric]:
 
 def main(run: Run) -> None:
     """Train, measure, and write the preset."""
+    name = "glove" if run.options.model == "glove" else "word2vec"
+    run = replace(run, preset=f"{name}.literature")
     progress = Progress(run)
     corpus = corpus_of(run.data / "datasets" / "text")
     vectors = train(run, trainer_of(run, corpus), progress)
@@ -103,7 +106,7 @@ def main(run: Run) -> None:
         metrics=metrics(found),
         question="king",
         files={"vocabulary": "vocabulary.txt"},
-        half=True,
+        int8=True,
         notes="\n".join(["## Nearest words", "", *lines]),
     )
 
@@ -111,9 +114,9 @@ def main(run: Run) -> None:
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the recipe's own arguments."""
     parser.add_argument("--model", choices=("skip-gram", "cbow", "glove"), default="skip-gram")
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--width", type=int, default=80)
-    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--rate", type=float, default=5e-3)
     parser.add_argument("--threshold", type=float, default=1e-3)
 
 

@@ -20,6 +20,7 @@ from penstock_models.parsing.losses import LOSS_WEIGHTS, LOSSES, arc_loss, relat
 from penstock_models.parsing.trees import what_is_wrong
 from penstock_models.parsing.vocabulary import ParserVocabulary
 from penstock_models.tasks.dependency_parser import DependencyParser
+from penstock_models.weights import path_of
 
 SMALL = {
     "word_width": 8,
@@ -130,6 +131,13 @@ def test_losses_are_those_of_torch() -> None:
     truth = cross(torch.tensor(np.stack(chosen)), torch.full((len(chosen),), 2))
     found = relation_loss(np.stack([heads, relations], -1), ps.asarray(scores))
     assert float(found) == pytest.approx(float(truth), rel=1e-5)
+
+
+def test_weights_have_the_same_names_whatever_was_built_before() -> None:
+    config = BiaffineParserConfig(num_words=9, num_characters=8, num_relations=5, **SMALL)
+    one, other = ([path_of(w, n) for w in n.weights] for n in (backbone(config), backbone(config)))
+    assert one == other
+    assert len(set(one)) == len(one)
 
 
 # ---- words to numbers

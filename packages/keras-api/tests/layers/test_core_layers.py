@@ -272,3 +272,19 @@ def test_reversible_embedding(real: Any, options: dict[str, Any]) -> None:
     ours.save_own_variables(stores[0])
     theirs.save_own_variables(stores[1])
     assert [np.shape(v) for v in stores[0].values()] == [tuple(v.shape) for v in stores[1].values()]
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+def test_a_layer_of_two_tensors_says_its_shape_by_their_names(real: Any, by_name: bool) -> None:
+    for k in (keras, real):
+
+        class Pairs(k.layers.Layer):  # type: ignore[name-defined,misc]
+            def call(self, rows: Any, columns: Any, mask: Any = None) -> Any:
+                raise NotImplementedError("only the shape is asked for")
+
+            def compute_output_shape(self, rows_shape: Any, columns_shape: Any) -> Any:
+                return (rows_shape[0], rows_shape[1], columns_shape[1])
+
+        one, other = k.Input((5, 2)), k.Input((7, 2))
+        made = Pairs()(one, columns=other) if by_name else Pairs()(one, other)
+        assert tuple(made.shape) == (None, 5, 7)

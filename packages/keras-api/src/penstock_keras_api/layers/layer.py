@@ -337,10 +337,20 @@ class Layer(Modes):
         return made
 
     def _spec_of_shape(self, *args: Any, **kwargs: Any) -> Any:
-        """Use `compute_output_shape`, which somebody wrote."""
-        shapes = [tree.map_structure(shape_of, a) for a in args[:1]]
+        """Use `compute_output_shape`, which somebody wrote; it gets the shapes that it names, as `build` does."""
+        names = list(call_signature(type(self)).parameters)[1:]
+        given = {
+            f"{n}_shape": a for n, a in {**dict(zip(names, args, strict=False)), **kwargs}.items()
+        }
+        wanted = [n for n in inspect.signature(self.compute_output_shape).parameters if n in given]
+        first = [tree.map_structure(shape_of, a) for a in args[:1]]
         try:
-            shape = self.compute_output_shape(*shapes)
+            if len(wanted) > 1:
+                shape = self.compute_output_shape(
+                    **{n: tree.map_structure(shape_of, given[n]) for n in wanted}
+                )
+            else:
+                shape = self.compute_output_shape(*first)
         except NotImplementedError:
             return abstract.compute_output_spec(self.call, *args, **kwargs)
         return tree.map_shape_structure(lambda s: KerasTensor(s, self.compute_dtype), shape)

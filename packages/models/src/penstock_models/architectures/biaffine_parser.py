@@ -71,7 +71,7 @@ def backbone(config: BiaffineParserConfig) -> keras.Model:
     outputs = {}
     for i in range(config.num_layers):
         x = keras.layers.Dropout(config.dropout, noise_shape=(None, 1, None))(x)
-        lstm = keras.layers.LSTM(config.units, return_sequences=True)
+        lstm = keras.layers.LSTM(config.units, return_sequences=True, name="lstm")
         x = keras.layers.Bidirectional(lstm, name=f"lstm_{i}")(x, mask=mask)
         if config.num_tags and i == 0:
             outputs["tags"] = keras.layers.Dense(config.num_tags, name="tags")(x)

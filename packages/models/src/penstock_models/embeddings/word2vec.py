@@ -53,7 +53,7 @@ class Word2Vec:
         window: int = 5,
         negatives: float = 5.0,
         threshold: float = 1e-3,
-        batch_size: int = 1024,
+        batch_size: int = 2048,
         shared: int = 128,
         seed: int = 0,
     ) -> None:
