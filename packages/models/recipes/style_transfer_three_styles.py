@@ -1,7 +1,7 @@
 """Train the preset style_transfer.three_styles: one network that paints in three styles, and mixtures of them.
 
 The loss compares what a SqueezeNet sees: the picture and its painting must look alike far up, the painting and the
-style's picture in the products of channels (Johnson et al., 2016). A quarter of an hour on one core.
+style's picture in the products of channels (Johnson et al., 2016). Some ten minutes on one core.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ STYLE_LAYERS, CONTENT_LAYER = (
     ("conv1", "fire3_concat", "fire5_concat", "fire7_concat"),
     "fire5_concat",
 )
-SIDE, STYLE_SIDE, HELD_OUT = 128, 192, 30
+SIDE, STYLE_SIDE, HELD_OUT = 96, 160, 30
 CONFIG = StyleTransferConfig(
     widths=(16, 32, 48), num_blocks=4, code_width=len(STYLES), padding="mirror", enlarging="nearest", output="sigmoid",
 )  # fmt: skip
@@ -219,7 +219,7 @@ def main(run: Run) -> None:
         "three pictures of styles of reiinakano/arbitrary-image-stylization-tfjs (Apache-2.0). The loss sees through "
         f"{FEATURES} (MIT).",
         "intended_use": "Paints photographs in one of three styles, or in a mixture of them.",
-        "limits": "Small and trained for minutes: coarse patterns, and the colours of the style. Trained at 128 pixels; on large "
+        "limits": "Small and trained for minutes: coarse patterns, and the colours of the style. Trained at 96 pixels; on large "
         "pictures the strokes are small.",
     }
     photo = _square(run.data / "images" / "content_chicago.jpg", 32)
@@ -232,9 +232,9 @@ def main(run: Run) -> None:
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the recipe's own arguments."""
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--photos", type=int, default=300)
-    parser.add_argument("--style-weight", type=float, default=3.0)
+    parser.add_argument("--style-weight", type=float, default=5.0)
 
 
 if __name__ == "__main__":

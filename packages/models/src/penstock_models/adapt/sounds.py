@@ -11,7 +11,7 @@ import numpy as np
 import penstock as ps
 import penstock_keras_api as keras
 from penstock_models.adapt.adaptable import Adaptable
-from penstock_models.preprocessing import SoundFeatures, read_audio
+from penstock_models.preprocessing import SoundFeatures, SteadyFeatures, read_audio
 from penstock_models.presets.schema import Input, Preset
 
 SECONDS = 1.0
@@ -27,7 +27,7 @@ class AdaptableSounds(Adaptable):
     input: Input
     preset: Preset | None
     rate: int
-    scaler: SoundFeatures | None
+    scaler: SoundFeatures | SteadyFeatures | None
     _run: Callable[[Any], Mapping[str, Any]] | None
     _make_network: Callable[[], keras.Model] | None
 

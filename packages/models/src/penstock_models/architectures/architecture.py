@@ -48,6 +48,7 @@ MODULES: Mapping[str, str] = {
     "rfb": "rfb",
     "resnet_v1": "keras_networks",
     "resnet_v2": "keras_networks",
+    "tiny_conv": "tiny_conv",
     "tiny_darknet": "tiny_darknet",
     "vgg": "keras_networks",
     "xception": "keras_networks",

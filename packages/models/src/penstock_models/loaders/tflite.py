@@ -147,7 +147,7 @@ def graph(preset: Preset, files: Mapping[str, Path]) -> Callable[[Any], dict[str
 
     Args:
         preset: The option "output" gives what is returned another name: integers are then returned as they are. If
-            the option "channels" is false, the file takes pictures without their last axis.
+            the option "shape" is given, the file takes each example in that shape.
         files: Has "weights".
 
     Returns:
@@ -164,7 +164,8 @@ def graph(preset: Preset, files: Mapping[str, Path]) -> Callable[[Any], dict[str
     scale, zero = meta.get("scale"), meta.get("zero_point", 0)
 
     def run(batch: Any) -> dict[str, Any]:
-        given = batch if preset.options.get("channels", True) else batch[..., 0]
+        shape = preset.options.get("shape")
+        given = batch if shape is None else ps.reshape(batch, (batch.shape[0], *shape))
         made = model(_quantised(given, preset.input.dtype, taken))
         if "output" in preset.options:
             return {preset.options["output"]: made}

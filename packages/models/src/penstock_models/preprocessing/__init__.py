@@ -5,5 +5,6 @@ from penstock_models.preprocessing.image_batch import pictures
 from penstock_models.preprocessing.image_reader import read_image
 from penstock_models.preprocessing.image_scaler import ImageScaler
 from penstock_models.preprocessing.sound_features import SoundFeatures
+from penstock_models.preprocessing.steady_features import SteadyFeatures
 
-__all__ = ["ImageScaler", "SoundFeatures", "pictures", "read_audio", "read_image"]
+__all__ = ["ImageScaler", "SoundFeatures", "SteadyFeatures", "pictures", "read_audio", "read_image"]

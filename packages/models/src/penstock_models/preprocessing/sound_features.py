@@ -59,7 +59,7 @@ class SoundFeatures(Layer):
     @classmethod
     def of(cls, rate: int, spec: Features) -> SoundFeatures:
         """Return the layer that a preset's input asks for."""
-        return cls(rate, **spec.model_dump())
+        return cls(rate, **spec.model_dump(exclude={"kind"}))
 
     def call(self, sounds: Any) -> Any:
         """Return [batch, frames, coefficients or bands, 1] for samples between -1 and 1, [batch, samples]."""

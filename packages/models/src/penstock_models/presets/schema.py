@@ -50,9 +50,10 @@ class File(_Part):
 
 
 class Features(_Part):
-    """How a picture is made of sound; see `SoundFeatures`, whose arguments these are.
+    """How a picture is made of sound; see `SoundFeatures` and `SteadyFeatures`, whose arguments these are.
 
     Args:
+        kind: "plain" for `SoundFeatures`, "steady" for `SteadyFeatures`, which takes those up to `high`.
         window: Samples of a frame.
         step: Samples from one frame to the next.
         bands: Bands of pitch.
@@ -64,6 +65,7 @@ class Features(_Part):
         loudest: Whether samples are divided by the largest first.
     """
 
+    kind: Literal["plain", "steady"] = "plain"
     window: int
     step: int
     bands: int = 40

@@ -15,7 +15,7 @@ import penstock_keras_api as keras
 from penstock.errors import InvalidValueError
 from penstock_models.adapt.network import compiled
 from penstock_models.adapt.sounds import AdaptableSounds
-from penstock_models.preprocessing import SoundFeatures
+from penstock_models.preprocessing import SoundFeatures, SteadyFeatures
 from penstock_models.presets.schema import Input, Preset
 from penstock_models.tasks.guess import Guess, best_of
 
@@ -51,7 +51,10 @@ class KeywordSpotter(AdaptableSounds):
         self.labels = list(labels)
         self.input = spec
         self.rate = spec.rate or 16000
-        self.scaler = None if spec.features is None else SoundFeatures.of(self.rate, spec.features)
+        self.scaler = None
+        if spec.features is not None:
+            layer = SteadyFeatures if spec.features.kind == "steady" else SoundFeatures
+            self.scaler = layer.of(self.rate, spec.features)
         self.preset = preset
         self._run = run
         self._make_network = make_network
