@@ -10,6 +10,7 @@ from penstock_keras_api.layers import Dense, Dropout, Layer
 
 # Low enough to be nothing after softmax, and a number still in float16.
 LOW = -3e4
+Cache = tuple[Any, Any]
 
 
 class SelfAttention(Layer):
@@ -121,9 +122,36 @@ class SelfAttention(Layer):
                 scale=self.scale,
                 enable_gqa=self.num_key_value_heads != self.num_heads,
             )
-        batch, heads, length, size = seen.shape
-        joined = ps.reshape(ps.permute_dims(seen, (0, 2, 1, 3)), (batch, length, heads * size))
-        return self.output_projection(joined)
+        return self.output_projection(_joined(seen))
+
+    def step(self, inputs: Any, cache: Cache | None, positions: Any) -> tuple[Any, Cache]:
+        """Return what `call` returns for the last positions, with the keys and values of those before remembered.
+
+        Args:
+            inputs: [batch, length, depth]: the first positions, or one more.
+            cache: What the step before returned; None for the first positions.
+            positions: int64 [length].
+
+        Returns:
+            [batch, length, depth], and what the next step needs.
+        """
+        query = self._heads(self.query(inputs), self.num_heads)
+        key = self._heads(self.key(inputs), self.num_key_value_heads)
+        value = self._heads(self.value(inputs), self.num_key_value_heads)
+        if self.rotary_base is not None:
+            query = ps.nn.rotary_embedding(query, positions, base=self.rotary_base)
+            key = ps.nn.rotary_embedding(key, positions, base=self.rotary_base)
+        if cache is not None:
+            key, value = (ps.concat(pair, axis=2) for pair in zip(cache, (key, value), strict=True))
+        seen = ps.nn.scaled_dot_product_attention(
+            query,
+            key,
+            value,
+            causal=cache is None,
+            scale=self.scale,
+            enable_gqa=self.num_key_value_heads != self.num_heads,
+        )
+        return self.output_projection(_joined(seen)), (key, value)
 
     def _with_dropout(self, query: Any, key: Any, value: Any, mask: Any) -> Any:
         """Attend step by step: what is dropped follows this layer's own seed, as in `keras.layers.Dropout`."""
@@ -153,6 +181,12 @@ class SelfAttention(Layer):
         names = ("num_heads", "num_key_value_heads", "head_size", "use_bias", "causal", "scale")
         own = {name: getattr(self, name) for name in (*names, "rotary_base", "dropout")}
         return {**super().get_config(), **own}
+
+
+def _joined(seen: Any) -> Any:
+    """Return heads [batch, heads, length, size] side by side: [batch, length, heads · size]."""
+    batch, heads, length, size = seen.shape
+    return ps.reshape(ps.permute_dims(seen, (0, 2, 1, 3)), (batch, length, heads * size))
 
 
 def _mask(padding_mask: Any, bias: Any, dtype: Any) -> Any:

@@ -53,6 +53,15 @@ class PositionEmbedding(Layer):
             )
         return inputs + self.embeddings.value[self.offset : self.offset + length]
 
+    def step(self, inputs: Any, positions: Any) -> Any:
+        """Return [batch, length, depth] with the vectors of some positions added.
+
+        Args:
+            inputs: [batch, length, depth].
+            positions: int64 [length].
+        """
+        return inputs + ps.take(self.embeddings.value, positions + self.offset, axis=0)
+
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the input's shape."""
         return input_shape

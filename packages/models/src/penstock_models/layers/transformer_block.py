@@ -91,6 +91,15 @@ class TransformerBlock(Layer):
         y = x + self.drop(self.feed_forward(y), training=training)
         return y if self.norm_first else self.feed_forward_norm(y)
 
+    def step(self, inputs: Any, cache: Any, positions: Any) -> tuple[Any, Any]:
+        """Return what `call` returns for the last positions, and what to remember; as in `SelfAttention.step`."""
+        x = self.attention_norm(inputs) if self.norm_first else inputs
+        x, cache = self.attention.step(x, cache, positions)
+        x = inputs + x
+        x = x if self.norm_first else self.attention_norm(x)
+        y = x + self.feed_forward(self.feed_forward_norm(x) if self.norm_first else x)
+        return (y if self.norm_first else self.feed_forward_norm(y)), cache
+
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the input's shape."""
         return input_shape

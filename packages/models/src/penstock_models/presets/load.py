@@ -34,7 +34,8 @@ def from_preset(name: str | Path) -> Any:
     """Return a pretrained model.
 
     Args:
-        name: A preset's name, see `list_presets`; or the path of a folder with a preset.json.
+        name: A preset's name, see `list_presets`; or the path of a folder with a preset.json, or of one that Hugging
+            Face's `save_pretrained` wrote for a model that reads text.
 
     Returns:
         A model for the preset's task, with its weights, preprocessing and labels.
@@ -45,6 +46,8 @@ def from_preset(name: str | Path) -> Any:
         FormatError: A file is damaged.
     """
     folder = folder_of(name)
+    if folder is None and is_published(name):
+        return import_module("penstock_models.tasks.published_text").of_folder(name)
     preset = find_preset(str(name)) if folder is None else read_preset(folder / "preset.json")
     if preset.task not in TASKS:
         raise InvalidValueError(f"[from_preset] there is no model for {preset.task} yet")
@@ -52,6 +55,17 @@ def from_preset(name: str | Path) -> Any:
     loader = import_module(f"penstock_models.loaders.{preset.loader}")
     task = import_module(f"penstock_models.tasks.{TASKS[preset.task]}")
     return task.of(preset, files, loader)
+
+
+def is_published(name: str | Path) -> bool:
+    """Return whether a folder holds a published model that reads text, and its tokenizer.
+
+    Args:
+        name: As in `from_preset`.
+    """
+    files = ("tokenizer.json", "vocab.txt", "vocab.json")
+    folder = Path(name)
+    return (folder / "config.json").is_file() and any((folder / f).is_file() for f in files)
 
 
 def folder_of(name: str | Path) -> Path | None:
