@@ -74,9 +74,7 @@ def _rows(story: Story, figure: Interval) -> dict[str, Interval]:
     if story.probe is not None:
         rows["Linear probe"] = story.probe.accuracy
     if story.majority is not None:
-        rows["Always the commonest label"] = Interval(
-            story.majority, story.majority, story.majority
-        )
+        rows["Commonest label"] = Interval(story.majority, story.majority, story.majority)
     return rows
 
 
