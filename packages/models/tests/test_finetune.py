@@ -416,6 +416,19 @@ def test_weights_that_are_not_those_of_the_preset(shapes: Path, tmp_path: Path) 
         models.finetune(shapes, tmp_path / "lenet", out=tmp_path / "out", verbose=False)
 
 
+def test_a_preset_for_something_else(shapes: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        InvalidValueError,
+        match=r"is for object-detection, .* choose another with --preset: .*lenet.mnist",
+    ):
+        models.finetune(shapes, "ssd_mobilenet_v1.coco_quant", out=tmp_path / "out", verbose=False)
+    with pytest.raises(
+        InvalidValueError, match=r"there is no preset 'lenett.mnist'; did you mean lenet.mnist"
+    ):
+        models.finetune(shapes, "lenett.mnist", out=tmp_path / "out", verbose=False)
+    assert not (tmp_path / "out").exists()
+
+
 # ---- labels that are wrong
 
 

@@ -39,13 +39,16 @@ def reserve(total: float, pace: Pace) -> float:
     return min(max(RESERVE * total, judging), total / 2)
 
 
-def affordable(left: float, pace: Pace, choices: tuple[str, ...]) -> tuple[str | None, str]:
+def affordable(
+    left: float, pace: Pace, choices: tuple[str, ...], total: float = 0.0
+) -> tuple[str | None, str]:
     """Return the first strategy that there is time for, and a sentence about it.
 
     Args:
         left: Seconds for training.
         pace: How fast this machine is.
         choices: Strategies, the best first: "full", "lora", "partial:2".
+        total: Seconds for everything.
 
     Returns:
         The strategy, or None; and why.
@@ -66,7 +69,7 @@ def affordable(left: float, pace: Pace, choices: tuple[str, ...]) -> tuple[str |
     name, seconds = min(needs, key=lambda need: need[1])
     return None, (
         f"There are {spoken(max(left, 0.0))} for training, and {name!r} needs {spoken(seconds)} at least: the probe is kept. "
-        f"Give more time: --time {_rounded(seconds + 60 - left)} more."
+        f"Give more time: --time {_rounded(total + 1.2 * (seconds - left))}."
     )
 
 

@@ -46,7 +46,7 @@ class RunFolder:
         self._check_content()
         if self.goes_on:
             state = self._read_state()
-            if state["steps"]:
+            if state["steps"].keys() - {"data"}:  # else nothing is lost with other choices
                 self.state = state
                 self._check_choices(wanted)
         if self.is_finished:

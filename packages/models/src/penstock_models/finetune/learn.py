@@ -14,6 +14,7 @@ from penstock_models.data.examples import Examples
 from penstock_models.finetune.amount import cut_to_time
 from penstock_models.finetune.budget import PARTIAL, Pace, affordable, reserve
 from penstock_models.finetune.choices import spoken
+from penstock_models.finetune.presets import check_fits
 from penstock_models.finetune.record import check_replayed, check_same_data, facts_of_data
 from penstock_models.finetune.run import Run
 from penstock_models.finetune.suspects import finding_of, out_of_fold, suspects
@@ -46,6 +47,7 @@ def look(run: Run) -> None:
     elif run.teller.console is not None:
         run.audit.show(run.teller.console)
     run.audit.check()
+    check_fits(run.preset, run.splits)
     if before is None:
         run.folder.finish_step("data", {"facts": facts, "preset": run.preset_name})
 
@@ -139,7 +141,7 @@ def _plan(run: Run) -> dict[str, Any]:
         return {"strategy": None, "why": ""}
     if asked is not None:
         return {"strategy": asked, "why": f"Training {asked!r}, as asked for."}
-    strategy, sentence = affordable(_limit(run), _pace(run), _trainable(run))
+    strategy, sentence = affordable(_limit(run), _pace(run), _trainable(run), run.choices.seconds)
     return {"strategy": strategy, "why": sentence}
 
 

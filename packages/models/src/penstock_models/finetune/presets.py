@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from penstock.errors import InvalidValueError
 from penstock_models.data.examples import Kind
 from penstock_models.data.splits import Splits
 from penstock_models.errors import MissingFileError
@@ -15,6 +16,12 @@ BEST: dict[Kind, tuple[str, ...]] = {
     "text": ("minilm_l6.sentence",),
     "audio": ("ds_cnn.speech_commands_small", "ds_cnn.speech_commands_large"),
     "detection": ("ssd_mobilenet_v1.coco_quant",),
+}
+TASKS: dict[Kind, tuple[str, ...]] = {
+    "image": ("image-classification", "image-features"),
+    "text": ("text-classification", "text-features"),
+    "audio": ("keyword-spotting",),
+    "detection": ("object-detection", "face-detection"),
 }
 # For pictures of this many pixels and fewer, which networks for photographs would only see enlarged.
 SMALL_SIDE = 40
@@ -30,6 +37,26 @@ def preset_of(name: str) -> Preset:
     """
     folder = folder_of(name)
     return find_preset(name) if folder is None else read_preset(folder / "preset.json")
+
+
+def check_fits(preset: Preset, splits: Splits) -> None:
+    """Refuse a pretrained model for another kind of data.
+
+    Args:
+        preset: The model.
+        splits: The data.
+
+    Raises:
+        ValueError: It is for something else; the message names presets that fit.
+    """
+    tasks = TASKS[splits.kind]
+    if preset.task in tasks:
+        return
+    fitting = sorted(name for name in list_presets() if find_preset(name).task in tasks)
+    raise InvalidValueError(
+        f"[finetune] {preset.name} is for {preset.task}, but the data are {WHAT[splits.kind]}; choose another with --preset: "
+        f"{', '.join(fitting[:6])}"
+    )
 
 
 def default_preset(splits: Splits) -> str:

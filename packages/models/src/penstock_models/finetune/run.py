@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from penstock.errors import FormatError
+from penstock.errors import FormatError, InvalidValueError
 from penstock_models.data.audit import Audit
 from penstock_models.data.splits import Splits
 from penstock_models.finetune.choices import Choices
@@ -66,6 +66,10 @@ class Run:
 
     def adapted(self, strategy: str) -> Any:
         """Return the pretrained model with a new head."""
+        if not hasattr(self.base, "adapt"):
+            raise InvalidValueError(
+                f"[finetune] {self.preset_name} cannot learn other labels; choose another preset with --preset, or leave it out"
+            )
         return self.base.adapt(strategy, labels=list(self.splits.labels), seed=self.choices.seed)
 
     # ---- weights between steps
