@@ -108,6 +108,20 @@ def test_weights_come_from_a_file(tmp_path: Any) -> None:
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Keras's own, of an old format
+@pytest.mark.parametrize("name", ["MobileNetV2"])
+def test_weights_come_from_old_files_of_keras(real: Any, name: str, tmp_path: Any) -> None:
+    pytest.importorskip("h5py")
+    given: dict[str, Any] = {"input_shape": (75, 75, 3), "include_top": False, "pooling": "avg"}
+    theirs = getattr(real.applications, name)(weights=None, **given)
+    theirs.set_weights(random_weights(theirs))
+    theirs.save(tmp_path / "network.h5")
+    ours = getattr(applications, name)(weights=tmp_path / "network.h5", **given)
+    x = np.random.default_rng(1).uniform(0, 255, (1, 75, 75, 3)).astype("float32")
+    want = real.ops.convert_to_numpy(theirs(x, training=False))
+    np.testing.assert_allclose(ours(x).numpy(), want, atol=1e-5 * np.abs(want).max())
+
+
 def test_networks_grow_on_tensors_of_others() -> None:
     x = keras.Input((64, 64, 3))
     model = applications.MobileNetV2(
