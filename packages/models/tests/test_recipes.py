@@ -63,7 +63,7 @@ def train(run: Run, epochs: int = 3, stop: int | None = None) -> tuple[keras.Mod
 
 def published(out: Path, **more: Any) -> Path:
     network, progress = train(begin(out))
-    metric = Metric(name="accuracy", value=1.0, data="noise")
+    metric = Metric(name="accuracy", value=1.0, data="noise", note="a|b")
     question = np.full((12, 12, 1), 200).tolist()
     return publish(network, progress, facts=FACTS, metrics=[metric], question=question, **more)
 
@@ -83,7 +83,7 @@ def test_a_folder_gives_the_network_that_was_trained(tmp_path: Path) -> None:
 def test_the_card_the_curve_and_the_command_are_in_the_folder(tmp_path: Path) -> None:
     folder = published(tmp_path / "made")
     card = (folder / "CARD.md").read_text("utf-8")
-    assert "| accuracy | 1 | noise |" in card
+    assert "| accuracy | 1 | noise | a\\|b |" in card
     assert "CC0-1.0" in card
     curve = json.loads((folder / "curve.json").read_text("utf-8"))
     assert [point["epoch"] for point in curve["points"]] == [1, 2, 3]

@@ -22,12 +22,15 @@ def card_of(preset: Preset, notes: str = "") -> str:
     lines += [f"Licence of the weights: {preset.licence}.", ""]
     if preset.metrics:
         lines += ["## Measured", "", "| what | how much | on | note |", "|---|---|---|---|"]
-        lines += [f"| {m.name} | {m.value:.4g} | {m.data} | {m.note} |" for m in preset.metrics]
+        rows = ((m.name, f"{m.value:.4g}", m.data, m.note) for m in preset.metrics)
+        lines += [
+            "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows
+        ]
         lines.append("")
     if preset.recipe is not None:
         lines += ["## Made by", "", f"    {preset.recipe.command}", ""]
         lines += [
-            f"Seed {preset.recipe.seed}, {preset.recipe.seconds:.0f} seconds of training on one core.",
+            f"Seed {preset.recipe.seed}, {preset.recipe.seconds:.0f} seconds of training with one thread.",
             "",
             "![the curve of training](curve.svg)",
             "",
