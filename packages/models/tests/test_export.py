@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,16 +17,22 @@ import penstock as ps
 import penstock_keras_api as keras
 import penstock_models as models
 from penstock.errors import FormatError, InvalidValueError
+from penstock.safetensors import load_file, save_file
+from penstock_models.architectures.bert import BertConfig
+from penstock_models.architectures.bert import backbone as bert
 from penstock_models.architectures.ssd_mobilenet_v1 import SsdMobilenetV1Config
 from penstock_models.data import Boxes, Examples
 from penstock_models.evaluation import evaluate_detection
 from penstock_models.export import calibrated, deliver, save_small, size_of, slug
+from penstock_models.export.folder import file_of
 from penstock_models.loaders import adapted
-from penstock_models.presets import Input, Metric, read_preset
+from penstock_models.loaders.text import pooled_by_mean
+from penstock_models.presets import Input, Metric, Preset, Source, read_preset
 from penstock_models.presets.schema import Features
 from penstock_models.tasks.image_classifier import ImageClassifier
 from penstock_models.tasks.keyword_spotter import KeywordSpotter
 from penstock_models.tasks.object_detector import ObjectDetector
+from penstock_models.weights import path_of
 
 LABELS = ("red", "green", "blue")
 MIRROR = os.environ.get("PENSTOCK_MIRROR", "")
@@ -113,8 +120,6 @@ def test_the_graph_answers_pictures_of_any_size_without_this_package(
 def test_two_golden_pairs_are_checked(model: Any, tmp_path: Path) -> None:
     path = model.save(tmp_path / "model")
     assert len(json.loads((path / "graph.json").read_text("utf-8"))["golden"]) == 2
-    from penstock.safetensors import load_file, save_file
-
     tensors = {n: np.array(t) for n, t in load_file(path / "weights.safetensors").items()}
     tensors["stem/kernel"] *= -1
     save_file(tensors, path / "weights.safetensors")
@@ -124,12 +129,15 @@ def test_two_golden_pairs_are_checked(model: Any, tmp_path: Path) -> None:
         models.from_preset(path)
 
 
-def test_a_saved_model_can_be_adapted_again(folder: Path) -> None:
+def test_a_saved_model_can_be_adapted_and_saved_again(folder: Path, tmp_path: Path) -> None:
     few = pictures()
     other = Examples("image", few.inputs, few.targets, ("a", "b", "c"), few.names)
     again = models.from_preset(folder).adapt("full", labels=other.labels)
     again.fit(other, epochs=3, learning_rate=2e-3)
     assert again.evaluate(other)["accuracy"] > 0.6
+    saved = models.from_preset(again.save(tmp_path))
+    assert saved.labels == ["a", "b", "c"]
+    assert (answers(saved) == answers(again)).all()
     assert again.adapted.pooled.output.shape == (None, 16)
 
 
@@ -294,6 +302,55 @@ def test_what_cannot_be_saved_is_refused(tmp_path: Path) -> None:
         head.save(tmp_path)
 
 
+def text_preset(folder: Path) -> Path:
+    """Write a folder with a small network for sentences, and its words."""
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "cat", "dog", "saw", "axe", "a", "##s"]
+    (folder / "vocab.txt").write_text("\n".join(words) + "\n", "utf-8")
+    sizes = {"vocabulary_size": len(words), "width": 8, "num_layers": 1, "num_heads": 2, "hidden_size": 16, "max_length": 16}  # fmt: skip
+    keras.utils.set_random_seed(2)
+    network = pooled_by_mean(bert(BertConfig.of(sizes)))
+    tensors = {path_of(w, network): w.value.numpy() for w in network.weights}
+    save_file(tensors, folder / "weights.safetensors")
+    names = {"weights": "weights.safetensors", "vocabulary": "vocab.txt"}
+    preset = Preset(
+        name="small.sentences",
+        task="text-features",
+        architecture="bert",
+        config=sizes,
+        loader="text",
+        options={"pooling": "mean", "weights": "own"},
+        files=tuple(file_of(folder, n, p) for n, p in names.items()),
+        input=Input(kind="text", length=16),
+        licence="MIT",
+        source=Source(repository="here"),
+        trained_on="nothing",
+    )
+    (folder / "preset.json").write_text(preset.model_dump_json(exclude_defaults=True), "utf-8")
+    return folder
+
+
+def test_a_model_of_texts_takes_its_words_along(tmp_path: Path) -> None:
+    (tmp_path / "begin").mkdir()
+    texts = ["a cat", "a saw", "dogs", "axes a saw", "", "cat cat dog"]
+    examples = Examples("text", texts, [0, 1, 0, 1, 1, 0], ("animal", "tool"), list("123456"))
+    begun = models.from_preset(text_preset(tmp_path / "begin"))
+    made = begun.adapt("full", labels=examples.labels)
+    made.fit(examples, epochs=1)
+    path = calibrated(made, 2.0).save(tmp_path / "model", name="small.things")
+    shutil.rmtree(tmp_path / "begin")
+    want = calibrated(made, 2.0).probabilities(texts).numpy()
+    loaded = models.from_preset(path)
+    assert (loaded.probabilities(texts).numpy() == want).all()
+    served = ps.load(path)
+    got = [served(np.asarray(t, object))["probabilities"].numpy() for t in texts]
+    np.testing.assert_allclose(np.stack(got), want, atol=1e-5)
+    again = loaded.adapt("probe", labels=("x", "y"))
+    again.fit(Examples("text", texts, [0, 1, 0, 1, 1, 0], ("x", "y"), list("123456")))
+    second = models.from_preset(again.save(tmp_path / "again"))
+    shutil.rmtree(path)
+    assert (second.probabilities(texts).numpy() == again.probabilities(texts).numpy()).all()
+
+
 @pytest.mark.skipif(not MIRROR, reason="PENSTOCK_MIRROR is not set")
 @pytest.mark.parametrize("preset", ["mobilenet_v1.imagenet_025_224_quant", "resnet8.cifar10_quant"])
 def test_real_presets_come_back_to_the_bit(preset: str, tmp_path: Path) -> None:
@@ -307,6 +364,10 @@ def test_real_presets_come_back_to_the_bit(preset: str, tmp_path: Path) -> None:
     served = ps.load(path)
     got = [served(image)["probabilities"].numpy() for image in pictures().inputs]
     np.testing.assert_allclose(np.stack(got), want, atol=1e-5)
+    again = models.from_preset(path).adapt("probe", labels=("x", "y", "z"))
+    again.fit(Examples("image", few.inputs, few.targets, ("x", "y", "z"), few.names))
+    second = models.from_preset(again.save(tmp_path / "again"))
+    assert (answers(second) == answers(again)).all()
     card = (path / "CARD.md").read_text("utf-8")
     assert f"pretrained weights ({preset})" in card
     assert "six drawn pictures" in card

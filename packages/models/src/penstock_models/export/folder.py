@@ -29,6 +29,7 @@ PRESET, NETWORK, LABELS, CARD, BASE = (
 )
 WEIGHTS = "weights.safetensors"
 PARTIAL = ".saving"
+OWN = ("weights", "labels", "network", "golden")  # what every folder has of its own
 TASKS = {
     "image": "image-classification",
     "text": "text-classification",
@@ -160,18 +161,18 @@ def _base_files(model: Any, fresh: Path) -> tuple[dict[str, str], dict[str, Any]
                 "begin with from_preset(...)"
             )
         return {}, {}
-    needed = [f for f in base.files if finished or f.name not in ("weights", "labels")]
+    needed = [f for f in base.files if finished or f.name not in OWN]
     if not needed:
         return {}, {}
-    from penstock_models.presets.load import folder_of
     from penstock_models.sources import find_file
 
-    own = folder_of(base.name)
-    copied = {}
+    copied: dict[str, str] = {}
     for file in needed:
         path = f"{BASE}/{Path(file.path).name}"
-        (fresh / BASE).mkdir(exist_ok=True)
-        shutil.copyfile(find_file(base, file, own), fresh / path)
+        if path in copied.values():
+            path = f"{BASE}/{file.name}/{Path(file.path).name}"
+        (fresh / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(find_file(base, file, base.folder), fresh / path)
         copied[f"base_{file.name}" if finished else file.name] = path
     options = {"base": base.model_dump(mode="json", exclude_defaults=True)} if finished else {}
     return copied, options

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from penstock.errors import FormatError
 
@@ -183,6 +183,13 @@ class Preset(_Part):
     intended_use: str = ""
     limits: str = ""
 
+    _folder: Path | None = PrivateAttr(default=None)
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder whose preset.json it was read from; None for one that was not."""
+        return self._folder
+
     def file(self, name: str) -> File:
         """Return the file of a name.
 
@@ -211,7 +218,7 @@ def read_preset(path: str | Path) -> Preset:
     """
     try:
         data = json.loads(Path(path).read_text("utf-8"))
-        return Preset.model_validate(data)
+        preset = Preset.model_validate(data)
     except FileNotFoundError:
         raise FormatError(f"[preset] there is no {path}") from None
     except ValidationError as error:
@@ -219,3 +226,5 @@ def read_preset(path: str | Path) -> Preset:
         raise FormatError(f"[preset] {path} is no preset:\n" + "\n".join(problems)) from None
     except ValueError as error:
         raise FormatError(f"[preset] {path} is no JSON: {error}") from None
+    preset._folder = Path(path).parent
+    return preset
