@@ -43,13 +43,9 @@ def train(run: Run, trainer: Word2Vec | Glove, progress: Progress) -> WordVector
     for epoch in range(epochs):
         rates = [run.options.rate * (1 - part / epochs) for part in (epoch, epoch + 1)]
         loss = trainer.fit_epoch(*rates)
-        progress.note(
-            epoch + 1,
-            {
-                "loss": loss,
-                "top5": WordVectors(words, trainer.vectors).analogies(questions).total.top5,
-            },
-        )
+        made = WordVectors(words, trainer.vectors)
+        top5 = made.analogies(questions).total.top5
+        progress.on_epoch_end(epoch, {"loss": loss, "top5": top5})
         if run.seconds is not None and progress.seconds > run.seconds:
             break
     return WordVectors(words, trainer.vectors)

@@ -267,15 +267,13 @@ def test_training_twice_gives_the_same_bits() -> None:
 
 
 def test_the_treebank_is_parsed_as_the_card_says() -> None:
-    """The shipped preset on the first test sentences; the whole test is the recipe's."""
+    """The shipped preset on a tenth of the test sentences; the recipe measures on all of them."""
     import penstock_models as models
     from penstock_models.parsing import read_conllu
 
     mirror = os.environ.get("PENSTOCK_MIRROR")
     if not mirror:
         pytest.skip("PENSTOCK_MIRROR names no folder with the treebank")
-    if "biaffine_parser.ud_ewt" not in models.list_presets():
-        pytest.skip("the preset is not built")
     parser = models.from_preset("biaffine_parser.ud_ewt")
     gold = read_conllu(Path(mirror) / "datasets/ud_english_ewt/en_ewt-ud-test.conllu")
-    assert parser.evaluate(gold[:300]).las.f1 > 0.8
+    assert parser.evaluate(gold[::10]).las.f1 > 0.82
