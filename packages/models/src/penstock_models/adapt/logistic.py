@@ -129,18 +129,18 @@ def newton(
     Raises:
         ValueError: Never here.
     """
-    x = np.concatenate([z, np.ones((len(z), 1))], 1)
+    x = _Rows(np.concatenate([z, np.ones((len(z), 1))], 1))
     scale = strength * weights[:, None]
     truth = np.eye(classes)[targets]
-    decay = np.ones((x.shape[1], 1))
+    decay = np.ones((z.shape[1] + 1, 1))
     decay[-1] = (
         1e-10  # the bias is free; this little keeps the number that all have in common at rest
     )
-    theta = np.zeros((x.shape[1], classes)) if start is None else start.copy()
+    theta = np.zeros((len(decay), classes)) if start is None else start.copy()
     first = None
     for _ in range(STEPS):
-        p = _softmax(_product(x, theta))
-        gradient = _product(x.T, scale * (p - truth)) + decay * theta
+        p = _softmax(_product(x.rows, theta))
+        gradient = _product(x.columns, scale * (p - truth)) + decay * theta
         size = float(np.sqrt((gradient**2).sum()))
         first = size if first is None else first
         if size <= tolerance * max(first, 1e-12):
@@ -150,18 +150,18 @@ def newton(
     return theta
 
 
-def _conjugate(x: Array, p: Array, scale: Array, decay: Array, gradient: Array) -> Array:
+def _conjugate(x: _Rows, p: Array, scale: Array, decay: Array, gradient: Array) -> Array:
     """Solve Hessian · step = gradient, as far as the gradient's own size is worth."""
     # Divided by what the Hessian has on its diagonal, all directions are about as steep.
-    steep = _product((x**2).T, scale * p * (1 - p)) + decay
+    steep = _product(x.squares, scale * p * (1 - p)) + decay
     step, rest = np.zeros_like(gradient), gradient.copy()
     ahead = rest / steep
     along, size = ahead.copy(), float((rest * ahead).sum())
     goal = size * min(0.01, np.sqrt(size)) ** 2
     for _ in range(INNER_STEPS):
-        moved = _product(x, along)
+        moved = _product(x.rows, along)
         inner = scale * p * (moved - (p * moved).sum(1, keepdims=True))
-        bent = _product(x.T, inner) + decay * along
+        bent = _product(x.columns, inner) + decay * along
         length = size / float((along * bent).sum())
         step += length * along
         rest -= length * bent
@@ -174,10 +174,10 @@ def _conjugate(x: Array, p: Array, scale: Array, decay: Array, gradient: Array) 
 
 
 def _shorter_until_lower(
-    x: Array, theta: Array, step: Array, truth: Array, scale: Array, decay: Array
+    x: _Rows, theta: Array, step: Array, truth: Array, scale: Array, decay: Array
 ) -> Array:
     def loss(at: Array) -> float:
-        logits = _product(x, at)
+        logits = _product(x.rows, at)
         top = logits.max(1, keepdims=True)
         log_sum = np.log(np.exp(logits - top).sum(1, keepdims=True)) + top
         return float((scale * (log_sum - logits) * truth).sum() + 0.5 * (decay * at**2).sum())
@@ -197,10 +197,20 @@ def _softmax(logits: Array) -> Array:
     return made
 
 
-def _product(a: Array, b: Array) -> Array:
+def _product(a: Array | ps.Tensor, b: Array) -> Array:
     """Multiply by Penstock's own product, whose bits do not depend on the number of threads."""
-    made: Array = ps.matmul(np.ascontiguousarray(a), np.ascontiguousarray(b)).numpy()
+    left = a if isinstance(a, ps.Tensor) else np.ascontiguousarray(a)
+    made: Array = ps.matmul(left, np.ascontiguousarray(b)).numpy()
     return made
+
+
+class _Rows:
+    """Examples as every step of the search multiplies them: turned and squared once for all steps."""
+
+    def __init__(self, x: Array) -> None:
+        self.rows = ps.asarray(x)
+        self.columns = ps.asarray(np.ascontiguousarray(x.T))
+        self.squares = self.columns**2
 
 
 def _best_strength(

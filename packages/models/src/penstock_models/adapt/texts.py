@@ -19,11 +19,16 @@ from penstock_models.tasks.text_batches import cut, rows_of
 from penstock_models.tokenizers import Tokenizer
 
 # A published network knows the language: few epochs, small steps. No version of a text is another one.
+# The head is solved for as a start only, and its strength is not searched for.
 RECIPES = {
     "probe": Recipe(epochs=1, augment=False),
     "head": Recipe(epochs=20, batch_size=32, augment=False),
-    "partial": Recipe(epochs=4, batch_size=32, learning_rate=1e-4, head_rate=4.0, augment=False),
-    "lora": Recipe(epochs=4, batch_size=32, learning_rate=1e-3, weight_decay=0.0, augment=False),
+    "partial": Recipe(
+        epochs=4, batch_size=32, learning_rate=1e-4, head_rate=4.0, strength=0.01, augment=False
+    ),
+    "lora": Recipe(
+        epochs=4, batch_size=32, learning_rate=1e-3, weight_decay=0.0, strength=0.01, augment=False
+    ),
     "full": Recipe(
         epochs=3,
         batch_size=32,
@@ -32,6 +37,7 @@ RECIPES = {
         depth_decay=0.9,
         weight_decay=0.01,
         label_smoothing=0.05,
+        strength=0.01,
         augment=False,
     ),
 }

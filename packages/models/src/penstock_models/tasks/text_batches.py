@@ -12,7 +12,7 @@ from penstock_models.tokenizers import Tokenizer
 
 Array = np.ndarray[Any, Any]
 # Rows are as long as a multiple of this, so that few lengths are planned for.
-STEP = 8
+STEP = 4
 
 
 def rows_of(tokenizer: Tokenizer, texts: Sequence[str]) -> dict[str, Array]:

@@ -107,7 +107,7 @@ class TextClassifier(AdaptableTexts):
             ("text", "string", ()),
             lambda text: self.tokenizer(ps.reshape(text, (1,)), length=length)["token_ids"],
             self._served,
-            lambda texts: ps.asarray(rows_of(self.tokenizer, list(texts))["token_ids"]),
+            lambda texts: self.tokenizer(list(texts), length=length)["token_ids"],
             (np.asarray("An example.", object), np.asarray("Another one, " * 9, object)),
         )
 
