@@ -198,6 +198,28 @@ def test_versions_of_pictures_are_cached_below_the_cut() -> None:
     np.testing.assert_allclose(material.pooled(), pooled, rtol=1e-5, atol=1e-6)
 
 
+def test_too_many_pictures_are_read_when_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = pictures(12)
+    model = classifier().adapt("full", labels=LABELS)
+    want = model.feed(model.store(few.inputs)).numpy()
+    varied = model.feed(model.store(few.inputs, larger=True), np.random.default_rng(3)).numpy()
+    monkeypatch.setattr("penstock_models.adapt.pictures.ROOM", 1000)
+    stored = model.store(few.inputs)
+    assert stored.dtype == object
+    np.testing.assert_array_equal(model.feed(stored).numpy(), want)
+    np.testing.assert_array_equal(model.feed(stored, np.random.default_rng(3)).numpy(), varied)
+
+
+def test_what_frozen_layers_make_is_not_kept_without_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = pictures(12)
+    model = classifier().adapt("partial:1", labels=LABELS)
+    kept = Material(model, model.adapted, few.inputs, 2, seed=0)
+    monkeypatch.setattr("penstock_models.adapt.material.ROOM", 100)
+    fresh = Material(model, model.adapted, few.inputs, 2, seed=0)
+    assert not fresh._kept
+    np.testing.assert_allclose(fresh.pooled(), kept.pooled(), rtol=1e-5, atol=1e-6)
+
+
 CHILD = """
 import sys
 sys.path.insert(0, {tests!r})

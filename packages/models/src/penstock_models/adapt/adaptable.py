@@ -113,7 +113,7 @@ class Adaptable:
         Args:
             examples: What to learn from, with this model's labels.
             validation_data: What to judge epochs by; the weights of the best one are kept.
-            callbacks: Keras's callbacks.
+            callbacks: Keras's callbacks; they are told of epochs, and may stop the training.
             checkpoint: A folder that a training which was cut off goes on from.
             resolved: What another training's history has as `resolved`: the same steps are taken again, to the bit.
             choices: Fields of `Recipe`: epochs, batch_size, learning_rate, time_limit, class_weight, augment,
@@ -188,8 +188,8 @@ def check_labels(model: Adaptable, examples: Examples) -> None:
     """
     if list(examples.labels) != list(model.labels):
         raise InvalidValueError(
-            f"[fit] the examples have the labels {list(examples.labels)}, the model {list(model.labels)}; give "
+            f"[adapt] the examples have the labels {list(examples.labels)}, the model {list(model.labels)}; give "
             "model.adapt(..., labels=examples.labels)"
         )
     if not len(examples):
-        raise InvalidValueError("[fit] got no examples; give some of each class")
+        raise InvalidValueError("[adapt] got no examples; give some of each class")

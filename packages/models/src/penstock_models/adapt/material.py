@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
@@ -46,18 +46,15 @@ class Material:
 
     def _keep(self, versions: int, seed: int) -> None:
         """Run the frozen layers once for each version, as many as there is room for; the first is as it came."""
-        for version in range(versions + 1):
-            rng = np.random.default_rng([seed, 1, version]) if version else None
-            self._kept.append(self._run_frozen(rng))
-            size = sum(leaf.nbytes for leaf in tree.flatten(self._kept[-1]))
-            if size * (version + 2) > ROOM:
-                break
-        if size > ROOM:
-            self._kept = []
-
-    def _run_frozen(self, rng: np.random.Generator | None) -> Any:
         assert self._frozen is not None
-        return self._chunks(self._frozen, lambda places: self._fed(places, rng))
+        one = self._frozen(self._fed(np.arange(1), None))
+        size = self.count * sum(leaf.numpy().nbytes for leaf in tree.flatten(one))
+        for version in range(min(versions + 1, ROOM // size)):
+            rng = np.random.default_rng([seed, 1, version]) if version else None
+            self._kept.append(self._chunks(self._frozen, self._feeder(rng)))
+
+    def _feeder(self, rng: np.random.Generator | None) -> Callable[[np.ndarray[Any, Any]], Any]:
+        return lambda places: self._fed(places, rng)
 
     def _chunks(self, run: Any, batch: Any) -> Any:
         order = None if self.lengths is None else np.argsort(self.lengths, kind="stable")
@@ -98,6 +95,9 @@ class Material:
         above = self._adapted.above
         if self._kept and above is not None:
             return self._all(compiled(above), self._kept_plain)
+        if self._kept:  # the cut is where the head begins
+            (found,) = tree.flatten(self._kept_plain(np.arange(self.count)))
+            return np.asarray(found)
         return self._all(compiled(self._adapted.pooled), lambda places: self._fed(places, None))
 
     def plain(self, run: Any) -> np.ndarray[Any, Any]:

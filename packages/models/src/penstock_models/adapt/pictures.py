@@ -26,6 +26,8 @@ MARGIN = 8 / 7
 SIDES = (224, 224)
 # The probability that is taken for none.
 LEAST = 1e-4
+# How many bytes of pictures are kept in memory; of more, each is read when it is needed.
+ROOM = 2**30
 
 
 class AdaptablePictures(Adaptable):
@@ -116,10 +118,16 @@ class AdaptablePictures(Adaptable):
             batches = [inputs[at : at + BATCH] for at in range(0, len(inputs), BATCH)]
             return np.concatenate([self._finished(self.prepare(list(b))).numpy() for b in batches])
         spec = self._network_spec
-        sides = tuple(round(side * MARGIN) for side in self._sides()) if larger else self._sides()
-        scaler = ImageScaler(sides, resize=spec.resize)
+        sides = self._larger() if larger else self._sides()
         # What was stretched has whole pixels.
         dtype = "uint8" if spec.resize == "bilinear" else "float32"
+        if len(inputs) * int(np.prod(sides)) * spec.channels * np.dtype(dtype).itemsize > ROOM:
+            return _as_they_are(inputs)
+        return self._read(inputs, sides, dtype)
+
+    def _read(self, inputs: Any, sides: tuple[int, int], dtype: str) -> np.ndarray[Any, Any]:
+        spec = self._network_spec
+        scaler = ImageScaler(sides, resize=spec.resize)
         kept = np.empty((len(inputs), *sides, spec.channels), dtype)
         for row, image in zip(kept, inputs, strict=True):
             row[...] = scaler(read_image(image, spec.channels)[None]).numpy()[0]
@@ -129,6 +137,8 @@ class AdaptablePictures(Adaptable):
         """Return pictures as the network takes them, varied if something draws how."""
         if self._make_network is None:
             return stored
+        if stored.dtype == object:
+            stored = self._read(stored, self._sides() if rng is None else self._larger(), "float32")
         if rng is None:
             return self._pixels(stored)
         return self._varied(stored, *Augmentation().draw(len(stored), rng))
@@ -160,6 +170,10 @@ class AdaptablePictures(Adaptable):
     def _sides(self) -> tuple[int, int]:
         return self._network_spec.size or SIDES
 
+    def _larger(self) -> tuple[int, int]:
+        height, width = self._sides()
+        return round(height * MARGIN), round(width * MARGIN)
+
     def _blank(self) -> np.ndarray[Any, Any]:
         return np.zeros((1, *self._sides(), self.input.channels), np.uint8)
 
@@ -172,3 +186,11 @@ class AdaptablePictures(Adaptable):
     @cached_property
     def _varied(self) -> Callable[..., Any]:
         return make_varied(self._sides(), self._pixels)
+
+
+def _as_they_are(inputs: Sequence[Any]) -> np.ndarray[Any, Any]:
+    """Return pictures that are not read yet."""
+    kept = np.empty(len(inputs), object)
+    for place, picture in enumerate(inputs):
+        kept[place] = picture
+    return kept

@@ -24,7 +24,7 @@ class Recipe(Config):
         versions: How many augmented versions of each example are cached where a part of the network is frozen.
         augment: Whether examples are varied.
         start: "probe" solves for the head before anything is trained; "zeros" leaves it at nothing.
-        class_weight: "balanced" lets rare classes count more; "sampled" shows them more often; None neither.
+        class_weight: "balanced" lets rare classes count more; "sampled" shows them more often; "equal" neither.
         validation_split: The part of the examples that is held back where no validation data are given and `patience`
             is; 0 for none.
         patience: After how many epochs without progress training ends; None for never.
@@ -46,7 +46,7 @@ class Recipe(Config):
     versions: int = 4
     augment: bool = True
     start: Literal["probe", "zeros"] = "probe"
-    class_weight: Literal["balanced", "sampled"] | None = "balanced"
+    class_weight: Literal["balanced", "sampled", "equal"] = "balanced"
     validation_split: float = 0.15
     patience: int | None = None
     time_limit: float | None = None

@@ -149,6 +149,7 @@ class _Training:
         self.learner = Learner(self.adapted, self.recipe)
         if state is not None:
             self._restore(state, schedule)
+        self.adapted.network.stop_training = False
         for callback in callbacks:
             callback.set_model(self.adapted.network)
             callback.on_train_begin({})
