@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from penstock_models.adapt.adaptable import Adaptable
 
 # How many bytes of what frozen layers made may be kept.
-ROOM = 2**30
+ROOM = 2**31
 
 
 class Material:
