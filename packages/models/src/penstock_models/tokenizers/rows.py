@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 import penstock as ps
 from penstock.errors import InvalidValueError
 
@@ -60,7 +62,7 @@ class Frame:
         ]
         padding = ps.full((batch, 1), self.padding, "int32")
         source = ps.concat([*columns, padding], axis=1)
-        places = ps.arange(length, dtype="int64")[None]
+        places = ps.asarray(np.arange(length)[None])  # a constant, also for C++
         begin = ps.zeros((batch, 1), "int64")
         index = ps.broadcast_to(ps.asarray(source.shape[1] - 1, dtype="int64"), (batch, length))
         second = None
