@@ -19,7 +19,8 @@ HEAD = """# Presets
 A preset is a pretrained model with its preprocessing, labels, licence and origin. `models.list_presets()` names them,
 `models.from_preset(name)` loads one. Those marked *shipped* are in the package; the files of the others are found in the
 folder that `PENSTOCK_MIRROR` names, or in the cache. A preset with an architecture can be trained further; one without is
-a finished graph, whose answers can still be probed: `model.adapt("probe", labels=[...])`.
+a finished graph, whose answers can still be probed: `model.adapt("probe", labels=[...])`. See also [transfer
+learning](transfer.md), and [painting, segmenting, hearing](pictures_and_sound.md).
 
     >>> from penstock import models
     >>> "mobilenet_v2.imagenet_quant" in models.list_presets(task="image-classification")
