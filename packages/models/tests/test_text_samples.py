@@ -25,7 +25,7 @@ def test_messages_to_a_shop_are_all_different() -> None:
     parts = (splits.train, splits.validation, splits.test)
     texts = [text for part in parts for text in part.inputs]
     assert splits.labels == ("billing", "defect", "delivery", "praise")
-    assert np.bincount([t for part in parts for t in part.targets]).tolist() == [70] * 4
+    assert np.bincount([t for part in parts for t in part.targets]).tolist() == [100] * 4
     words = [set(text.lower().split()) for text in texts]
     assert max(len(a & b) / len(a | b) for a, b in combinations(words, 2)) < 0.4
     assert not [f for f in audit(splits).findings if f.severity == "error"]
