@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 import numpy as np
@@ -154,7 +155,9 @@ def test_pieces_of_words(
 
 
 def test_pieces_of_every_character() -> None:
-    letters = [chr(c) for c in range(0x11000) if not 0xD800 <= c < 0xE000]
+    # Those of an old version of Unicode: what is new in Python's tables may not be in the kernel's.
+    every = (chr(c) for c in range(0x11000) if not 0xD800 <= c < 0xE000)
+    letters = [c for c in every if unicodedata.ucd_3_2_0.category(c) != "Cn"]
     x = given_strings([f"a{c}a {c}".encode() for c in letters])
     how = {"size": 8, "lower": True, "strip_accents": True, "split_ideographs": True}
     more = {"prefix": "##", "unknown": "[UNK]", "max_characters": 100}
