@@ -76,7 +76,7 @@ def save_small(
         try:
             made = _graph(parts, _in_integers(exact, scales, calibration), metadata)
         except InvalidValueError as error:
-            return Small(False, before, None, f"not made: {str(error).removeprefix('[quantize] ')}")
+            return Small(False, before, None, f"not made: {_reason(error, training)}")
         value = parts.judge(made, validation).value
         if value > after:
             best, after = made, value
@@ -89,6 +89,12 @@ def save_small(
     ps.save(best, target, golden=[(example,) for example in parts.golden])
     note = f"{lost} less on validation" if before > after else "nothing lost on validation"
     return Small(True, before, after, note)
+
+
+def _reason(error: InvalidValueError, training: Examples) -> str:
+    if training.kind == "text":
+        return "a graph of texts has branches by length, and layers inside branches stay in float"
+    return str(error).removeprefix("[quantize] ")
 
 
 def _graph(parts: Serving, compute: Any, metadata: dict[str, Any]) -> Any:
