@@ -426,6 +426,14 @@ def test_a_preset_for_something_else(shapes: Path, tmp_path: Path) -> None:
         InvalidValueError, match=r"there is no preset 'lenett.mnist'; did you mean lenet.mnist"
     ):
         models.finetune(shapes, "lenett.mnist", out=tmp_path / "out", verbose=False)
+    published = tmp_path / "bert"
+    published.mkdir()
+    for name in ("config.json", "vocab.txt"):
+        (published / name).write_text("{}")
+    with pytest.raises(
+        InvalidValueError, match=r"is a published folder .* choose a preset with --preset"
+    ):
+        models.finetune(shapes, published, out=tmp_path / "out", verbose=False)
     assert not (tmp_path / "out").exists()
 
 

@@ -99,7 +99,8 @@ class AdaptableTexts(Adaptable):
     ) -> History:
         """Train as `Adaptable.fit` does; few texts are seen more often, so that there are enough steps."""
         if choices.get("epochs") is None and choices.get("resolved") is None:
-            recipe = self._recipe(choices) if self.adapted else None
+            named = {name: value for name, value in choices.items() if name in Recipe.model_fields}
+            recipe = self._recipe(named) if self.adapted else None
             choices["epochs"] = recipe and _epochs(recipe, len(examples))
         return super().fit(examples, validation_data, **choices)
 

@@ -7,7 +7,7 @@ from penstock_models.data.examples import Kind
 from penstock_models.data.splits import Splits
 from penstock_models.errors import MissingFileError
 from penstock_models.presets import Preset, find_preset, list_presets, read_preset
-from penstock_models.presets.load import folder_of
+from penstock_models.presets.load import folder_of, is_published
 from penstock_models.sources import are_at_hand
 
 # The best first, of those that are small enough for a laptop.
@@ -36,6 +36,11 @@ def preset_of(name: str) -> Preset:
         ValueError: There is none.
     """
     folder = folder_of(name)
+    if folder is None and is_published(name):
+        raise InvalidValueError(
+            f"[finetune] {name} is a published folder without a preset.json; adapt it from Python, "
+            "from_preset(folder).adapt(...), or choose a preset with --preset"
+        )
     return find_preset(name) if folder is None else read_preset(folder / "preset.json")
 
 
