@@ -12,16 +12,16 @@ from penstock_models.recipes import Progress, Run, publish, start
 from penstock_models.recipes.curve_of_fit import CurveOfFit
 from penstock_models.tasks.object_detector import ObjectDetector
 
-SIZE = 96
+SIZE = 64
 CONFIG = SsdMobilenetV1Config(
     num_classes=len(LABELS),
     size=(SIZE, SIZE),
     width_multiplier=0.5,
     pairs=((64, 1), (128, 2), (128, 1), (256, 2), (256, 1)),
     taps=(2, 4),
-    extras=((128, 256), (128, 256)),
-    least_scale=0.15,
-    most_scale=0.6,
+    extras=((128, 256),),
+    least_scale=0.18,
+    most_scale=0.5,
     aspects=(1.0, 2.0, 0.5),
     small_first=False,
 )
@@ -33,9 +33,9 @@ def main(run: Run) -> None:
     progress = Progress(run)
     detector.fit(
         draw_shapes(run.options.pictures, SIZE, seed=1),
-        draw_shapes(200, SIZE, seed=2),
+        draw_shapes(100, SIZE, seed=2),
         epochs=run.options.epochs,
-        batch_size=32,
+        learning_rate=1e-2,
         augment=False,
         time_limit=run.seconds,
         checkpoint=run.out / "backup",
@@ -68,8 +68,8 @@ def main(run: Run) -> None:
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the recipe's own arguments."""
-    parser.add_argument("--pictures", type=int, default=2500)
-    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--pictures", type=int, default=1600)
+    parser.add_argument("--epochs", type=int, default=16)
 
 
 if __name__ == "__main__":

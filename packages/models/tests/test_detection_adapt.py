@@ -280,6 +280,17 @@ def assert_marks(pixels: np.ndarray[Any, Any], boxes: Boxes) -> None:
     np.testing.assert_allclose(boxes.corners[0], want, atol=1e-9)
 
 
+def test_the_shipped_detector_finds_shapes_and_is_a_start_for_others() -> None:
+    detector = models.from_preset("ssd_mobilenet_v1.shapes")
+    drawn = draw_shapes(40, 64, seed=77)
+    assert detector.evaluate(drawn)["ap50"] > 0.85
+    boxes = [Boxes(b.corners, np.zeros(len(b.classes), int)) for b in drawn.targets]
+    pictures = Examples("detection", drawn.inputs, boxes, ("shape",), drawn.names)
+    adapted = detector.adapt("probe", labels=["shape"])
+    adapted.fit(pictures.subset(range(15)))
+    assert adapted.evaluate(pictures.subset(range(15, 40)))["ap50"] > 0.6
+
+
 @needs_mirror
 def test_known_things_are_the_start_for_new_ones() -> None:
     from penstock_models.data import read
