@@ -110,10 +110,10 @@ def main(run: Run) -> None:
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the recipe's own arguments."""
     parser.add_argument("--model", choices=("skip-gram", "cbow", "glove"), default="skip-gram")
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--width", type=int, default=80)
     parser.add_argument("--rate", type=float, default=5e-3)
-    parser.add_argument("--threshold", type=float, default=1e-4)
+    parser.add_argument("--threshold", type=float, default=1e-3)
 
 
 if __name__ == "__main__":
