@@ -14,6 +14,7 @@ import penstock_keras_api as keras
 from penstock.errors import InvalidValueError
 from penstock_models.adapt.lengths import grouped
 from penstock_models.adapt.logistic import standard
+from penstock_models.adapt.texts import with_earlier_blocks
 from penstock_models.architectures.bert import BertConfig, backbone
 from penstock_models.data import Examples
 from penstock_models.loaders.text import pooled_by_mean
@@ -92,6 +93,22 @@ def test_every_strategy_learns(encoder: TextEncoder, strategy: str, least: float
     again.fit(train, resolved=history.resolved)
     same = again.probabilities(list(test.inputs)).numpy()
     assert np.array_equal(same, model.probabilities(list(test.inputs)).numpy())
+
+
+def test_a_probe_sees_what_earlier_blocks_knew(encoder: TextEncoder) -> None:
+    network = with_earlier_blocks(encoder.backbone())
+    rows = encoder.tokenizer(["a cat and the dog", "the old saw"])
+    given = {name: rows[name] for name in network.input}
+    made = network(given)["pooled"].numpy()
+    block = network.get_layer("block_0")
+    parts = keras.Model(network.input, [network.get_layer("embedding_norm").output, block.output])
+    mask = rows["padding_mask"].numpy()[..., None]
+    for place, layer in enumerate(parts(given)):
+        mean = (layer.numpy() * mask).sum(1) / mask.sum(1)
+        np.testing.assert_allclose(made[:, 64 * (place + 1) : 64 * (place + 2)], mean, atol=1e-5)
+    assert with_earlier_blocks(network) is network
+    assert encoder.adapt("full", labels=["a", "b"]).adapted.head.kernel.shape == (64, 2)
+    assert encoder.adapt("probe", labels=["a", "b"]).adapted.head.kernel.shape == (192, 2)
 
 
 def test_padding_changes_nothing(encoder: TextEncoder) -> None:

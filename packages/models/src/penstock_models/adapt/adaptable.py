@@ -35,6 +35,10 @@ class Adaptable:
         """Return a functional model with the output "pooled" [batch, width]; of what cannot be trained, one without weights."""
         raise NotImplementedError
 
+    def backbone_for(self, strategy: Strategy) -> keras.Model:
+        """Return `backbone`, or for some strategies one whose "pooled" says more."""
+        return self.backbone()
+
     def store(self, inputs: Sequence[Any], larger: bool = False) -> Any:
         """Return examples as they are kept in memory: arrays [examples, ...], in any structure.
 
@@ -92,7 +96,7 @@ class Adaptable:
             raise InvalidValueError(
                 f"[adapt] got the labels {list(labels)}; give two or more, each once"
             )
-        adapted = with_new_head(self.backbone(), len(labels), chosen)
+        adapted = with_new_head(self.backbone_for(chosen), len(labels), chosen)
         set_states(adapted.network, seed)
         model = self.with_network(adapted.network, labels)
         model.adapted, model.seed = adapted, seed
