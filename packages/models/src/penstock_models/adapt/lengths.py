@@ -30,7 +30,7 @@ def grouped(
 
     >>> order = np.array([0, 1, 2, 3, 4])
     >>> sorted(grouped(order, np.array([9, 1, 8, 2, 5]), 2, np.random.default_rng(0))[:2].tolist())
-    [0, 2]
+    [1, 3]
     """
     full = len(order) // batch_size * batch_size
     if lengths is None or not full:

@@ -29,7 +29,7 @@ class DetectionRecipe(Recipe):
     negatives: float = 3.0
     box_weight: float = 1.0
     least_overlap: float = 0.5
-    class_weight: Literal["balanced"] | None = None
+    class_weight: Literal["balanced", "equal"] = "equal"
     patience: int | None = 4
 
 
