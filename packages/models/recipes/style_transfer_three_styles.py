@@ -232,7 +232,7 @@ def main(run: Run) -> None:
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the recipe's own arguments."""
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--photos", type=int, default=300)
     parser.add_argument("--style-weight", type=float, default=5.0)
 
