@@ -97,3 +97,15 @@ def test_another_kind_is_refused() -> None:
         MultiBoxLoss("soft")  # type: ignore[arg-type]
     again = MultiBoxLoss.from_config(MultiBoxLoss("focal", box_weight=2.0).get_config())
     assert (again.kind, again.box_weight) == ("focal", 2.0)
+
+
+@pytest.mark.parametrize("kind", ["hard", "focal"])
+def test_things_of_a_class_count_as_much_as_is_said(kind: Any) -> None:
+    truth, said = drawn(2)
+    truth[..., 4] = np.abs(truth[..., 4])  # something everywhere
+    plain = float(MultiBoxLoss(kind)(truth, said))
+    double = float(MultiBoxLoss(kind, class_weights=(2.0,) * 4)(truth, said))
+    assert double == pytest.approx(2 * plain, rel=1e-5)
+    first = float(MultiBoxLoss(kind, class_weights=(1.0, 0.0, 0.0, 0.0))(truth, said))
+    rest = float(MultiBoxLoss(kind, class_weights=(0.0, 1.0, 1.0, 1.0))(truth, said))
+    assert first + rest == pytest.approx(plain, rel=1e-5)

@@ -17,6 +17,7 @@ class DetectionRecipe(Recipe):
         negatives: How many anchors with nothing count, for each with something; for "hard".
         box_weight: The weight of boxes against classes.
         least_overlap: How much an anchor must overlap a thing to answer for it.
+        class_weight: "balanced" lets the things of rare classes count more; "equal" does not.
         start: "probe" makes the scores of new labels out of those of old labels that answer to the same things;
             "zeros" begins with nothing.
         rest: As in `Recipe`.
