@@ -78,3 +78,21 @@ def test_a_training_step_takes_what_was_said(batch: int) -> None:
 def test_loops_are_said_to_be_unknown() -> None:
     f = ps.function(lambda x: ps.scan(lambda c, v: (c + v, c), x[0] * 0, x)[0])
     assert f.memory(ps.ones((4, 3)))["unknown_steps"] >= 1
+
+
+def test_runs_of_many_sizes_share_the_memory_of_the_largest() -> None:
+    @ps.function
+    def step(x: Any) -> Any:
+        return ps.sum(ps.matmul(ps.exp(ps.matmul(x, x.T)), x))
+
+    def live_after(rows: list[int]) -> int:
+        for n in rows:
+            x = ps.asarray(np.full((n, 8), 0.01, np.float32))
+            again = float(step(x))
+            assert again == pytest.approx(n * 8 * n * np.exp(8e-4) * 0.01, rel=1e-4)
+        return int(_native.memory_stats()["live_bytes"])
+
+    step(ps.zeros((300, 8)))
+    once = live_after([400])
+    # Each of these needs about as much as the one before.
+    assert live_after([399, 398, 397, 396, 395, 394, 400, 399]) < 1.5 * once + 100_000

@@ -1,6 +1,7 @@
 #include "plan/binding.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 #include "graph/bodies.h"
@@ -240,16 +241,29 @@ void Binding::count_views(const Plan& plan) {
   }
 }
 
-std::unique_ptr<RunState> Binding::take_state(const Plan& plan) {
+std::unique_ptr<RunState> Binding::take_state(Plan& plan) {
+  std::unique_ptr<RunState> state;
   {
     std::lock_guard lock(mutex_);
     if (!idle_.empty()) {
-      std::unique_ptr<RunState> state = std::move(idle_.back());
+      state = std::move(idle_.back());
       idle_.pop_back();
-      return state;
     }
   }
-  return std::make_unique<RunState>(plan, *this);
+  if (!state) return std::make_unique<RunState>(plan, *this, plan.take_arena(arena_bytes));
+  if (!state->arena) state->attach(plan, *this, plan.take_arena(arena_bytes));
+  return state;
+}
+
+void Binding::take_arenas(std::vector<Ref<Storage>>* taken) {
+  {
+    std::lock_guard lock(mutex_);
+    for (auto& state : idle_)
+      if (state->arena) taken->push_back(std::exchange(state->arena, nullptr));
+  }
+  std::vector<Ref<Storage>> let_go;
+  for (auto& of_step : bodies)
+    for (auto& body : of_step) body->take_arenas(&let_go);
 }
 
 void Binding::give_state(std::unique_ptr<RunState> state) {
@@ -263,10 +277,18 @@ void RunState::clear() {
   std::fill(published.begin(), published.end(), 0);
 }
 
-RunState::RunState(const Plan& plan, Binding& binding) {
+void RunState::attach(const Plan& plan, const Binding& binding, Ref<Storage> memory) {
+  arena = std::move(memory);
+  for (size_t r = 0; r < plan.roots_.size(); ++r)
+    if (plan.roots_[r].place == Place::kArena && binding.offsets[r] >= 0)
+      point(binding, static_cast<int32_t>(r),
+            static_cast<char*>(arena->data()) + binding.offsets[r]);
+}
+
+RunState::RunState(const Plan& plan, Binding& binding, Ref<Storage> memory)
+    : arena(std::move(memory)) {
   const Graph& g = *plan.graph_;
   size_t num_steps = plan.steps_.size(), num_views = static_cast<size_t>(binding.num_views);
-  arena = Storage::allocate(binding.arena_bytes);
   views = std::make_unique<TensorView[]>(num_views);
   in_pointers.resize(num_views);
   out_pointers.resize(num_views);

@@ -32,8 +32,10 @@ class Binding {
   int64_t scan_length(const Node& node) const;
 
   // States are kept for the next run. Returned to the list even when a run fails.
-  std::unique_ptr<RunState> take_state(const Plan& plan);
+  std::unique_ptr<RunState> take_state(Plan& plan);
   void give_state(std::unique_ptr<RunState> state);
+  // Takes the arenas of states that wait for a run; those of bodies are let go.
+  void take_arenas(std::vector<Ref<Storage>>* taken);
 
  private:
   void bind_symbols(const Plan& plan, std::vector<int64_t>* symbols) const;
@@ -49,8 +51,10 @@ class Binding {
 
 class RunState {
  public:
-  RunState(const Plan& plan, Binding& binding);
-  Ref<Storage> arena;
+  // The memory has the binding's arena_bytes or more.
+  RunState(const Plan& plan, Binding& binding, Ref<Storage> memory);
+  Ref<Storage> arena;  // none while another binding of the plan has it
+  void attach(const Plan& plan, const Binding& binding, Ref<Storage> memory);
   std::unique_ptr<TensorView[]> views;
   std::vector<const penstock_tensor*> in_pointers;
   std::vector<penstock_tensor*> out_pointers;

@@ -37,7 +37,7 @@ int64_t Plan::counted_bytes(const Binding& binding, int32_t value) const {
 }
 
 std::vector<int64_t> Plan::scratch_of_steps(Binding& binding) const {
-  RunState state(*this, binding);
+  RunState state(*this, binding, Storage::allocate(binding.arena_bytes));
   std::memset(state.arena->data(), 0, static_cast<size_t>(binding.arena_bytes));
   std::vector<Ref<Storage>> stand_ins;
   for (size_t r = 0; r < roots_.size(); ++r) {

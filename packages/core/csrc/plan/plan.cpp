@@ -292,6 +292,7 @@ std::shared_ptr<Binding> Plan::binding_for(const std::vector<Shape>& shapes) {
     auto it = bindings_.find(key);
     if (it != bindings_.end()) {
       it->second->last_use = ++clock_;
+      if (last_) last_->take_arenas(&arenas_);
       return last_ = it->second;
     }
   }
@@ -307,8 +308,29 @@ std::shared_ptr<Binding> Plan::binding_for(const std::vector<Shape>& shapes) {
     bindings_.erase(oldest);
   }
   made->last_use = ++clock_;
+  if (last_) last_->take_arenas(&arenas_);
   last_ = bindings_.emplace(std::move(key), std::move(made)).first->second;
   return last_;
+}
+
+// The smallest that is large enough. If none is, all make room for a larger one.
+Ref<Storage> Plan::take_arena(int64_t bytes) {
+  std::vector<Ref<Storage>> too_small;
+  {
+    std::lock_guard lock(mutex_);
+    auto best = arenas_.end();
+    for (auto it = arenas_.begin(); it != arenas_.end(); ++it)
+      if ((*it)->bytes() >= bytes && (best == arenas_.end() || (*it)->bytes() < (*best)->bytes()))
+        best = it;
+    if (best != arenas_.end()) {
+      Ref<Storage> found = std::move(*best);
+      arenas_.erase(best);
+      return found;
+    }
+    too_small.swap(arenas_);
+  }
+  too_small.clear();
+  return Storage::allocate(bytes);
 }
 
 // The usual case: the same shapes as last time.
@@ -392,7 +414,7 @@ double Plan::time_kernels(const Tensor* inputs, int n, int repeats) {
     if (!step.updates.empty())
       fail(ErrorKind::kGraph, "time_kernels would change variable '",
            step.updates[0].variable->name(), "'");
-  RunState state(*this, *binding);
+  RunState state(*this, *binding, Storage::allocate(binding->arena_bytes));
   std::vector<Tensor> outputs(static_cast<size_t>(num_outputs()));
   RunOptions options;
   execute(state, *binding, inputs, outputs.data(), options);  // points every view at real memory

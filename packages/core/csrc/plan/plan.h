@@ -112,6 +112,7 @@ class PENSTOCK_API Plan final : public RefCounted {
   int32_t root_of(int32_t value) const { return root_of_value_[static_cast<size_t>(value)]; }
   std::shared_ptr<Binding> binding_for(const std::vector<Shape>& shapes);
   std::shared_ptr<Binding> last_binding(const Tensor* inputs, int num_inputs);
+  Ref<Storage> take_arena(int64_t bytes);
   void execute(RunState& state, Binding& binding, const Tensor* inputs, Tensor* outputs,
                const RunOptions& options);
   void run_kernel_step(RunState& state, Binding& binding, size_t index, const RunOptions& options);
@@ -135,6 +136,8 @@ class PENSTOCK_API Plan final : public RefCounted {
   std::mutex mutex_;
   std::map<std::vector<int64_t>, std::shared_ptr<Binding>> bindings_;
   std::shared_ptr<Binding> last_;
+  // Arenas of bindings that ran before the last one. Runs of many sizes then take the memory of the largest, not of all.
+  std::vector<Ref<Storage>> arenas_;
   uint64_t clock_ = 0;     // orders bindings by their last use
   bool waits_ = false;     // has kernels that may answer later
   bool prepares_ = false;  // has kernels with `prepare`
