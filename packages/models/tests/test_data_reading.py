@@ -245,6 +245,15 @@ def test_a_copy_of_a_folder_elsewhere_is_divided_alike(tmp_path: Path) -> None:
     assert everything(read(tmp_path / "here")) == everything(read(tmp_path / "there"))
 
 
+def test_pictures_of_one_size_are_said_to_be_so(tmp_path: Path) -> None:
+    for kind in ("a", "b"):
+        (tmp_path / kind).mkdir()
+        for i in range(4):
+            picture(i + 10 * (kind == "b")).resize((64, 48)).save(tmp_path / kind / f"{i}.png")
+    sentences = [finding.sentence for finding in audit(read(tmp_path)).findings]
+    assert "All pictures have 64 x 48 pixels." in sentences
+
+
 def test_what_is_the_same_stays_together(tmp_path: Path) -> None:
     image_folder(tmp_path, {"a": 30, "b": 30})
     for i in range(30):  # stored again: smaller, and with losses

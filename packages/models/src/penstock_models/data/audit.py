@@ -167,7 +167,8 @@ def _duplicates(splits: Splits) -> list[Finding]:
     if several:
         count = sum(len(names) - 1 for names in several)
         examples = tuple(" = ".join(names[:4]) for names in several)
-        sentence = f"{count} examples are the same as another one, or nearly; they are kept on the same side of tests."
+        are = "1 example is" if count == 1 else f"{count} examples are"
+        sentence = f"{are} the same as another one, or nearly; what is the same is kept on the same side of tests."
         findings.append(Finding("note", sentence, examples))
     return findings
 
@@ -240,6 +241,8 @@ def _sizes(splits: Splits) -> list[Finding]:
         areas = sorted(sizes, key=lambda size: size[0] * size[1])
         middle = areas[len(areas) // 2]
         low, high = areas[0], areas[-1]
+        if len(set(sizes)) == 1:
+            return [Finding("note", f"All pictures have {low[0]} x {low[1]} pixels.")]
         sentence = f"Pictures have {low[0]} x {low[1]} to {high[0]} x {high[1]} pixels, half of them at most {middle[0]} x {middle[1]}."
     elif splits.kind == "audio":
         seconds = sorted(count / rate for count, rate in sizes)
