@@ -200,6 +200,11 @@ def test_a_preset_without_files_says_what_to_do(tmp_path: Path, monkeypatch: Any
         models.from_preset("mobilenet_v2.imagenet_quant")
 
 
+def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match=r"\[from_preset\] the folder .* has no preset.json"):
+        models.from_preset(tmp_path)
+
+
 def test_a_preset_json_is_checked(tmp_path: Path) -> None:
     path = tmp_path / "preset.json"
     with pytest.raises(FormatError, match="there is no"):

@@ -7,8 +7,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from penstock.errors import InvalidValueError
-from penstock_models.presets.catalogue import SHIPPED, find_preset
+from penstock.errors import FormatError, InvalidValueError
+from penstock_models.presets.catalogue import SHIPPED, all_presets, find_preset
 from penstock_models.presets.schema import Preset, read_preset
 from penstock_models.sources import find_files
 
@@ -48,6 +48,11 @@ def from_preset(name: str | Path) -> Any:
     folder = folder_of(name)
     if folder is None and is_published(name):
         return import_module("penstock_models.tasks.published_text").of_folder(name)
+    if folder is None and Path(name).is_dir() and str(name) not in all_presets():
+        raise FormatError(
+            f"[from_preset] the folder {name} holds no model: it has no preset.json, nor config.json and a tokenizer; give "
+            "a folder that `penstock finetune` or a model's `save` wrote to its end, or a preset's name"
+        )
     preset = find_preset(str(name)) if folder is None else read_preset(folder / "preset.json")
     if preset.task not in TASKS:
         raise InvalidValueError(f"[from_preset] there is no model for {preset.task} yet")
