@@ -82,7 +82,9 @@ def _finished(folder: RunFolder, choices: Choices, teller: Teller) -> Result:
         raise InvalidValueError(
             f"[finetune] {folder.path} holds a finished run with other choices; choose another folder with --out"
         )
-    teller.say(f"{folder.path} is finished already: {result}")
+    teller.say(
+        f"{folder.path} is finished already: {result}\nTo train anew, give another folder with --out."
+    )
     return result
 
 
