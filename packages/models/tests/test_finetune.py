@@ -26,10 +26,10 @@ from penstock_models.finetune.budget import Pace, affordable, reserve
 from penstock_models.finetune.choices import Choices, seconds_of
 from penstock_models.finetune.disk import write_whole
 from penstock_models.finetune.folder import RunFolder
-from penstock_models.finetune.presets import default_preset
+from penstock_models.finetune.presets import default_preset, makeshift
 from penstock_models.finetune.result import Result
 from penstock_models.finetune.suspects import finding_of, out_of_fold, suspects
-from penstock_models.presets.catalogue import SHIPPED
+from penstock_models.presets.catalogue import SHIPPED, find_preset
 
 
 def draw(kind: str, rng: np.random.Generator) -> Image.Image:
@@ -369,6 +369,17 @@ def test_no_preset_at_hand_names_what_to_install(
         match=r"for sounds is on this machine .*set PENSTOCK_MIRROR .* with --preset",
     ):
         default_preset(read(tmp_path / "x"))
+
+
+def test_photographs_without_a_network_for_them_are_warned_about(tmp_path: Path) -> None:
+    image_folder(tmp_path, {"a": 6, "b": 6})
+    large = read(tmp_path)
+    assert "which sees 28 x 28 pixels" in makeshift(find_preset("lenet.mnist"), large)
+    assert "set PENSTOCK_MIRROR" in makeshift(find_preset("lenet.mnist"), large)
+    assert makeshift(find_preset("mobilenet_v2.imagenet_quant"), large) == ""
+    for path in tmp_path.rglob("*.png"):
+        Image.open(path).resize((28, 28)).save(path)
+    assert makeshift(find_preset("lenet.mnist"), read(tmp_path)) == ""
 
 
 def _wav(seed: int) -> bytes:

@@ -14,7 +14,7 @@ from penstock_models.data.examples import Examples
 from penstock_models.finetune.amount import cut_to_time
 from penstock_models.finetune.budget import PARTIAL, Pace, affordable, reserve
 from penstock_models.finetune.choices import spoken
-from penstock_models.finetune.presets import check_fits
+from penstock_models.finetune.presets import check_fits, makeshift
 from penstock_models.finetune.record import check_replayed, check_same_data, facts_of_data
 from penstock_models.finetune.run import Run
 from penstock_models.finetune.suspects import finding_of, out_of_fold, suspects
@@ -48,6 +48,9 @@ def look(run: Run) -> None:
         run.audit.show(run.teller.console)
     run.audit.check()
     check_fits(run.preset, run.splits)
+    if choices.preset is None and (sentence := makeshift(run.preset, run.splits)):
+        run.audit = run.audit.with_findings([Finding("warning", sentence)])
+        run.teller.say(f"warning: {sentence}", "yellow")
     if before is None:
         run.folder.finish_step("data", {"facts": facts, "preset": run.preset_name})
 

@@ -86,13 +86,35 @@ def default_preset(splits: Splits) -> str:
     )
 
 
+def makeshift(preset: Preset, splits: Splits) -> str:
+    """Return what to say where large pictures have to begin with a network that has seen small ones only.
+
+    Args:
+        preset: The one that was chosen, not named by the user.
+        splits: The data.
+
+    Returns:
+        A sentence, or none.
+    """
+    if preset.name not in FOR_SMALL or splits.kind != "image" or _are_small(splits):
+        return ""
+    height, width = preset.input.size or (0, 0)
+    return (
+        f"No network for photographs is on this machine, so {preset.name} is taken, which sees {height} x {width} pixels "
+        f"and no fine detail; for a better model {_remedy(list(BEST[splits.kind]))}: {', '.join(BEST[splits.kind])}."
+    )
+
+
 def _candidates(splits: Splits) -> list[str]:
     best = list(BEST[splits.kind])
     if splits.kind != "image":
         return best
+    return [*FOR_SMALL, *best] if _are_small(splits) else [*best, *FOR_SMALL]
+
+
+def _are_small(splits: Splits) -> bool:
     sides = sorted(max(facts.size) for facts in splits.facts.values())
-    is_small = sides[len(sides) // 2] <= SMALL_SIDE
-    return [*FOR_SMALL, *best] if is_small else [*best, *FOR_SMALL]
+    return sides[len(sides) // 2] <= SMALL_SIDE
 
 
 def _remedy(names: list[str]) -> str:
