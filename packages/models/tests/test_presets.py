@@ -6,6 +6,8 @@ import hashlib
 import http.server
 import json
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -155,6 +157,16 @@ def test_weights_of_another_size_are_refused() -> None:
     with pytest.raises(FormatError, match="give the sizes that the file was made with"):
         tflite.network(other, find_files(preset))
     assert len(weights_in_order(find_files(preset)["weights"])) == 28
+
+
+def test_parts_are_found_without_an_import_of_their_own() -> None:
+    program = "from penstock import models; print(len(models.data.read('sample:tickets').labels), models.report)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True
+    )
+    assert done.stdout.startswith("4 <module 'penstock_models.report'"), done.stderr
+    with pytest.raises(AttributeError, match="has no attribute 'reports'"):
+        models.reports
 
 
 def test_names_of_presets() -> None:
