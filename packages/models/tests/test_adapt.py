@@ -224,3 +224,10 @@ def test_pictures_can_have_another_size() -> None:
     finished = ImageClassifier(list("abc"), SPEC, lambda batch: {"probabilities": batch[:, 0, 0]})
     with pytest.raises(InvalidValueError, match="leave `size` out"):
         finished.adapt("probe", labels=LABELS, size=(24, 20))
+
+
+def test_all_of_the_data_where_a_part_is_expected() -> None:
+    data = models.data.read("sample:tickets")
+    model = models.from_preset("lenet.mnist").adapt("probe", labels=data.labels)
+    with pytest.raises(InvalidValueError, match=r"got Splits where examples .* give data.train"):
+        model.fit(data)

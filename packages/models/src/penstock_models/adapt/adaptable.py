@@ -188,8 +188,13 @@ def check_labels(model: Adaptable, examples: Examples) -> None:
     """Refuse examples whose labels are not the model's, or of which there are none.
 
     Raises:
-        ValueError: They are not.
+        ValueError: They are not, or these are no examples.
     """
+    if not hasattr(examples, "targets"):
+        raise InvalidValueError(
+            f"[adapt] got {type(examples).__name__} where examples are expected; of data = models.data.read(...) give "
+            "data.train, data.validation or data.test"
+        )
     if list(examples.labels) != list(model.labels):
         raise InvalidValueError(
             f"[adapt] the examples have the labels {list(examples.labels)}, the model {list(model.labels)}; give "
