@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -209,14 +210,15 @@ def _train(run: Run, strategy: str) -> dict[str, Any]:
 
 
 def choose(run: Run) -> tuple[str, str]:
-    """Return the name and the strategy of what is better on validation: the probe, if it is not worse."""
+    """Return the name and the strategy of what is better on validation: the probe, if training gained no more than luck."""
     probed, trained = run.folder.done("probe"), run.folder.done("train")
     assert probed is not None
     assert trained is not None
     strategy = trained["strategy"]
     if strategy is None:
         return "probe", "probe"
-    if run.replayed is not None or _score(trained["validation"]) > _score(probed["validation"]):
+    count = len(run.splits.validation)
+    if run.replayed is not None or beats(trained["validation"], probed["validation"], count):
         return "train", strategy
     run.teller.say(
         f"Training {strategy!r} came to {_in_words(trained['validation'])} on validation, no better than the probe's "
@@ -225,10 +227,32 @@ def choose(run: Run) -> tuple[str, str]:
     return "probe", "probe"
 
 
-def _score(measures: dict[str, float]) -> tuple[float, float]:
-    if "accuracy" in measures:
-        return measures["accuracy"], -measures["loss"]
-    return measures["ap50"], measures["ap"]
+def beats(trained: dict[str, float], probed: dict[str, float], count: int) -> bool:
+    """Tell whether training gave more than luck would: few examples to choose by say little about one more right answer.
+
+    Args:
+        trained: Its "accuracy" and "loss" on validation, or "ap50" and "ap".
+        probed: Those of the probe.
+        count: How many examples that is.
+
+    Returns:
+        For classifiers: whether it is right more often by a standard error, sqrt(p (1 - p) / count); or as often at least,
+        with the smaller loss. For detectors: whether "ap50" is larger, or as large with a larger "ap".
+
+    >>> beats({"accuracy": 0.83, "loss": 0.46}, {"accuracy": 0.82, "loss": 0.45}, 60)
+    False
+    >>> beats({"accuracy": 0.83, "loss": 0.46}, {"accuracy": 0.82, "loss": 0.45}, 6000)
+    True
+    """
+    if "accuracy" not in trained:
+        return (trained["ap50"], trained["ap"]) > (probed["ap50"], probed["ap"])
+    share = (probed["accuracy"] * count + 1) / (
+        count + 2
+    )  # never 0 or 1, which would know no error
+    gain = trained["accuracy"] - probed["accuracy"]
+    if gain > math.sqrt(share * (1 - share) / count):
+        return True
+    return gain >= 0 and trained["loss"] < probed["loss"]
 
 
 def _in_words(measures: dict[str, float]) -> str:
