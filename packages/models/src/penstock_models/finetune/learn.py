@@ -221,7 +221,7 @@ def choose(run: Run) -> tuple[str, str]:
     if run.replayed is not None or beats(trained["validation"], probed["validation"], count):
         return "train", strategy
     run.teller.say(
-        f"Training {strategy!r} came to {_in_words(trained['validation'])} on validation, no better than the probe's "
+        f"Training {strategy!r} came to {_in_words(trained['validation'])} on validation, within luck of the probe's "
         f"{_in_words(probed['validation'])}: the probe is kept."
     )
     return "probe", "probe"
@@ -231,18 +231,16 @@ def beats(trained: dict[str, float], probed: dict[str, float], count: int) -> bo
     """Tell whether training gave more than luck would: few examples to choose by say little about one more right answer.
 
     Args:
-        trained: Its "accuracy" and "loss" on validation, or "ap50" and "ap".
+        trained: Its "accuracy" on validation, or "ap50" and "ap".
         probed: Those of the probe.
         count: How many examples that is.
 
     Returns:
-        For classifiers: whether it is right more often by a standard error, sqrt(p (1 - p) / count); or as often at least,
-        with the smaller loss. For detectors: whether "ap50" is larger, or as large with a larger "ap".
+        For classifiers: whether it is right more often by more than a standard error, sqrt(p (1 - p) / count). For detectors:
+        whether "ap50" is larger, or as large with a larger "ap".
 
-    >>> beats({"accuracy": 0.83, "loss": 0.46}, {"accuracy": 0.82, "loss": 0.45}, 60)
-    False
-    >>> beats({"accuracy": 0.83, "loss": 0.46}, {"accuracy": 0.82, "loss": 0.45}, 6000)
-    True
+    >>> beats({"accuracy": 0.83}, {"accuracy": 0.82}, 60), beats({"accuracy": 0.83}, {"accuracy": 0.82}, 6000)
+    (False, True)
     """
     if "accuracy" not in trained:
         return (trained["ap50"], trained["ap"]) > (probed["ap50"], probed["ap"])
@@ -250,9 +248,7 @@ def beats(trained: dict[str, float], probed: dict[str, float], count: int) -> bo
         count + 2
     )  # never 0 or 1, which would know no error
     gain = trained["accuracy"] - probed["accuracy"]
-    if gain > math.sqrt(share * (1 - share) / count):
-        return True
-    return gain >= 0 and trained["loss"] < probed["loss"]
+    return gain > math.sqrt(share * (1 - share) / count)
 
 
 def _in_words(measures: dict[str, float]) -> str:
