@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 import penstock_keras_api as keras
+from penstock_models.architectures.classifier import classifier
 from penstock_models.architectures.lenet import LenetConfig, backbone
 from penstock_models.evaluation.intervals import wilson
 from penstock_models.presets import Input, Metric
 from penstock_models.recipes import Progress, Run, publish, start
-from penstock_models.tasks import classifier
 
 HELD_OUT = 5000  # of the training pictures, to see when it learns by heart
 CONFIG = LenetConfig(dropout=0.2)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from penstock.errors import FormatError
+from penstock_models.architectures.box_coding import decode, encode
 from penstock_models.architectures.ssd_mobilenet_v1 import SsdMobilenetV1Config, backbone
 from penstock_models.detection.anchors import anchors_of, map_sizes
-from penstock_models.detection.coding import decode, encode
 from penstock_models.detection.matching import match, targets
 from penstock_models.detection.suppression import Suppression
 from penstock_models.loaders import ssd

@@ -14,12 +14,12 @@ import penstock_keras_api as keras
 import penstock_models as models
 from penstock.errors import InvalidValueError, ShapeError
 from penstock_models.architectures import ds_cnn
+from penstock_models.architectures.classifier import classifier
 from penstock_models.data import Examples
 from penstock_models.loaders import tflite
 from penstock_models.preprocessing import SoundFeatures, SteadyFeatures
 from penstock_models.presets import Features, Input
 from penstock_models.sources import find_files
-from penstock_models.tasks import classifier
 from penstock_models.tasks.keyword_spotter import KeywordSpotter
 
 MIRROR = os.environ.get("PENSTOCK_MIRROR", "")

@@ -18,9 +18,9 @@ import penstock_models as models
 from penstock.errors import InvalidValueError
 from penstock_models import applications
 from penstock_models.architectures import architecture, keras_networks, lenet, squeezenet
+from penstock_models.architectures.classifier import classifier
 from penstock_models.data import Examples
 from penstock_models.presets import Input
-from penstock_models.tasks import classifier
 from penstock_models.tasks.image_classifier import ImageClassifier
 from penstock_models.tasks.image_features import ImageFeatures
 from penstock_models.weights import Names, load_weights

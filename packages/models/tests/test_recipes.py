@@ -15,11 +15,11 @@ import penstock_keras_api as keras
 import penstock_models as models
 from penstock.errors import FormatError, InvalidValueError
 from penstock.safetensors import load_file, save_file
+from penstock_models.architectures.classifier import classifier
 from penstock_models.architectures.lenet import LenetConfig, backbone
 from penstock_models.presets import Input, Metric, golden
 from penstock_models.presets.catalogue import SHIPPED
 from penstock_models.recipes import Progress, Run, publish, start
-from penstock_models.tasks import classifier
 from penstock_models.weights import from_int8, to_int8
 
 CONFIG = LenetConfig(image_size=12, filters=(2, 3), widths=(8, 8))

@@ -13,10 +13,10 @@ import pytest
 import penstock as ps
 import penstock_models as models
 from penstock.errors import FormatError
+from penstock_models.architectures.box_coding import decode
 from penstock_models.architectures.yolo import JointLogit
 from penstock_models.data.examples import Boxes, Examples
 from penstock_models.detection.anchors import anchors_of, reach_of
-from penstock_models.detection.coding import decode
 from penstock_models.detection.matching import match
 from penstock_models.detection.shapes import LABELS, draw_shapes
 from penstock_models.loaders import darknet

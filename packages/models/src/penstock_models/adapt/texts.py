@@ -18,8 +18,8 @@ from penstock_models.adapt.strategy import Strategy
 from penstock_models.data.examples import Examples
 from penstock_models.layers import TokenMean, TransformerBlock
 from penstock_models.presets.schema import Input, Preset
-from penstock_models.tasks.text_batches import cut, rows_of
 from penstock_models.tokenizers import Tokenizer
+from penstock_models.tokenizers.batches import cut, rows_of
 
 # A published network knows the language: few epochs, small steps. No version of a text is another one.
 # The head is solved for as a start only, and its strength is not searched for.

@@ -105,7 +105,7 @@ def backbone(config: SsdMobilenetV1Config) -> keras.Model:
 
     Returns:
         A model with the outputs "boxes" [batch, anchors, 4], how far and how much larger the thing is than the anchor,
-        as `detection.coding.encode` has it, and "logits" [batch, anchors, classes], for a sigmoid.
+        as `box_coding.encode` has it, and "logits" [batch, anchors, classes], for a sigmoid.
 
     Raises:
         ValueError: Sizes do not fit together.

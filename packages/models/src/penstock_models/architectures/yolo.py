@@ -15,8 +15,8 @@ import penstock as ps
 import penstock_keras_api as keras
 from penstock.errors import FormatError
 from penstock_models.architectures.architecture import Architecture
+from penstock_models.architectures.box_coding import CENTRE_SCALE, SIZE_SCALE
 from penstock_models.architectures.detector import DetectorConfig
-from penstock_models.detection.coding import CENTRE_SCALE, SIZE_SCALE
 from penstock_models.weights.names import Names
 
 EPSILON, MOMENTUM, SLOPE = 1e-5, 0.9, 0.1

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from penstock_models.detection.coding import encode
+from penstock_models.architectures.box_coding import encode
 from penstock_models.evaluation.boxes import overlaps
 
 NOTHING = -1

@@ -9,7 +9,7 @@ import numpy as np
 import penstock as ps
 from penstock.ops import non_max_suppression_
 from penstock_keras_api.layers import Layer
-from penstock_models.detection.coding import decode
+from penstock_models.architectures.box_coding import decode
 
 
 class Suppression(Layer):

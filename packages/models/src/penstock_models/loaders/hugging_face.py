@@ -12,7 +12,7 @@ from penstock.errors import FormatError, InvalidValueError
 from penstock.safetensors import load_file
 from penstock_models.architectures import architecture
 from penstock_models.architectures.architecture import Architecture
-from penstock_models.tasks import classifier
+from penstock_models.architectures.classifier import classifier
 from penstock_models.weights import Names, load_weights
 
 # The ending of a published class, and the head that it has.

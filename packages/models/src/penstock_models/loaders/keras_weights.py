@@ -7,8 +7,8 @@ from pathlib import Path
 
 import penstock_keras_api as keras
 from penstock_models.architectures import architecture
+from penstock_models.architectures.classifier import classifier
 from penstock_models.presets.schema import Preset
-from penstock_models.tasks.classifier import classifier
 
 
 def network(preset: Preset, files: Mapping[str, Path]) -> keras.Model:

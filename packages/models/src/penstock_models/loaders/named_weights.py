@@ -8,9 +8,9 @@ from pathlib import Path
 import penstock as ps
 import penstock_keras_api as keras
 from penstock_models.architectures import architecture
+from penstock_models.architectures.classifier import classifier
 from penstock_models.loaders.file_graph import graph
 from penstock_models.presets.schema import Preset
-from penstock_models.tasks.classifier import classifier
 from penstock_models.weights import Names, load_weights
 
 __all__ = ["graph", "network"]

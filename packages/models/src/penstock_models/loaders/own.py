@@ -11,8 +11,8 @@ import penstock_keras_api as keras
 from penstock.errors import FormatError
 from penstock.safetensors import load_file
 from penstock_models.architectures import architecture
+from penstock_models.architectures.classifier import classifier
 from penstock_models.presets.schema import Preset
-from penstock_models.tasks import classifier
 from penstock_models.weights import OWN_NAMES, from_int8, load_weights, path_of
 
 

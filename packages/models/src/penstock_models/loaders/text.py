@@ -10,9 +10,9 @@ import penstock_keras_api as keras
 from penstock.errors import FormatError
 from penstock.safetensors import load_file
 from penstock_models.architectures import architecture
+from penstock_models.architectures.classifier import classifier
 from penstock_models.layers import TokenMean
 from penstock_models.presets.schema import Preset
-from penstock_models.tasks.classifier import classifier
 from penstock_models.tokenizers import Tokenizer, read_tokenizer
 from penstock_models.weights import OWN_NAMES, load_weights
 from penstock_models.weights.names import Names

@@ -12,8 +12,8 @@ import numpy as np
 import penstock_keras_api as keras
 from penstock.errors import FormatError
 from penstock_models.architectures import architecture
+from penstock_models.architectures.classifier import classifier
 from penstock_models.presets.schema import Input, Preset
-from penstock_models.tasks.classifier import classifier
 
 KINDS = {
     "CONV_2D": "convolution",

@@ -7,11 +7,14 @@ import os
 from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from penstock.errors import FormatError
 from penstock_models.errors import MissingFileError
-from penstock_models.presets.schema import File, Preset
 from penstock_models.sources.download import cache_folder, download
+
+if TYPE_CHECKING:
+    from penstock_models.presets.schema import File, Preset
 
 MIRROR = "PENSTOCK_MIRROR"
 

@@ -1,5 +1,1 @@
-"""Heads on backbones: what a model is for."""
-
-from penstock_models.tasks.classifier import classifier
-
-__all__ = ["classifier"]
+"""What models are for: a file each, by the names of presets.load.TASKS."""

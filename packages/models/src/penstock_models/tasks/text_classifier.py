@@ -18,9 +18,9 @@ from penstock_models.adapt.texts import AdaptableTexts
 from penstock_models.presets.schema import Input, Preset
 from penstock_models.tasks import word_classifier
 from penstock_models.tasks.guess import Guess, best_of
-from penstock_models.tasks.text_batches import in_batches, rows_of
 from penstock_models.tasks.word_classifier import WordClassifier
 from penstock_models.tokenizers import Tokenizer
+from penstock_models.tokenizers.batches import in_batches, rows_of
 
 if TYPE_CHECKING:
     from penstock_models.export.serving import Serving

@@ -14,8 +14,8 @@ import penstock as ps
 import penstock_keras_api as keras
 from penstock_models.adapt.texts import AdaptableTexts
 from penstock_models.presets.schema import Input, Preset
-from penstock_models.tasks.text_batches import in_batches, rows_of
 from penstock_models.tokenizers import Tokenizer
+from penstock_models.tokenizers.batches import in_batches, rows_of
 
 TEXT = Input(kind="text")
 

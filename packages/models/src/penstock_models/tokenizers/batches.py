@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import penstock as ps
-from penstock_models.tokenizers import Tokenizer
+from penstock_models.tokenizers.tokenizer import Tokenizer
 
 Array = np.ndarray[Any, Any]
 # Rows are as long as a multiple of this, so that few lengths are planned for.
