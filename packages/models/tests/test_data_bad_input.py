@@ -7,6 +7,7 @@ import re
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -494,3 +495,21 @@ def test_json_that_is_no_list_of_boxes(tmp_path: Path, text: str, message: str) 
     (tmp_path / "boxes.json").write_text(text)
     with pytest.raises(FormatError, match=re.escape(message)):
         read(tmp_path / "boxes.json")
+
+
+@pytest.mark.parametrize(
+    ("images", "annotations", "message"),
+    [
+        ([], ["a"], "is no list of COCO's boxes: AttributeError"),
+        ([{"id": 1, "file_name": "a\0b.png"}], [], "names no picture.*there is no picture"),
+        ([{"id": 1, "file_name": "a" * 5000}], [], "names no picture.*there is no picture"),
+        ([{"id": 1, "file_name": "../secret.png"}], [], "leads out of the data's folder"),
+    ],
+)
+def test_annotations_of_coco_by_a_stranger(
+    tmp_path: Path, images: Any, annotations: Any, message: str
+) -> None:
+    path = tmp_path / "boxes.json"
+    path.write_text(json.dumps({"images": images, "annotations": annotations, "categories": []}))
+    with pytest.raises(FormatError, match=message):
+        read(path)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from pydantic import ValidationError
 
 import penstock_models as models
 from penstock.errors import FormatError, InvalidValueError
@@ -23,6 +24,8 @@ from penstock_models.loaders.tflite import weights_in_order
 from penstock_models.preprocessing import ImageScaler, read_image
 from penstock_models.presets import Preset, read_preset
 from penstock_models.presets.catalogue import FOLDER
+from penstock_models.presets.load import from_preset
+from penstock_models.presets.schema import File
 from penstock_models.sources import find_files
 from penstock_models.sources.download import download
 
@@ -238,6 +241,9 @@ class _Server(http.server.BaseHTTPRequestHandler):
         asked = self.headers.get("Range")
         self.ranges.append(asked)
         start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
+        if start >= len(self.content):
+            self.send_error(416)
+            return
         rest = self.content[start:]
         self.send_response(206 if asked else 200)
         self.send_header("Content-Length", str(len(rest)))
@@ -343,3 +349,46 @@ def test_a_preset_folder_of_ones_own(tmp_path: Path, monkeypatch: Any) -> None:
     (tmp_path / "preset.json").write_text(preset.model_dump_json())
     with pytest.raises(models.MissingFileError, match=str(tmp_path / "weights")):
         models.from_preset(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/passwd", "../secret", "a/../../b", "..\\b", "C:/b", "", "."]
+)
+def test_files_of_a_preset_lie_in_its_folder(path: str) -> None:
+    with pytest.raises(ValidationError, match="leads out of the folder"):
+        File(name="weights", path=path, sha256="0" * 64)
+    with pytest.raises(ValidationError, match="leads out of the folder"):
+        File(name=path, path="weights", sha256="0" * 64)
+
+
+def test_a_loader_that_is_not_there_is_named(tmp_path: Path) -> None:
+    preset = {
+        **{"name": "a.b", "task": "image-classification", "loader": "magic", "files": []},
+        **{"input": {"kind": "image"}, "licence": "MIT", "source": {"repository": "me"}},
+        "trained_on": "nothing",
+    }
+    (tmp_path / "preset.json").write_text(json.dumps(preset))
+    with pytest.raises(FormatError, match=r"wants the loader 'magic'.*install a newer"):
+        from_preset(tmp_path)
+    (tmp_path / "preset.json").write_text(json.dumps({**preset, "loader": "..tasks.stylist"}))
+    with pytest.raises(FormatError, match="loader: String should match"):
+        from_preset(tmp_path)
+
+
+def test_a_download_that_is_whole_but_not_in_place_is_put_there(
+    server: Callable[[int], str], tmp_path: Path
+) -> None:
+    url, path = server(0), tmp_path / "weights.bin"
+    (tmp_path / "weights.bin.part").write_bytes(_Server.content)
+    assert download(url, path, hashlib.sha256(_Server.content).hexdigest()) == path
+    assert path.read_bytes() == _Server.content
+    assert _Server.ranges == []
+
+
+def test_a_download_begins_anew_where_the_server_has_less(
+    server: Callable[[int], str], tmp_path: Path
+) -> None:
+    url, path = server(0), tmp_path / "weights.bin"
+    (tmp_path / "weights.bin.part").write_bytes(_Server.content + b"more")
+    assert download(url, path, hashlib.sha256(_Server.content).hexdigest()) == path
+    assert _Server.ranges == [f"bytes={len(_Server.content) + 4}-", None]

@@ -59,7 +59,7 @@ def _read_file(found: Found, path: Path, folder: Path, part: Part | None) -> Non
         images = {row["id"]: row for row in data["images"]}
         names = {key: str(row["file_name"]) for key, row in images.items()}
         things = _things(found, data["annotations"], path, labels, images)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise FormatError(
             f"[data] {path} is no list of COCO's boxes: {type(error).__name__} {error}; images need id and file_name, "
             "categories id and name, annotations image_id, category_id and bbox"
@@ -122,10 +122,14 @@ def _picture(name: str, path: Path, folder: Path) -> Path:
     bases = [path.parent, folder, folder / "images", folder / "images" / part, folder / part]
     inside = folder.resolve()
     for base in bases:
-        picture = (base / name).resolve()
+        try:
+            picture = (base / name).resolve()
+            is_there = picture.is_file()
+        except (OSError, ValueError):  # too long for a name, or with a zero in it
+            break
         if not picture.is_relative_to(inside):
             raise FormatError(f"{name!r} leads out of the data's folder")
-        if picture.is_file():
+        if is_there:
             return picture
     raise FormatError(f"there is no picture {name!r}")
 

@@ -120,6 +120,6 @@ def _quantization() -> Any:
         from penstock import quantization
     except (ImportError, PenstockError):
         raise ImportError(
-            "[save_small] integers need penstock-quantization; type: pip install penstock-quantization"
+            "[save_small] integers need penstock-quantization; type: pip install 'penstock-models[quantization]'"
         ) from None
     return quantization

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -163,14 +164,15 @@ def _facts(run: Run, strategy: str) -> dict[str, str]:
 
 
 def _commands(run: Run) -> dict[str, str]:
-    out = run.folder.path
+    out, data = shlex.quote(str(run.folder.path)), shlex.quote(run.choices.data)
+    record = shlex.quote(str(run.folder.path / "run.json"))
     kind = run.splits.kind
     example = {"text": "'a text'", "audio": "sound.wav"}.get(kind, "photo.jpg")
     named = {"text": "text='a text'", "audio": "samples=sound.npy"}.get(kind, "image=photo.jpg")
     return {
         "Ask it": f"penstock predict {out} {example}",
         "Serve it where only Penstock's core is installed": f"penstock run {out} --input {named}",
-        "Take the same steps again": f"penstock finetune {run.choices.data} --replay {out / 'run.json'} --out again",
+        "Take the same steps again": f"penstock finetune {data} --replay {record} --out again",
     }
 
 
@@ -202,6 +204,9 @@ def _replay_sentence(run: Run, same: bool) -> str:
         if before[name] != now.get(name)
     ]
     computers = str(run.replayed.get("computer")), this_computer()
+    began = run.replayed["preset"].get("files"), facts_of_preset(run.preset, "")["files"]
+    if began[0] != began[1]:
+        other.append(f"the weights that {run.preset_name} begins with")
     if computers[0] != computers[1]:
         other.append(f"the run was made on {computers[0]}, this is {computers[1]}")
     why = "; ".join(other) or "neither versions nor computer; please report it with both run.json"

@@ -71,8 +71,9 @@ class RunFolder:
         path = self.work / STATE
         try:
             state = json.loads(path.read_text("utf-8"))
-            assert {"choices", "spent", "steps"} <= set(state)
-        except (ValueError, AssertionError, TypeError):
+            if not {"choices", "spent", "steps"} <= set(state):
+                raise ValueError("a part is missing")
+        except (ValueError, TypeError):
             raise FormatError(
                 f"[finetune] {path} is damaged; remove {self.path}, to begin anew"
             ) from None

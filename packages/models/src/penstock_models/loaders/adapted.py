@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import penstock_keras_api as keras
-from penstock.errors import FormatError, InvalidValueError
+from penstock.errors import FormatError
 from penstock.safetensors import load_file
+from penstock_models.presets.load import loader_of
 from penstock_models.presets.schema import Preset
 from penstock_models.weights import OWN_NAMES, load_weights, path_of
 
@@ -36,7 +37,7 @@ def network(preset: Preset, files: Mapping[str, Path]) -> keras.Model:
     try:
         config = json.loads(path.read_text("utf-8"))
         made = keras.saving.deserialize_keras_object(config, custom_objects=own_layers(config))
-    except (ValueError, KeyError, TypeError, InvalidValueError) as error:
+    except (ValueError, KeyError, TypeError, ImportError, AttributeError) as error:
         raise FormatError(f"[preset] {path} does not describe a network: {error}") from None
     if not isinstance(made, keras.Model):
         raise FormatError(f"[preset] {path} does not describe a network, but {type(made).__name__}")
@@ -64,10 +65,14 @@ def graph(preset: Preset, files: Mapping[str, Path]) -> Callable[[Any], Mapping[
         return None
     from penstock_models.tasks.image_classifier import of
 
-    base = Preset.model_validate(preset.options["base"])
+    try:
+        base = Preset.model_validate(preset.options["base"])
+    except ValueError as error:
+        raise FormatError(
+            f"[preset] {preset.name}: what it began with is no preset: {error}"
+        ) from None
     own = {n.removeprefix(BASE): p for n, p in files.items() if n.startswith(BASE)}
-    loader = importlib.import_module(f"penstock_models.loaders.{base.loader}")
-    begun = of(base, own, loader)
+    begun = of(base, own, loader_of(base))
     head = network(preset, files)
 
     def run(batch: Any) -> Mapping[str, Any]:
@@ -84,5 +89,8 @@ def own_layers(config: Any) -> dict[str, Any]:
     for module, name in re.findall(
         rf'"module": "({OWN_PACKAGE}[\w.]*)", "class_name": "(\w+)"', text
     ):
-        found[name] = getattr(importlib.import_module(module), name)
+        layer = getattr(importlib.import_module(module), name)
+        if not (isinstance(layer, type) and issubclass(layer, keras.layers.Layer)):
+            raise TypeError(f"{module}.{name} is no layer")
+        found[name] = layer
     return found

@@ -11,6 +11,7 @@ import numpy as np
 import penstock as ps
 import penstock_keras_api as keras
 from penstock_models.architectures.yolo import YoloConfig, backbone
+from penstock_models.loaders.formats import formats
 from penstock_models.presets.schema import Preset
 
 # What a norm has, in the order of Keras, by darknet's names; its shift is what darknet calls a bias.
@@ -54,9 +55,7 @@ def config(preset: Preset, files: Mapping[str, Path]) -> YoloConfig:
     Raises:
         FormatError: The file is damaged.
     """
-    from penstock_formats.darknet.cfg import parse
-
-    net, sections = parse(files["network"].read_text("utf-8", "replace"))
+    net, sections = formats("darknet.cfg").parse(files["network"].read_text("utf-8", "replace"))
     classes = [s.number("classes", 20, 1) for s in sections if s.kind == "yolo"]
     return YoloConfig(
         num_classes=classes[0] if classes else 1,

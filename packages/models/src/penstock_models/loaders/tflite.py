@@ -13,6 +13,7 @@ import penstock_keras_api as keras
 from penstock.errors import FormatError
 from penstock_models.architectures import architecture
 from penstock_models.architectures.classifier import classifier
+from penstock_models.loaders.formats import formats
 from penstock_models.presets.schema import Input, Preset
 
 KINDS = {
@@ -54,10 +55,9 @@ def weights_in_order(path: str | Path) -> list[Weights]:
 
     Raises:
         FormatError: The file is damaged.
+        PluginError: penstock-formats is not installed.
     """
-    from penstock_formats.tflite.model import parse
-
-    graph = parse(Path(path).read_bytes()).subgraphs[0]
+    graph = formats("tflite.model").parse(Path(path).read_bytes()).subgraphs[0]
     constants = _constants(graph)
     found = []
     for op in graph.operators:
@@ -225,10 +225,9 @@ def network_input(preset: Preset, files: Mapping[str, Path]) -> Input:
 
     Raises:
         FormatError: The file is damaged.
+        PluginError: penstock-formats is not installed.
     """
-    from penstock_formats.tflite.model import parse
-
-    graph = parse(Path(files["weights"]).read_bytes()).subgraphs[0]
+    graph = formats("tflite.model").parse(Path(files["weights"]).read_bytes()).subgraphs[0]
     q = graph.tensors[graph.inputs[0]].quantization
     if preset.input.dtype != "uint8" or q is None:
         return preset.input

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from penstock.errors import FormatError, InvalidTypeError, ShapeError
+from penstock.errors import FormatError, InvalidTypeError, PluginError, ShapeError
 
 
 def read_image(image: Any, channels: int = 3) -> np.ndarray[Any, Any]:
@@ -48,8 +48,12 @@ def read_image(image: Any, channels: int = 3) -> np.ndarray[Any, Any]:
 
 
 def _from_file(path: Path, channels: int) -> np.ndarray[Any, Any]:
-    from PIL import Image, UnidentifiedImageError
-
+    try:
+        from PIL import Image, UnidentifiedImageError
+    except ImportError:
+        raise PluginError(
+            '[image] pictures need Pillow; type: pip install "penstock-models[images]"'
+        ) from None
     try:
         with Image.open(path) as opened:
             return _from_pil(opened, channels)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +58,24 @@ def from_preset(name: str | Path) -> Any:
     if preset.task not in TASKS:
         raise InvalidValueError(f"[from_preset] there is no model for {preset.task} yet")
     files = find_files(preset, folder)
-    loader = import_module(f"penstock_models.loaders.{preset.loader}")
+    loader = loader_of(preset)
     task = import_module(f"penstock_models.tasks.{TASKS[preset.task]}")
     return task.of(preset, files, loader)
+
+
+def loader_of(preset: Preset) -> Any:
+    """Return the module that reads a preset's files.
+
+    Raises:
+        FormatError: There is none of this name.
+    """
+    module = f"penstock_models.loaders.{preset.loader}"
+    if find_spec(module) is None:
+        raise FormatError(
+            f"[preset] {preset.name} wants the loader {preset.loader!r}, which this version does not have; install a newer "
+            "penstock-models, or correct preset.json"
+        )
+    return import_module(module)
 
 
 def is_published(name: str | Path) -> bool:

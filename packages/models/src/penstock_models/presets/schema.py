@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 
 from penstock.errors import FormatError
 
@@ -36,7 +36,7 @@ class File(_Part):
 
     Args:
         name: What the preset calls it, such as "weights".
-        path: Where it lies in its source's folder, with "/".
+        path: Where it lies in its source's folder, with "/"; nothing outside of that.
         sha256: Its hash, 64 hexadecimal digits.
         bytes: Its size, if that is known.
         url: Where it can be had; None if only mirrors have it.
@@ -47,6 +47,16 @@ class File(_Part):
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     bytes: int | None = None
     url: str | None = None
+
+    @field_validator("name", "path")
+    @classmethod
+    def _is_inside(cls, path: str) -> str:
+        """Refuse what leads out of the folder: a preset may be a stranger's."""
+        parts = PurePosixPath(path).parts
+        is_relative = not PurePosixPath(path).is_absolute() and not PureWindowsPath(path).drive
+        if not parts or ".." in parts or "\\" in path or "\0" in path or not is_relative:
+            raise ValueError(f"{path!r} leads out of the folder; use a path below it, with '/'")
+        return path
 
 
 class Features(_Part):
@@ -170,7 +180,7 @@ class Preset(_Part):
     task: Task
     architecture: str | None = None
     config: dict[str, Any] = {}
-    loader: str
+    loader: str = Field(pattern="^[a-z0-9_]+$")
     options: dict[str, Any] = {}
     files: tuple[File, ...]
     input: Input

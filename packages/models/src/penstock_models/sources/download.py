@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import urllib.error
 import urllib.request
@@ -46,9 +47,9 @@ def download(url: str, path: Path, sha256: str) -> Path | None:
         raise FormatError(f"[download] got {url!r}; only http and https addresses are fetched")
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
-    _fetch(url, part)
-    with part.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    if not part.exists() or sha256_of(part) != sha256:  # it may be whole, and only not yet in place
+        _fetch(url, part)
+    found = sha256_of(part)
     if found != sha256:
         part.unlink()
         raise FormatError(
@@ -57,6 +58,12 @@ def download(url: str, path: Path, sha256: str) -> Path | None:
         )
     part.replace(path)
     return path
+
+
+def sha256_of(path: Path) -> str:
+    """Return a file's hash, 64 hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _fetch(url: str, part: Path) -> None:
@@ -77,7 +84,15 @@ def _fetch(url: str, part: Path) -> None:
                     bar.advance(task, len(chunk))
             if part.stat().st_size < total:  # a connection that ends early is no error to urllib
                 raise ConnectionError(f"it ended after {part.stat().st_size} of {total} bytes")
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+    except (
+        urllib.error.URLError,
+        TimeoutError,
+        ConnectionError,
+        http.client.HTTPException,
+    ) as error:
+        if getattr(error, "code", None) == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            part.unlink()  # longer than the file there, which is another one now
+            return _fetch(url, part)
         raise FormatError(
             f"[download] {url} could not be fetched: {error}; what arrived is kept, so type the same again to go on"
         ) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from importlib import metadata
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from penstock.errors import FormatError
 from penstock_models.errors import MissingFileError
-from penstock_models.sources.download import cache_folder, download
+from penstock_models.sources.download import cache_folder, download, sha256_of
 
 if TYPE_CHECKING:
     from penstock_models.presets.schema import File, Preset
@@ -88,14 +87,13 @@ def _in_package(package: str, file: File) -> Path | None:
     except metadata.PackageNotFoundError:
         return None
     for entry in files:
-        if str(entry).replace(os.sep, "/").endswith(file.path):
+        if f"/{entry}".replace(os.sep, "/").endswith(f"/{file.path}"):
             return Path(str(entry.locate()))
     return None
 
 
 def _checked(path: Path, file: File, preset: Preset) -> Path:
-    with path.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    found = sha256_of(path)
     if found != file.sha256:
         raise FormatError(
             f"[preset] {path} is not the file that {preset.name} names: its sha256 is {found[:12]}..., expected "
