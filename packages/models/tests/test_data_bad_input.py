@@ -16,6 +16,7 @@ from PIL import Image
 
 from penstock.errors import FormatError, InvalidValueError
 from penstock_models.data import Splits, audit, read
+from penstock_models.preprocessing import read_audio
 
 
 def reasons(splits: Splits) -> dict[str, str]:
@@ -513,3 +514,18 @@ def test_annotations_of_coco_by_a_stranger(
     path.write_text(json.dumps({"images": images, "annotations": annotations, "categories": []}))
     with pytest.raises(FormatError, match=message):
         read(path)
+
+
+def test_a_sound_without_a_rate_and_one_that_is_cut_off(tmp_path: Path) -> None:
+    for label in ("yes", "no"):
+        (tmp_path / label).mkdir()
+    for seed in range(8):
+        sound(tmp_path / ("yes", "no")[seed % 2] / f"{seed}.wav", seed)
+    data = bytearray((tmp_path / "yes" / "0.wav").read_bytes())
+    (tmp_path / "cut.wav").write_bytes(data[:-3])
+    assert np.count_nonzero(read_audio(tmp_path / "cut.wav", 16000, 0.1)) > 1500
+    data[24:28] = bytes(4)  # where the header has the samples of a second
+    (tmp_path / "yes" / "0.wav").write_bytes(data)
+    (tmp_path / "cut.wav").unlink()
+    skipped = {one.name: one.reason for one in read(tmp_path).skipped}
+    assert skipped == {"yes/0.wav": "it has no samples in a second; save it again"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import unicodedata
@@ -213,3 +214,18 @@ def test_broken_bytes_do_not_stop_a_tokenizer() -> None:
     letters = BytePairTokenizer({c: i for i, c in enumerate(byte_letters())}, [])
     ids, counts = letters.pieces(ps.asarray(broken))
     assert letters.decode(ids[0, : int(counts[0])]) == "\ufffd fox\ufffd"
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ({"type": "WordPiece", "vocab": {"[UNK]": 0, "a": 2}}, "gives its 2 pieces other numbers"),
+        ({"type": "WordPiece", "vocab": {"[UNK]": 0, "a": 0}}, "gives its 2 pieces other numbers"),
+        ({"type": "WordPiece"}, "is no published tokenizer: KeyError 'vocab'"),
+        ([], "is no published tokenizer: AttributeError"),
+    ],
+)
+def test_a_vocabulary_whose_numbers_would_shift(tmp_path: Path, model: Any, message: str) -> None:
+    (tmp_path / "tokenizer.json").write_text(json.dumps({"model": model}))
+    with pytest.raises(FormatError, match=message):
+        read_tokenizer(tmp_path)

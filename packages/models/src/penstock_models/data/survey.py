@@ -95,6 +95,8 @@ def of_sound(path: Path) -> Facts:
         raise FormatError(f"its samples have {8 * width} bits; convert it to 16 bits")
     if not samples:
         raise FormatError("it holds no sound")
+    if rate < 1:
+        raise FormatError("it has no samples in a second; save it again")
     if len(samples) < count * channels * width:
         raise FormatError(f"it ends after {len(samples) // channels // width} of {count} samples")
     return Facts(_sha256(path.read_bytes()), _sha256(samples), (count, rate))

@@ -45,7 +45,7 @@ def _from_file(path: Path, rate: int) -> np.ndarray[Any, Any]:
         raise FormatError(
             f"[audio] {path} has {8 * width} bits and {found} samples in a second; expected 16 bits and {rate}: convert it"
         )
-    samples = np.frombuffer(frames, "<i2").astype(np.float32) / 32768
+    samples = np.frombuffer(frames[: len(frames) // 2 * 2], "<i2").astype(np.float32) / 32768
     whole = len(samples) // channels * channels
     mixed: np.ndarray[Any, Any] = samples[:whole].reshape(-1, channels).mean(1)
     return mixed

@@ -32,7 +32,13 @@ def read_tokenizer(path: str | Path, max_length: int | None = None) -> Tokenizer
     length = max_length or (int(given) if given < 1e6 else 512)
     if path.name == "vocab.txt" or not (folder / "tokenizer.json").exists():
         return _of_lists(folder, path, settings, length)
-    return _of_json(folder / "tokenizer.json", length)
+    file = folder / "tokenizer.json"
+    try:
+        return _of_json(file, length)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise FormatError(
+            f"[tokenizer] {file} is no published tokenizer: {type(error).__name__} {error}"
+        ) from None
 
 
 def _of_json(path: Path, length: int) -> Tokenizer:
@@ -48,8 +54,14 @@ def _of_json(path: Path, length: int) -> Tokenizer:
     numbers = {**model["vocab"], **added}
     if kind == "WordPiece":
         rules = _part(data, "normalizer", "BertNormalizer")
+        pieces = sorted(numbers, key=numbers.__getitem__)
+        if [numbers[piece] for piece in pieces] != list(range(len(pieces))):
+            raise FormatError(
+                f"[tokenizer] {path} gives its {len(pieces)} pieces other numbers than 0 to {len(pieces) - 1}, each once; "
+                "it is damaged: take the published file"
+            )
         return WordPieceTokenizer(
-            sorted(numbers, key=numbers.__getitem__),
+            pieces,
             bool(rules.get("lowercase", False)),
             rules.get("strip_accents"),
             bool(rules.get("handle_chinese_chars", True)),
