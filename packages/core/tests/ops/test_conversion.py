@@ -27,7 +27,9 @@ import penstock as ps
         ([np.ones(2), np.zeros(2)], "float64", [[1.0, 1.0], [0.0, 0.0]]),
         (np.float16(0.5), "float16", 0.5),
         (stdlib_array.array("d", [1.0, 2.0]), "float64", [1.0, 2.0]),
-        pytest.param(memoryview(b"ab"), "uint8", [97, 98], id="memoryview"),  # its repr has an address
+        pytest.param(
+            memoryview(b"ab"), "uint8", [97, 98], id="memoryview"
+        ),  # its repr has an address
         (bytearray(b"ab"), "uint8", [97, 98]),
     ],
     ids=repr,
