@@ -75,7 +75,7 @@ def with_bytes(folder: Path) -> int:
 
 
 def inputs(tokenizer: Any, texts: list[str]) -> dict[str, Any]:
-    import torch
+    torch = pytest.importorskip("torch")
 
     rows = tokenizer(texts)
     return {
@@ -99,7 +99,7 @@ def test_classifiers_say_what_the_library_says(tmp_path: Path) -> None:
 
 
 def test_gaps_are_filled_as_by_the_library(tmp_path: Path) -> None:
-    import torch
+    torch = pytest.importorskip("torch")
 
     theirs = publish(tmp_path, "BertForMaskedLM", "BertConfig", **BERT)
     with_words(tmp_path)
@@ -135,7 +135,7 @@ def test_gaps_are_filled_as_by_the_library(tmp_path: Path) -> None:
 def test_texts_go_on_as_by_the_library(
     tmp_path: Path, cls: str, config: str, sizes: dict[str, Any]
 ) -> None:
-    import torch
+    torch = pytest.importorskip("torch")
 
     count = with_bytes(tmp_path)
     kept = {**sizes, "vocab_size": count, "eos_token_id": None, "bos_token_id": None}
