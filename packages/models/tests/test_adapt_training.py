@@ -289,3 +289,8 @@ def test_choices_are_checked() -> None:
     model = classifier().adapt("full", labels=LABELS)
     with pytest.raises(InvalidValueError, match="the fields are epochs, batch_size, learning_rate"):
         model.fit(pictures(), epoch=3)
+
+
+def test_a_training_of_no_epochs_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"epochs: Input should be greater than or equal to 1"):
+        Recipe.of({"epochs": 0})

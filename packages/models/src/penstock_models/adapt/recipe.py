@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from penstock_models.config import Config
 
 
@@ -33,8 +35,8 @@ class Recipe(Config):
         seed: Of all that is random.
     """
 
-    epochs: int = 12
-    batch_size: int = 16
+    epochs: int = Field(default=12, ge=1)
+    batch_size: int = Field(default=16, ge=1)
     learning_rate: float = 1e-3
     head_rate: float = 1.0
     depth_decay: float = 0.8
