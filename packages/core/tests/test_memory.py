@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -96,3 +97,16 @@ def test_runs_of_many_sizes_share_the_memory_of_the_largest() -> None:
     once = live_after([400])
     # Each of these needs about as much as the one before.
     assert live_after([399, 398, 397, 396, 395, 394, 400, 399]) < 1.5 * once + 100_000
+
+
+def test_threads_that_run_one_plan_at_many_sizes_do_not_share_a_run() -> None:
+    @ps.function
+    def step(x: Any) -> Any:
+        return ps.sum(ps.exp(ps.matmul(x, x.T)), axis=1)
+
+    def ask(n: int) -> bool:
+        x = np.full((n, 8), 0.001 * n, np.float32)
+        return all(np.allclose(step(x).numpy(), n * np.exp(8e-6 * n * n)) for _ in range(5))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(ask, [40 + i % 23 for i in range(200)]))

@@ -292,7 +292,7 @@ std::shared_ptr<Binding> Plan::binding_for(const std::vector<Shape>& shapes) {
     auto it = bindings_.find(key);
     if (it != bindings_.end()) {
       it->second->last_use = ++clock_;
-      if (last_) last_->take_arenas(&arenas_);
+      collect_arenas();
       return last_ = it->second;
     }
   }
@@ -308,9 +308,14 @@ std::shared_ptr<Binding> Plan::binding_for(const std::vector<Shape>& shapes) {
     bindings_.erase(oldest);
   }
   made->last_use = ++clock_;
-  if (last_) last_->take_arenas(&arenas_);
+  collect_arenas();
   last_ = bindings_.emplace(std::move(key), std::move(made)).first->second;
   return last_;
+}
+
+// From all bindings: a run that ended after another thread had changed the sizes has left its own behind.
+void Plan::collect_arenas() {
+  for (auto& entry : bindings_) entry.second->take_arenas(&arenas_);
 }
 
 // The smallest that is large enough. If none is, all make room for a larger one.

@@ -112,6 +112,7 @@ class PENSTOCK_API Plan final : public RefCounted {
   int32_t root_of(int32_t value) const { return root_of_value_[static_cast<size_t>(value)]; }
   std::shared_ptr<Binding> binding_for(const std::vector<Shape>& shapes);
   std::shared_ptr<Binding> last_binding(const Tensor* inputs, int num_inputs);
+  void collect_arenas();  // under the lock
   Ref<Storage> take_arena(int64_t bytes);
   void execute(RunState& state, Binding& binding, const Tensor* inputs, Tensor* outputs,
                const RunOptions& options);
