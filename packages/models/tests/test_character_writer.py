@@ -104,7 +104,6 @@ def test_mistakes_are_told() -> None:
         CharacterWriter(model.network, config, "abcdef")
 
 
-@pytest.mark.skipif("char_lm.literature" not in models.list_presets(), reason="not shipped")
 def test_the_preset_knows_the_plays() -> None:
     model = models.from_preset("char_lm.literature")
     play = "KING:\nWhat is the matter with thee, my good lord?\n"
