@@ -59,18 +59,18 @@ def test_the_report_says_what_is_true(learned: Any) -> None:
 @pytest.mark.parametrize(
     ("options", "ops", "size"),
     [
-        ({"method": "weight_only"}, {"weight_only_matmul"}, 0.30),
-        ({"method": "weight_only", "bits": 4, "group_size": 32}, {"weight_only_matmul"}, 0.20),
-        ({"method": "dynamic"}, {"dynamic_quantized_matmul", "conv2d"}, 0.40),
-        ({"method": "bfloat16"}, {"cast", "conv2d", "matmul"}, 0.51),
+        ({"method": "weight_only"}, ["weight_only_matmul"], 0.30),
+        ({"method": "weight_only", "bits": 4, "group_size": 32}, ["weight_only_matmul"], 0.20),
+        ({"method": "dynamic"}, ["dynamic_quantized_matmul", "conv2d"], 0.40),
+        ({"method": "bfloat16"}, ["cast", "conv2d", "matmul"], 0.51),
     ],
     ids=str,
 )
 def test_other_methods_keep_the_answers(
-    learned: Any, options: dict[str, Any], ops: set[str], size: float
+    learned: Any, options: dict[str, Any], ops: list[str], size: float
 ) -> None:
     result = quantize(learned.model, learned.x, slower="ignore", **options)
-    assert ops <= ops_of(result.model)
+    assert ops_of(result.model).issuperset(ops)
     assert learned.accuracy(result.model) > learned.accuracy(learned.model) - 0.03
     assert result.report.bytes_after < size * result.report.bytes_before
 
