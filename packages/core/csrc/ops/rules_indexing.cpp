@@ -10,6 +10,13 @@ void need_length(const InferContext& ctx, const char* what, size_t got, int rank
              "; expected one per axis");
 }
 
+// Whether a slice that ends at `end` stays inside. Of a size that nothing is known about, and that cuts an axis of a known
+// size, this is assumed: positions[:, :tokens] of 512 positions. The guard is checked when the graph is run.
+bool ends_inside(InferContext& ctx, Dim end, Dim dim) {
+  if (is_symbolic(end) && !is_symbolic(dim)) return ctx.less(-1, dim_sub(dim, end));
+  return at_most(ctx, end, dim);
+}
+
 // start, start + step, ..., start + (size - 1) * step must lie in 0 ... dim - 1.
 void need_inside(InferContext& ctx, int axis, Dim start, Dim size, int64_t step) {
   if (step == 0) ctx.fail(ErrorKind::kValue, "the step of axis ", axis, " is 0; use 1 or -1");
@@ -20,7 +27,7 @@ void need_inside(InferContext& ctx, int axis, Dim start, Dim size, int64_t step)
   Dim high = step > 0 ? dim_add(start, reach) : start;
   // A symbolic size may turn out as 0: then reach is -step, and the bounds still hold for what
   // Python's slices produce.
-  if (!at_most(ctx, 0, low) || !at_most(ctx, dim_add(high, 1), dim))
+  if (!at_most(ctx, 0, low) || !ends_inside(ctx, dim_add(high, 1), dim))
     ctx.fail(ErrorKind::kIndex, "the slice of axis ", axis, " starts at ", dim_text(start),
              " and takes ", dim_text(size), " elements by steps of ", step,
              ", which leaves the axis of size ", dim_text(dim), "; shorten it");

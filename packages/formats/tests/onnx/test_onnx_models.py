@@ -353,3 +353,24 @@ def test_what_depends_on_numbers_runs_node_by_node(tmp_path: Path) -> None:
     by_x, by_w = tape.gradient(total, [x, chosen.variables["w"]])
     assert by_x.tolist() == [2.0, 0.0, 2.0]
     assert by_w.tolist() == [4.0]
+
+
+def test_a_table_of_positions_is_cut_to_the_length_of_the_input(tmp_path: Path) -> None:
+    """As exported encoders do: positions[:, :tokens], of which the file says nothing but the name."""
+    model = onnx.parser.parse_model("""
+        <ir_version: 8, opset_import: ["" : 13]>
+        cut (int64[batch, tokens] ids) => (int64[batch, tokens] y)
+        <int64[1, 6] table = {10, 11, 12, 13, 14, 15}, int64[1] zero = {0}, int64[1] one = {1}>
+        {
+            sizes = Shape(ids)
+            tokens = Gather(sizes, one)
+            part = Slice(table, zero, tokens, one)
+            y = Add(ids, part)
+        }""")
+    onnx.save(model, tmp_path / "cut.onnx")
+    cut = read(tmp_path / "cut.onnx")
+    for tokens in (1, 2, 6):
+        got = cut(np.zeros((2, tokens), np.int64)).numpy()
+        np.testing.assert_array_equal(got, np.tile(np.arange(10, 10 + tokens), (2, 1)))
+    with pytest.raises(errors.ShapeError, match="tokens"):
+        cut(np.zeros((2, 7), np.int64))
