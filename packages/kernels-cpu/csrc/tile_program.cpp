@@ -306,10 +306,11 @@ void TileFrame::Place(int k, int64_t at, int64_t n) {
     operand_[k].data = Slot(input.slot);
     return;
   }
-  const int64_t inner = program_.inner_, col = at % inner;
+  const int64_t inner = program_.inner_, row = program_.RowOf(at), col = at - row * inner;
   if (!input.is_mask && n <= inner - col) {  // part of one row: as it lies
-    int64_t offset = col * input.inner_stride, rest = at / inner;
-    for (int d = program_.outer_dims_ - 1; d >= 0; --d) {
+    int64_t offset = col * input.inner_stride, rest = row;
+    const int dims = input.kind == Input::kRow ? 0 : program_.outer_dims_;  // a row repeats
+    for (int d = dims - 1; d >= 0; --d) {
       offset += rest % program_.outer_[d] * input.stride[d];
       rest /= program_.outer_[d];
     }
@@ -350,12 +351,12 @@ float* TileFrame::Room(int step, int64_t at) {
   return nullptr;
 }
 
-// Smaller tensors are near enough without it.
-constexpr int64_t kFetchFrom = 128 * 1024;
+// Smaller tensors are near enough without it. What follows a short piece is not known: behind a product it is elsewhere.
+constexpr int64_t kFetchFrom = 128 * 1024, kFetchPiece = kTile / 2;
 
 TileFrame::Ahead::Ahead(const TileProgram& program, int64_t next, int64_t n)
-    : share_(CeilDiv(kTile, MaxOf(1, program.num_runs_)) * static_cast<int64_t>(sizeof(float))) {
-  if (program.count_ < kFetchFrom || next + n > program.count_) return;
+    : share_(CeilDiv(n, MaxOf(1, program.num_runs_)) * static_cast<int64_t>(sizeof(float))) {
+  if (program.count_ < kFetchFrom || n < kFetchPiece || next + n > program.count_) return;
   const auto add = [&](const void* data) {
     if (count_ < kMost) at_[count_++] = static_cast<const char*>(data) + next * sizeof(float);
   };

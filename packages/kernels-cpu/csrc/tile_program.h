@@ -64,7 +64,13 @@ class TileProgram {
   void JoinPairs();
   void AssignSlots();
   // Where an element is in its row. Division is slow, and most domains are one row.
-  int64_t Column(int64_t at) const { return inner_ == count_ ? at : at % inner_; }
+  int64_t Column(int64_t at) const { return inner_ == count_ ? at : at - RowOf(at) * inner_; }
+  // The row of an element. Dividing halves takes a third of the time, and pieces behind a product are short.
+  int64_t RowOf(int64_t at) const {
+    if (inner_ == count_) return 0;
+    const bool small = count_ <= UINT32_MAX;
+    return small ? static_cast<uint32_t>(at) / static_cast<uint32_t>(inner_) : at / inner_;
+  }
 
   int num_inputs_ = 0, num_constants_ = 0, num_steps_ = 0, num_results_ = 0, num_reductions_ = 0;
   int num_slots_ = 1;  // the first is spare room
