@@ -3,8 +3,17 @@
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {
 
-// Outputs that are larger than the last cache level go past it.
-constexpr int64_t kStreamBytes = 32 << 20;
+// Whether an output is better stored past the caches: on AMD's processors three times as fast once it exceeds them. On
+// Intel's the lines of an output, fetched ahead (Ahead below), cost a quarter less than such stores.
+bool Streams(int64_t bytes) {
+#if defined(__x86_64__)
+  constexpr int64_t kLarge = 32 << 20;
+  return bytes >= kLarge && !__builtin_cpu_is("intel");
+#else
+  (void)bytes;
+  return false;
+#endif
+}
 
 constexpr int kArity[] = {1, 2, 3};
 
@@ -147,7 +156,7 @@ void TileProgram::ReadSteps(const int64_t* code, int64_t instructions) {
 void TileProgram::ReadResults(const int64_t* results, int64_t outputs,
                               penstock_tensor* const* tensors) {
   const int first = num_inputs_ + num_constants_;
-  const bool stream = count_ * static_cast<int64_t>(sizeof(float)) >= kStreamBytes;
+  const bool stream = Streams(count_ * static_cast<int64_t>(sizeof(float)));
   // A reduction that nobody asked for folds nothing; the others learn where their result goes.
   TileReduction wanted[PENSTOCK_TILE_MAX_OUTPUTS];
   int num_wanted = 0;
