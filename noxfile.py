@@ -407,12 +407,12 @@ def peers(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Run benchmarks beside their peers; arguments are a script and its own, else all of them run."""
+    """Run the benchmark suite; `-- --peers` makes its peers' environments; a script's path runs that instead."""
     install_packages(session, *group("bench"), extras=True)
-    scripts = [*ROOT.glob("benchmarks/bench_*.py"), *ROOT.glob("packages/*/benchmarks/bench_*.py")]
-    runs = [session.posargs] if session.posargs else [[str(script)] for script in sorted(scripts)]
-    for run in runs:
-        session.run("python", *run, env=clean_environment())
+    script = (
+        [] if session.posargs[:1] and session.posargs[0].endswith(".py") else ["benchmarks/run.py"]
+    )
+    session.run("python", *script, *session.posargs, env=clean_environment())
 
 
 if __name__ == "__main__":

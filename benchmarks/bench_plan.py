@@ -1,8 +1,6 @@
-"""What one call costs: an eager add, a compiled call, a node of a plan.
+"""What a node of a plan costs, beyond its kernel. Calls of ops and functions are workloads of the suite.
 
-    python benchmarks/bench_dispatch.py [--json]
-
-PyTorch and JAX are timed beside Penstock when they are installed.
+    python benchmarks/bench_plan.py [--json]
 """
 
 from __future__ import annotations
@@ -18,38 +16,6 @@ from penstock import _native  # noqa: E402
 
 SMALL = np.ones(4, np.float32)
 NODES = 100
-
-
-def eager_add() -> None:
-    """Add two tensors of four elements."""
-    a, b = ps.asarray(SMALL), ps.asarray(SMALL)
-    bodies = {"penstock a + b": lambda: a + b, "penstock add(a, b)": lambda: ps.add(a, b)}
-    try:
-        import torch
-
-        torch.set_num_threads(1)
-        ta, tb = torch.ones(4), torch.ones(4)
-        bodies["torch a + b"] = lambda: ta + tb
-    except ImportError:
-        pass
-    bodies["numpy a + b"] = lambda: SMALL + SMALL
-    report("eager add of two small tensors", compare(bodies), "us")
-
-
-def compiled_call() -> None:
-    """Call a compiled function of one op."""
-    a, b = ps.asarray(SMALL), ps.asarray(SMALL)
-    add = ps.function(lambda x, y: x + y)
-    bodies = {"penstock function": lambda: add(a, b)}
-    try:
-        import jax
-
-        ja = jax.numpy.ones(4)
-        jitted = jax.jit(lambda x, y: x + y)
-        bodies["jax.jit, waited for"] = lambda: jitted(ja, ja).block_until_ready()
-    except ImportError:
-        pass
-    report("compiled call of a one-op function", compare(bodies), "us")
 
 
 def plan_node() -> None:
@@ -77,6 +43,4 @@ def plan_node() -> None:
 
 
 if __name__ == "__main__":
-    eager_add()
-    compiled_call()
     plan_node()

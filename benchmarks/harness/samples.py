@@ -1,0 +1,35 @@
+"""Medians, spreads and ratios of what was timed."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Return the median of the values, the least and the most."""
+    return {"median": statistics.median(values), "low": min(values), "high": max(values)}
+
+
+def best_peer(row: dict[str, Any], ours: str, clock: str) -> str | None:
+    """Return the fastest candidate of a row that is not ours, or None."""
+    medians = {
+        name: result[clock]["median"]
+        for name, result in row["results"].items()
+        if name != ours and clock in result
+    }
+    return min(medians, key=lambda name: medians[name]) if medians else None
+
+
+def ratio(row: dict[str, Any], ours: str, clock: str) -> dict[str, float] | None:
+    """Return our time over the best peer's: of the medians, and the range of the rounds' own ratios."""
+    peer = best_peer(row, ours, clock)
+    if peer is None or clock not in row["results"].get(ours, {}):
+        return None
+    mine, theirs = row["results"][ours], row["results"][peer]
+    of_rounds = [
+        a / b for a, b in zip(mine[f"{clock}_rounds"], theirs[f"{clock}_rounds"], strict=True)
+    ]
+    median = mine[clock]["median"] / theirs[clock]["median"]
+    return {"ratio": median, "low": min(of_rounds), "high": max(of_rounds)}
