@@ -1,6 +1,6 @@
 """What a node of a plan costs, beyond its kernel. Calls of ops and functions are workloads of the suite.
 
-    python benchmarks/bench_plan.py [--json]
+python benchmarks/bench_plan.py [--json]
 """
 
 from __future__ import annotations
