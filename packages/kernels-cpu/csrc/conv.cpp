@@ -11,7 +11,7 @@ Conv ForwardConv(const penstock_call* call) {
   return MakeConv(call, 0, call->inputs[0]->shape, call->inputs[1]->shape, call->outputs[0]->shape);
 }
 
-int Forward(penstock_call* call, const TileProgram* epilogue) {
+int Forward(penstock_call* call, const Behind& behind) {
   float* y = Output<float>(call, 0);
   if (Count(call->outputs[0]) == 0) return PENSTOCK_OK;
   const Conv conv = ForwardConv(call);
@@ -24,18 +24,20 @@ int Forward(penstock_call* call, const TileProgram* epilogue) {
   const float* x = Input<float>(call, 0);
   const Placement padded = PaddedPlacement(conv);
   if (NeedsPadding(conv, padded)) {
-    return ConvolvePlaced(call, conv, x, conv.h.in, conv.w.in, padded, filter, y, epilogue);
+    return ConvolvePlaced(call, conv, x, conv.h.in, conv.w.in, padded, filter, y, behind);
   }
-  return Convolve(call, conv, {x, conv.h.in, conv.w.in, 0, conv.h.in}, filter, y, epilogue);
+  return Convolve(call, conv, {x, conv.h.in, conv.w.in, 0, conv.h.in}, filter, y, behind);
 }
 
 }  // namespace
 
 int Conv2d(penstock_call* call) {
   constexpr int kOwnAttrs = 5;
-  if (call->num_attrs == kOwnAttrs) return Forward(call, nullptr);
+  if (call->num_attrs == kOwnAttrs) return Forward(call, {});
+  Chain chain;
+  if (chain.Read(call, kOwnAttrs)) return Forward(call, {&chain, nullptr});
   const Epilogue epilogue(call, kOwnAttrs);
-  return Forward(call, &epilogue.program);
+  return Forward(call, {nullptr, &epilogue.program});
 }
 
 // The state is the packed filter; NULL where the filter is no constant.

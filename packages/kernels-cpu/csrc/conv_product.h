@@ -4,8 +4,8 @@
 #ifndef PENSTOCK_KERNELS_CPU_CONV_PRODUCT_H_
 #define PENSTOCK_KERNELS_CPU_CONV_PRODUCT_H_
 
+#include "conv_tile.h"
 #include "epilogue.h"
-#include "gemm.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 
@@ -182,6 +182,33 @@ inline const float* PackFilter(penstock_call* call, const Conv& conv, const floa
   return out;
 }
 
+// What runs on a result: while it is in registers if it is a chain, else behind the product. At most one is there.
+struct Behind {
+  const Chain* chain = nullptr;
+  const TileProgram* program = nullptr;
+};
+
+// rows x cols of a result, tile after tile: row i begins at y + at + i * row, in column `tile.col`.
+inline void RunConvTiles(ConvTile tile, int64_t at, int64_t row, int64_t rows, int64_t cols,
+                         int64_t panel) {
+  // Equal tiles: 26 rows are 13 + 13, not 14 + 12.
+  const int64_t step = CeilDiv(rows, MaxOf<int64_t>(1, CeilDiv(rows, kTileRows)));
+  const float *a = tile.a, *b = tile.b;
+  const int64_t col = tile.col;
+  int64_t places[kTileRows];
+  tile.at = places;
+  for (int64_t i = 0; i < rows; i += step) {
+    const int count = static_cast<int>(MinOf(step, rows - i));
+    tile.a = a + i * tile.a_row;
+    for (int64_t j = 0; j < cols; j += kTileCols) {
+      for (int r = 0; r < count; ++r) places[r] = at + (i + r) * row + j;
+      tile.b = b + j / kTileCols * panel;
+      tile.col = col + j;
+      RunConvTile(tile, count, static_cast<int>(MinOf<int64_t>(kTileCols, cols - j)));
+    }
+  }
+}
+
 // Output pixels that lie side by side in memory, as do the windows that they look at: a row of an image, or a piece of
 // all images together.
 struct Lines {
@@ -230,8 +257,8 @@ class ConvProduct {
     }
   }
 
-  // `epilogue`: what runs on y, or nullptr.
-  int Run(penstock_call* call, const TileProgram* epilogue) const {
+  int Run(penstock_call* call, const Behind& behind) const {
+    const TileProgram* epilogue = behind.program;
     const int64_t blocks = CeilDiv(panels_, block_panels_);
     const int64_t cost = block_lines_ * lines_.width * panel_ * block_panels_;
     const int64_t base = y_ - Output<float>(call, 0);
@@ -240,7 +267,7 @@ class ConvProduct {
                          const auto each = [&](TileFrame* frame) {
                            for (int64_t i = begin; i < end; ++i) {
                              Block(i / blocks * block_lines_, i % blocks * block_panels_, base,
-                                   frame);
+                                   behind.chain, frame);
                            }
                          };
                          if (epilogue == nullptr) return each(nullptr);
@@ -253,13 +280,16 @@ class ConvProduct {
   // Floats of the filter, and of images, that a task reads again and again: what the second cache holds.
   static constexpr int64_t kFilterAtOnce = 160 * 1024, kImagesAtOnce = 256 * 1024;
 
-  void Block(int64_t line, int64_t panel, int64_t base, TileFrame* epilogue) const {
+  void Block(int64_t line, int64_t panel, int64_t base, const Chain* chain,
+             TileFrame* epilogue) const {
     const int64_t last_line = MinOf(lines_.count, line + block_lines_);
     const int64_t last = MinOf(panels_, panel + block_panels_);
     if (block_panels_ ==
         panels_) {  // one line after the other, while its results are in the first cache
       for (int64_t i = line; i < last_line; ++i) {
-        for (int64_t g = 0; g < conv_.groups; ++g) Multiply(i, g, 0, conv_.GroupOut());
+        for (int64_t g = 0; g < conv_.groups; ++g) {
+          Multiply(i, g, 0, conv_.GroupOut(), base, chain);
+        }
         const int64_t at = base + i * lines_.width * conv_.out_channels;
         if (epilogue) epilogue->RunAll(at, at + lines_.Width(i) * conv_.out_channels);
       }
@@ -268,7 +298,8 @@ class ConvProduct {
     for (int64_t p = panel; p < last; ++p) {
       for (int64_t i = line; i < last_line; ++i) {
         const int64_t col = p % per_group_ * kTileCols;
-        Multiply(i, p / per_group_, col, MinOf<int64_t>(kTileCols, conv_.GroupOut() - col));
+        Multiply(i, p / per_group_, col, MinOf<int64_t>(kTileCols, conv_.GroupOut() - col), base,
+                 chain);
       }
     }
     if (epilogue) Finish(line, last_line, panel, last, base, epilogue);
@@ -290,7 +321,8 @@ class ConvProduct {
   }
 
   // Columns [col, col + cols) of a group, for a line of output pixels.
-  void Multiply(int64_t line, int64_t group, int64_t col, int64_t cols) const {
+  void Multiply(int64_t line, int64_t group, int64_t col, int64_t cols, int64_t base,
+                const Chain* chain) const {
     const int64_t n = line / conv_.h.out, i = line % conv_.h.out;
     // Rows of the filter that meet rows of zeros are left out.
     const int64_t top = image_.top - i * conv_.h.stride;
@@ -299,20 +331,20 @@ class ConvProduct {
     const int64_t last =
         MaxOf(first, MinOf(conv_.h.kernel, CeilDiv(MaxOf<int64_t>(0, bottom), conv_.h.dilation)));
     const int64_t per_row = taps_.count / conv_.h.kernel;
-    Tile tile = {};
+    ConvTile tile = {};
     tile.a = image_.data + ((n * image_.h + i * conv_.h.stride) * image_.w) * conv_.in_channels +
              group * conv_.GroupIn();
     tile.a_row = conv_.w.stride * conv_.in_channels;
-    tile.a_k = 1;
     tile.b = filter_ + (group * per_group_ + col / kTileCols) * panel_;
-    tile.b_k = kTileCols;
     tile.k = taps_.length;
     tile.segments = (last - first) * per_row;
     tile.a_offset = taps_.offset + first * per_row;
     tile.b_offset = filter_offset_ + first * per_row;
-    tile.c = y_ + line * lines_.width * conv_.out_channels + group * conv_.GroupOut() + col;
-    tile.c_row = conv_.out_channels;
-    RunTiles(tile, lines_.Width(line), cols, panel_);
+    tile.chain = chain;
+    tile.col = group * conv_.GroupOut() + col;
+    tile.y = y_ - base;
+    const int64_t at = base + line * lines_.width * conv_.out_channels + tile.col;
+    RunConvTiles(tile, at, conv_.out_channels, lines_.Width(line), cols, panel_);
   }
 
   const Conv conv_;
@@ -326,16 +358,16 @@ class ConvProduct {
   int64_t block_panels_, block_lines_ = 1;
 };
 
-// y = image * filter (packed). `epilogue`: what runs on y, or nullptr.
+// y = image * filter (packed), and what runs behind it.
 inline int Convolve(penstock_call* call, Conv conv, Image image, const float* filter, float* y,
-                    const TileProgram* epilogue = nullptr) {
+                    const Behind& behind = {}) {
   const Lines lines = MakeLines(&conv, &image);
   const Taps taps = MakeTaps(call, conv, image.w);
   if (taps.offset == nullptr) return PENSTOCK_NO_MEMORY;
   int64_t* filter_offset = Scratch<int64_t>(call, taps.count);
   if (filter_offset == nullptr) return PENSTOCK_NO_MEMORY;
   for (int64_t i = 0; i < taps.count; ++i) filter_offset[i] = i * taps.length * kTileCols;
-  return ConvProduct(conv, image, lines, taps, filter_offset, filter, y).Run(call, epilogue);
+  return ConvProduct(conv, image, lines, taps, filter_offset, filter, y).Run(call, behind);
 }
 
 // Floats of placed images at a time: they should still be in the cache when they are read.
@@ -344,7 +376,7 @@ constexpr int64_t kPlacedAtOnce = 512 * 1024;
 // The same for images that need room, a few at a time.
 inline int ConvolvePlaced(penstock_call* call, Conv conv, const float* x, int64_t h, int64_t w,
                           const Placement& placement, const float* filter, float* y,
-                          const TileProgram* epilogue = nullptr) {
+                          const Behind& behind = {}) {
   const int64_t batch = conv.batch, c = conv.in_channels;
   const int64_t group = MinOf(batch, Grain(placement.h * placement.w * c, kPlacedAtOnce));
   float* room = Scratch<float>(call, group * placement.h * placement.w * c);
@@ -354,7 +386,7 @@ inline int ConvolvePlaced(penstock_call* call, Conv conv, const float* x, int64_
     int status = Place(call, x + first * h * w * c, conv.batch, h, w, c, placement, room);
     if (status != PENSTOCK_OK) return status;
     status = Convolve(call, conv, PlacedImage(room, h, placement), filter,
-                      y + first * conv.h.out * conv.w.out * conv.out_channels, epilogue);
+                      y + first * conv.h.out * conv.w.out * conv.out_channels, behind);
     if (status != PENSTOCK_OK) return status;
   }
   return PENSTOCK_OK;

@@ -3,6 +3,8 @@
 
 #include <cstdlib>
 
+#include "transpose_block.h"
+
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {
 
@@ -106,32 +108,6 @@ void Dispatch(const Tile& tile, int rows, int cols) {
 }
 
 // ---- transposing through registers ----
-
-#if PENSTOCK_VECTOR_BYTES == 64
-#define INTERLEAVE_LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
-#define INTERLEAVE_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
-#elif PENSTOCK_VECTOR_BYTES == 32
-#define INTERLEAVE_LOW 0, 8, 1, 9, 2, 10, 3, 11
-#define INTERLEAVE_HIGH 4, 12, 5, 13, 6, 14, 7, 15
-#else
-#define INTERLEAVE_LOW 0, 4, 1, 5
-#define INTERLEAVE_HIGH 2, 6, 3, 7
-#endif
-
-// Interleaving rows i and i + kLanes / 2, log2(kLanes) times over, transposes the block.
-inline void TransposeBlock(Vf (&v)[kLanes]) {
-#pragma GCC unroll 4
-  for (int width = 1; width < kLanes; width *= 2) {
-    Vf t[kLanes];
-#pragma GCC unroll 8
-    for (int i = 0; i < kLanes / 2; ++i) {
-      t[2 * i] = __builtin_shufflevector(v[i], v[i + kLanes / 2], INTERLEAVE_LOW);
-      t[2 * i + 1] = __builtin_shufflevector(v[i], v[i + kLanes / 2], INTERLEAVE_HIGH);
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < kLanes; ++i) v[i] = t[i];
-  }
-}
 
 // out[j * out_row + i] = x[i * x_row + j] for i < rows <= kLanes, j < cols. Stores whole vectors, each overlapped by
 // the next, but for the last: what follows belongs to another thread.

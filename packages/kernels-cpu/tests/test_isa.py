@@ -76,7 +76,13 @@ def test_every_op_agrees_with_its_reference(isa: str, python: Callable[..., str]
 
 
 # The other files run with the best instruction set only; these are the ones whose code differs most between them.
-FILES = ("test_elementwise.py", "test_matmul.py", "test_norm_softmax.py")
+FILES = (
+    "test_conv_chain.py",
+    "test_conv_pool.py",
+    "test_elementwise.py",
+    "test_matmul.py",
+    "test_norm_softmax.py",
+)
 
 
 @pytest.mark.parametrize("isa", ["portable", "avx2"])
