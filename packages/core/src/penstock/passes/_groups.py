@@ -38,8 +38,10 @@ class Uses:
 
     def __init__(self, graph: Graph) -> None:
         self._users: dict[int, list[int]] = {}
+        self._nodes: dict[int, Node] = {}
         self.ordered: set[int] = set()  # nodes that others wait for, or that wait
         for node in graph.nodes:
+            self._nodes[node.index] = node
             for t in node.inputs:
                 self._users.setdefault(t.value_index, []).append(node.index)
             if node.control_inputs:
@@ -63,6 +65,10 @@ class Uses:
     def users(self, t: Tensor) -> list[int]:
         """Return the numbers of the nodes that take a tensor."""
         return self._users.get(t.value_index, [])
+
+    def nodes(self, t: Tensor) -> list[Node]:
+        """Return the nodes that take a tensor, each as often as it does."""
+        return [self._nodes[i] for i in self.users(t)]
 
     def outside(self, t: Tensor, members: Container[int]) -> bool:
         """Whether anybody but `members` uses a tensor, the graph's caller included."""

@@ -19,6 +19,7 @@ from penstock.passes.fuse import fuse
 from penstock.passes.inline import inline_calls
 from penstock.passes.place import place
 from penstock.passes.prune import prune
+from penstock.passes.recognise import recognise
 
 Pass = Callable[[Graph], Graph]
 
@@ -31,6 +32,7 @@ PIPELINE: tuple[tuple[str, Pass], ...] = (
     ("algebra", simplify_algebra),
     ("cse", share_common),
     ("tidy", prune),
+    ("recognise", recognise),
 )
 _LAST: tuple[tuple[str, Pass], ...] = (("fuse", fuse), ("place", place))
 _UNCHECKED = ("inline", "decompose")  # before them a graph cannot run, or runs with other roundings

@@ -18,6 +18,7 @@ def rewrite(
     replace: Replace | None = None,
     keep: Callable[[Node], bool] | None = None,
     device: Callable[[Node], str | None] | None = None,
+    values: dict[int, Tensor] | None = None,
 ) -> Graph:
     """Copy a graph, replacing and leaving out nodes.
 
@@ -26,6 +27,7 @@ def rewrite(
         replace: Called for every node but inputs; ops that it calls are appended to the copy.
         keep: Nodes for which it is false are left out. Nobody may use their outputs.
         device: The device of a copied node, if it is to change.
+        values: Receives what stands for each of the graph's values, by number, as they are made.
 
     Returns:
         The new graph, with the same inputs, outputs, symbols and guards.
@@ -34,7 +36,7 @@ def rewrite(
         GraphError: A node that is used was left out.
     """
     new = graph.like()
-    values: dict[int, Tensor] = {}
+    values = {} if values is None else values
     awaited = {c.index for node in graph.nodes for c in node.control_inputs}
     nodes: dict[int, list[Node]] = {}  # those made for an awaited one
     with _appending_to(new):

@@ -10,6 +10,7 @@ from penstock._inner_graphs import assigned_by
 from penstock._native import Graph, Node, Tensor
 from penstock.passes._rewrite import rewrite
 
+_FEW = 16  # elements of a constant that are compared themselves
 # Whether two bodies are the same would take a comparison of graphs.
 _ALONE = ("call", "cond", "while", "scan", "custom_gradient")
 
@@ -54,7 +55,9 @@ def _key(node: Node, inputs: list[Tensor], writes: dict[Any, int]) -> Hashable:
 
 def _attr_key(value: Any) -> Hashable:
     if isinstance(value, Tensor):  # a constant: the same memory is the same value
-        return (value._data_pointer(), value.dtype.name, value.shape)
+        if value.size <= _FEW and value.dtype.kind != "string":
+            return (value.numpy().tobytes(), value.dtype.name, value.shape, value.weak)
+        return (value._data_pointer(), value.dtype.name, value.shape, value.weak)
     if isinstance(value, float):
         return repr(value)  # 0.0 and -0.0 differ
     if isinstance(value, bool):

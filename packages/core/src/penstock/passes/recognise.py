@@ -1,0 +1,30 @@
+"""Finds what has an op of its own in graphs of small ops, as other frameworks write them."""
+
+from __future__ import annotations
+
+from penstock import _native
+from penstock._native import Graph
+from penstock.config import settings
+from penstock.passes.algebra import simplify_algebra
+from penstock.passes.find_attention import find_attention
+from penstock.passes.find_norms import find_norms
+from penstock.passes.find_softmax import find_softmax
+from penstock.passes.prune import prune
+
+# Attention is found by its softmax.
+_FINDERS = (find_softmax, find_attention, find_norms)
+
+
+def recognise(graph: Graph) -> Graph:
+    """Replace softmax, attention, layer norm and RMS norm that are written as small ops by the ops.
+
+    Results change by rounding. Nothing is replaced while `debug_nans` looks at every op, or with PENSTOCK_FUSION=off.
+    """
+    if settings().fusion == "off" or _native.get_debug_nans():
+        return graph
+    result = graph
+    for find in _FINDERS:
+        result = find(result)
+    if result is graph:
+        return graph
+    return prune(simplify_algebra(result))

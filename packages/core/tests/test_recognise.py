@@ -1,0 +1,342 @@
+"""Recognisers: which spellings are found, which may not be, and that numbers stay the same up to rounding."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import penstock as ps
+from penstock import _native
+from penstock.passes.algebra import simplify_algebra
+from penstock.passes.cse import share_common
+from penstock.passes.prune import prune
+from penstock.passes.recognise import recognise
+
+RNG = np.random.default_rng(0)
+F32_LOWEST = float(np.finfo(np.float32).min)
+
+
+def traced(fn: Callable[..., Any], *shapes: tuple[Any, ...], dtype: str = "float32") -> ps.Graph:
+    """A function's graph as recognisers see it."""
+    g = ps.Graph("g")
+    with g.as_default():
+        result = fn(*(ps.placeholder(dtype, shape) for shape in shapes))
+        g.outputs = list(result) if isinstance(result, tuple) else [result]
+    return prune(share_common(simplify_algebra(g)))
+
+
+def ops_of(graph: ps.Graph) -> Counter[str]:
+    return Counter(node.op for node in graph.nodes if node.op not in ("placeholder", "constant"))
+
+
+def run(graph: ps.Graph, inputs: list[Any]) -> list[Any]:
+    return [t.numpy() for t in _native.Plan(graph).run([ps.asarray(x) for x in inputs])]
+
+
+def recognised(fn: Callable[..., Any], *shapes: tuple[Any, ...], sizes: Any = None) -> ps.Graph:
+    """Run the recognisers on a function; the numbers must stay the same."""
+    g = traced(fn, *shapes)
+    after = recognise(g)
+    inputs = [RNG.standard_normal(s).astype("float32") for s in sizes or shapes]
+    for old, new in zip(run(g, inputs), run(after, inputs), strict=True):
+        np.testing.assert_allclose(new, old, rtol=2e-5, atol=2e-6)
+    return after
+
+
+# Softmax
+
+
+def softmax(x: Any, axis: int = -1) -> Any:
+    e = ps.exp(x - ps.max(x, axis=axis, keepdims=True))
+    return e / ps.sum(e, axis=axis, keepdims=True)
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_a_softmax_of_small_ops(axis: int) -> None:
+    assert ops_of(recognised(lambda x: softmax(x, axis), (3, 5, 7))) == {"softmax": 1}
+
+
+def test_a_softmax_whose_sum_is_wanted_stays() -> None:
+    def fn(x: Any) -> Any:
+        e = ps.exp(x - ps.max(x, axis=-1, keepdims=True))
+        total = ps.sum(e, axis=-1, keepdims=True)
+        return e / total, total
+
+    assert "softmax" not in ops_of(recognised(fn, (3, 5)))
+
+
+def test_sums_of_other_axes_are_no_softmax() -> None:
+    def fn(x: Any) -> Any:
+        e = ps.exp(x - ps.max(x, axis=-1, keepdims=True))
+        return e / ps.sum(e, axis=0, keepdims=True)
+
+    assert "softmax" not in ops_of(recognised(fn, (3, 5)))
+
+
+# Norms
+
+
+def moments(x: Any) -> tuple[Any, Any]:
+    mean = ps.mean(x, axis=-1, keepdims=True)
+    d = x - mean
+    return d, ps.mean(d**2, axis=-1, keepdims=True)
+
+
+def exported(x: Any, w: Any, b: Any) -> Any:
+    d, variance = moments(x)
+    return d / ps.sqrt(variance + 1e-5) * w + b
+
+
+def by_rsqrt(x: Any, w: Any, b: Any) -> Any:
+    d, variance = moments(x)
+    return b + w * (ps.rsqrt(1e-3 + variance) * d)
+
+
+def by_reciprocal(x: Any, w: Any, b: Any) -> Any:
+    d, variance = moments(x)
+    return d * (1.0 / ps.sqrt(variance + 1e-5)) * w + b
+
+
+def by_differences(x: Any, w: Any, b: Any) -> Any:
+    mean = ps.mean(x, axis=-1, keepdims=True)
+    variance = ps.mean(ps.squared_difference(x, mean), axis=-1, keepdims=True)
+    s = ps.rsqrt(variance + 1e-3) * w
+    return x * s + (b - mean * s)
+
+
+@pytest.mark.parametrize("norm", [exported, by_rsqrt, by_reciprocal, by_differences])
+def test_layer_norms_of_small_ops(norm: Any) -> None:
+    assert ops_of(recognised(norm, (2, 3, 8), (8,), (8,))) == {"layer_norm": 1}
+
+
+def test_layer_norms_over_two_axes_and_of_sizes_that_vary() -> None:
+    def over_two(x: Any, w: Any, b: Any) -> Any:
+        d = x - ps.mean(x, axis=(-2, -1), keepdims=True)
+        return d / ps.sqrt(ps.mean(d * d, axis=(-2, -1), keepdims=True) + 1e-5) * w + b
+
+    assert ops_of(recognised(over_two, (4, 3, 5), (3, 5), (3, 5))) == {"layer_norm": 1}
+    found = recognised(exported, ("n", "m", 8), (8,), (8,), sizes=[(2, 3, 8), (8,), (8,)])
+    assert ops_of(found) == {"layer_norm": 1}
+
+
+def test_norms_without_scale_or_offset() -> None:
+    def bare(x: Any) -> Any:
+        d, variance = moments(x)
+        return d / ps.sqrt(variance + 1e-5)
+
+    assert ops_of(recognised(bare, (4, 8))) == {"layer_norm": 1}
+    assert ops_of(recognised(lambda x, w: bare(x) * w, (4, 8), (1, 8))) == {
+        "layer_norm": 1,
+        "reshape": 1,
+    }
+
+
+def test_rms_norms() -> None:
+    def by_root(x: Any, w: Any) -> Any:
+        return x / ps.sqrt(ps.mean(ps.square(x), axis=-1, keepdims=True) + 1e-6) * w
+
+    def by_inverse(x: Any, w: Any) -> Any:
+        return w * (x * ps.rsqrt(ps.mean(x * x, axis=-1, keepdims=True) + 1e-6))
+
+    for norm in (by_root, by_inverse):
+        assert ops_of(recognised(norm, (3, 8), (8,))) == {"rms_norm": 1}
+
+
+def test_what_is_only_like_a_layer_norm_stays() -> None:
+    def other_mean(x: Any, w: Any, b: Any) -> Any:
+        d = x - ps.mean(x, axis=0, keepdims=True)
+        return d / ps.sqrt(ps.mean(d * d, axis=-1, keepdims=True) + 1e-5) * w + b
+
+    def other_difference(x: Any, w: Any, b: Any) -> Any:
+        d, variance = moments(x)
+        return (d + 1) / ps.sqrt(variance + 1e-5) * w + b
+
+    assert "layer_norm" not in ops_of(recognised(other_difference, (2, 8), (8,), (8,)))
+    assert "layer_norm" not in ops_of(recognised(other_mean, (8, 8), (8,), (8,)))
+
+
+def test_a_norm_whose_variance_is_fetched_stays() -> None:
+    def fn(x: Any, w: Any, b: Any) -> Any:
+        d, variance = moments(x)
+        return d / ps.sqrt(variance + 1e-5) * w + b, variance
+
+    assert "layer_norm" not in ops_of(recognised(fn, (2, 8), (8,), (8,)))
+
+
+def test_a_scale_of_columns_is_not_taken_for_one_of_rows() -> None:
+    def fn(x: Any, w: Any) -> Any:
+        d, variance = moments(x)
+        return d / ps.sqrt(variance + 1e-5) * w
+
+    assert ops_of(recognised(fn, (8, 8), (8, 1))) == {"layer_norm": 1, "multiply": 1}
+
+
+# Attention
+
+
+def heads(x: Any, count: int) -> Any:
+    b, t, width = x.shape
+    return ps.transpose(ps.reshape(x, (b, t, count, width // count)), (0, 2, 1, 3))
+
+
+def exported_attention(x: Any, y: Any, z: Any, mask: Any) -> Any:
+    """As PyTorch writes it: keys transposed with the heads, a divisor, a mask that is added."""
+    b, t, width = y.shape
+    keys = ps.transpose(ps.reshape(y, (b, t, 2, width // 2)), (0, 2, 3, 1))
+    scores = ps.matmul(heads(x, 2), keys) / math.sqrt(4.0) + mask
+    seen = ps.matmul(ps.nn.softmax(scores), heads(z, 2))
+    return ps.reshape(ps.transpose(seen, (0, 2, 1, 3)), x.shape)
+
+
+def test_attention_of_small_ops() -> None:
+    shapes = ((2, 5, 8), (2, 6, 8), (2, 6, 8), (2, 1, 1, 6))
+    found = ops_of(recognised(exported_attention, *shapes))
+    assert found["attention_biased"] == 1
+    assert not found["softmax"]
+    assert not found["matmul"]
+
+
+def test_attention_of_sizes_that_vary() -> None:
+    shapes = (("b", "t", 8), ("b", "t", 8), ("b", "t", 8), ("b", 1, 1, "t"))
+    sizes = ((2, 5, 8), (2, 5, 8), (2, 5, 8), (2, 1, 1, 5))
+    assert ops_of(recognised(exported_attention, *shapes, sizes=sizes))["attention_biased"] == 1
+
+
+def test_attention_with_scales_at_queries_and_keys_and_without_a_mask() -> None:
+    def fn(q: Any, k: Any, v: Any) -> Any:
+        scores = ps.matmul(q * 0.7, ps.swapaxes(k * 0.5, -1, -2))
+        return ps.matmul(softmax(scores), v)
+
+    assert ops_of(recognised(fn, (3, 5, 4), (3, 6, 4), (3, 6, 2))) == {"attention": 1}
+
+
+def test_biases_before_and_behind_the_scale() -> None:
+    def fn(q: Any, k: Any, v: Any, near: Any, mask: Any) -> Any:
+        scores = (ps.matmul(q, k, transpose_y=True) + near) * 0.3 + mask
+        return ps.matmul(ps.nn.softmax(scores), v)
+
+    shapes = ((2, 5, 4), (2, 6, 4), (2, 6, 4), (5, 6), (2, 1, 6))
+    assert ops_of(recognised(fn, *shapes))["attention_biased"] == 1
+
+
+@pytest.mark.parametrize("hidden", [-math.inf, F32_LOWEST])
+@pytest.mark.parametrize("keeps", [True, False])
+def test_conditions_that_hide_keys(hidden: float, keeps: bool) -> None:
+    def fn(q: Any, k: Any, v: Any) -> Any:
+        seen = ps.asarray(np.tri(5, 6) > 0)
+        scores = ps.matmul(q, k, transpose_y=True) * 0.5
+        low = ps.asarray(np.float32(hidden))
+        masked = (
+            ps.where(seen, scores, low) if keeps else ps.where(ps.logical_not(seen), low, scores)
+        )
+        return ps.matmul(ps.nn.softmax(masked), v)
+
+    assert ops_of(recognised(fn, (2, 5, 4), (2, 6, 4), (2, 6, 4)))["attention_biased"] == 1
+
+
+def test_queries_that_see_nothing_get_zeros_as_exporters_write_it() -> None:
+    def fn(q: Any, k: Any, v: Any) -> Any:
+        bias = ps.asarray(np.where(np.arange(5)[:, None] == 1, -np.inf, 0.0).astype("float32"))
+        weights = ps.nn.softmax(ps.matmul(q, k, transpose_y=True) + bias)
+        weights = ps.where(ps.isnan(weights), ps.asarray(np.zeros(1, "float32")), weights)
+        return ps.matmul(weights, v)
+
+    found = recognised(fn, (2, 5, 4), (2, 6, 4), (2, 6, 4))
+    assert ops_of(found)["attention_biased"] == 1
+    (y,) = run(found, [np.ones((2, n, 4), "float32") for n in (5, 6, 6)])
+    assert (y[:, 1] == 0).all()
+    assert (y[:, 0] == 1).all()
+
+
+def test_a_number_that_only_lowers_scores_is_no_mask() -> None:
+    def fn(q: Any, k: Any, v: Any) -> Any:
+        seen = ps.asarray(np.zeros((5, 6), bool))
+        scores = ps.where(seen, ps.matmul(q, k, transpose_y=True), ps.asarray(np.float32(-1e4)))
+        return ps.matmul(ps.nn.softmax(scores), v)
+
+    assert "attention_biased" not in ops_of(recognised(fn, (5, 4), (6, 4), (6, 4)))
+
+
+def test_attention_whose_weights_are_fetched_stays() -> None:
+    def fn(q: Any, k: Any, v: Any) -> Any:
+        weights = ps.nn.softmax(ps.matmul(q, k, transpose_y=True))
+        return ps.matmul(weights, v), weights
+
+    found = ops_of(recognised(fn, (5, 4), (6, 4), (6, 4)))
+    assert found == {"matmul": 2, "softmax": 1}
+
+
+def test_heads_that_share_keys_by_broadcasting_stay() -> None:
+    def fn(q: Any, k: Any, v: Any) -> Any:
+        return ps.matmul(ps.nn.softmax(ps.matmul(q, k, transpose_y=True)), v)
+
+    assert "attention" not in ops_of(recognised(fn, (3, 5, 4), (1, 6, 4), (1, 6, 4)))
+
+
+def test_a_softmax_over_queries_stays() -> None:
+    def fn(q: Any, k: Any, v: Any) -> Any:
+        return ps.matmul(ps.nn.softmax(ps.matmul(q, k, transpose_y=True), axis=-2), v)
+
+    assert "attention" not in ops_of(recognised(fn, (3, 5, 4), (3, 6, 4), (3, 6, 4)))
+
+
+@given(
+    batch=st.integers(0, 3),
+    queries=st.integers(0, 70),
+    keys=st.integers(1, 140),
+    depth=st.integers(1, 40),
+    width=st.integers(1, 40),
+)
+@settings(max_examples=30, deadline=None)
+def test_attention_of_any_sizes(
+    batch: int, queries: int, keys: int, depth: int, width: int
+) -> None:
+    def fn(q: Any, k: Any, v: Any, mask: Any) -> Any:
+        scores = ps.matmul(q, k, transpose_y=True) / math.sqrt(depth) + mask
+        return ps.matmul(softmax(scores), v)
+
+    shapes = ((batch, queries, depth), (batch, keys, depth), (batch, keys, width), (queries, 1))
+    assert ops_of(recognised(fn, *shapes))["attention_biased"] == 1
+
+
+# The whole pipeline
+
+
+def test_functions_and_their_gradients_keep_their_numbers() -> None:
+    w = ps.Variable(RNG.standard_normal(8).astype("float32"))
+
+    def block(x: Any, mask: Any) -> Any:
+        y = exported(x, w, w) + exported_attention(x, x, x, mask)
+        return ps.sum(by_differences(y, w, w) ** 3)
+
+    x = RNG.standard_normal((2, 5, 8)).astype("float32")
+    mask = np.where(RNG.random((2, 1, 1, 5)) < 0.3, -1e9, 0.0).astype("float32")
+    with ps.check_passes():
+        value, slopes = ps.function(ps.value_and_grad(block))(x, mask)
+    with ps.GradientTape() as tape:
+        given = ps.asarray(x)
+        tape.watch(given)
+        expected = block(given, ps.asarray(mask))
+    np.testing.assert_allclose(value.numpy(), expected.numpy(), rtol=1e-4)
+    np.testing.assert_allclose(
+        slopes.numpy(), tape.gradient(expected, given).numpy(), rtol=1e-3, atol=1e-4
+    )
+
+
+def test_equal_small_constants_are_one() -> None:
+    def fn(x: Any) -> Any:
+        lows = [ps.asarray(np.full(1, -np.inf, "float32")) for _ in range(2)]
+        return tuple(ps.where(x > 0, x, low) for low in lows)
+
+    g = ps.Graph("g")
+    with g.as_default():
+        x = ps.placeholder("float32", (3,))
+        g.outputs = list(fn(x))
+    assert ops_of(prune(share_common(g)))["where"] == 1
