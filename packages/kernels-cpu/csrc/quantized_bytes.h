@@ -6,16 +6,15 @@
 #ifndef PENSTOCK_KERNELS_CPU_QUANTIZED_BYTES_H_
 #define PENSTOCK_KERNELS_CPU_QUANTIZED_BYTES_H_
 
-#include "quantized.h"
-#include "vec.h"
+#include "quantized_rescale.h"
 
-#if defined(__AVX512BW__) && defined(__AVX512VL__)
-#define PENSTOCK_BYTE_PRODUCTS 1
+#if defined(PENSTOCK_BYTE_PRODUCTS)
 
 namespace penstock::cpu::PENSTOCK_ISA {
 
 constexpr int kByteCols = 64;  // of a panel of weights: at most four vectors of sums
 constexpr int kByteRows = 12;  // a tile has 12, or 6 of wide panels
+constexpr int kTileSums = 24 * 16;
 
 inline bool HasByteProducts() { return __builtin_cpu_supports("avx512vnni"); }
 
@@ -41,119 +40,46 @@ void Raise(const T* x, int64_t n, uint8_t* out) {
   }
 }
 
-// What belongs to each column of a product, padded to whole vectors.
-struct Columns {
-  int32_t *bias, *multiplier, *left, *right;
-  int32_t* lift;  // NULL: all are 0
-  Columns From(int64_t first) const {
-    return {bias + first, multiplier + first, left + first, right + first,
-            lift == nullptr ? nullptr : lift + first};
-  }
-};
-
-// Multipliers for 16 numbers.
-struct Vectors {
-  __m512i value, odd, left, right, mask, half;
-  Vectors(__m512i value, __m512i left, __m512i right)
-      : value(value),
-        odd(_mm512_srli_epi64(value, 32)),
-        left(left),
-        right(right),
-        mask(
-            _mm512_sub_epi32(_mm512_sllv_epi32(_mm512_set1_epi32(1), right), _mm512_set1_epi32(1))),
-        half(_mm512_srli_epi32(mask, 1)) {}
-  explicit Vectors(Multiplier m)
-      : Vectors(_mm512_set1_epi32(m.value), _mm512_set1_epi32(MaxOf(m.shift, 0)),
-                _mm512_set1_epi32(MaxOf(-m.shift, 0))) {}
-
-  // Times for each.
-  __m512i Times(__m512i x) const {
-    const __m512i nudge = _mm512_set1_epi64(1 << 30), shifted = _mm512_sllv_epi32(x, left);
-    const __m512i low = _mm512_add_epi64(_mm512_mul_epi32(shifted, value), nudge);
-    const __m512i high =
-        _mm512_add_epi64(_mm512_mul_epi32(_mm512_srli_epi64(shifted, 32), odd), nudge);
-    const __m512i product =
-        _mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(low, 31), _mm512_slli_epi64(high, 1));
-    const __m512i threshold = _mm512_add_epi32(half, _mm512_srli_epi32(product, 31));
-    const __mmask16 up = _mm512_cmpgt_epi32_mask(_mm512_and_si512(product, mask), threshold);
-    const __m512i down = _mm512_srav_epi32(product, right);
-    return _mm512_mask_sub_epi32(down, up, down, _mm512_set1_epi32(-1));
-  }
-};
-
-// Layer::Store for 16 sums that have their bias.
-template <bool kOnce>
-class Rescale {
- public:
-  Rescale(const Columns& columns, const Finish& finish)
-      : by_(_mm512_loadu_si512(columns.multiplier), _mm512_loadu_si512(columns.left),
-            _mm512_loadu_si512(columns.right)),
-        low_(_mm512_set1_epi32(finish.low())),
-        high_(_mm512_set1_epi32(finish.high())),
-        zero_(_mm512_set1_epi32(finish.zero())) {}
-
-  __m128i operator()(__m512i sums) const {
-    const __m512i scaled = kOnce ? Once(sums) : by_.Times(sums);
-    const __m512i inside = _mm512_min_epi32(_mm512_max_epi32(scaled, low_), high_);
-    return _mm512_cvtepi32_epi8(_mm512_add_epi32(inside, zero_));
-  }
-
- private:
-  // In 64 bits: eight at a time.
-  __m512i Once(__m512i x) const {
-    const auto half = [&](__m256i sums, __m256i multiplier, __m256i left, __m256i right) {
-      const __m512i down =
-          _mm512_sub_epi64(_mm512_add_epi64(_mm512_set1_epi64(31), _mm512_cvtepi32_epi64(right)),
-                           _mm512_cvtepi32_epi64(left));
-      const __m512i product =
-          _mm512_mul_epi32(_mm512_cvtepi32_epi64(sums), _mm512_cvtepi32_epi64(multiplier));
-      const __m512i one = _mm512_set1_epi64(1);
-      const __m512i nudge = _mm512_sllv_epi64(one, _mm512_sub_epi64(down, one));
-      return _mm512_cvtsepi64_epi32(_mm512_srav_epi64(_mm512_add_epi64(product, nudge), down));
-    };
-    const __m256i low = half(_mm512_castsi512_si256(x), _mm512_castsi512_si256(by_.value),
-                             _mm512_castsi512_si256(by_.left), _mm512_castsi512_si256(by_.right));
-    const __m256i high =
-        half(_mm512_extracti64x4_epi64(x, 1), _mm512_extracti64x4_epi64(by_.value, 1),
-             _mm512_extracti64x4_epi64(by_.left, 1), _mm512_extracti64x4_epi64(by_.right, 1));
-    return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
-  }
-
-  Vectors by_;
-  __m512i low_, high_, zero_;
-};
-
-// The left side of a product: rows whose inner dimension comes in segments, the rows of a window for instance.
-struct ByteRows {
-  const uint8_t* data;
-  int64_t row, segment;     // how far apart they lie
+// How the inner dimension of a row lies in memory: in segments, the rows of a window for instance, of whole quads.
+struct ByteShape {
+  int64_t segment;          // how far apart they begin
   int64_t segments, quads;  // how many, and how long each is
-  ByteRows From(int64_t first) const { return {data + first * row, row, segment, segments, quads}; }
+  int64_t Depth() const { return segments * quads * 4; }
 };
 
-// sums[row][col] = Σ a[row, k] * b[k, col]. b: for each quad 4 bytes of each column.
+// sums[row][col] = start[col] + Σ rows[row][k] * b[k, col]. b: for each quad 4 bytes of each column.
 template <int kVectors, int kRows>
-void SumBytes(const ByteRows& a, const int8_t* b, int32_t* sums) {
-  Vi acc[kRows][kVectors] = {};
-  for (int64_t s = 0; s < a.segments; ++s) {
-    const uint8_t* from = a.data + s * a.segment;
-    for (int64_t k = 0; k < a.quads; ++k, b += kVectors * 64) {
+void SumBytes(const uint8_t* const* rows, const ByteShape& shape, const int8_t* b,
+              const int32_t* start, int32_t* sums) {
+  Vi acc[kRows][kVectors];
+  for (int v = 0; v < kVectors; ++v) {
+    Vi first;
+    memcpy(&first, start + v * 16, sizeof first);
+    for (int r = 0; r < kRows; ++r) acc[r][v] = first;
+  }
+  for (int64_t s = 0; s < shape.segments; ++s) {
+    const uint8_t* from[kRows];
+    for (int r = 0; r < kRows; ++r) from[r] = rows[r] + s * shape.segment;
+    for (int64_t k = 0; k < shape.quads; ++k, b += kVectors * 64) {
       Vi right[kVectors];
       for (int v = 0; v < kVectors; ++v) memcpy(&right[v], b + v * 64, sizeof right[v]);
 #pragma GCC unroll 12
       for (int r = 0; r < kRows; ++r) {
         int32_t four;
-        memcpy(&four, from + r * a.row + 4 * k, sizeof four);
+        memcpy(&four, from[r] + 4 * k, sizeof four);
         const Vi left = four - Vi{};
 #pragma GCC unroll 4
         for (int v = 0; v < kVectors; ++v) acc[r][v] = AddProducts(acc[r][v], left, right[v]);
       }
     }
   }
-  memcpy(sums, acc, sizeof acc);
+  for (int r = 0; r < kRows; ++r)  // one by one: as a block they would go through memory
+    for (int v = 0; v < kVectors; ++v)
+      memcpy(sums + (r * kVectors + v) * 16, &acc[r][v], sizeof acc[r][v]);
 }
 
-using SumBytesTile = void (*)(const ByteRows&, const int8_t*, int32_t*);
+using SumBytesTile = void (*)(const uint8_t* const*, const ByteShape&, const int8_t*,
+                              const int32_t*, int32_t*);
 
 inline int TileRows(int64_t rows, int vectors) { return rows == 1 ? 1 : vectors > 2 ? 6 : 12; }
 
@@ -202,76 +128,177 @@ int PackByteMatrices(penstock_call* call, int64_t groups, int64_t depth, int64_t
   });
 }
 
-// n rows of a product, from row `first` of the result on, and the panel of columns from `col` on. row_depth: how many bytes of
-// a row are added up for `store`.
-template <class StoreAt>
-void MultiplyBytePanel(const ByteRows& a, int64_t first, int64_t n, bool single, int64_t cols,
-                       int64_t col, const int8_t* weights, int64_t row_depth,
-                       const StoreAt& store_at) {
-  const int vectors = PanelVectors(cols, col), tall = TileRows(single ? 1 : n + 1, vectors);
-  const SumBytesTile tile = PickTile(single ? 1 : n + 1, vectors);
-  const int8_t* panel = weights + col * a.segments * a.quads * 4;
-  alignas(64) int32_t sums[24 * 16];
-  for (int64_t r = 0; r < n; r += tall) {
-    tile(a.From(r), panel, sums);
-    const int64_t some = MinOf<int64_t>(tall, n - r);
-    int32_t row_sums[kByteRows] = {};
-    for (int64_t i = 0; i < some; ++i)
-      for (int64_t k = 0; k < row_depth; ++k) row_sums[i] += a.data[(r + i) * a.row + k];
-    for (int v = 0; v < vectors; ++v) {
-      const int64_t at = col + v * 16, left = cols - at;
-      const auto store = store_at(at);
-      const __mmask16 there = static_cast<__mmask16>(left >= 16 ? 0xFFFF : (1u << left) - 1);
-      for (int64_t i = 0; i < some; ++i) {
-        store(_mm512_load_si512(sums + (i * vectors + v) * 16), first + r + i, row_sums[i], there);
-      }
+// What a task has of the left side: rows of results [first, first + n), and where each one's bytes begin.
+struct ByteBlock {
+  int64_t first, n;
+  const uint8_t** rows;  // room for the rows of a tile behind the last
+};
+
+// A block times the panel of columns from `col` on. store(sums, row sums, first row, rows) takes tiles of sums that began
+// with `start`; row_depth: how many bytes of a row are added up for it.
+template <class Store>
+void MultiplyBytePanel(const ByteBlock& block, const ByteShape& shape, int64_t cols, int64_t col,
+                       const int8_t* weights, const int32_t* start, int64_t row_depth,
+                       int32_t* sums, const Store& store) {
+  const int vectors = PanelVectors(cols, col);
+  const int8_t* panel = weights + col * shape.Depth();
+  int32_t row_sums[kByteRows] = {};
+  for (int64_t r = 0; r < block.n;) {
+    const int64_t left = block.n - r, tall = MinOf<int64_t>(TileRows(left, vectors), left);
+    PickTile(left, vectors)(block.rows + r, shape, panel, start + col, sums);
+    for (int64_t i = 0; row_depth > 0 && i < tall; ++i) {
+      row_sums[i] = 0;
+      for (int64_t k = 0; k < row_depth; ++k) row_sums[i] += block.rows[r + i][k];
     }
+    store(sums, row_sums, block.first + r, tall);
+    r += tall;
   }
 }
 
-// The same product as MultiplyRows: gather(first, n, stride, to) writes `depth` raised bytes for each of n rows. What lies
-// behind them, up to the next quad, meets weights of 0. store_at(col) returns a function that takes 16 sums of a row:
-// (sums, row, its bytes added up if with_row_sums, mask of the columns that there are).
-template <class Gather, class StoreAt>
-int MultiplyByteRows(penstock_call* call, int64_t rows, int64_t depth, int64_t cols,
-                     const int8_t* weights, bool with_row_sums, const Gather& gather,
-                     const StoreAt& store_at) {
-  const int64_t quads = ByteQuads(depth), stride = quads * 4;
-  const int64_t block =
-      rows == 1 ? 1 : RoundUp(MinOf<int64_t>(96, MaxOf<int64_t>(1, 32 * 1024 / stride)), kByteRows);
-  const int64_t blocks = CeilDiv(rows, block), tasks = MinOf<int64_t>(blocks, 32);
-  uint8_t* gathered = Scratch<uint8_t>(call, tasks * block * stride);
-  if (gathered == nullptr) return PENSTOCK_NO_MEMORY;
-
-  const auto one_panel = [&](int64_t first, int64_t here, int64_t col, const uint8_t* a) {
-    const ByteRows left = {a, stride, 0, 1, quads};
-    MultiplyBytePanel(left, first, here, rows == 1, cols, col, weights, with_row_sums ? depth : 0,
-                      store_at);
-  };
-  const auto one_block = [&](int64_t first, uint8_t* a) {
-    const int64_t here = MinOf(block, rows - first);
-    gather(first, here, stride, a);
-    for (int64_t col = 0; col < cols; col += kByteCols) one_panel(first, here, col, a);
-  };
-  if (rows == 1) {
-    // One row: threads share its columns.
-    gather(int64_t{0}, int64_t{1}, stride, gathered);
-    return ParallelFor(call, CeilDiv(cols, kByteCols), Grain(depth * kByteCols, 1 << 19),
-                       [&](int64_t begin, int64_t end) {
-                         for (int64_t p = begin; p < end; ++p)
-                           one_panel(0, 1, p * kByteCols, gathered);
-                       });
+// How a product is cut: blocks of rows, and for each all columns or, if there are few blocks, parts of them.
+struct ByteTasks {
+  int64_t blocks, parts, panels;
+  int64_t tasks, grain;
+  ByteTasks(int64_t blocks, int64_t rows, int64_t depth, int64_t cols)
+      : blocks(blocks), panels(CeilDiv(cols, kByteCols)) {
+    const int64_t cost = rows * depth * RoundUp(cols, 16);
+    const int64_t wanted = cost < 1 << 21 ? 1 : 8;
+    parts = MinOf(panels, CeilDiv(wanted, MaxOf<int64_t>(1, blocks)));
+    tasks = MinOf<int64_t>(blocks * parts, 32);
+    grain = cost < 1 << 21 ? MaxOf<int64_t>(1, tasks) : 1;
   }
-  const int64_t grain = rows * stride * cols < 1 << 22 ? tasks : 1;
-  return ParallelFor(call, tasks, grain, [&](int64_t begin, int64_t end) {
-    for (int64_t task = begin; task < end; ++task) {
-      for (int64_t b = blocks * task / tasks; b < blocks * (task + 1) / tasks; ++b)
-        one_block(b * block, gathered + task * block * stride);
+};
+
+// fill(block, memory, rows) brings a block's bytes together: it writes where rows begin and returns first row and number of
+// rows. At most block_rows of them, in block_bytes of memory. store_at(col) makes the function that takes the sums of a
+// panel of columns.
+template <class Fill, class StoreAt>
+int MultiplyBytes(penstock_call* call, const ByteTasks& cut, int64_t block_rows,
+                  int64_t block_bytes, const ByteShape& shape, int64_t cols, const int8_t* weights,
+                  const int32_t* start, int64_t row_depth, const Fill& fill,
+                  const StoreAt& store_at) {
+  if (cut.tasks == 0) return PENSTOCK_OK;
+  const int64_t pointers = block_rows + kByteRows, bytes = RoundUp(block_bytes, 64);
+  uint8_t* memory = Scratch<uint8_t>(call, cut.tasks * bytes);
+  const uint8_t** lists = Scratch<const uint8_t*>(call, cut.tasks * pointers);
+  if (memory == nullptr || lists == nullptr) return PENSTOCK_NO_MEMORY;
+  return ParallelFor(call, cut.tasks, cut.grain, [&](int64_t begin, int64_t end) {
+    const int64_t units = cut.blocks * cut.parts;
+    ByteBlock block = {0, 0, lists + begin * pointers};
+    int64_t filled = -1;
+    alignas(64) int32_t sums[kTileSums] = {};
+    for (int64_t u = units * begin / cut.tasks; u < units * end / cut.tasks; ++u) {
+      if (u / cut.parts != filled) {
+        filled = u / cut.parts;
+        fill(filled, memory + begin * bytes, &block);
+        for (int i = 0; i < kByteRows; ++i) block.rows[block.n + i] = block.rows[block.n - 1];
+      }
+      const int64_t part = u % cut.parts;
+      for (int64_t p = cut.panels * part / cut.parts; p < cut.panels * (part + 1) / cut.parts; ++p)
+        MultiplyBytePanel(block, shape, cols, p * kByteCols, weights, start, row_depth, sums,
+                          store_at(p * kByteCols));
     }
   });
 }
 
+// The same product as MultiplyRows: gather(first, n, stride, to) writes `depth` raised bytes for each of n rows. What lies
+// behind them, up to the next quad, meets weights of 0.
+template <class Gather, class StoreAt>
+int MultiplyByteRows(penstock_call* call, int64_t rows, int64_t depth, int64_t cols,
+                     const int8_t* weights, const int32_t* start, bool with_row_sums,
+                     const Gather& gather, const StoreAt& store_at) {
+  const ByteShape shape = {0, 1, ByteQuads(depth)};
+  const int64_t stride = shape.Depth();
+  const int64_t most = MaxOf<int64_t>(kByteRows, 64 * 1024 / stride / kByteRows * kByteRows);
+  const int64_t share = RoundUp(CeilDiv(rows, rows * depth * cols < 1 << 21 ? 1 : 8), kByteRows);
+  const int64_t height = MaxOf<int64_t>(1, MinOf(MinOf(most, MaxOf<int64_t>(share, 48)), rows));
+  const ByteTasks cut(CeilDiv(rows, height), rows, depth, cols);
+  return MultiplyBytes(
+      call, cut, height, height * stride, shape, cols, weights, start, with_row_sums ? depth : 0,
+      [&](int64_t b, uint8_t* memory, ByteBlock* block) {
+        block->first = b * height;
+        block->n = MinOf(height, rows - block->first);
+        gather(block->first, block->n, stride, memory);
+        for (int64_t r = 0; r < block->n; ++r) block->rows[r] = memory + r * stride;
+      },
+      store_at);
+}
+
+// Takes the sums of a panel of columns and writes bytes: rows of y are `step` apart.
+template <class T, bool kOnce>
+class StoreBytes {
+ public:
+  StoreBytes(const Columns& columns, const Finish& finish, T* y, int64_t step, int64_t cols)
+      : vectors_(PanelVectors(cols, 0)),
+        lift_(columns.lift),
+        rescale_(columns, finish, vectors_),
+        there_(cols >= kByteCols ? ~uint64_t{0} : (uint64_t{1} << cols) - 1),
+        y_(y),
+        step_(step) {}
+
+  void operator()(const int32_t* sums, const int32_t* row_sums, int64_t first, int64_t n) const {
+    T* y = y_ + first * step_;
+    if (vectors_ > 2 && lift_ == nullptr) {
+      const int last = vectors_ - 1;
+      for (int64_t i = 0; i < n; ++i, y += step_) {
+        const int32_t* from = sums + i * vectors_ * 16;
+        const __m512i four[4] = {_mm512_load_si512(from), _mm512_load_si512(from + 16),
+                                 _mm512_load_si512(from + 32), _mm512_load_si512(from + last * 16)};
+        _mm512_mask_storeu_epi8(y, there_, rescale_(four));
+      }
+      return;
+    }
+    const int64_t at_once = vectors_ > 2 ? 1 : 4 / vectors_;
+    for (int64_t i = 0; i < n; i += at_once, y += at_once * step_) {
+      __m512i four[4];
+      for (int v = 0; v < 4; ++v) {
+        four[v] = _mm512_load_si512(sums + (i * vectors_ + MinOf(v, Used() - 1)) * 16);
+        if (lift_ != nullptr) four[v] = _mm512_add_epi32(four[v], Lift(row_sums, i, v));
+      }
+      Write(rescale_(four), y, MinOf(at_once, n - i));
+    }
+  }
+
+  // Four vectors of 16 columns and as many rows, complete but for the scale; n of them are there.
+  void Pixels(const __m512i* sums, int64_t first, int64_t n) const {
+    if (n <= 0) return;
+    const __m512i four[4] = {sums[0], sums[1], sums[2], sums[3]};
+    Write(rescale_(four), y_ + first * step_, n);
+  }
+
+ private:
+  int Used() const { return vectors_ == 3 ? 3 : 4; }
+
+  __m512i Lift(const int32_t* row_sums, int64_t i, int v) const {
+    const __m512i lift = _mm512_loadu_si512(lift_ + v % vectors_ * 16);
+    const int64_t row = MinOf<int64_t>(i + v / vectors_, kByteRows - 1);
+    return _mm512_mullo_epi32(lift, _mm512_set1_epi32(row_sums[row]));
+  }
+
+  void Write(__m512i bytes, T* y, int64_t rows) const {
+    if (vectors_ > 2) return _mm512_mask_storeu_epi8(y, there_, bytes);
+    alignas(64) uint8_t all[64];
+    _mm512_store_si512(all, bytes);
+    for (int64_t r = 0; r < rows; ++r, y += step_) {
+      if (vectors_ == 2) {
+        _mm256_mask_storeu_epi8(y, static_cast<__mmask32>(there_),
+                                _mm256_load_si256(reinterpret_cast<__m256i*>(all + r * 32)));
+      } else {
+        _mm_mask_storeu_epi8(y, static_cast<__mmask16>(there_),
+                             _mm_load_si128(reinterpret_cast<__m128i*>(all + r * 16)));
+      }
+    }
+  }
+
+  int vectors_;
+  const int32_t* lift_;
+  Rescale<T, kOnce> rescale_;
+  uint64_t there_;
+  T* y_;
+  int64_t step_;
+};
+
 }  // namespace penstock::cpu::PENSTOCK_ISA
 
-#endif  // __AVX512BW__
+#endif  // PENSTOCK_BYTE_PRODUCTS
 #endif  // PENSTOCK_KERNELS_CPU_QUANTIZED_BYTES_H_

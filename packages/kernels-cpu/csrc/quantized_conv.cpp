@@ -82,20 +82,13 @@ bool IsPointwise(const WindowConv& conv) {
   return along(conv.h) && along(conv.w);
 }
 
-// What MultiplyByteRows does with sums: bytes at result(row) + column.
-template <bool kOnce, class Result>
-auto BytesOf(const Columns& columns, const Finish& finish, const Result& result) {
+// Makes what takes the sums of a panel of columns.
+template <bool kOnce, class T>
+auto BytesOf(const PackedLayer& packed, int64_t group, int64_t cols, T* y, int64_t step) {
+  const Columns columns = packed.columns.From(group * RoundUp(cols, 16));
+  const Finish finish = packed.layer.finish;
   return [=](int64_t at) {
-    const Columns mine = columns.From(at);
-    const Rescale<kOnce> rescale(mine, finish);
-    const __m512i bias = _mm512_loadu_si512(mine.bias);
-    const bool lifted = mine.lift != nullptr;
-    const __m512i lift = lifted ? _mm512_loadu_si512(mine.lift) : bias;
-    return [=](__m512i sums, int64_t row, int32_t row_sum, __mmask16 there) {
-      __m512i sum = _mm512_add_epi32(sums, bias);
-      if (lifted) sum = _mm512_add_epi32(sum, _mm512_mullo_epi32(lift, _mm512_set1_epi32(row_sum)));
-      _mm_mask_storeu_epi8(result(row) + at, there, rescale(sum));
-    };
+    return StoreBytes<T, kOnce>(columns.From(at), finish, y + at, step, cols - at);
   };
 }
 
@@ -128,16 +121,20 @@ LayerShape ConvShape(const penstock_call* call) {
 }
 
 #if defined(PENSTOCK_BYTE_PRODUCTS)
-// The rows of an image that one line of results sees, raised, with padding on both sides.
+int64_t LinesSeen(const WindowAxis& h, int64_t lines) {
+  return (lines - 1) * h.stride + (h.kernel - 1) * h.dilation + 1;
+}
+
+// Lines of an image, raised, with padding on all sides: as many as `lines` lines of results see, from line `i` on.
 template <class T>
-void FillRows(const WindowConv& conv, const T* image, int64_t i, int padding, int64_t row_size,
-              uint8_t* to) {
+void FillLines(const WindowConv& conv, const T* image, int64_t i, int64_t lines, int padding,
+               int64_t row_size, uint8_t* to) {
   const int64_t pixel = conv.in_channels;
   const int64_t width = (conv.w.out - 1) * conv.w.stride + conv.w.kernel;
   const int64_t begin = MinOf(width, MaxOf<int64_t>(0, conv.w.before));
   const int64_t end = MaxOf(begin, MinOf(width, conv.w.in + conv.w.before));
-  for (int64_t p = 0; p < conv.h.kernel; ++p, to += row_size) {
-    const int64_t row = i * conv.h.stride - conv.h.before + p * conv.h.dilation;
+  const int64_t first = i * conv.h.stride - conv.h.before;
+  for (int64_t row = first; row < first + LinesSeen(conv.h, lines); ++row, to += row_size) {
     if (row < 0 || row >= conv.h.in) {
       memset(to, padding, static_cast<size_t>(width * pixel));
       continue;
@@ -149,33 +146,44 @@ void FillRows(const WindowConv& conv, const T* image, int64_t i, int padding, in
   }
 }
 
+// How many lines of results are computed together: their lines of the image stay in the second cache.
+int64_t LinesTogether(const WindowConv& conv, int64_t row_size, int64_t cost) {
+  const int64_t fit = MaxOf<int64_t>(1, 128 * 1024 / (row_size * conv.h.stride));
+  const int64_t panels = CeilDiv(conv.out_channels, kByteCols);
+  const int64_t wanted = cost < 1 << 21 ? 1 : CeilDiv(8, panels * conv.batch);
+  const int64_t parts = MaxOf(CeilDiv(conv.h.out, fit), MinOf(wanted, conv.h.out));
+  return CeilDiv(conv.h.out, parts);
+}
+
 template <class T, class StoreAt>
 int ConvolveInPlace(penstock_call* call, const WindowConv& conv, const T* x, int padding,
                     const PackedLayer& packed, const StoreAt& store_at) {
-  const int64_t pixel = conv.in_channels, lines = conv.batch * conv.h.out;
-  if (lines == 0 || conv.w.out == 0) return PENSTOCK_OK;
-  // Tiles read behind the last pixel, and quads behind the last channel.
+  if (conv.batch * conv.h.out * conv.w.out == 0) return PENSTOCK_OK;
+  const int64_t pixel = conv.in_channels, step = conv.w.stride * pixel;
   const int64_t width = (conv.w.out - 1) * conv.w.stride + conv.w.kernel;
-  const int64_t row_size = RoundUp((width + kByteRows * conv.w.stride) * pixel + 4, 64);
-  const int64_t tasks = MinOf<int64_t>(lines, 32), size = conv.h.kernel * row_size;
-  uint8_t* memory = Scratch<uint8_t>(call, tasks * size);
-  if (memory == nullptr) return PENSTOCK_NO_MEMORY;
-  const int64_t quads = CeilDiv(conv.w.kernel * pixel, 4);
-  const int64_t cost =
-      lines * conv.w.out * conv.h.kernel * quads * 4 * RoundUp(conv.out_channels, 16);
-  return ParallelFor(call, tasks, cost < 1 << 22 ? tasks : 1, [&](int64_t begin, int64_t end) {
-    for (int64_t task = begin; task < end; ++task) {
-      uint8_t* rows = memory + task * size;
-      const ByteRows left = {rows, conv.w.stride * pixel, row_size, conv.h.kernel, quads};
-      for (int64_t line = lines * task / tasks; line < lines * (task + 1) / tasks; ++line) {
-        const T* image = x + line / conv.h.out * conv.h.in * conv.w.in * pixel;
-        FillRows(conv, image, line % conv.h.out, padding, row_size, rows);
-        for (int64_t col = 0; col < conv.out_channels; col += kByteCols)
-          MultiplyBytePanel(left, line * conv.w.out, conv.w.out, false, conv.out_channels, col,
-                            packed.bytes, 0, store_at);
-      }
-    }
-  });
+  const int64_t row_size = RoundUp(width * pixel + 4, 64);  // quads reach behind the last channel
+  const ByteShape shape = {conv.h.dilation * row_size, conv.h.kernel,
+                           CeilDiv(conv.w.kernel * pixel, 4)};
+  const int64_t rows = conv.batch * conv.h.out * conv.w.out;
+  const int64_t together =
+      LinesTogether(conv, row_size, rows * shape.Depth() * RoundUp(conv.out_channels, 16));
+  const int64_t blocks = CeilDiv(conv.h.out, together);
+  const ByteTasks cut(conv.batch * blocks, rows, shape.Depth(), conv.out_channels);
+  const int64_t size = LinesSeen(conv.h, together) * row_size;
+  return MultiplyBytes(
+      call, cut, together * conv.w.out, size, shape, conv.out_channels, packed.bytes,
+      packed.columns.bias, 0,
+      [&](int64_t b, uint8_t* memory, ByteBlock* block) {
+        const int64_t n = b / blocks, i = b % blocks * together;
+        const int64_t lines = MinOf(together, conv.h.out - i);
+        FillLines(conv, x + n * conv.h.in * conv.w.in * pixel, i, lines, padding, row_size, memory);
+        block->first = (n * conv.h.out + i) * conv.w.out;
+        block->n = lines * conv.w.out;
+        for (int64_t l = 0; l < lines; ++l)
+          for (int64_t j = 0; j < conv.w.out; ++j)
+            block->rows[l * conv.w.out + j] = memory + l * conv.h.stride * row_size + j * step;
+      },
+      store_at);
 }
 #endif
 
@@ -206,7 +214,6 @@ int RunConv(penstock_call* call) {
   for (int64_t g = 0; g < shape.groups && status == PENSTOCK_OK; ++g) {
     T* first = y + g * out;
     const int64_t step = conv.out_channels;
-    const auto result = [=](int64_t row) { return first + row * step; };
 #if defined(PENSTOCK_BYTE_PRODUCTS)
     if (packed.bytes != nullptr) {
       const bool pointwise = shape.groups == 1 && IsPointwise(conv);
@@ -216,14 +223,12 @@ int RunConv(penstock_call* call) {
         for (int64_t r = 0; r < n; ++r, at.Next(conv))
           GatherBytes(conv, x, at, g * in, in, x_zero + kRaise<T>, to + r * stride);
       };
+      const auto store_at = BytesOf<false>(packed, g, out, first, step);
+      if (ReadsInPlace<T>(call))
+        return ConvolveInPlace(call, conv, x, x_zero + kRaise<T>, packed, store_at);
       const Columns columns = packed.columns.From(g * RoundUp(out, 16));
-      if (ReadsInPlace<T>(call)) {
-        return ConvolveInPlace(call, conv, x, x_zero + kRaise<T>, packed,
-                               BytesOf<false>(columns, packed.layer.finish, result));
-      }
       status = MultiplyByteRows(call, rows, shape.depth, out, packed.bytes + g * packed.group_size,
-                                columns.lift != nullptr, gather,
-                                BytesOf<false>(columns, packed.layer.finish, result));
+                                columns.bias, columns.lift != nullptr, gather, store_at);
       continue;
     }
 #endif
@@ -231,7 +236,7 @@ int RunConv(penstock_call* call) {
         call, rows, shape.depth, out, packed.pairs + g * packed.group_size,
         [&](int64_t row, int16_t* to) { GatherWindow(conv, x, row, g * in, in, x_zero, to); },
         [&](const int32_t* sums, int64_t row, int64_t col, int64_t n) {
-          packed.layer.Store(sums, g * out + col, n, result(row) + col);
+          packed.layer.Store(sums, g * out + col, n, first + row * step + col);
         });
   }
   return status;
@@ -269,16 +274,15 @@ int RunMatMul(penstock_call* call) {
   T* y = Output<T>(call, 0);
   const int32_t x_zero = ParametersAt(call, 3).Zero();
   const int64_t rows = Extent(call->outputs[0], 0, call->outputs[0]->ndim - 1);
-  const int64_t step = shape.out;
-  const auto result = [=](int64_t row) { return y + row * step; };
 #if defined(PENSTOCK_BYTE_PRODUCTS)
   if (packed.bytes != nullptr) {
     return MultiplyByteRows(
-        call, rows, shape.depth, shape.out, packed.bytes, packed.columns.lift != nullptr,
+        call, rows, shape.depth, shape.out, packed.bytes, packed.columns.bias,
+        packed.columns.lift != nullptr,
         [&](int64_t first, int64_t n, int64_t stride, uint8_t* to) {
           RaiseRows(x + first * shape.depth, n, shape.depth, stride, to);
         },
-        BytesOf<true>(packed.columns, packed.layer.finish, result));
+        BytesOf<true>(packed, 0, shape.out, y, shape.out));
   }
 #endif
   return MultiplyRows(
@@ -287,7 +291,7 @@ int RunMatMul(penstock_call* call) {
         WithoutZero(x + row * shape.depth, shape.depth, x_zero, to);
       },
       [&](const int32_t* sums, int64_t row, int64_t col, int64_t n) {
-        packed.layer.Store(sums, col, n, result(row) + col);
+        packed.layer.Store(sums, col, n, y + row * shape.out + col);
       });
 }
 

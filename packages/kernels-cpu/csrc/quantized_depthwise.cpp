@@ -136,9 +136,9 @@ __m512i AddBytes(__m512i sums, __m512i x, __m512i w) {
 // One block of channels of one line of results. kLifted: the sum of the images' bytes counts too.
 template <class T, bool kLifted>
 void SumLine(const WindowConv& conv, const Line& line, const int8_t* weights,
-             const Columns& columns, const Finish& finish, __mmask16 channels, T* y) {
+             const Columns& columns, const Finish& finish, int64_t channels, T* y) {
   constexpr int kAtOnce = kLifted ? 4 : 8;
-  const Rescale<false> rescale(columns, finish);
+  const StoreBytes<T, false> store(columns, finish, y, conv.out_channels, channels);
   const __m512i bias = _mm512_loadu_si512(columns.bias);
   for (int64_t j = 0; j < conv.w.out; j += kAtOnce) {
     __m512i acc[kAtOnce], plain[kAtOnce];
@@ -158,12 +158,13 @@ void SumLine(const WindowConv& conv, const Line& line, const int8_t* weights,
         }
       }
     }
-    for (int u = 0; u < MinOf<int64_t>(kAtOnce, conv.w.out - j); ++u) {
-      __m512i sum = acc[u];
-      if (kLifted)
-        sum = _mm512_add_epi32(sum, _mm512_mullo_epi32(plain[u], _mm512_loadu_si512(columns.lift)));
-      _mm_mask_storeu_epi8(y + (j + u) * conv.out_channels, channels, rescale(sum));
+    if (kLifted) {
+      const __m512i lift = _mm512_loadu_si512(columns.lift);
+      for (int u = 0; u < kAtOnce; ++u)
+        acc[u] = _mm512_add_epi32(acc[u], _mm512_mullo_epi32(plain[u], lift));
     }
+    for (int u = 0; u < kAtOnce; u += 4)
+      store.Pixels(acc + u, j + u, MinOf<int64_t>(4, conv.w.out - j - u));
   }
 }
 
@@ -175,7 +176,8 @@ int PackQuads(penstock_call* call, Memory* memory, PackedLayer* packed) {
   packed->group_size = CeilDiv(filter[0], 4) * filter[1] * kQuad;
   int8_t* out = memory->Take<int8_t>(blocks * packed->group_size);
   const bool lifted = !WeightsAreCentred<T>(call, channels);
-  if (out == nullptr || !TakeColumns(memory, blocks * 16, lifted, &packed->columns))
+  const bool in_floats = AreBelowHalf(packed->layer.multiplier, channels);
+  if (out == nullptr || !TakeColumns(memory, blocks * 16, lifted, in_floats, &packed->columns))
     return PENSTOCK_NO_MEMORY;
   memset(out, 0, static_cast<size_t>(blocks * packed->group_size));
   packed->bytes = out;
@@ -216,7 +218,7 @@ int RunQuads(penstock_call* call, const WindowConv& conv, const PackedLayer& pac
           const __mmask16 channels = static_cast<__mmask16>((1u << some) - 1);
           FillLine(conv, image + c, at % conv.h.out, channels, zero, line);
           run(conv, line, packed.bytes + c / 16 * packed.group_size, packed.columns.From(c),
-              packed.layer.finish, channels, y + at * conv.w.out * conv.out_channels + c);
+              packed.layer.finish, some, y + at * conv.w.out * conv.out_channels + c);
         }
       }
     }

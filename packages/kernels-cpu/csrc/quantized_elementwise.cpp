@@ -44,30 +44,57 @@ Loop<3> BroadcastLoop(const penstock_call* call) {
 }
 
 #if defined(PENSTOCK_BYTE_PRODUCTS)
-// 16 bytes without their zero point.
-inline __m512i Steps(const int8_t* x, __mmask16 some, __m512i zero) {
-  return _mm512_sub_epi32(_mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(some, x)), zero);
+inline __m512i Widened(const int8_t* x, __mmask16 some) {
+  return _mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(some, x));
 }
-inline __m512i Steps(const uint8_t* x, __mmask16 some, __m512i zero) {
-  return _mm512_sub_epi32(_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(some, x)), zero);
+inline __m512i Widened(const uint8_t* x, __mmask16 some) {
+  return _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(some, x));
 }
 
-// The same for operands of one shape: to_sum gets 16 numbers of each, without their zero points.
-template <class T, class ToSum>
-int RunPairs(penstock_call* call, const Operands& o, double real, const ToSum& to_sum) {
+// Whether floats may decide: they hold every difference to the zero points.
+template <class T>
+bool HaveByteZeros(const Operands& o) {
+  const auto is_byte = [](int32_t x) { return x >= Limits<T>::kLow && x <= Limits<T>::kHigh; };
+  return is_byte(o.x.Zero()) && is_byte(o.y.Zero());
+}
+
+// Operands of one shape. to_sum gets 16 numbers of each without their zero points, to_real as they are, as floats, and gives
+// the result in steps, wrong by less than `doubt` where it can become a byte; without a doubt it is not asked.
+template <class T, class ToSum, class ToReal>
+int RunPairs(penstock_call* call, const Operands& o, double real, float doubt, const ToSum& to_sum,
+             const ToReal& to_real) {
   const T *x = Input<T>(call, 0), *y = Input<T>(call, 1);
   T* out = Output<T>(call, 0);
   const Vectors m(MakeMultiplier(real));
-  const Finish finish(o.z.Zero(), ActivationRange<T>(call, 0, o.z.Scale(), o.z.Zero()));
-  const __m512i low = _mm512_set1_epi32(finish.low()), high = _mm512_set1_epi32(finish.high());
-  const __m512i zero = _mm512_set1_epi32(finish.zero());
+  const Finish limits(o.z.Zero(), ActivationRange<T>(call, 0, o.z.Scale(), o.z.Zero()));
+  const FinishBytes<T> finish(limits);
+  const Nearest nearest(doubt);
+  const bool in_floats = doubt > 0 && HaveByteZeros<T>(o) && finish.IsQuick(limits);
   const __m512i x_zero = _mm512_set1_epi32(o.x.Zero()), y_zero = _mm512_set1_epi32(o.y.Zero());
+  const auto exactly = [&](int64_t i, uint64_t some) {
+    for (int v = 0; v < 4; ++v, some >>= 16, i += 16) {
+      const __mmask16 mine = static_cast<__mmask16>(some);
+      const __m512i sum = to_sum(_mm512_sub_epi32(Widened(x + i, mine), x_zero),
+                                 _mm512_sub_epi32(Widened(y + i, mine), y_zero));
+      _mm_mask_storeu_epi8(out + i, mine, finish.Exact(m.Times(sum)));
+    }
+  };
   return ParallelFor(call, Count(call->outputs[0]), kChunk, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i += 16) {
-      const __mmask16 some = static_cast<__mmask16>(end - i >= 16 ? 0xFFFF : (1u << (end - i)) - 1);
-      const __m512i sum = to_sum(Steps(x + i, some, x_zero), Steps(y + i, some, y_zero));
-      const __m512i inside = _mm512_min_epi32(_mm512_max_epi32(m.Times(sum), low), high);
-      _mm_mask_storeu_epi8(out + i, some, _mm512_cvtepi32_epi8(_mm512_add_epi32(inside, zero)));
+    for (int64_t i = begin; i < end; i += 64) {
+      const uint64_t some = end - i >= 64 ? ~uint64_t{0} : (uint64_t{1} << (end - i)) - 1;
+      __m512 reals[4];
+      __m512i steps[4];
+      for (int v = 0; in_floats && v < 4; ++v) {
+        const __mmask16 mine = static_cast<__mmask16>(some >> (16 * v));
+        reals[v] = to_real(_mm512_cvtepi32_ps(Widened(x + i + 16 * v, mine)),
+                           _mm512_cvtepi32_ps(Widened(y + i + 16 * v, mine)));
+      }
+      if (in_floats && __builtin_expect(nearest(reals, steps), 1)) {
+        _mm512_mask_storeu_epi8(out + i, some,
+                                finish.Quick(steps[0], steps[1], steps[2], steps[3]));
+      } else {
+        exactly(i, some);
+      }
     }
   });
 }
@@ -126,10 +153,23 @@ int RunAdd(penstock_call* call) {
   if (HaveOneShape(call)) {
     const Vectors mx(MakeMultiplier(static_cast<double>(o.x.Scale()) / twice_max));
     const Vectors my(MakeMultiplier(static_cast<double>(o.y.Scale()) / twice_max));
-    return RunPairs<T>(call, o, real, [&](__m512i x, __m512i y) {
-      return _mm512_add_epi32(mx.Times(_mm512_slli_epi32(x, kRoom)),
-                              my.Times(_mm512_slli_epi32(y, kRoom)));
-    });
+    const double a = static_cast<double>(o.x.Scale()) / static_cast<double>(o.z.Scale());
+    const double b = static_cast<double>(o.y.Scale()) / static_cast<double>(o.z.Scale());
+    const __m512 x_steps = _mm512_set1_ps(static_cast<float>(a));
+    const __m512 y_steps = _mm512_set1_ps(static_cast<float>(b));
+    const __m512 zeros = _mm512_set1_ps(static_cast<float>(-(a * o.x.Zero() + b * o.y.Zero())));
+    // Up to 2 steps of the result for one of x or y: floats are then wrong by 11 / 2^16, and terms rounded to whole numbers
+    // by 1 / 2^16.
+    const float doubt = MaxOf(a, b) <= 2 ? 1.0f / 4096 : 0.0f;
+    return RunPairs<T>(
+        call, o, real, doubt,
+        [&](__m512i x, __m512i y) {
+          return _mm512_add_epi32(mx.Times(_mm512_slli_epi32(x, kRoom)),
+                                  my.Times(_mm512_slli_epi32(y, kRoom)));
+        },
+        [&](__m512 x, __m512 y) {
+          return _mm512_fmadd_ps(x, x_steps, _mm512_fmadd_ps(y, y_steps, zeros));
+        });
   }
 #endif
   int32_t x_terms[256], y_terms[256];
@@ -149,8 +189,20 @@ int RunMultiply(penstock_call* call) {
   const float real = o.x.Scale() * o.y.Scale() / o.z.Scale();
 #if defined(PENSTOCK_BYTE_PRODUCTS)
   if (HaveOneShape(call)) {
-    return RunPairs<T>(call, o, static_cast<double>(real),
-                       [](__m512i x, __m512i y) { return _mm512_mullo_epi32(x, y); });
+    const Multiplier m = MakeMultiplier(static_cast<double>(real));
+    const __m512 nudge = _mm512_set1_ps(static_cast<float>(ldexp(0.5, m.shift)));
+    const __m512 sign = _mm512_set1_ps(-0.0f), factor = _mm512_set1_ps(real);
+    const __m512 x_zero = _mm512_set1_ps(static_cast<float>(o.x.Zero()));
+    const __m512 y_zero = _mm512_set1_ps(static_cast<float>(o.y.Zero()));
+    const float doubt = m.value != 0 && m.shift < 0 ? 1.0f / 8192 : 0.0f;
+    return RunPairs<T>(
+        call, o, static_cast<double>(real), doubt,
+        [](__m512i x, __m512i y) { return _mm512_mullo_epi32(x, y); },
+        [&](__m512 x, __m512 y) {
+          const __m512 product = _mm512_mul_ps(_mm512_sub_ps(x, x_zero), _mm512_sub_ps(y, y_zero));
+          const __m512 moved = _mm512_or_ps(_mm512_and_ps(product, sign), nudge);
+          return _mm512_fmadd_ps(product, factor, moved);
+        });
   }
 #endif
   const uint32_t x_zero = static_cast<uint32_t>(o.x.Zero()),

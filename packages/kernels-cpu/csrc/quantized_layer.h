@@ -34,13 +34,22 @@ bool CanUseBytes(const penstock_call* call, const LayerShape& shape) {
          zero <= Limits<T>::kHigh;
 }
 
-inline bool TakeColumns(Memory* memory, int64_t count, bool lifted, Columns* columns) {
+inline bool TakeColumns(Memory* memory, int64_t count, bool lifted, bool in_floats,
+                        Columns* columns) {
   const int64_t total = (lifted ? 5 : 4) * count;
   int32_t* all = memory->Take<int32_t>(total);
-  if (all == nullptr) return false;
+  float* floats = memory->Take<float>(2 * count);
+  if (all == nullptr || floats == nullptr) return false;
   memset(all, 0, static_cast<size_t>(total) * sizeof(int32_t));
-  *columns = {all, all + count, all + 2 * count, all + 3 * count,
-              lifted ? all + 4 * count : nullptr};
+  memset(floats, 0, static_cast<size_t>(2 * count) * sizeof(float));
+  *columns = {all,
+              all + count,
+              all + 2 * count,
+              all + 3 * count,
+              floats,
+              floats + count,
+              lifted ? all + 4 * count : nullptr,
+              in_floats};
   return true;
 }
 
@@ -53,12 +62,9 @@ void FillColumn(const penstock_call* call, const Layer& layer, int64_t channel, 
   const uint32_t lift =
       static_cast<uint32_t>(lowered) - static_cast<uint32_t>(ParametersAt(call, 5).Zero(channel));
   const uint32_t moved = static_cast<uint32_t>(sum) + lift * static_cast<uint32_t>(depth);
-  const Multiplier m = layer.multiplier[channel];
   columns->bias[at] = static_cast<int32_t>(static_cast<uint32_t>(Input<int32_t>(call, 2)[channel]) -
                                            x_zero * moved);
-  columns->multiplier[at] = m.value;
-  columns->left[at] = MaxOf(m.shift, 0);
-  columns->right[at] = MaxOf(-m.shift, 0);
+  columns->Set(at, layer.multiplier[channel]);
   if (columns->lift != nullptr) columns->lift[at] = static_cast<int32_t>(lift);
 }
 
@@ -81,7 +87,9 @@ int PackBytes(penstock_call* call, Memory* memory, const LayerShape& shape, cons
   packed->segments = shape.segments;
   int8_t* bytes = memory->Take<int8_t>(shape.groups * packed->group_size);
   const bool lifted = !WeightsAreCentred<T>(call, shape.Channels());
-  if (bytes == nullptr || !TakeColumns(memory, shape.groups * padded, lifted, &packed->columns))
+  const bool in_floats = AreBelowHalf(packed->layer.multiplier, shape.Channels());
+  if (bytes == nullptr ||
+      !TakeColumns(memory, shape.groups * padded, lifted, in_floats, &packed->columns))
     return PENSTOCK_NO_MEMORY;
   packed->bytes = bytes;
   const int32_t lowered = Limits<T>::kLow < 0 ? 0 : 128;

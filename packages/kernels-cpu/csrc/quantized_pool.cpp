@@ -24,19 +24,20 @@ PoolAxis MakePoolAxis(const penstock_call* call, int axis) {
 }
 
 // fold(accumulator, element) over each window, then finish(accumulator, window size).
-template <class T, class Fold, class Finish>
-int RunPool(penstock_call* call, int32_t start, const Fold& fold, const Finish& finish) {
+// A is what sums up a window: bytes, where their largest is looked for, make wider vectors.
+template <class T, class A, class Fold, class Finish>
+int RunPool(penstock_call* call, A start, const Fold& fold, const Finish& finish) {
   const PoolAxis h = MakePoolAxis(call, 0), w = MakePoolAxis(call, 1);
   const int64_t channels = call->inputs[0]->shape[3];
   const T* x = Input<T>(call, 0);
   T* y = Output<T>(call, 0);
   const auto pixel = [&](const T* image, int64_t i, int64_t j, int64_t first, int64_t n, T* out) {
-    int32_t acc[kChannelBlock];
+    A acc[kChannelBlock];
     for (int64_t c = 0; c < n; ++c) acc[c] = start;
     for (int64_t row = h.Begin(i); row < h.End(i); ++row) {
       for (int64_t col = w.Begin(j); col < w.End(j); ++col) {
         const T* at = image + (row * w.in + col) * channels + first;
-        for (int64_t c = 0; c < n; ++c) acc[c] = fold(acc[c], int32_t{at[c]});
+        for (int64_t c = 0; c < n; ++c) acc[c] = fold(acc[c], A{at[c]});
       }
     }
     const int32_t size = static_cast<int32_t>((h.End(i) - h.Begin(i)) * (w.End(j) - w.Begin(j)));
@@ -58,7 +59,7 @@ int RunPool(penstock_call* call, int32_t start, const Fold& fold, const Finish& 
 
 template <class T>
 int RunAvgPool(penstock_call* call) {
-  return RunPool<T>(
+  return RunPool<T, int32_t>(
       call, 0, [](int32_t a, int32_t b) { return a + b; },
       [](int32_t sum, int32_t size) {
         return sum > 0 ? (sum + size / 2) / size : (sum - size / 2) / size;
@@ -67,9 +68,9 @@ int RunAvgPool(penstock_call* call) {
 
 template <class T>
 int RunMaxPool(penstock_call* call) {
-  return RunPool<T>(
-      call, Limits<T>::kLow, [](int32_t a, int32_t b) { return MaxOf(a, b); },
-      [](int32_t largest, int32_t) { return largest; });
+  return RunPool<T, T>(
+      call, static_cast<T>(Limits<T>::kLow), [](T a, T b) { return MaxOf(a, b); },
+      [](T largest, int32_t) { return largest; });
 }
 
 bool IsSigned(const penstock_call* call) { return TypeKey(call->inputs[0]) == kI8; }

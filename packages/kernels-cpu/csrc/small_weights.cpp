@@ -173,7 +173,7 @@ int DynamicQuantizedMatMul(penstock_call* call) {
 #if defined(PENSTOCK_BYTE_PRODUCTS)
   if (layer->bytes != nullptr) {
     return MultiplyByteRows(
-        call, rows, depth, cols, layer->bytes, false,
+        call, rows, depth, cols, layer->bytes, layer->offset, false,
         [&](int64_t first, int64_t n, int64_t stride, uint8_t* to) {
           for (int64_t r = 0; r < n; ++r, to += stride) {
             steps[first + r] =
@@ -182,14 +182,15 @@ int DynamicQuantizedMatMul(penstock_call* call) {
           }
         },
         [&](int64_t at) {
-          const __mmask16 there =
-              static_cast<__mmask16>(cols - at >= 16 ? 0xFFFF : (1u << (cols - at)) - 1);
-          const __m512 scale = _mm512_maskz_loadu_ps(there, scales + at);
-          const __m512i offset = _mm512_maskz_loadu_epi32(there, layer->offset + at);
-          return [=](__m512i sums, int64_t row, int32_t, __mmask16 mask) {
-            const __m512 real = _mm512_cvtepi32_ps(_mm512_add_epi32(sums, offset));
-            const __m512 worth = _mm512_mul_ps(_mm512_set1_ps(steps[row]), scale);
-            _mm512_mask_storeu_ps(y + row * cols + at, mask, _mm512_mul_ps(real, worth));
+          return [=](const int32_t* sums, const int32_t*, int64_t first, int64_t n) {
+            const int64_t some = MinOf<int64_t>(kByteCols, cols - at);
+            const int64_t width = RoundUp(some, 16);
+            for (int64_t r = 0; r < n; ++r) {
+              for (int64_t c = 0; c < some; ++c) {
+                y[(first + r) * cols + at + c] =
+                    static_cast<float>(sums[r * width + c]) * (steps[first + r] * scales[at + c]);
+              }
+            }
           };
         });
   }

@@ -82,6 +82,7 @@ FILES = (
     "test_elementwise.py",
     "test_matmul.py",
     "test_norm_softmax.py",
+    "test_quantized_rescale.py",
 )
 
 
