@@ -14,6 +14,7 @@ constexpr int64_t kBlockCols = 6 * kTileCols;  // ... times 6 of B
 constexpr int64_t kTaskCost = 8 << 20;         // multiplications in a parallel task: 0.1 ms
 constexpr int64_t kMaxPacked = 4 << 20;  // floats packed at a time, over a batch of small products
 constexpr int64_t kPackChunk = 16 * 1024;
+constexpr int64_t kOnStack = 2048;  // floats: small products need no scratch memory
 
 // Where a batch of products lies: element b of the batch begins at offset[b].
 struct Batch {
@@ -197,7 +198,9 @@ int Multiply(penstock_call* call, const Product& product, const Batch& batch,
   const int64_t size_b = NeedsPackingB(product) ? PackedColsSize(product.n, k_block) : 0;
   const int64_t group =
       MinOf(batch.count, MaxOf<int64_t>(1, kMaxPacked / MaxOf<int64_t>(1, size_a + size_b)));
-  float* packed = Scratch<float>(call, group * (size_a + size_b));
+  const int64_t size = group * (size_a + size_b);
+  alignas(64) float small[kOnStack];
+  float* packed = size <= kOnStack ? small : Scratch<float>(call, size);
   if (packed == nullptr) return PENSTOCK_NO_MEMORY;
   BlockProduct block(product, batch, packed, packed + group * size_a, size_a, size_b, epilogue);
   for (int64_t first = 0; first < batch.count; first += group) {
@@ -259,14 +262,14 @@ int MultiplyAll(penstock_call* call, const TileProgram* epilogue) {
     product.m *= batch;
     batch = 1;
   }
+  if (batch == 1) {
+    const int64_t none = 0;
+    return Multiply(call, product, {1, &none, &none}, epilogue);
+  }
   int64_t* offsets = Scratch<int64_t>(call, 2 * batch);
   if (offsets == nullptr) return PENSTOCK_NO_MEMORY;
-  if (batch == 1) {
-    offsets[0] = offsets[1] = 0;
-  } else {
-    BatchOffsets(x, out, offsets);
-    BatchOffsets(y, out, offsets + batch);
-  }
+  BatchOffsets(x, out, offsets);
+  BatchOffsets(y, out, offsets + batch);
   return Multiply(call, product, {batch, offsets, offsets + batch}, epilogue);
 }
 

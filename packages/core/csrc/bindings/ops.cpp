@@ -169,11 +169,11 @@ PyObject* op_call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject
     // The usual call: tensors for every input, no attribute to read.
     int n = op.num_inputs();
     if (!kwnames && num_args == n && n > 0 && n <= kMaxShortcut && op.schema.num_outputs == 1 &&
-        op.schema.attrs.empty()) {
+        op.callable_without_attrs) {
       bool tensors = true;
       for (int i = 0; i < n; ++i) tensors &= is_tensor(args[i]) && !tensor_of(args[i]).weak;
       if (tensors && !op.variadic()) {
-        const Tensor* inputs[3];
+        const Tensor* inputs[kMaxShortcut];
         for (int i = 0; i < n; ++i) inputs[i] = &tensor_of(args[i]);
         Tensor output;
         call_simple(op, inputs, n, &output);

@@ -78,13 +78,29 @@ PENSTOCK_BINARY(slot_multiply, "multiply")
 PENSTOCK_BINARY(slot_divide, "divide")
 PENSTOCK_BINARY(slot_floor_divide, "floor_divide")
 PENSTOCK_BINARY(slot_remainder, "remainder")
-PENSTOCK_BINARY(slot_matmul, "matmul")
 PENSTOCK_BINARY(slot_left_shift, "bitwise_left_shift")
 PENSTOCK_BINARY(slot_right_shift, "bitwise_right_shift")
 PENSTOCK_UNARY(slot_negative, "negative")
 PENSTOCK_UNARY(slot_abs, "abs")
 #undef PENSTOCK_BINARY
 #undef PENSTOCK_UNARY
+
+bool is_matrix(PyObject* o) {
+  return is_tensor(o) && tensor_of(o).shape.ndim > 1 && !tensor_of(o).weak;
+}
+
+// Vectors, and what only becomes a tensor, are for the function in Python.
+PyObject* slot_matmul(PyObject* a, PyObject* b) {
+  static Operator op("matmul");
+  if (is_matrix(a) && is_matrix(b)) return binary(op, a, b);
+  try {
+    nb::module_ linalg = nb::module_::import_("penstock.ops.linalg");
+    return linalg.attr("_with_vectors")(nb::handle(a), nb::handle(b)).release().ptr();
+  } catch (...) {
+    set_python_error();
+    return nullptr;
+  }
+}
 
 PyObject* slot_power(PyObject* a, PyObject* b, PyObject* modulo) {
   static Operator op("power");

@@ -147,16 +147,22 @@ const penstock_host& host_table() {
 void* Scratch::take(int64_t bytes) {
   void* memory = host_allocate(bytes);
   if (!memory) return nullptr;
-  blocks_.push_back({memory, bytes});
+  if (count_ < kFirst) {
+    first_[count_++] = {memory, bytes};
+  } else {
+    others_.push_back({memory, bytes});
+  }
   held_ += host_block_bytes(bytes);
   most_ = std::max(most_, held_);
   return memory;
 }
 
 void Scratch::clear() {
-  if (blocks_.empty()) return;
-  for (auto& [memory, bytes] : blocks_) host_free(memory, bytes);
-  blocks_.clear();
+  if (count_ == 0) return;
+  for (size_t i = 0; i < count_; ++i) host_free(first_[i].first, first_[i].second);
+  for (auto& [memory, bytes] : others_) host_free(memory, bytes);
+  count_ = 0;
+  others_.clear();
   held_ = 0;
 }
 

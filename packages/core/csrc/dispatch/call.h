@@ -31,8 +31,12 @@ class PENSTOCK_API Scratch {
   int64_t most() const { return most_; }
 
  private:
+  using Block = std::pair<void*, int64_t>;
+  static constexpr size_t kFirst = 4;
   int64_t held_ = 0, most_ = 0;
-  std::vector<std::pair<void*, int64_t>> blocks_;
+  size_t count_ = 0;
+  Block first_[kFirst];  // few kernels ask more often
+  std::vector<Block> others_;
 };
 
 // Where a caller waits for a kernel that returned PENDING.

@@ -17,7 +17,7 @@ PENSTOCK_API int most_outputs(const Op& op, int num_inputs, const AttrList& attr
 PENSTOCK_API int call_op(Op& op, const Tensor* inputs, int num_inputs, AttrList& attrs,
                          Tensor* outputs);
 
-// call_op for one output, no attributes given and at most kMaxShortcut inputs: the quick way of arithmetic.
+// call_op for one output, default attributes and at most kMaxShortcut inputs: the quick way of arithmetic.
 constexpr int kMaxShortcut = 3;
 PENSTOCK_API void call_simple(Op& op, const Tensor* const* inputs, int num_inputs, Tensor* output);
 

@@ -109,7 +109,10 @@ InferFn rule_of(const OpSchema& schema) {
 Op::Op(OpSchema s) : schema(std::move(s)), infer(rule_of(schema)), kernels(new_kernel_rows()) {
   size_t colon = schema.rule.find(':');
   if (colon != std::string::npos) rule_arg = schema.rule.substr(colon + 1);
-  for (const AttrSpec& spec : schema.attrs) default_attrs.push_back(spec.default_value);
+  for (const AttrSpec& spec : schema.attrs) {
+    default_attrs.push_back(spec.default_value);
+    callable_without_attrs &= !spec.required;
+  }
 }
 
 Op::~Op() { delete_kernel_rows(kernels); }

@@ -66,6 +66,7 @@ struct PENSTOCK_API Op {
   InferFn infer = nullptr;
   Builtin builtin = builtin_from_name(schema.name);
   AttrList default_attrs;
+  bool callable_without_attrs = true;  // none is required
   KernelRows* kernels;                 // rows that plugins added
   bool core = false;                   // from the generated table
   std::atomic<bool> withdrawn{false};  // no longer found by name; graphs that have it keep it

@@ -273,7 +273,8 @@ void Binding::give_state(std::unique_ptr<RunState> state) {
 
 void RunState::clear() {
   for (Tensor& t : roots) t.storage = nullptr;
-  for (auto& state : prepared) state = nullptr;
+  for (size_t s = 0; s < prepared.size(); ++s)
+    if (!prepared_for_good[s]) prepared[s] = nullptr;
   std::fill(published.begin(), published.end(), 0);
 }
 
@@ -297,7 +298,10 @@ RunState::RunState(const Plan& plan, Binding& binding, Ref<Storage> memory)
   roots.resize(plan.roots_.size());
   published.resize(num_steps);
   versions.resize(plan.roots_.size());
-  if (plan.prepares_) prepared.resize(num_steps);
+  if (plan.prepares_) {
+    prepared.resize(num_steps);
+    prepared_for_good.resize(num_steps);
+  }
   for (size_t s = 0; s < num_steps; ++s) {
     const Step& step = plan.steps_[s];
     if (step.kind != Step::kKernel) continue;

@@ -605,6 +605,7 @@ void Plan::run_kernel_step(RunState& state, Binding& binding, size_t index,
 void Plan::prepare_step(RunState& state, Binding& binding, size_t index,
                         const RunOptions& options) {
   const Step& step = steps_[index];
+  if (state.prepared_for_good[index]) return;
   std::vector<uint64_t> versions;
   for (int32_t root : step.variables) versions.push_back(state.versions[static_cast<size_t>(root)]);
   PreparedStates::State& mine = state.prepared[index];
@@ -616,6 +617,7 @@ void Plan::prepare_step(RunState& state, Binding& binding, size_t index,
     binding.prepared.put(index, std::move(versions), mine);
   }
   state.calls[index].state = mine.get();
+  state.prepared_for_good[index] = step.variables.empty();
 }
 
 void Plan::check_step(RunState& state, Binding& binding, size_t index) {

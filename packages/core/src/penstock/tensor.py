@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -20,9 +20,6 @@ from penstock.array_namespace import VERSION
 from penstock.errors import InvalidTypeError, InvalidValueError
 from penstock.graph import eagerly
 from penstock.ops._subscript import getitem, setitem
-
-if TYPE_CHECKING:
-    from penstock.annotations import TensorLike
 
 __all__ = ["Tensor"]
 
@@ -275,14 +272,6 @@ def argument_free_transpose(self: Tensor) -> Tensor:
     return ops.transpose(self)
 
 
-def _matmul(self: Tensor, other: TensorLike) -> Tensor:
-    return ops.matmul(self, other)
-
-
-def _reflected_matmul(self: Tensor, other: TensorLike) -> Tensor:
-    return ops.matmul(other, self)
-
-
 _METHODS: dict[str, Any] = {
     "numpy": numpy,
     "tolist": tolist,
@@ -300,8 +289,6 @@ _METHODS: dict[str, Any] = {
     "_repr_html_": represent_html,
     "__getitem__": getitem,
     "__setitem__": assign,
-    "__matmul__": _matmul,
-    "__rmatmul__": _reflected_matmul,
     "T": property(argument_free_transpose),
     "mT": property(ops.matrix_transpose),
     "__array_ufunc__": array_ufunc,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
+from penstock._native import Tensor
 from penstock.ops import _batch, _tangents
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._gradients import sum_to
@@ -16,7 +17,6 @@ from penstock.ops._samples import NUMERIC, array
 from penstock.ops.reduce import wider
 
 if TYPE_CHECKING:
-    from penstock._native import Tensor
     from penstock.annotations import TensorLike
 
 
@@ -139,6 +139,14 @@ def matmul(
         >>> penstock.matmul([1.0, 2.0], [3.0, 4.0])
         Tensor(11., shape=(), dtype=float32)
     """
+    if type(x) is Tensor and not (transpose_x or transpose_y):
+        return x @ y  # natively, if both are matrices
+    return _with_vectors(x, y, transpose_x, transpose_y)
+
+
+def _with_vectors(
+    x: TensorLike, y: TensorLike, transpose_x: bool = False, transpose_y: bool = False
+) -> Tensor:
     x, y = ops.asarray(x), ops.asarray(y)
     if x.ndim != 1 and y.ndim != 1:
         return matmul_(x, y, transpose_x=transpose_x, transpose_y=transpose_y)
