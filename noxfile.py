@@ -139,6 +139,21 @@ def tests(session: nox.Session, plugins: bool) -> None:
 
 
 @nox.session
+@nox.parametrize("isa", ["portable", "avx2", "avx512"])
+def functions(session: nox.Session, isa: str) -> None:
+    """Hold the functions of f32 to their stated errors on every float there is, minutes for each; arguments go to pytest.
+
+    Example:
+        nox -s "functions(isa='avx512')" -- -k "stay_within and tanh"
+    """
+    install_packages(session, *group("test"))
+    environment = clean_environment() | {"PENSTOCK_CPU_ISA": isa, "PENSTOCK_TEST_EVERY_FLOAT": "1"}
+    tests = str(ROOT / "packages" / "kernels-cpu" / "tests" / "test_functions.py")
+    arguments = session.posargs or ["-k", "stay_within"]
+    session.run(*pytest_command(), tests, *arguments, env=environment)
+
+
+@nox.session
 @nox.parametrize(
     ("device", "plugins"),
     [

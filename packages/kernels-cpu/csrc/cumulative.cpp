@@ -1,6 +1,6 @@
 // Running sums, products and extremes along an axis.
-#include "frame.h"
 #include "penstock/kernel_abi.h"
+#include "vec.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {
@@ -64,16 +64,88 @@ struct RunningMinimum {
   static T Next(T total, T x) { return total < x || total != total ? total : x; }
 };
 
+// ---- sums of neighbouring floats ----
+
+// As many totals as a vector of doubles has lanes: fewer steps wait for each other than elements there are.
+constexpr int kWide = PENSTOCK_VECTOR_BYTES / 8;
+typedef double Wide __attribute__((vector_size(PENSTOCK_VECTOR_BYTES)));
+typedef float Narrow __attribute__((vector_size(PENSTOCK_VECTOR_BYTES / 2)));
+
+inline Wide LoadWide(const float* x) {
+  Narrow v;
+  memcpy(&v, x, sizeof v);
+  return __builtin_convertvector(v, Wide);
+}
+
+// The lanes one place further, behind a zero.
+inline Wide Shifted(Wide v) {
+#if PENSTOCK_VECTOR_BYTES == 64
+  return __builtin_shufflevector(Wide{}, v, 0, 8, 9, 10, 11, 12, 13, 14);
+#elif PENSTOCK_VECTOR_BYTES == 32
+  return __builtin_shufflevector(Wide{}, v, 0, 4, 5, 6);
+#else
+  return __builtin_shufflevector(Wide{}, v, 0, 2);
+#endif
+}
+
+// Lane i becomes the sum of lanes 0 ... i.
+inline Wide SumsOfLanes(Wide v) {
+  v += Shifted(v);
+#if PENSTOCK_VECTOR_BYTES == 64
+  v += __builtin_shufflevector(Wide{}, v, 0, 1, 8, 9, 10, 11, 12, 13);
+  v += __builtin_shufflevector(Wide{}, v, 0, 1, 2, 3, 8, 9, 10, 11);
+#elif PENSTOCK_VECTOR_BYTES == 32
+  v += __builtin_shufflevector(Wide{}, v, 0, 1, 4, 5);
+#endif
+  return v;
+}
+
+void SumNeighbours(const float* x, float* out, int64_t n, bool exclusive, double total) {
+  int64_t i = 0;
+  for (; i + kWide <= n; i += kWide) {
+    const Wide sums = SumsOfLanes(LoadWide(x + i));
+    const Narrow result =
+        __builtin_convertvector((exclusive ? Shifted(sums) : sums) + total, Narrow);
+    memcpy(out + i, &result, sizeof result);
+    total += sums[kWide - 1];
+  }
+  for (; i < n; ++i) {
+    const double before = total;
+    total += x[i];
+    out[i] = static_cast<float>(exclusive ? before : total);
+  }
+}
+
+double SumOfNeighbours(const float* x, int64_t n) {
+  Wide sums[4] = {};
+  int64_t i = 0;
+  for (; i + 4 * kWide <= n; i += 4 * kWide) {
+    for (int k = 0; k < 4; ++k) sums[k] += LoadWide(x + i + k * kWide);
+  }
+  const Wide all = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  double total = 0;
+  for (int lane = 0; lane < kWide; ++lane) total += all[lane];
+  for (; i < n; ++i) total += x[i];
+  return total;
+}
+
+// ---- walks ----
+
 // The elements of a line in the order of the walk: element i lies at first + i * step.
 struct Walk {
   int64_t first, step;
   bool exclusive;
 };
 
-// Several neighbouring lines at once, elements begin ... end - 1, each from its own total.
+// Several neighbouring lines at once, elements begin ... end - 1, each from its own total, which is lost.
 template <class Running, class T>
 void WalkLines(const T* x, T* out, const Walk& walk, int64_t begin, int64_t end, int64_t lines,
                typename Running::Total* totals) {
+  if constexpr (__is_same(Running, RunningSum)) {
+    if (lines == 1 && walk.step == 1) {
+      return SumNeighbours(x + begin, out + begin, end - begin, walk.exclusive, *totals);
+    }
+  }
   for (int64_t i = begin; i < end; ++i) {
     const int64_t at = walk.first + i * walk.step;
     for (int64_t line = 0; line < lines; ++line) {
@@ -86,6 +158,9 @@ void WalkLines(const T* x, T* out, const Walk& walk, int64_t begin, int64_t end,
 
 template <class Running, class T>
 typename Running::Total TotalOf(const T* x, const Walk& walk, int64_t begin, int64_t end) {
+  if constexpr (__is_same(Running, RunningSum)) {
+    if (walk.step == 1) return SumOfNeighbours(x + begin, end - begin);
+  }
   auto total = Running::Neutral();
   for (int64_t i = begin; i < end; ++i) {
     total =

@@ -67,30 +67,75 @@ constexpr int64_t kFoldChunk = 16 * 1024;
 // Folds of blocks are folded in turn: a sum of equal numbers is wrong in proportion to the longest chain of additions.
 constexpr int64_t kFoldBlock = 32;
 
-// Folds contiguous elements; four accumulators hide the latency.
-template <class T, class Fold>
-T FoldRow(const T* x, int64_t n) {
-  constexpr int kStep = Lane<T>::kCount;
+// All lanes, folded by halves: the order of Across (vec.h), in registers.
+#define OTHER_LANES(v, ...) __builtin_shufflevector(v, v, __VA_ARGS__)
+template <class Fold>
+float FoldLanes(Vf v) {
   const Fold fold;
-  typename Lane<T>::V acc[4];
-  for (auto& a : acc) a = Lane<T>::Splat(Fold::kInitial);
+#if PENSTOCK_VECTOR_BYTES == 64
+  v = fold(v, OTHER_LANES(v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  v = fold(v, OTHER_LANES(v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
+  v = fold(v, OTHER_LANES(v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
+  v = fold(v, OTHER_LANES(v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14));
+#elif PENSTOCK_VECTOR_BYTES == 32
+  v = fold(v, OTHER_LANES(v, 4, 5, 6, 7, 0, 1, 2, 3));
+  v = fold(v, OTHER_LANES(v, 2, 3, 0, 1, 6, 7, 4, 5));
+  v = fold(v, OTHER_LANES(v, 1, 0, 3, 2, 5, 4, 7, 6));
+#else
+  v = fold(v, OTHER_LANES(v, 2, 3, 0, 1));
+  v = fold(v, OTHER_LANES(v, 1, 0, 3, 2));
+#endif
+  return v[0];
+}
+#undef OTHER_LANES
+
+// Folds contiguous elements; four accumulators hide the latency.
+template <class Fold>
+float FoldFloats(const float* x, int64_t n) {
+  const Fold fold;
+  Vf acc[4];
+  for (Vf& a : acc) a = Splat(Fold::kInitial);
   int64_t i = 0;
-  while (i + 4 * kStep <= n) {
-    const int64_t end = MinOf(n, i + 4 * kStep * kFoldBlock);
-    typename Lane<T>::V block[4];
-    for (auto& b : block) b = Lane<T>::Splat(Fold::kInitial);
-    for (; i + 4 * kStep <= end; i += 4 * kStep) {
+  while (i + 4 * kLanes <= n) {
+    const int64_t end = MinOf(n, i + 4 * kLanes * kFoldBlock);
+    Vf block[4];
+    for (Vf& b : block) b = Splat(Fold::kInitial);
+    for (; i + 4 * kLanes <= end; i += 4 * kLanes) {
 #pragma GCC unroll 4
-      for (int j = 0; j < 4; ++j) block[j] = fold(block[j], Load(x + i + j * kStep));
+      for (int j = 0; j < 4; ++j) block[j] = fold(block[j], Load(x + i + j * kLanes));
     }
     for (int j = 0; j < 4; ++j) acc[j] = fold(acc[j], block[j]);
   }
-  for (; i + kStep <= n; i += kStep) acc[0] = fold(acc[0], Load(x + i));
-  const auto all = fold(fold(acc[0], acc[1]), fold(acc[2], acc[3]));
-  if constexpr (kStep == 1) {
-    return all;
+  for (; i + kLanes <= n; i += kLanes) acc[0] = fold(acc[0], Load(x + i));
+  const Vf all = fold(fold(acc[0], acc[1]), fold(acc[2], acc[3]));
+  return FoldLanes<Fold>(i < n ? fold(all, LoadPartial(x + i, n - i, Fold::kInitial)) : all);
+}
+
+// Of integers any order gives the same: the compiler makes vectors of neighbours.
+template <class T, class Fold>
+T FoldIntegers(const T* x, int64_t n) {
+  constexpr int kAbreast = 128 / sizeof(T);
+  const Fold fold;
+  T acc[kAbreast];
+  for (T& a : acc) a = Fold::kInitial;
+  int64_t i = 0;
+  for (; i + kAbreast <= n; i += kAbreast) {
+    for (int j = 0; j < kAbreast; ++j) acc[j] = fold(acc[j], x[i + j]);
+  }
+  T all = Fold::kInitial;
+  if (i > 0) {
+    for (T a : acc) all = fold(all, a);
+  }
+  for (; i < n; ++i) all = fold(all, x[i]);
+  return all;
+}
+
+template <class T, class Fold>
+T FoldRow(const T* x, int64_t n) {
+  if constexpr (Lane<T>::kCount > 1) {
+    return FoldFloats<Fold>(x, n);
   } else {
-    return Across(i < n ? fold(all, LoadPartial(x + i, n - i, Fold::kInitial)) : all, fold);
+    return FoldIntegers<T, Fold>(x, n);
   }
 }
 

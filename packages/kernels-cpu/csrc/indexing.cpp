@@ -12,12 +12,16 @@ int TakeSized(penstock_call* call, const AxisView& view, const int64_t* index, i
   T* out = Output<T>(call, 0);
   const int64_t n = view.inner;
   return ParallelFor(call, view.outer * count, Grain(n), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const T* from = x + (i / count * view.size + index[i % count]) * n;
-      if (n == 1) {
-        out[i] = *from;
-      } else {
-        memcpy(out + i * n, from, static_cast<size_t>(n) * sizeof(T));
+    int64_t i = begin;
+    while (
+        i <
+        end) {  // what is left of one outer part at a time: a division for each element would cost more than it
+      const T* from = x + i / count * view.size * n;
+      const int64_t* which = index + i % count;
+      const int64_t stop = MinOf(end, i - i % count + count);
+      for (; n == 1 && i < stop; ++i) out[i] = from[*which++];
+      for (; i < stop; ++i) {
+        memcpy(out + i * n, from + *which++ * n, static_cast<size_t>(n) * sizeof(T));
       }
     }
   });

@@ -11,6 +11,21 @@ inline int64_t Index(const penstock_tensor* indices, int64_t i) {
                                    : Data<const int64_t>(indices)[i];
 }
 
+// Copies indices counted from the start; the first wrong one ends it. Returns how many were right.
+template <class T>
+int64_t CopyIndices(const T* from, int64_t count, int64_t size, int64_t* to) {
+  uint64_t wrong = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t index = from[i];
+    to[i] = index + (index < 0 ? size : 0);
+    wrong |= static_cast<uint64_t>(to[i]) >= static_cast<uint64_t>(size);
+  }
+  if (!wrong) return count;
+  int64_t right = 0;
+  while (static_cast<uint64_t>(to[right]) < static_cast<uint64_t>(size)) ++right;
+  return right;
+}
+
 // Indices counted from the start, checked before anything is written; NULL when one is wrong or memory ran out, then
 // *status says which.
 inline const int64_t* CheckedIndices(penstock_call* call, const penstock_tensor* indices,
@@ -18,17 +33,16 @@ inline const int64_t* CheckedIndices(penstock_call* call, const penstock_tensor*
   const int64_t count = Count(indices);
   int64_t* out = Scratch<int64_t>(call, count);
   *status = out ? PENSTOCK_OK : PENSTOCK_NO_MEMORY;
-  for (int64_t i = 0; out && i < count; ++i) {
-    const int64_t index = Index(indices, i);
-    if (index < -size || index >= size) {
-      Fail(call, "index %lld at position %lld is out of range for an axis of size %lld",
-           static_cast<long long>(index), static_cast<long long>(i), static_cast<long long>(size));
-      *status = PENSTOCK_OUT_OF_RANGE;
-      return nullptr;
-    }
-    out[i] = index < 0 ? index + size : index;
-  }
-  return out;
+  if (out == nullptr) return nullptr;
+  const int64_t right = indices->dtype.bits == 32
+                            ? CopyIndices(Data<const int32_t>(indices), count, size, out)
+                            : CopyIndices(Data<const int64_t>(indices), count, size, out);
+  if (right == count) return out;
+  Fail(call, "index %lld at position %lld is out of range for an axis of size %lld",
+       static_cast<long long>(Index(indices, right)), static_cast<long long>(right),
+       static_cast<long long>(size));
+  *status = PENSTOCK_OUT_OF_RANGE;
+  return nullptr;
 }
 
 // Coordinates [..., k] as row-major positions among the first k axes of x.

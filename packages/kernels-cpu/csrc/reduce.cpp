@@ -8,28 +8,48 @@
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {
 
+template <bool kFirst, class A, class B>
+struct Choose {
+  using Type = A;
+};
+template <class A, class B>
+struct Choose<false, A, B> {
+  using Type = B;
+};
+
 // ---- one pass ----
 
-// out[c] = fold over rows of x[row, c].
-template <class T, class Fold>
-void FoldColumns(const T* x, int64_t rows, int64_t cols, int64_t row_step, T* out) {
-  constexpr int kStep = Lane<T>::kCount;
+constexpr int64_t kColumnBlock = 256;
+
+// out[c] = fold over rows of x[row, c], for up to kColumnBlock columns.
+template <class Fold>
+void FoldColumns(const float* x, int64_t rows, int64_t cols, int64_t row_step, float* out) {
   const Fold fold;
-  int64_t c = 0;
-  for (; c + kStep <= cols; c += kStep) {
-    auto acc = Lane<T>::Splat(Fold::kInitial);
-    for (int64_t r = 0; r < rows; ++r) acc = fold(acc, Load(x + r * row_step + c));
-    Store(out + c, acc);
-  }
-  if constexpr (kStep > 1) {
-    if (c == cols) return;
-    auto acc = Lane<T>::Splat(Fold::kInitial);
-    for (int64_t r = 0; r < rows; ++r) acc = fold(acc, LoadPartial(x + r * row_step + c, cols - c));
-    StorePartial(out + c, acc, cols - c);
-  }
+  ForVectors(
+      cols,
+      [&](int64_t c) {
+        Vf acc = Splat(Fold::kInitial);
+        for (int64_t r = 0; r < rows; ++r) acc = fold(acc, Load(x + r * row_step + c));
+        Store(out + c, acc);
+      },
+      [&](int64_t c, int64_t n) {
+        Vf acc = Splat(Fold::kInitial);
+        for (int64_t r = 0; r < rows; ++r) acc = fold(acc, LoadPartial(x + r * row_step + c, n));
+        StorePartial(out + c, acc, n);
+      });
 }
 
-constexpr int64_t kColumnBlock = 256;
+template <class Fold, class T>
+void FoldColumns(const T* x, int64_t rows, int64_t cols, int64_t row_step, T* out) {
+  const Fold fold;
+  T acc[kColumnBlock];
+  for (int64_t c = 0; c < cols; ++c) acc[c] = Fold::kInitial;
+  for (int64_t r = 0; r < rows; ++r) {
+    const T* row = x + r * row_step;
+    for (int64_t c = 0; c < cols; ++c) acc[c] = fold(acc[c], row[c]);
+  }
+  memcpy(out, acc, static_cast<size_t>(cols) * sizeof(T));
+}
 
 // out[o] = fold of x[o, :]: long rows in chunks, whose results are folded again.
 template <class T, class Fold>
@@ -71,9 +91,9 @@ int FoldMiddle(penstock_call* call, const T* x, int64_t outer, int64_t size, int
         for (int64_t i = begin; i < end; ++i) {
           const int64_t col = i % blocks * kColumnBlock, chunk = i / blocks % chunks;
           const int64_t o = i / blocks / chunks, first = chunk * per_chunk;
-          FoldColumns<T, Fold>(x + (o * size + first) * inner + col, MinOf(per_chunk, size - first),
-                               MinOf(kColumnBlock, inner - col), inner,
-                               partial + (o * chunks + chunk) * inner + col);
+          FoldColumns<Fold>(x + (o * size + first) * inner + col, MinOf(per_chunk, size - first),
+                            MinOf(kColumnBlock, inner - col), inner,
+                            partial + (o * chunks + chunk) * inner + col);
         }
       });
   if (status != PENSTOCK_OK || chunks == 1) return status;
@@ -125,45 +145,94 @@ int Extreme(penstock_call* call) {
 
 // ---- argmax, argmin ----
 
-// Whether b displaces a: strictly better, or the first NaN.
+// Whether b displaces a: strictly better, or the first NaN. Without branches, so that loops of it become vectors.
 template <bool kMax, class T>
 bool Displaces(T b, T a) {
-  return (kMax ? b > a : b < a) || (b != b && a == a);
+  return (kMax ? b > a : b < a) | ((b != b) & (a == a));
 }
 
+// Where `best` is first, or NaN if it is one; it must be there.
+template <class T>
+int64_t FirstOf(T best, const T* x, int64_t n) {
+  constexpr int64_t kAtOnce = 64;
+  int64_t i = 0;
+  for (; i + kAtOnce <= n; i += kAtOnce) {
+    int found = 0;
+    for (int64_t j = i; j < i + kAtOnce; ++j) found |= (x[j] == best) | (x[j] != x[j]);
+    if (found) break;
+  }
+  while (i < n - 1 && !(x[i] == best || x[i] != x[i])) ++i;
+  return i;
+}
+
+// A piece is searched for its best element's place only while it lies in the first cache.
 template <bool kMax, class T>
 int64_t FirstBest(const T* x, int64_t n) {
-  const T best = kMax ? FoldRow<T, MaxFold<T>>(x, n) : FoldRow<T, MinFold<T>>(x, n);
-  for (int64_t i = 0; i < n; ++i) {
-    if (x[i] == best || x[i] != x[i]) return i;
+  using Fold = typename Choose<kMax, MaxFold<T>, MinFold<T>>::Type;
+  constexpr int64_t kPiece = 4096;
+  int64_t from = 0;
+  T best = FoldRow<T, Fold>(x, MinOf(kPiece, n));
+  for (int64_t i = kPiece; i < n; i += kPiece) {
+    const T other = FoldRow<T, Fold>(x + i, MinOf(kPiece, n - i));
+    if (!Displaces<kMax>(other, best)) continue;
+    best = other;
+    from = i;
   }
-  return 0;
+  return from + FirstOf(best, x + from, MinOf(kPiece, n - from));
 }
 
+// place[c] = which of the rows is best in column c, for up to kColumnBlock columns. Places are as wide as elements, for
+// vectors of both.
 template <bool kMax, class T>
-int64_t FirstBest(const T* x, int64_t n, int64_t step) {
-  int64_t best = 0;
-  for (int64_t i = 1; i < n; ++i) {
-    if (Displaces<kMax>(x[i * step], x[best * step])) best = i;
+void FirstBestRows(const T* x, int64_t rows, int64_t cols, int64_t row_step, int64_t* place) {
+  using Narrow = typename Choose<sizeof(T) == 4, int32_t, int64_t>::Type;
+  constexpr int64_t kMost = int64_t{1} << 30;  // rows that a narrow place can number
+  T best[kColumnBlock], own[kColumnBlock];
+  Narrow at[kColumnBlock];
+  for (int64_t first = 0; first < rows; first += kMost) {
+    const T* from = x + first * row_step;
+    memcpy(own, from, static_cast<size_t>(cols) * sizeof(T));
+    for (int64_t c = 0; c < cols; ++c) at[c] = 0;
+    for (int64_t r = 1; r < MinOf(kMost, rows - first); ++r) {
+      const T* row = from + r * row_step;
+      for (int64_t c = 0; c < cols; ++c) {
+        const bool better = Displaces<kMax>(row[c], own[c]);
+        own[c] = better ? row[c] : own[c];
+        at[c] = better ? static_cast<Narrow>(r) : at[c];
+      }
+    }
+    for (int64_t c = 0; c < cols; ++c) {
+      if (first > 0 && !Displaces<kMax>(own[c], best[c])) continue;
+      best[c] = own[c];
+      place[c] = first + at[c];
+    }
   }
-  return best;
 }
 
 template <bool kMax, class T>
 int ArgBestOf(penstock_call* call) {
   const penstock_tensor* x = call->inputs[0];
-  int64_t size = Count(x), inner = 1, outer = 1;
-  if (!IsNone(call, 0)) {
-    const AxisView view(x, IntAttr(call, 0));
-    size = view.size, inner = view.inner, outer = view.outer;
+  const AxisView view = IsNone(call, 0) ? AxisView(1, Count(x), 1) : AxisView(x, IntAttr(call, 0));
+  if (view.size == 0 && view.outer * view.inner > 0) {
+    return Fail(call, "%s of an empty axis", call->op);
   }
-  if (size == 0 && outer * inner > 0) return Fail(call, "%s of an empty axis", call->op);
   const T* data = Data<const T>(x);
   int64_t* out = Output<int64_t>(call, 0);
-  return ParallelFor(call, outer * inner, Grain(size), [&](int64_t begin, int64_t end) {
+  if (view.inner == 1) {
+    return ParallelFor(call, view.outer, Grain(view.size), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        out[i] = FirstBest<kMax>(data + i * view.size, view.size);
+      }
+    });
+  }
+  const int64_t blocks = CeilDiv(view.inner, kColumnBlock);
+  const int64_t cost = view.size * MinOf(view.inner, kColumnBlock);
+  return ParallelFor(call, view.outer * blocks, Grain(cost), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const T* row = data + i / inner * size * inner + i % inner;
-      out[i] = inner == 1 ? FirstBest<kMax>(row, size) : FirstBest<kMax>(row, size, inner);
+      const int64_t o = i / blocks, col = i % blocks * kColumnBlock;
+      FirstBestRows<kMax>(data + o * view.size * view.inner + col, view.size,
+                          MinOf(kColumnBlock, view.inner - col), view.inner,
+                          out + o * view.inner + col);
     }
   });
 }

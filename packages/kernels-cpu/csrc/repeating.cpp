@@ -26,6 +26,21 @@ int RepeatEach(penstock_call* call, const AxisView& view, const Ints& counts) {
   });
 }
 
+// Every element `times` times, one after the other.
+template <class T>
+int RepeatElements(penstock_call* call, const T* x, int64_t count, int64_t times, T* out) {
+  return ParallelFor(call, count, Grain(times), [&](int64_t begin, int64_t end) {
+    T* to = out + begin * times;
+    if (times == 2) {
+      for (int64_t i = begin; i < end; ++i, to += 2) to[0] = to[1] = x[i];
+      return;
+    }
+    for (int64_t i = begin; i < end; ++i, to += times) {
+      for (int64_t k = 0; k < times; ++k) to[k] = x[i];
+    }
+  });
+}
+
 // The loop over a diagonal of `matrices`, whose dense counterpart is `line`; the matrices are operand kMatrices.
 template <int kMatrices>
 CopyLoop DiagonalLoop(const penstock_call* call, const penstock_tensor* matrices,
@@ -75,6 +90,12 @@ int Repeat(penstock_call* call) {
   if (Count(out) == 0) return PENSTOCK_OK;
   if (counts.size != 1) return RepeatEach(call, view, counts);
   const int64_t n = counts[0];
+  if (view.inner == 1) {
+    return WithElement(ElementSize(x), [&](auto* element) {
+      using T = decltype(Pointee(element));
+      return RepeatElements(call, Data<const T>(x), Count(x), n, Data<T>(out));
+    });
+  }
   CopyLoop loop;
   loop.Add(view.outer * view.size, {n * view.inner, view.inner});
   loop.Add(n, {view.inner, 0});

@@ -5,11 +5,16 @@
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {
 
-// Row-major numbers of the elements that are not zero, at most `size`; returns how many were found.
+// Row-major numbers of the elements that are not zero, at most `size`; returns how many were found. What would be a
+// branch that nobody can foresee is an addition; the last place is written only by who has found it.
 template <class T>
 int64_t Find(const T* x, int64_t count, int64_t size, int64_t* found) {
-  int64_t n = 0;
-  for (int64_t i = 0; i < count && n < size; ++i) {
+  int64_t n = 0, i = 0;
+  for (; i < count && n < size - 1; ++i) {
+    found[n] = i;
+    n += x[i] != 0;
+  }
+  for (; i < count && n < size; ++i) {
     if (x[i] != 0) found[n++] = i;
   }
   return n;
@@ -40,7 +45,7 @@ int Nonzero(penstock_call* call) {
   // The last row of the result holds the numbers until their coordinates take its place.
   int64_t* number = out + (x->ndim - 1) * size;
   const int64_t n = FindIn(x, size, number);
-  for (int64_t i = 0; i < n; ++i) {
+  for (int64_t i = 0; i < n && x->ndim > 1; ++i) {  // of one dimension the number is the coordinate
     int64_t rest = number[i];
     for (int d = x->ndim - 1; d >= 0; --d) {
       out[d * size + i] = rest % x->shape[d];

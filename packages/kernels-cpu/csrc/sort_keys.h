@@ -32,11 +32,11 @@ struct FloatSortKey {
   using Key = K;
   static constexpr Key kSign = Key{1} << (8 * sizeof(Key) - 1);
   static Key Of(T x) {
-    if (x != x) return ~Key{0};
     Key bits;
     memcpy(&bits, &x, sizeof bits);
-    if (bits == kSign) bits = 0;
-    return bits & kSign ? ~bits : bits | kSign;
+    bits = bits == kSign ? 0 : bits;
+    const Key key = bits & kSign ? ~bits : bits | kSign;
+    return x != x ? ~Key{0} : key;
   }
   static T Back(Key key) {
     const Key bits = key & kSign ? key ^ kSign : ~key;

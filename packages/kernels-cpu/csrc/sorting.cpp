@@ -3,6 +3,7 @@
 #include "copy.h"
 #include "penstock/kernel_abi.h"
 #include "sort_keys.h"
+#include "sort_vectors.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {
@@ -43,14 +44,32 @@ const Placed<K>* SortPlaces(const Line<const T>& x, int64_t n, K turn, Placed<K>
   return SortByKey(memory, memory + n, n);
 }
 
-template <class T, class K>
-void SortValues(const Line<const T>& x, const Line<T>& out, int64_t n, K turn, void* memory) {
-  K* keys = static_cast<K*>(memory);
+// Where the order of equal keys cannot be seen. Returns where the result lies: `keys` or `spare`.
+template <class K>
+K* SortKeysAlone(K* keys, K* spare, int64_t n) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(K) == 4) return SortByKey32(keys, spare, n);
+#endif
+  return SortByKey(keys, spare, n);
+}
+
+// Says whether there is a -0 among the elements.
+template <class T, class K, class Elements>
+bool MakeKeys(const Elements& x, int64_t n, K turn, K* keys) {
   bool has_negative_zero = false;
   for (int64_t i = 0; i < n; ++i) {
     keys[i] = SortKey<T>::Of(x[i]) ^ turn;
     has_negative_zero |= SortKey<T>::IsNegativeZero(x[i]);
   }
+  return has_negative_zero;
+}
+
+template <class T, class K>
+void SortValues(const Line<const T>& x, const Line<T>& out, int64_t n, K turn, void* memory) {
+  K* keys = static_cast<K*>(memory);
+  // Neighbours become keys in vectors.
+  const bool has_negative_zero =
+      x.step == 1 ? MakeKeys<T>(x.first, n, turn, keys) : MakeKeys<T>(x, n, turn, keys);
   if (has_negative_zero) {  // keys do not tell the zeros apart, so elements themselves have to move
     Placed<K>* items = static_cast<Placed<K>*>(memory);
     const Placed<K>* sorted = SortPlaces(x, n, turn, items);
@@ -59,7 +78,7 @@ void SortValues(const Line<const T>& x, const Line<T>& out, int64_t n, K turn, v
     for (int64_t i = 0; i < n; ++i) out[i] = copy[i];
     return;
   }
-  const K* sorted = SortByKey(keys, keys + n, n);
+  const K* sorted = SortKeysAlone(keys, keys + n, n);
   for (int64_t i = 0; i < n; ++i) out[i] = SortKey<T>::Back(sorted[i] ^ turn);
 }
 

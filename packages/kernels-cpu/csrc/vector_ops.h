@@ -189,8 +189,48 @@ inline float RemainderLane(float x, float y) {
   return (y < 0.0f) != (mod < 0.0f) ? mod + y : mod;
 }
 
+#if defined(__FMA__)
+
+// Whether the functions below hold in every lane: y is a number, and x / y one whose whole part is exact.
+inline bool RatioIsSmall(Vf x, Vf y) {
+  return AllBelow(Abs(y) < INFINITY ? x / y : Splat(NAN), 4194304.0f);
+}
+
+// fmodf. The ratio may have been rounded up to a whole number: then one y too many was taken away.
+inline Vf ModSmall(Vf x, Vf y) {
+  const Vf whole = __builtin_convertvector(__builtin_convertvector(x / y, Vi), Vf);
+#if defined(__AVX512F__)
+  const Vf rest = Vf(_mm512_fnmadd_ps(whole, y, x));  // said outright, for it must be exact
+#else
+  const Vf rest = Vf(_mm256_fnmadd_ps(whole, y, x));
+#endif
+  const Vi beyond = (rest != 0.0f) & ((Bits(rest) ^ Bits(x)) < 0);
+  return CopySign(beyond != 0 ? Abs(y) - Abs(rest) : rest, x);
+}
+
+inline Vi TurnsDown(Vf mod, Vf y) { return (mod != 0.0f) & ((Bits(mod) ^ Bits(y)) < 0); }
+
+inline Vf FloorDivideSmall(Vf x, Vf y) {
+  const Vf mod = ModSmall(x, y), down = (x - mod) / y;
+  const Vf quotient = TurnsDown(mod, y) != 0 ? down - 1.0f : down, floor = Floor(quotient);
+  const Vf nearest = quotient - floor > 0.5f ? floor + 1.0f : floor;
+  return quotient == 0.0f ? CopySign(Vf{}, x / y) : nearest;
+}
+
+inline Vf RemainderSmall(Vf x, Vf y) {
+  const Vf mod = ModSmall(x, y), up = TurnsDown(mod, y) != 0 ? mod + y : mod;
+  return mod == 0.0f ? CopySign(mod, y) : up;
+}
+
+#endif
+
 struct FloorDivideOp {
-  Vf operator()(Vf x, Vf y) const { return PerLane(x, y, FloorDivideLane); }
+  Vf operator()(Vf x, Vf y) const {
+#if defined(__FMA__)
+    if (RatioIsSmall(x, y)) return FloorDivideSmall(x, y);
+#endif
+    return PerLane(x, y, FloorDivideLane);
+  }
   template <class T>
   T operator()(T x, T y) const {
     using U = typename Wrapping<T>::Type;
@@ -202,7 +242,12 @@ struct FloorDivideOp {
 };
 
 struct RemainderOp {
-  Vf operator()(Vf x, Vf y) const { return PerLane(x, y, RemainderLane); }
+  Vf operator()(Vf x, Vf y) const {
+#if defined(__FMA__)
+    if (RatioIsSmall(x, y)) return RemainderSmall(x, y);
+#endif
+    return PerLane(x, y, RemainderLane);
+  }
   template <class T>
   T operator()(T x, T y) const {
     if (y == 0 || y == -1) return 0;

@@ -99,6 +99,24 @@ def test_special_values_pair_by_pair(name: str) -> None:
         np.testing.assert_array_equal(np.signbit(got[zero]), np.signbit(want[zero]))
 
 
+@pytest.mark.parametrize("name", ["floor_divide", "remainder"])
+def test_division_with_a_rest_is_exact(name: str, rng: np.random.Generator) -> None:
+    x = rng.normal(0, 50, 40_000).astype(np.float32)
+    for y in (
+        rng.normal(0, 3, x.size),  # ratios of all small sizes
+        x / rng.integers(1, 99, x.size),  # ratios next to whole numbers
+        np.exp(
+            rng.uniform(-80, 80, x.size)
+        ),  # ratios of all sizes, so that vectors hold both kinds
+        rng.choice([0.1, -0.1, 0.3, 7.0, 1e-45, 3e38], x.size),
+    ):
+        divisor = y.astype(np.float32)
+        with np.errstate(all="ignore"):
+            want = getattr(np, name)(x, divisor)
+        got = getattr(ps, name)(x, divisor).numpy()
+        np.testing.assert_array_equal(got.view(np.uint32), want.view(np.uint32))
+
+
 @pytest.mark.parametrize("dtype", [np.int32, np.int64])
 @pytest.mark.parametrize("name", [n for n in BINARY if n not in ("divide", "power")])
 def test_integers_wrap_and_divide_as_in_numpy(name: str, dtype: Any) -> None:

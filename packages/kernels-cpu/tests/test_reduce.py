@@ -89,6 +89,32 @@ def test_arguments_of_extremes_are_the_first(
     assert ps.argmax(x, axis=axis).dtype == "int64"
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.int32, np.int64])
+@pytest.mark.parametrize(
+    "shape", [(1, 9000, 1), (3, 4097, 2), (5, 300, 257), (40, 1, 700)], ids=str
+)
+def test_arguments_of_extremes_of_any_shape(shape: Any, dtype: Any, draw: Any) -> None:
+    x = (draw(*shape) * 1000).astype(dtype)
+    if dtype is np.float32:
+        x[:, shape[1] // 2 :, -1] = np.where(draw(1) > 0, np.nan, np.inf)
+        x[-1] = np.nan
+    for axis in (None, 0, 1, 2):
+        np.testing.assert_array_equal(ps.argmax(x, axis=axis).numpy(), np.argmax(x, axis=axis))
+        np.testing.assert_array_equal(ps.argmin(x, axis=axis).numpy(), np.argmin(x, axis=axis))
+
+
+@pytest.mark.parametrize("shape", [(1000, 1), (3, 130, 7), (2, 5, 600), (200, 3, 300)], ids=str)
+@pytest.mark.parametrize("dtype", [np.bool_, np.int32, np.int64])
+def test_integers_and_masks_of_any_shape(shape: Any, dtype: Any, rng: Any) -> None:
+    x = rng.integers(0, 2, shape) if dtype is np.bool_ else rng.integers(-99, 99, shape)
+    x = x.astype(dtype)
+    x[-1] = 1
+    for axis in (None, *range(len(shape))):
+        for name in ("any", "all") if dtype is np.bool_ else ("max", "min"):
+            got = getattr(ps, name)(x, axis=axis).numpy()
+            np.testing.assert_array_equal(got, getattr(np, name)(x, axis=axis))
+
+
 def test_infinities_are_ordinary_extremes() -> None:
     x = np.full((5, 20), -np.inf, np.float32)
     assert ps.max(x).item() == -np.inf

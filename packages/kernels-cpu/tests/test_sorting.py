@@ -105,3 +105,23 @@ def test_the_number_of_threads_changes_nothing(python: Callable[..., str]) -> No
         print(hashlib.sha256(b"".join(p.numpy().tobytes() for p in parts)).hexdigest())
     """
     assert len({python(code, PENSTOCK_NUM_THREADS=str(n)) for n in (1, 2, 5)}) == 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int32"])
+@pytest.mark.parametrize("kinds", [1, 2, 5, 1 << 30])
+def test_values_of_every_length_around_those_of_the_networks(dtype: str, kinds: int) -> None:
+    rng = np.random.default_rng(kinds)
+    lengths = [*range(1, 70), *range(120, 137), 255, 256, 257, 400, 1023, 5000, 70_001]
+    for n in lengths:
+        x = rng.integers(0, kinds, n).astype(dtype) - np.dtype(dtype).type(kinds // 2)
+        np.testing.assert_array_equal(ps.sort(x).numpy(), np.sort(x))
+        np.testing.assert_array_equal(ps.sort(x, descending=True).numpy(), np.sort(x)[::-1])
+
+
+def test_orders_that_choose_bad_pivots() -> None:
+    rising = np.arange(20_001, dtype=np.float32)
+    largest = np.full(5000, np.nan, np.float32)
+    saw = np.tile(np.arange(7, dtype=np.float32), 900)
+    for x in (rising, rising[::-1], np.concatenate([rising, rising[::-1]]), largest, saw,
+              np.concatenate([largest, saw]), np.abs(rising - 10_000)):  # fmt: skip
+        np.testing.assert_array_equal(ps.sort(x.copy()).numpy(), np.sort(x))
