@@ -108,7 +108,7 @@ void Chain::RunInMemory(const ChainStep& step, const int64_t* at, int rows, int6
     in[1] = {step.operand, true};
   } else if (step.operand != nullptr) {
     for (int i = 0; i < rows; ++i) {
-      const float* from = step.full ? step.operand + at[i] : step.operand + col;
+      const float* from = step.operand + col + (step.full ? at[i] : 0);
       float* to = other + i * width;
       memcpy(to, from, static_cast<size_t>(cols) * sizeof(float));
       for (int j = cols; j < width; ++j) to[j] = 0.0f;

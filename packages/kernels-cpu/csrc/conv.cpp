@@ -1,7 +1,7 @@
 // 2-D convolution.
 #include <cstdlib>
 
-#include "conv_product.h"
+#include "conv_gather.h"
 #include "penstock/kernel_abi.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
@@ -22,6 +22,7 @@ int Forward(penstock_call* call, const Behind& behind) {
     if (status != PENSTOCK_OK) return status;
   }
   const float* x = Input<float>(call, 0);
+  if (GatherPays(conv)) return ConvolveGathered(call, conv, x, filter, y, behind);
   const Placement padded = PaddedPlacement(conv);
   if (NeedsPadding(conv, padded)) {
     return ConvolvePlaced(call, conv, x, conv.h.in, conv.w.in, padded, filter, y, behind);

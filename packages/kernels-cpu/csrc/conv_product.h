@@ -188,7 +188,7 @@ struct Behind {
   const TileProgram* program = nullptr;
 };
 
-// rows x cols of a result, tile after tile: row i begins at y + at + i * row, in column `tile.col`.
+// rows x cols of a result, tile after tile, from column `tile.col` on: row i begins at y + at + i * row.
 inline void RunConvTiles(ConvTile tile, int64_t at, int64_t row, int64_t rows, int64_t cols,
                          int64_t panel) {
   // Equal tiles: 26 rows are 13 + 13, not 14 + 12.
@@ -200,8 +200,8 @@ inline void RunConvTiles(ConvTile tile, int64_t at, int64_t row, int64_t rows, i
   for (int64_t i = 0; i < rows; i += step) {
     const int count = static_cast<int>(MinOf(step, rows - i));
     tile.a = a + i * tile.a_row;
+    for (int r = 0; r < count; ++r) places[r] = at + (i + r) * row;
     for (int64_t j = 0; j < cols; j += kTileCols) {
-      for (int r = 0; r < count; ++r) places[r] = at + (i + r) * row + j;
       tile.b = b + j / kTileCols * panel;
       tile.col = col + j;
       RunConvTile(tile, count, static_cast<int>(MinOf<int64_t>(kTileCols, cols - j)));
@@ -343,7 +343,7 @@ class ConvProduct {
     tile.chain = chain;
     tile.col = group * conv_.GroupOut() + col;
     tile.y = y_ - base;
-    const int64_t at = base + line * lines_.width * conv_.out_channels + tile.col;
+    const int64_t at = base + line * lines_.width * conv_.out_channels;
     RunConvTiles(tile, at, conv_.out_channels, lines_.Width(line), cols, panel_);
   }
 

@@ -49,7 +49,7 @@ ALWAYS_INLINE void RunStep(const ConvTile& tile, const ChainStep& step, int cols
       return ForAll<kRows, kVectors>(acc, [&](Vf x, int, int v) { return x + row[v]; });
     case ChainStep::kAddFull:
       return ForAll<kRows, kVectors>(acc, [&](Vf x, int i, int v) {
-        return x + LoadColumns<kVectors>(step.operand + tile.at[i], v, cols);
+        return x + LoadColumns<kVectors>(step.operand + tile.at[i] + tile.col, v, cols);
       });
     case ChainStep::kSubtract:
       return ForAll<kRows, kVectors>(acc, [&](Vf x, int, int v) { return x - row[v]; });
@@ -83,9 +83,10 @@ template <int kRows, int kVectors>
 ALWAYS_INLINE void Finish(const ConvTile& tile, int cols, Accumulators<kRows, kVectors>& acc) {
   constexpr int kLast = kVectors - 1;
   const int last = cols - kLast * kLanes;
+  float* y = tile.y + tile.col;
   if (tile.accumulate) {
     ForAll<kRows, kVectors>(acc, [&](Vf x, int i, int v) {
-      return x + LoadColumns<kVectors>(tile.y + tile.at[i], v, cols);
+      return x + LoadColumns<kVectors>(y + tile.at[i], v, cols);
     });
   }
   if (tile.chain != nullptr) {
@@ -94,7 +95,7 @@ ALWAYS_INLINE void Finish(const ConvTile& tile, int cols, Accumulators<kRows, kV
     }
   }
   ForAll<kRows, kVectors>(acc, [&](Vf x, int i, int v) {
-    float* to = tile.y + tile.at[i] + v * kLanes;
+    float* to = y + tile.at[i] + v * kLanes;
     if (v < kLast || last == kLanes) {
       Store(to, x);
     } else {
@@ -116,8 +117,9 @@ ALWAYS_INLINE void FetchResult(const ConvTile& tile) {
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
     for (int v = 0; v < kVectors; ++v) {
-      __builtin_prefetch(tile.y + tile.at[i] + v * kLanes, 1);
-      if (full != nullptr) __builtin_prefetch(full + tile.at[i] + v * kLanes);
+      const int64_t at = tile.at[i] + tile.col + v * kLanes;
+      __builtin_prefetch(tile.y + at, 1);
+      if (full != nullptr) __builtin_prefetch(full + at);
     }
   }
 }

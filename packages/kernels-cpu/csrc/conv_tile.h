@@ -20,10 +20,10 @@ struct ConvTile {
   int64_t segments;
   const int64_t *a_offset, *b_offset;  // where each segment begins; NULL: one segment at 0
   float* y;                            // the whole result
-  const int64_t* at;   // where each row of the tile begins in y; for its first column
-  bool accumulate;     // y += instead of y =
-  const Chain* chain;  // or NULL
-  int64_t col;         // which column of y is the first one
+  const int64_t* at;                   // where in y each row of the tile begins, at column 0
+  bool accumulate;                     // y += instead of y =
+  const Chain* chain;                  // or NULL
+  int64_t col;                         // the tile's first column of y
   const float*
       ahead;  // memory that will be read next, fetched into the second cache meanwhile; or NULL
   int64_t ahead_step;  // floats of it for each step of k

@@ -31,8 +31,8 @@ STEPS: dict[str, Callable[[Any, Any, Any], Any]] = {
 # x, filter, settings: tails of rows and columns, narrow and wide images, long pixels
 CASES: list[tuple[Any, Any, dict[str, Any]]] = [
     ((2, 9, 15, 5), (3, 3, 5, 37), {"padding": "same"}),
-    ((1, 7, 7, 512), (1, 1, 512, 70), {}),
-    ((2, 11, 7, 64), (3, 3, 64, 48), {"strides": (2, 1), "padding": "same"}),
+    ((1, 7, 7, 512), (1, 1, 512, 140), {}),
+    ((2, 11, 7, 64), (3, 3, 64, 130), {"strides": (2, 1), "padding": "same"}),
     ((1, 7, 6, 3), (3, 3, 3, 14), {"padding": "explicit", "explicit_padding": (1, 0, 2, 1)}),
     ((3, 5, 5, 6), (2, 2, 3, 34), {"dilations": (2, 1), "groups": 2}),
 ]

@@ -79,6 +79,7 @@ def test_every_op_agrees_with_its_reference(isa: str, python: Callable[..., str]
 FILES = (
     "test_conv_chain.py",
     "test_conv_pool.py",
+    "test_conv_random.py",
     "test_elementwise.py",
     "test_matmul.py",
     "test_norm_softmax.py",
