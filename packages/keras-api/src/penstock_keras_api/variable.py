@@ -101,11 +101,12 @@ class Variable(ps.Variable):
 
     def assign(self, value: Any) -> Any:
         """Replace the value; a value of another float dtype is cast."""
-        t = ps.asarray(value)
-        t = t if t.dtype == self.dtype else ps.cast(t, self.dtype)
+        t = value if type(value) is ps.Tensor and not value.weak else ps.asarray(value)
+        dtype = self._handle.dtype
+        t = t if t.dtype == dtype else ps.cast(t, dtype)
         scope = get_stateless_scope()
         if scope is None:
-            return super().assign(t)
+            return ps.ops.assign_variable(t, self)
         scope.add_update((self, t))
         return t
 

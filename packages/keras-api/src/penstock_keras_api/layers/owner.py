@@ -149,8 +149,8 @@ class Owner(Operation):
                 continue
             seen.add(id(layer))
             yield layer
-            if recursive:
-                stack += list(layer._layers)[::-1]
+            if recursive and layer._layers:
+                stack += layer._layers[::-1]
 
     @property
     def variables(self) -> list[Variable]:
@@ -228,7 +228,10 @@ class Owner(Operation):
     @property
     def metrics(self) -> list[Any]:
         """The metrics inside."""
-        return unique(m for layer in self._flatten_layers() for m in layer._metrics)
+        found: list[Any] = []
+        for layer in self._flatten_layers():
+            found += layer._metrics
+        return unique(found) if found else found
 
     def get_weights(self) -> list[np.ndarray[Any, Any]]:
         """Return the values of the weights."""

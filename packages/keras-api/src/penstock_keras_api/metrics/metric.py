@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -11,6 +12,15 @@ from penstock_keras_api import context, dtype_policies, initializers
 from penstock_keras_api.naming import auto_name, snake_case
 from penstock_keras_api.stateless import StatelessScope
 from penstock_keras_api.variable import Variable
+
+
+def _zeros(shape: tuple[int, ...], dtype: str) -> Any:
+    return ps.zeros(shape, dtype) if ps.current_graph() else _kept_zeros(shape, dtype)
+
+
+@functools.lru_cache(maxsize=64)
+def _kept_zeros(shape: tuple[int, ...], dtype: str) -> Any:
+    return ps.zeros(shape, dtype)
 
 
 class Metric:
@@ -82,7 +92,7 @@ class Metric:
     def reset_state(self) -> None:
         """Forget all batches."""
         for v in self.variables:
-            v.assign(ps.zeros(v.shape, v.dtype))
+            v.assign(_zeros(tuple(v.shape), v.dtype.name))
 
     def update_state(self, *args: Any, **kwargs: Any) -> Any:
         """Add a batch."""

@@ -69,22 +69,38 @@ def explain_step(model: Any, kind: str, rows: int) -> str:
 def shapes_of(batch: Any, by_rows: bool) -> Any:
     """Return what stands for a batch: shape and dtype of each array; of whole arrays, a batch's rows."""
     rows = int(batch[0].shape[0]) if by_rows else None
+
+    def spec(array: Any) -> _Spec:
+        return _Spec(array, rows)
+
     return tuple(
         None
         if part is None
-        else tree.map_structure(lambda array: _Spec(array, rows), part, none_is_leaf=False)
+        else spec(part)
+        if isinstance(part, ps.Tensor)
+        else tree.map_structure(spec, part, none_is_leaf=False)
         for part in batch
     )
 
 
 class _Spec:
-    """Shape and dtype of an array."""
+    """Shape and dtype of an array; most are never looked at, so words are made of them when they are."""
 
     def __init__(self, array: Any, rows: int | None) -> None:
-        self.shape = tuple(int(size) for size in array.shape)
-        if rows is not None:
-            self.shape = (min(rows, self.shape[0]), *self.shape[1:])
-        self.dtype = ps.asarray(array[:1]).dtype.name
+        self._shape = array.shape
+        self._dtype = array.dtype if isinstance(array, ps.Tensor) else ps.asarray(array[:1]).dtype
+        self._rows = rows
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The sizes; of whole arrays, those of a batch."""
+        sizes = tuple(int(size) for size in self._shape)
+        return sizes if self._rows is None else (min(self._rows, sizes[0]), *sizes[1:])
+
+    @property
+    def dtype(self) -> str:
+        """The name of the dtype."""
+        return str(self._dtype.name)
 
 
 def _zeros(specs: Any) -> tuple[Any, ...]:

@@ -174,6 +174,8 @@ class Trainer(Compiled):
         """Return logs as they were asked for; in a list losses come first."""
         if return_dict:
             return logs
+        if len(logs) == 1:
+            return next(iter(logs.values()))
         first = [name for name in self.metrics_names if name in logs]
         values = [logs[name] for name in [*first, *(n for n in logs if n not in first)]]
         return values[0] if len(values) == 1 else values
