@@ -35,6 +35,8 @@ class Ranges(dict[int, tuple[float, float]]):
     Args:
         limits: The least and the largest number of each value.
         means: [channels] for each value; empty if they are not known.
+
+    Scales that somebody else chose are in `scales`, and for the weights of layers, by name, in `weight_scales`.
     """
 
     def __init__(
@@ -44,6 +46,8 @@ class Ranges(dict[int, tuple[float, float]]):
     ) -> None:
         super().__init__(limits or {})
         self.means = dict(means or {})
+        self.scales: dict[int, Scale] = {}
+        self.weight_scales: dict[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -180,9 +184,10 @@ class IntegerBuilder:
         return True
 
     def own_scale(self, t: Tensor) -> Scale:
-        """Choose the scale of a value by its limits."""
+        """Choose the scale of a value by its limits, if it has none."""
         self.scaled.add(t.value_index)
-        return scale_of_range(*self.ranges[t.value_index])
+        given = self.ranges.scales.get(t.value_index)
+        return given if given is not None else scale_of_range(*self.ranges[t.value_index])
 
     def result_scale(self, node: Node) -> Scale:
         """Choose the scale of a node's result."""
@@ -204,7 +209,9 @@ class IntegerBuilder:
         node, choice = layer.node, self.choice
         x, y = self.as_integers(node.inputs[0]), self.result_scale(layer.last)
         channels = layer.channels
-        scales = scales_of_weights(layer.weights, channels, choice.bits, choice.per_channel)
+        scales = self.ranges.weight_scales.get(layer.name)
+        if scales is None or not fits(layer.weights, scales, channels):
+            scales = scales_of_weights(layer.weights, channels, choice.bits, choice.per_channel)
         scales = wide_enough(scales, layer.bias, x.scale)
         weights = quantize_weights(layer.weights, scales, channels, choice.bits)
         values = INTEGER_LAYERS[node.op](
@@ -230,6 +237,13 @@ class IntegerBuilder:
         bias = bias - mean_error(layer, self.ranges, weights.reshape(-1, layer.channels) * scales)
         steps = bias / (np.float64(x.scale) * scales.astype(np.float64))
         return np.clip(np.round(steps), -(2**31), 2**31 - 1).astype(np.int32)
+
+
+def fits(weights: Any, scales: Any, channels: int) -> bool:
+    """Whether weights become integers of -127 to 127 with given scales: one, or one for each channel."""
+    if scales.size not in (1, channels):
+        return False
+    return bool((np.abs(weights.reshape(-1, channels)) <= 127.5 * scales).all())
 
 
 def wide_enough(scales: Any, bias: Any, x: Scale) -> Any:
@@ -300,6 +314,11 @@ def _mean(b: IntegerBuilder, node: Node) -> bool:
     held = b.ints.get(x.value_index)
     sizes = x.shape[1:3]
     axes = node.attrs.get("axis")
+    if (
+        held is not None
+        and b.ranges.scales.get(node.outputs[0].value_index, held.scale) != held.scale
+    ):
+        return False  # means have a scale of their own, finer than that of what they average
     if (
         held is None
         or len(x.shape) != 4

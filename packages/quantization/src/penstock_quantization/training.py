@@ -9,11 +9,14 @@ import numpy as np
 import penstock as ps
 from penstock import Graph, Tensor, transforms
 from penstock.errors import InvalidValueError
+from penstock.passes.prune import prune
 from penstock.saved import GraphFunction, GraphModel
+from penstock.transforms._models import with_graph
 from penstock_quantization.calibration import batches_of, measure_ranges
 from penstock_quantization.integers import KEEP_SCALE, Choice, IntegerBuilder, Ranges
 from penstock_quantization.layers import Layer, Node, value_of
 from penstock_quantization.observers import make_observer
+from penstock_quantization.pairs import scales_of_layers, without_pairs
 from penstock_quantization.prepare import first_function, need_model, upright, with_constants
 
 ACTIVATION_BITS: Final = 8
@@ -146,27 +149,39 @@ class _FakeIntegers:
 
 
 def convert(model: GraphModel) -> GraphModel:
-    """Make the integer model of one that was trained with fake integers.
+    """Make the integer model of one that computes with rounded floats.
+
+    That is what `prepare_training` makes, or a model that another tool has quantised: an ONNX file, for instance, with
+    pairs of QuantizeLinear and DequantizeLinear around float ops. Their scales are taken as they are. Pairs around ops
+    that have no integer form are left out, so that these see numbers that were not rounded.
 
     Args:
-        model: What `prepare_training` made, trained.
+        model: What `prepare_training` made, trained; or a model with pairs of quantise and dequantise, of int8 or
+            uint8 with one scale for a value and one or more for weights.
 
     Returns:
-        A model of integer ops, whose results are those of the trained one within a step or two.
+        A model of integer ops, whose results are those of the given one within a step or two.
 
     Raises:
         InvalidTypeError: `model` is none.
-        InvalidValueError: It has no fake integers.
+        InvalidValueError: It has neither fake integers nor such pairs.
     """
     need_model(model)
     about = model.metadata.get("quantization")
-    if not isinstance(about, dict) or "bits" not in about:
+    source, choice = with_constants(model), Choice()
+    if isinstance(about, dict) and "bits" in about:
+        function, ranges = _without_fakes(source)
+        choice = Choice(int(about["bits"]), bool(about["per_channel"]))
+    else:
+        function, ranges = without_pairs(source)
+        ranges.weight_scales.update(scales_of_layers(first_function(model).default.graph))
+    if not ranges:
         raise InvalidValueError(
-            "[convert] the model has no fake integers; make it with penstock.quantization.prepare_training, and train it"
+            "[convert] the model has no fake integers and no pairs of quantise and dequantise; make it with "
+            "penstock.quantization.prepare_training, and train it, or quantise it with penstock.quantization.quantize"
         )
-    function, ranges = _without_fakes(with_constants(model))
-    choice = Choice(int(about["bits"]), bool(about["per_channel"]))
     made = IntegerBuilder(function, ranges, choice).build()
+    made = with_graph(made, prune(made.graph))  # what rounded is left without a use
     return GraphModel({made.name: made}, None, {**model.metadata, "quantization": "trained"})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from penstock_formats.onnx.reading.table import Call, converts
 from penstock_formats.onnx.reading.values import Value
 
 
-def _spread(call: Call, scale: Tensor, x: Value) -> Tensor:
+def _spread(call: Call, scale: Tensor, x: Tensor) -> Tensor:
     """Give a scale, or zero point, the axes of what it belongs to."""
     if scale.ndim == 0:
         return scale
@@ -30,6 +31,13 @@ def _spread(call: Call, scale: Tensor, x: Value) -> Tensor:
     return spread[(slice(None),) * axis + (slice(0, x.shape[axis]),)]
 
 
+def _each(x: Value, scale: Value, compute: Callable[[Tensor], Tensor]) -> Value:
+    """Compute with the order of axes that x has, if one scale serves all of it: convolutions keep theirs."""
+    if x.is_last and all(n == 1 for n in scale.shape):
+        return Value(last=compute(x.last))
+    return Value(compute(x.tensor))
+
+
 def _limited(x: Tensor, dtype: str) -> Tensor:
     """Keep rounded numbers inside an integer dtype."""
     limits = np.iinfo(dtype)
@@ -37,28 +45,35 @@ def _limited(x: Tensor, dtype: str) -> Tensor:
 
 
 @converts("QuantizeLinear")
-def _quantize(call: Call, x: Value, scale: Value, zero: Value | None = None) -> Tensor:
+def _quantize(call: Call, x: Value, scale: Value, zero: Value | None = None) -> Value:
     code = call.attr("output_dtype", 0)
     dtype = zero.dtype if zero is not None else dtype_of_code(code, call.where) if code else "uint8"
     if dtype not in ("int8", "uint8", "int16", "uint16", "int32"):
         raise call.unsupported(f"quantising to {dtype}")
-    steps = _spread(call, scale.tensor, x)
-    numbers = ps.cast(x.tensor, "float32" if x.dtype != "float64" else "float64")
-    rounded = ps.round(numbers / ps.cast(steps, numbers.dtype))
-    if zero is not None:
-        rounded = rounded + ps.cast(_spread(call, zero.tensor, x), rounded.dtype)
-    return _limited(rounded, dtype)
+
+    def quantized(t: Tensor) -> Tensor:
+        numbers = ps.cast(t, "float32" if x.dtype != "float64" else "float64")
+        rounded = ps.round(numbers / ps.cast(_spread(call, scale.tensor, t), numbers.dtype))
+        if zero is not None:
+            rounded = rounded + ps.cast(_spread(call, zero.tensor, t), rounded.dtype)
+        return _limited(rounded, dtype)
+
+    return _each(x, scale, quantized)
 
 
 @converts("DequantizeLinear")
-def _dequantize(call: Call, x: Value, scale: Value, zero: Value | None = None) -> Tensor:
+def _dequantize(call: Call, x: Value, scale: Value, zero: Value | None = None) -> Value:
     code = call.attr("output_dtype", 0)
     dtype = dtype_of_code(code, call.where) if code else scale.dtype
-    steps = _spread(call, ps.cast(scale.tensor, "float32"), x)
-    if zero is None:
-        return ps.cast(ps.cast(x.tensor, "float32") * steps, dtype)
-    shifted = ps.cast(x.tensor, "int32") - ps.cast(_spread(call, zero.tensor, x), "int32")
-    return ps.cast(ps.cast(shifted, "float32") * steps, dtype)
+
+    def dequantized(t: Tensor) -> Tensor:
+        steps = _spread(call, ps.cast(scale.tensor, "float32"), t)
+        if zero is None:
+            return ps.cast(ps.cast(t, "float32") * steps, dtype)
+        shifted = ps.cast(t, "int32") - ps.cast(_spread(call, zero.tensor, t), "int32")
+        return ps.cast(ps.cast(shifted, "float32") * steps, dtype)
+
+    return _each(x, scale, dequantized)
 
 
 @converts("DynamicQuantizeLinear", tensors=True)
