@@ -3,10 +3,11 @@
     nox -s bench                                   Penstock and what is installed beside it
     nox -s bench -- --peers                        makes an environment for every peer first
     nox -s bench -- mnist_cnn 'chain*' --quick     some workloads, one short pass
+    nox -s bench -- --modes all                    everything: docs/benchmarks.md lists the modes
     python benchmarks/run.py --python tensorflow=PATH --python torch=PATH
 
-Raw rows go to build/bench/*.jsonl, one line for a workload and mode. `benchmarks/page.py` makes docs/benchmarks.md of
-them.
+Raw rows go to build/bench/rows-*.jsonl, one line for a workload and mode. `benchmarks/page.py` makes
+docs/benchmarks.md of them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -26,19 +27,36 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-from harness import machine, table  # noqa: E402
-from harness.candidates import CANDIDATES, FRAMEWORKS, OURS  # noqa: E402
+from harness import environments, machine, modes, table  # noqa: E402
+from harness.candidates import CANDIDATES, FRAMEWORKS  # noqa: E402
+from harness.imports import imports  # noqa: E402
 from harness.processes import Environment  # noqa: E402
-from harness.steady import Effort, measure  # noqa: E402
-from harness.workload import all_workloads  # noqa: E402
+from harness.settings import Effort, Settings  # noqa: E402
+from harness.workload import KINDS, Workload, all_workloads  # noqa: E402
 from networks.graphs import FOLDER  # noqa: E402
+
+TIMED = frozenset(KINDS[: KINDS.index("first")])
+# By name: what it does with a workload, and the kinds or tags of workloads that it takes.
+MODES: dict[str, tuple[Callable[[Workload, Settings], dict[str, Any]], frozenset[str]]] = {
+    "steady": (modes.steady, TIMED),
+    "first": (modes.first, frozenset({"first"})),
+    "dynamic": (modes.dynamic, frozenset({"dynamic"})),
+    "busy": (modes.busy, frozenset({"busy"})),
+    "threads": (modes.two_threads, frozenset({"threads"})),
+    "exact": (modes.exact, TIMED),
+    "sweep": (modes.sweep, frozenset({"sweep"})),
+}
 
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("workloads", nargs="*", default=["*"], help="names or patterns")
+    parser.add_argument(
+        "--modes", default="steady", help="all, or some of: imports," + ",".join(MODES)
+    )
     parser.add_argument("--only", help="candidates, such as penstock,torch,jax")
+    parser.add_argument("--peers", action="store_true", help="make an environment for every peer")
     parser.add_argument("--python", action="append", default=[], metavar="FRAMEWORK=PATH")
     parser.add_argument("--quick", action="store_true", help="one short pass")
     parser.add_argument("--rounds", type=int, help="how often each gets its turn")
@@ -62,62 +80,72 @@ def lock(path: str | None) -> Any:
     return locked if path else nullcontext
 
 
-def interpreters(given: list[str]) -> dict[str, str]:
-    """Return the Python of every framework: this one, unless it is said."""
-    return {
-        **dict.fromkeys(FRAMEWORKS, sys.executable),
-        **dict(item.split("=", 1) for item in given),
-    }
+def settings_of(options: argparse.Namespace, out: Path) -> tuple[Settings, dict[str, str]]:
+    """Return how to measure, and which frameworks could not be installed and why."""
+    pythons = dict.fromkeys(FRAMEWORKS, sys.executable)
+    missing: dict[str, str] = {}
+    if options.peers:
+        made, missing = environments.make(out / "environments")
+        pythons |= made
+    pythons |= dict(item.split("=", 1) for item in options.python)
+    wanted = options.only.split(",") if options.only else list(CANDIDATES)
+    there = tuple(name for name in wanted if CANDIDATES[name].framework not in missing)
+    cpu = options.cpu if options.cpu is not None else max(os.sched_getaffinity(0))
+    effort = Effort(3, 2, 0.1, 4.0) if options.quick else Effort()
+    if options.rounds:
+        effort = Effort(options.rounds, options.rounds, effort.seconds)
+    environment = Environment(pythons, out / "logs", 1, (cpu,))
+    return Settings(there, environment, effort, lock(options.lock)), missing
+
+
+def chosen(
+    options: argparse.Namespace, names: list[str]
+) -> Iterator[tuple[str, Callable[[Workload, Settings], dict[str, Any]], Workload]]:
+    """Go through modes and workloads that were asked for."""
+    for name in names:
+        function, tags = MODES[name]
+        for workload in all_workloads().values():
+            patterns = any(fnmatch.fnmatch(workload.name, p) for p in options.workloads)
+            if patterns and tags & workload.tags:
+                yield name, function, workload
 
 
 def main() -> None:
     """Run what was asked for."""
     options = arguments()
-    chosen = {
-        name: workload
-        for name, workload in all_workloads().items()
-        if any(fnmatch.fnmatch(name, pattern) for pattern in options.workloads)
-    }
-    if options.list or not chosen:
+    if options.list:
         for name, workload in all_workloads().items():
             print(f"{name:<24} {workload.title}")
         return
-    candidates = options.only.split(",") if options.only else list(CANDIDATES)
-    cpu = options.cpu if options.cpu is not None else max(os.sched_getaffinity(0))
+    names = ["imports", *MODES] if options.modes == "all" else options.modes.split(",")
     out = Path(options.out)
-    environment = Environment(interpreters(options.python), out / "logs", 1, (cpu,))
-    effort = Effort(3, 0.1, 5.0) if options.quick else Effort()
-    if options.rounds:
-        effort = Effort(options.rounds, effort.seconds_per_round, 1e9)
     os.environ[FOLDER] = str(out / "graphs")
-    rows = []
-    with (out_file(out)).open("a") as file:
-        for name, workload in chosen.items():
-            began = time.monotonic()
-            workload.prepare()
-            row = {
-                "mode": "steady",
-                "workload": name,
-                "title": workload.title,
-                "goal": workload.goal,
-                "clock": "cpu",
-                **measure(workload, candidates, environment, effort, lock(options.lock)),
-                "machine": machine.describe(),
-                "took": round(time.monotonic() - began, 1),
-            }
+    settings, missing = settings_of(options, out)
+    out.mkdir(parents=True, exist_ok=True)
+    rows: list[dict[str, Any]] = []
+    with (out / time.strftime("rows-%Y%m%d-%H%M%S.jsonl")).open("a") as file:
+
+        def keep(row: dict[str, Any], began: float) -> None:
+            row |= {"machine": machine.describe(), "took": round(time.monotonic() - began, 1)}
+            row["missing"] = missing
+            rows.append(row)
             file.write(json.dumps(row) + "\n")
             file.flush()
-            rows.append(row)
-            print(" | ".join(table.cells(row).values()), f"({row['took']} s)", flush=True)
-            if options.verbose or OURS not in row["results"]:
-                print("   ", table.others(row), flush=True)
-    table.show(rows)
+            print(table.line(row), f"({row['took']} s)", flush=True)
+            if options.verbose:
+                print(f"    {table.everyone(row)}", flush=True)
 
-
-def out_file(folder: Path) -> Path:
-    """Return the file of this run's rows."""
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / time.strftime("rows-%Y%m%d-%H%M%S.jsonl")
+        if "imports" in names:
+            began = time.monotonic()
+            row = {"mode": "imports", "workload": "imports", "title": "import", "goal": None}
+            keep({**row, **imports(settings, [f for f in FRAMEWORKS if f not in missing])}, began)
+        for mode, function, workload in chosen(options, [n for n in names if n != "imports"]):
+            began = time.monotonic()
+            workload.prepare()
+            row = {"mode": mode, "workload": workload.name, "title": workload.title}
+            row["goal"] = workload.goal
+            keep({**row, **function(workload, settings)}, began)
+    table.show([row for row in rows if row["clock"] in ("cpu", "wall") and row["results"]])
 
 
 if __name__ == "__main__":

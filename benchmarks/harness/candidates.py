@@ -37,6 +37,7 @@ FRAMEWORKS = {
 }
 CANDIDATES = {
     "penstock": Candidate("penstock", "Penstock"),
+    "penstock_file": Candidate("penstock", "Penstock, from ONNX"),
     "torch": Candidate("torch", "PyTorch"),
     "torch_compile": Candidate("torch", "torch.compile"),
     "tensorflow_eager": Candidate("tensorflow", "TF eager"),

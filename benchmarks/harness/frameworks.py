@@ -42,13 +42,6 @@ def load(framework: str) -> Any:
     return module
 
 
-def compile_torch(function: Any, **options: Any) -> Any:
-    """Compile a function with PyTorch's compiler; sizes are constants of the workload."""
-    import torch
-
-    return torch.compile(function, dynamic=False, **options)
-
-
 def onnx_session(path: str) -> Any:
     """Open a graph with ONNX Runtime."""
     import onnxruntime

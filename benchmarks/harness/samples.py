@@ -6,6 +6,8 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
+CLOCKS = ("cpu", "wall")
+
 
 def spread(values: Sequence[float]) -> dict[str, float]:
     """Return the median of the values, the least and the most."""
@@ -17,7 +19,7 @@ def best_peer(row: dict[str, Any], ours: str, clock: str) -> str | None:
     medians = {
         name: result[clock]["median"]
         for name, result in row["results"].items()
-        if name != ours and clock in result
+        if not name.startswith(ours) and clock in result
     }
     return min(medians, key=lambda name: medians[name]) if medians else None
 

@@ -1,141 +1,91 @@
-"""Times one workload in all its candidates: builds, compares answers, then rounds in turns."""
+"""Times a workload in all its candidates: makes it ready, compares answers, then takes rounds in turns."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from harness.agreement import compare
+from harness.crew import Crew
 from harness.processes import Environment, Remote, WorkerError
-from harness.samples import spread
+from harness.samples import CLOCKS, spread
+from harness.settings import Effort, Settings
 from harness.workload import Workload
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How long to look."""
-
-    rounds: int = 7
-    seconds_per_round: float = 0.25
-    budget: float = 30.0
-
-    def rounds_for(self, seconds_of_one: float) -> int:
-        """Return how many rounds fit into the budget, but at least 5 (or all that were asked for)."""
-        return max(min(5, self.rounds), min(self.rounds, int(self.budget / seconds_of_one)))
-
-
-Exclusive = Callable[[], AbstractContextManager[Any]]
 
 
 def measure(
     workload: Workload,
-    candidates: Iterable[str],
-    environment: Environment,
-    effort: Effort,
-    exclusive: Exclusive = nullcontext,
+    settings: Settings,
     start: Callable[[str, Environment], Remote] = Remote,
 ) -> dict[str, Any]:
-    """Time a workload and return a row: results by candidate, and why others have none.
+    """Time a workload.
 
     Args:
-        workload: What to run.
-        candidates: Where; those that have no builder are left out.
-        environment: Interpreters, threads, CPUs.
-        effort: How many rounds.
-        exclusive: Makes the context in which times are taken.
+        workload: What to run; candidates that have no builder are left out.
+        settings: How.
         start: Makes a worker.
+
+    Returns:
+        "results" by candidate, and "failures": why others have none.
     """
-    results: dict[str, dict[str, Any]] = {}
-    failures: dict[str, str] = {}
-    workers: dict[str, Remote] = {}
-
-    def everywhere(step: Callable[[str, Remote], dict[str, Any]]) -> None:
-        for name, worker in list(workers.items()):
-            try:
-                results.setdefault(name, {}).update(step(name, worker))
-            except WorkerError as error:
-                failures[name] = str(error)
-                workers.pop(name).close()
-
-    def everywhere_at_once(do: str, seconds: float, **arguments: Any) -> None:
-        def send(name: str, worker: Remote) -> dict[str, Any]:
-            worker.send(do, **arguments)
-            return {}
-
-        everywhere(send)
-        everywhere(lambda name, worker: worker.receive(seconds))
-
-    try:
-        for name in candidates:
-            if name in workload.builders:
-                workers[name] = start(name, environment)
-
-        def build(name: str, worker: Remote) -> dict[str, Any]:
-            worker.send("build", workload=workload.name, candidate=name)
-            return {}
-
-        everywhere(build)
-        everywhere(lambda name, worker: worker.receive(300))
-        _check(workload, workers, everywhere, failures)
-        with exclusive():
-            everywhere_at_once("pin", 10, cpus=list(environment.cpus))
-            seconds = effort.seconds_per_round
-            everywhere(lambda name, worker: worker.ask("calibrate", seconds=seconds))
-            for clock in ("cpu", "wall"):
-                for name in workers:
-                    results[name][f"{clock}_rounds"] = []
-            whole = sum(results[n]["count"] * results[n]["seconds"] for n in workers)
-            for _ in range(effort.rounds_for(whole or 1.0)):
-
-                def turn(name: str, worker: Remote) -> dict[str, Any]:
-                    times = worker.ask("round", count=results[name]["count"])
-                    for clock in ("cpu", "wall"):
-                        results[name][f"{clock}_rounds"].append(times[clock])
-                    return {}
-
-                everywhere(turn)
-        everywhere(lambda name, worker: worker.ask("finish"))
-    finally:
-        for worker in workers.values():
-            worker.close()
-    for name in workers:
-        for clock in ("cpu", "wall"):
-            results[name][clock] = spread(results[name][f"{clock}_rounds"])
-    return {
-        "results": {name: results[name] for name in workers},
-        "failures": failures,
-    }
+    names = [name for name in settings.candidates if name in workload.builders]
+    with Crew(names, settings.environment, start) as crew:
+        crew.build(workload.name)
+        crew.ask_together("first_call")
+        check(crew, workload)
+        with settings.exclusive():
+            crew.ask("pin", cpus=list(settings.environment.cpus))
+            take_rounds(crew, settings.effort)
+        crew.ask("finish")
+        return {"results": crew.results, "failures": crew.failures}
 
 
-def _check(
-    workload: Workload,
-    workers: dict[str, Remote],
-    everywhere: Callable[..., None],
-    failures: dict[str, str],
-) -> None:
+def take_rounds(crew: Crew, effort: Effort) -> None:
+    """Give every worker its turn, again and again, and keep the times of all rounds and their spread."""
+    crew.ask("calibrate", seconds=effort.seconds)
+    for result in crew.results.values():
+        result.update({f"{clock}_rounds": [] for clock in CLOCKS})
+    turn_of_all = sum(result["count"] * result["seconds"] for result in crew.results.values())
+
+    def turn(name: str, worker: Remote) -> dict[str, Any]:
+        times = worker.ask("round", count=crew.results[name]["count"])
+        for clock in CLOCKS:
+            crew.results[name][f"{clock}_rounds"].append(times[clock])
+        return {}
+
+    for _ in range(effort.rounds_for(turn_of_all or 1.0)):
+        crew.each(turn)
+    for result in crew.results.values():
+        result.update({clock: spread(result[f"{clock}_rounds"]) for clock in CLOCKS})
+
+
+def check(crew: Crew, workload: Workload) -> None:
     """Compare what the first calls gave; who differs is not timed."""
     answers: dict[str, np.ndarray] = {}
     with tempfile.TemporaryDirectory() as folder:
 
         def get(name: str, worker: Remote) -> dict[str, Any]:
-            path = Path(folder) / f"{name}.npy"
-            worker.ask("answer", path=str(path), calls=workload.answers)
-            answers[name] = np.load(path)
-            path.unlink()
+            answers[name] = answer_of(worker, workload, Path(folder) / f"{name}.npy")
             return {}
 
-        everywhere(get)
+        crew.each(get)
     distances = compare(answers, workload.tolerance)
 
-    def judge(name: str, worker: Remote) -> dict[str, Any]:
+    def judge(name: str, _: Remote) -> dict[str, Any]:
         if distances[name] > workload.tolerance:
             raise WorkerError(f"its answer is {distances[name]:.1e} away from the others'")
         return {"distance": distances[name]}
 
-    everywhere(judge)
+    crew.each(judge)
+
+
+def answer_of(worker: Remote, workload: Workload, path: Path) -> np.ndarray:
+    """Return what a worker's first calls gave."""
+    worker.ask("answer", path=str(path), calls=workload.answers)
+    found: np.ndarray = np.load(path)
+    path.unlink()
+    return found

@@ -8,6 +8,7 @@ It is run by the interpreter of the framework's own environment, and imports not
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import sys
@@ -28,27 +29,53 @@ class Worker:
         self.peak_of_building = 0
 
     def build(self, workload: str, candidate: str) -> dict[str, Any]:
-        """Import the framework, make the workload ready, and call it once."""
+        """Import the framework and make the workload ready."""
         from harness.candidates import CANDIDATES
         from harness.frameworks import load
         from harness.workload import all_workloads
 
         framework = CANDIDATES[candidate].framework
-        module, import_seconds = _timed(lambda: load(framework))
+        module, importing = _timed(lambda: load(framework))
         after_import = memory()["rss"]
-        builder = all_workloads()[workload].builders[candidate]
-        self.ready, build_seconds = _timed(builder)
-        self.first, call_seconds = _timed(self.ready.body)
+        chosen = all_workloads()[workload]
+        chosen.draw()
+        self.ready, building = _timed(chosen.builders[candidate])
         return {
             "version": getattr(module, "__version__", "?"),
-            "import_s": import_seconds,
+            "importing": importing,
             "rss_after_import": after_import,
-            "build_s": build_seconds,
-            "first_call_s": call_seconds,
+            "building": building,
         }
 
+    def first_call(self) -> dict[str, Any]:
+        """Call once, and keep what came."""
+        self.first, calling = _timed(self.ready.body)
+        return {"calling": calling}
+
+    def check_memory(self) -> dict[str, Any]:
+        """Compare what Penstock says that a run takes with its allocator's counters, at the first run."""
+        from penstock import _native
+
+        said = self.ready.memory()
+        gc.collect()
+        before = _native.memory_stats()["live_bytes"]
+        _native.reset_memory_peak()
+        self.first = self.ready.body()
+        return {"said": said, "taken": _native.memory_stats()["peak_bytes"] - before}
+
+    def point(self, point: float) -> dict[str, Any]:
+        """Make one point of a sweep ready; what `build` made was all of them."""
+        self.sweep = getattr(self, "sweep", self.ready)
+        self.ready = self.sweep(point)
+        self.first = self.ready.body()
+        return {}
+
+    def run(self) -> dict[str, Any]:
+        """Let a workload that measures itself do so, and return what it found."""
+        return dict(self.ready.body())
+
     def answer(self, path: str, calls: int) -> dict[str, Any]:
-        """Write what the first calls gave; the one of `build` is among them."""
+        """Write what the first calls gave; that of `first_call` is among them."""
         import numpy as np
 
         found = [np.array(self.ready.answer(self.first))]
@@ -88,7 +115,7 @@ class Worker:
 
     def finish(self) -> dict[str, Any]:
         """Tell what was used, before the process ends."""
-        return {**memory(), "peak_of_building": self.peak_of_building, "facts": self.ready.facts()}
+        return {**memory(), "peak_of_building": self.peak_of_building}
 
 
 def memory() -> dict[str, int]:
@@ -107,9 +134,10 @@ def reset_peak() -> None:
         Path("/proc/self/clear_refs").write_text("5")
 
 
-def _timed(call: Any) -> tuple[Any, float]:
-    start = time.perf_counter()
-    return call(), time.perf_counter() - start
+def _timed(call: Any) -> tuple[Any, dict[str, float]]:
+    cpu, wall = time.process_time(), time.perf_counter()
+    result = call()
+    return result, {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
 
 
 def main() -> None:

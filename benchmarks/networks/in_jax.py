@@ -21,6 +21,9 @@ class Ops:
     relu6 = staticmethod(jax.nn.relu6)
     gelu = staticmethod(partial(jax.nn.gelu, approximate=False))
 
+    def __init__(self, training: bool) -> None:
+        self.training = training
+
     def conv(self, x: Any, w: Any, stride: int = 1, pad: int = 0, groups: int = 1) -> Any:
         edges = ((pad, pad), (pad, pad))
         return lax.conv_general_dilated(
@@ -33,9 +36,13 @@ class Ops:
     def bias(self, x: Any, b: Any) -> Any:
         return x + b
 
-    def batch_norm(self, x: Any, scale: Any, offset: Any) -> Any:
-        mean, variance = x.mean((0, 1, 2)), x.var((0, 1, 2))
-        return (x - mean) * (scale * lax.rsqrt(variance + 1e-3)) + offset
+    def norm(self, x: Any, w: dict[str, Any], name: str) -> Any:
+        if self.training:
+            mean, variance = x.mean((0, 1, 2)), x.var((0, 1, 2))
+        else:
+            mean, variance = w[f"{name}/mean"], w[f"{name}/variance"]
+        factor = w[f"{name}/scale"] * lax.rsqrt(variance + 1e-3)
+        return (x - mean) * factor + w[f"{name}/offset"]
 
     def max_pool(self, x: Any, size: int, stride: int, pad: int = 0) -> Any:
         edges = ((0, 0), (pad, pad), (pad, pad), (0, 0))
@@ -61,6 +68,21 @@ class Ops:
         zeros = jnp.zeros((x.shape[0], u.shape[0]))
         return lax.scan(cell, (zeros, zeros), (x @ w + b).swapaxes(0, 1))[0][0]
 
+    def embedding(self, table: Any, ids: Any) -> Any:
+        return table[ids]
+
+    def rows(self, table: Any, ids: Any) -> Any:
+        return table[: ids.shape[1]]
+
+    def layer_norm(self, x: Any, scale: Any, offset: Any) -> Any:
+        mean, variance = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
+        return (x - mean) * lax.rsqrt(variance + 1e-5) * scale + offset
+
+    def attention(self, q: Any, k: Any, v: Any, heads: int, depth: int) -> Any:
+        q, k, v = (t.reshape(*t.shape[:2], heads, depth) for t in (q, k, v))
+        mixed = jax.nn.dot_product_attention(q, k, v)
+        return mixed.reshape(*mixed.shape[:2], -1)
+
     def cross_entropy(self, logits: Any, labels: Any) -> Any:
         scores = jax.nn.log_softmax(logits)
         return -jnp.take_along_axis(scores, labels[:, None], 1).mean()
@@ -70,7 +92,7 @@ def train_step(
     loss: Callable[..., Any], start: dict[str, np.ndarray], x: np.ndarray, labels: np.ndarray
 ) -> Any:
     """Return a step of Adam on one batch, jitted as a whole; weights and moments are donated."""
-    ops = Ops()
+    ops = Ops(training=True)
 
     @partial(jax.jit, donate_argnums=(0, 1, 2, 3))
     def step(weights: Any, first: Any, second: Any, t: Any, x: Any, labels: Any) -> Any:
@@ -94,3 +116,10 @@ def train_step(
         return value
 
     return body
+
+
+def inference(forward: Callable[..., Any], start: dict[str, np.ndarray]) -> Any:
+    """Return a network, jitted, and its weights, which it takes as its first argument."""
+    ops = Ops(training=False)
+    weights = {k: jnp.asarray(v) for k, v in start.items()}
+    return jax.jit(lambda w, x: forward(ops, w, x)), weights

@@ -20,6 +20,9 @@ class Ops:
     relu6 = staticmethod(tf.nn.relu6)
     gelu = staticmethod(tf.nn.gelu)
 
+    def __init__(self, training: bool) -> None:
+        self.training = training
+
     def conv(self, x: Any, w: Any, stride: int = 1, pad: int = 0) -> Any:
         return tf.nn.conv2d(x, w, stride, _edges(pad) if pad else "VALID")
 
@@ -30,8 +33,12 @@ class Ops:
     def bias(self, x: Any, b: Any) -> Any:
         return tf.nn.bias_add(x, b)
 
-    def batch_norm(self, x: Any, scale: Any, offset: Any) -> Any:
-        return tf.compat.v1.nn.fused_batch_norm(x, scale, offset, epsilon=1e-3)[0]
+    def norm(self, x: Any, w: dict[str, Any], name: str) -> Any:
+        given = {} if self.training else {k: w[f"{name}/{k}"] for k in ("mean", "variance")}
+        scale, offset = w[f"{name}/scale"], w[f"{name}/offset"]
+        return tf.compat.v1.nn.fused_batch_norm(
+            x, scale, offset, **given, epsilon=1e-3, is_training=self.training
+        )[0]
 
     def max_pool(self, x: Any, size: int, stride: int, pad: int = 0) -> Any:
         return tf.nn.max_pool2d(tf.pad(x, _edges(pad)) if pad else x, size, stride, "VALID")
@@ -43,7 +50,8 @@ class Ops:
         return tf.reshape(x, (x.shape[0], -1))
 
     def dense(self, x: Any, w: Any, b: Any) -> Any:
-        return tf.nn.bias_add(tf.matmul(x, w), b)
+        product = tf.matmul(x, w) if len(x.shape) == 2 else tf.tensordot(x, w, 1)
+        return tf.nn.bias_add(product, b)
 
     def lstm(self, x: Any, w: Any, u: Any, b: Any) -> Any:
         units = u.shape[0]
@@ -66,6 +74,24 @@ class Ops:
             1
         ]
 
+    def embedding(self, table: Any, ids: Any) -> Any:
+        return tf.gather(table, ids)
+
+    def rows(self, table: Any, ids: Any) -> Any:
+        return table[: tf.shape(ids)[1]]
+
+    def layer_norm(self, x: Any, scale: Any, offset: Any) -> Any:
+        mean, variance = tf.nn.moments(x, -1, keepdims=True)
+        return tf.nn.batch_normalization(x, mean, variance, offset, scale, 1e-5)
+
+    def attention(self, q: Any, k: Any, v: Any, heads: int, depth: int) -> Any:
+        batch, length, width = tf.shape(q)[0], tf.shape(q)[1], heads * depth
+        apart = (batch, length, heads, depth)
+        q, k, v = (tf.transpose(tf.reshape(t, apart), (0, 2, 1, 3)) for t in (q, k, v))
+        scores = tf.matmul(q, k, transpose_b=True) * depth**-0.5
+        mixed = tf.matmul(tf.nn.softmax(scores), v)
+        return tf.reshape(tf.transpose(mixed, (0, 2, 1, 3)), (batch, length, width))
+
     def cross_entropy(self, logits: Any, labels: Any) -> Any:
         return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
 
@@ -83,7 +109,7 @@ def train_step(
     first = {k: tf.Variable(tf.zeros_like(v)) for k, v in weights.items()}
     second = {k: tf.Variable(tf.zeros_like(v)) for k, v in weights.items()}
     count = tf.Variable(0.0)
-    ops = Ops()
+    ops = Ops(training=True)
 
     @tf.function(jit_compile=jit_compile)
     def step(x: Any, labels: Any) -> Any:
@@ -108,3 +134,10 @@ def train_step(
 
     given = tf.constant(x), tf.constant(labels)
     return lambda: step(*given).numpy()
+
+
+def inference(forward: Callable[..., Any], start: dict[str, np.ndarray], **options: Any) -> Any:
+    """Return a network as one traced function; `options` are tf.function's."""
+    weights = {k: tf.Variable(v) for k, v in start.items()}
+    ops = Ops(training=False)
+    return tf.function(lambda x: forward(ops, weights, x), **options)

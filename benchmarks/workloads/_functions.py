@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+
 from harness.workload import Ready, Workload
 from networks import graphs
 
@@ -37,7 +38,7 @@ class Functions:
         given = [ps.asarray(x) for x in self.inputs()]
         return Ready(
             lambda: compiled(*given),
-            facts=lambda: {"predicted_bytes": compiled.memory(*given)["peak_bytes"]},
+            memory=lambda: compiled.memory(*given)["peak_bytes"],
         )
 
     def in_torch(self, wrap: Callable[[Any], Any] = lambda function: function) -> Ready:
@@ -50,9 +51,9 @@ class Functions:
         return Ready(lambda: function(*given))
 
     def torch_compile(self) -> Ready:
-        from harness.frameworks import compile_torch
+        import torch
 
-        return self.in_torch(compile_torch)
+        return self.in_torch(partial(torch.compile, dynamic=False))
 
     def tensorflow(self, jit_compile: bool = False) -> Ready:
         import tensorflow as tf
@@ -95,7 +96,7 @@ class Functions:
 
         graphs.write(self.name, build)
 
-    def workload(self, title: str, goal: float, tag: str, tolerance: float = 1e-5) -> Workload:
+    def workload(self, title: str, goal: float, *tags: str, tolerance: float = 1e-5) -> Workload:
         builders = {
             "penstock": self.penstock,
             "torch": self.in_torch,
@@ -106,10 +107,10 @@ class Functions:
             "onnxruntime": self.onnxruntime,
             "openvino": self.openvino,
         }
-        if tag == "call":  # what is not compiled has its own row
+        if "call" in tags:  # what is not compiled has its own row
             del builders["torch"]
         return Workload(
-            self.name, title, builders, goal, tolerance, 1, frozenset({tag}), self.prepare
+            self.name, title, builders, goal, tolerance, 1, frozenset(tags), self.prepare
         )
 
 

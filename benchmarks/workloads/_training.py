@@ -8,9 +8,9 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from harness.workload import Ready, Workload
 
-Arrays = dict[str, np.ndarray]
+from harness.workload import Ready, Workload
+from networks.layouts import Arrays
 
 
 @dataclass(frozen=True)
@@ -36,24 +36,17 @@ class Training:
     def penstock(self) -> Ready:
         from networks.in_penstock import train_step
 
-        body, facts = train_step(self.loss, self.weights(), *self.batch())
-        return Ready(body, facts=facts)
+        body, memory = train_step(self.loss, self.weights(), *self.batch())
+        return Ready(body, memory=memory)
 
     def torch(self, compiled: bool = False) -> Ready:
-        from networks.in_torch import train_step
+        from networks.in_torch import given, tensors, train_step
 
-        weights = self.weights()
-        return Ready(
-            train_step(
-                self.loss,
-                weights,
-                *self.batch(),
-                places=self.places(),
-                depthwise=frozenset(filter(self.depthwise, weights)),
-                compiled=compiled,
-                channels_last=self.channels_last,
-            )
-        )
+        start = self.weights()
+        depthwise = frozenset(filter(self.depthwise, start))
+        weights = tensors(start, self.places(), depthwise, self.channels_last)
+        x, labels = self.batch()
+        return Ready(train_step(self.loss, weights, given(x, self.channels_last), labels, compiled))
 
     def tensorflow(self, jit_compile: bool = False) -> Ready:
         from networks.in_tensorflow import train_step
@@ -66,7 +59,12 @@ class Training:
         return Ready(train_step(self.loss, self.weights(), *self.batch()))
 
     def workload(
-        self, name: str, title: str, goal: float, without: frozenset[str] = frozenset()
+        self,
+        name: str,
+        title: str,
+        goal: float,
+        without: frozenset[str] = frozenset(),
+        modes: frozenset[str] = frozenset(),
     ) -> Workload:
         """Make it one line of the table; losses of three steps are compared, which Adam's rounding moves apart."""
         builders = {
@@ -78,26 +76,4 @@ class Training:
             "jax": self.jax,
         }
         kept = {name: builder for name, builder in builders.items() if name not in without}
-        return Workload(name, title, kept, goal, 2e-3, 3, frozenset({"training"}))
-
-
-class Draw:
-    """Draws weights, the same ones in every process."""
-
-    def __init__(self, seed: int = 0) -> None:
-        self.rng = np.random.default_rng(seed)
-        self.arrays: Arrays = {}
-
-    def he(self, name: str, *shape: int) -> None:
-        """Draw a filter or matrix of a size that keeps activations at their size."""
-        fan_in = np.prod(shape[:-1]) if len(shape) < 4 or shape[-1] > 1 else np.prod(shape[:2])
-        scale = np.float32(np.sqrt(2 / fan_in))
-        self.arrays[name] = self.rng.standard_normal(shape, np.float32) * scale
-
-    def zeros(self, name: str, *shape: int) -> None:
-        """Begin with zeros."""
-        self.arrays[name] = np.zeros(shape, np.float32)
-
-    def ones(self, name: str, *shape: int) -> None:
-        """Begin with ones."""
-        self.arrays[name] = np.ones(shape, np.float32)
+        return Workload(name, title, kept, goal, 2e-3, 3, frozenset({"training", *modes}))

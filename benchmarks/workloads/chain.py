@@ -36,5 +36,5 @@ def of_size(size: int, name: str) -> Functions:
 
 WORKLOADS = [
     of_size(1 << 20, "chain_1m").workload("elementwise chain, 1M", 0.8, "chain"),
-    of_size(10_000_000, "chain_10m").workload("elementwise chain, 10M", 0.8, "chain"),
+    of_size(10_000_000, "chain_10m").workload("elementwise chain, 10M", 0.8, "chain", "threads"),
 ]

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from workloads._training import Arrays, Draw, Training
+from networks.layouts import Arrays, Draw
+from workloads._training import Training
 
 BATCH, STEPS, FEATURES, UNITS, CLASSES = 32, 100, 64, 256, 10
 
@@ -15,9 +16,9 @@ def weights() -> Arrays:
     draw = Draw()
     draw.he("input", FEATURES, 4 * UNITS)
     draw.he("state", UNITS, 4 * UNITS)
-    draw.zeros("bias", 4 * UNITS)
+    draw.constant("bias", 4 * UNITS)
     draw.he("out", UNITS, CLASSES)
-    draw.zeros("out/bias", CLASSES)
+    draw.constant("out/bias", CLASSES)
     return {**draw.arrays, "state": draw.arrays["state"] * np.float32(0.5)}
 
 
@@ -39,6 +40,7 @@ WORKLOADS = [
         "lstm",
         f"LSTM training step, {UNITS} units, {STEPS} steps, batch {BATCH}",
         0.85,
+        modes=frozenset({"threads"}),
         without=frozenset({"torch_compile"}),
     )
 ]

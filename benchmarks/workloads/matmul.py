@@ -23,6 +23,8 @@ def of_sizes(m: int, k: int, n: int, name: str) -> Functions:
 
 
 WORKLOADS = [
-    of_sizes(1024, 1024, 1024, "matmul_1024").workload("matmul 1024", 1.0, "matmul"),
-    of_sizes(128, 768, 768, "gemm_128x768x768").workload("GEMM 128 x 768 x 768", 1.0, "matmul"),
+    of_sizes(1024, 1024, 1024, "matmul_1024").workload("matmul 1024", 1.0, "matmul", "threads"),
+    of_sizes(128, 768, 768, "gemm_128x768x768").workload(
+        "GEMM 128 x 768 x 768", 1.0, "matmul", "threads", "busy"
+    ),
 ]

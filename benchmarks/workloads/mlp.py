@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from workloads._training import Arrays, Draw, Training
+from networks.layouts import Arrays, Draw
+from workloads._training import Training
 
 
 def training(batch: int, *sizes: int) -> Training:
@@ -15,7 +16,7 @@ def training(batch: int, *sizes: int) -> Training:
         draw = Draw()
         for i, (inputs, outputs) in enumerate(pairwise(sizes)):
             draw.he(f"w{i}", inputs, outputs)
-            draw.zeros(f"b{i}", outputs)
+            draw.constant(f"b{i}", outputs)
         return draw.arrays
 
     def examples() -> tuple[np.ndarray, np.ndarray]:
@@ -33,7 +34,10 @@ def training(batch: int, *sizes: int) -> Training:
 
 WORKLOADS = [
     training(128, 784, 512, 512, 10).workload(
-        "mlp", "MLP training step, 784-512-512-10, batch 128", 1.0
+        "mlp",
+        "MLP training step, 784-512-512-10, batch 128",
+        1.0,
+        modes=frozenset({"threads", "busy"}),
     ),
     training(32, 32, 64, 10).workload(
         "small_mlp", "small MLP training step, 32-64-10, batch 32", 0.25

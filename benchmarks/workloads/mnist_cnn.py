@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from workloads._training import Arrays, Draw, Training
+from networks.layouts import Arrays, Draw
+from workloads._training import Training
 
 BATCH = 64
 
@@ -20,7 +21,7 @@ def weights() -> Arrays:
         ("d2", 128, 10),
     ):
         draw.he(name, *shape)
-        draw.zeros(f"{name}/bias", shape[-1])
+        draw.constant(f"{name}/bias", shape[-1])
     return draw.arrays
 
 
@@ -38,4 +39,8 @@ def loss(ops: Any, w: dict[str, Any], x: Any, labels: Any) -> Any:
 
 
 TRAINING = Training(weights, batch, loss, places=lambda: {"d1": (12, 12, 64)})
-WORKLOADS = [TRAINING.workload("mnist_cnn", f"MNIST CNN training step, batch {BATCH}", 0.75)]
+WORKLOADS = [
+    TRAINING.workload(
+        "mnist_cnn", f"MNIST CNN training step, batch {BATCH}", 0.75, modes=frozenset({"threads"})
+    )
+]
