@@ -18,19 +18,35 @@ constexpr int64_t kPrefetch = 8;
 #define ALWAYS_INLINE \
   inline __attribute__((always_inline))  // or the accumulators would travel through memory
 
-template <int kRows, int kVectors>
-ALWAYS_INLINE void StoreTile(const Tile& tile, const Vf (&acc)[kRows][kVectors], int cols) {
-  constexpr int kLast = kVectors - 1;
-  const int last = cols - kLast * kLanes;
+// The last vector of a row may be a part of one: masks cost nothing where the instruction set has them.
+#if defined(__AVX512F__)
+struct LastVector {
+  explicit LastVector(int n) : mask(static_cast<__mmask16>((1u << n) - 1)) {}
+  Vf LoadFrom(const float* p) const { return _mm512_maskz_loadu_ps(mask, p); }
+  void StoreTo(float* p, Vf v) const { _mm512_mask_storeu_ps(p, mask, v); }
+  __mmask16 mask;
+};
+#else
+struct LastVector {
+  explicit LastVector(int n) : n(n) {}
+  Vf LoadFrom(const float* p) const { return n == kLanes ? Load(p) : LoadPartial(p, n); }
+  void StoreTo(float* p, Vf v) const { n == kLanes ? Store(p, v) : StorePartial(p, v, n); }
+  int n;
+};
+#endif
+
+template <int kRows, int kVectors, bool kAccumulate>
+ALWAYS_INLINE void StoreTile(const Tile& tile, const Vf (&acc)[kRows][kVectors], LastVector last) {
+  float* c = tile.c;
 #pragma GCC unroll 16
-  for (int i = 0; i < kRows; ++i) {
-    float* c = tile.c + i * tile.c_row;
+  for (int i = 0; i < kRows; ++i, c += tile.c_row) {
 #pragma GCC unroll 2
-    for (int v = 0; v < kVectors; ++v, c += kLanes) {
-      if (v < kLast || last == kLanes) {
-        Store(c, tile.accumulate ? acc[i][v] + Load(c) : acc[i][v]);
+    for (int v = 0; v < kVectors; ++v) {
+      float* to = c + v * kLanes;
+      if (v < kVectors - 1) {
+        Store(to, kAccumulate ? acc[i][v] + Load(to) : acc[i][v]);
       } else {
-        StorePartial(c, tile.accumulate ? acc[i][v] + LoadPartial(c, last) : acc[i][v], last);
+        last.StoreTo(to, kAccumulate ? acc[i][v] + last.LoadFrom(to) : acc[i][v]);
       }
     }
   }
@@ -84,7 +100,9 @@ void ComputeTile(const Tile& tile, int cols) {
       b += tile.b_k;
     }
   }
-  StoreTile<kRows, kVectors>(tile, acc, cols);
+  const LastVector last(cols - (kVectors - 1) * kLanes);
+  tile.accumulate ? StoreTile<kRows, kVectors, true>(tile, acc, last)
+                  : StoreTile<kRows, kVectors, false>(tile, acc, last);
 }
 
 template <int kRows>
@@ -125,6 +143,13 @@ void TransposePanel(const float* x, int64_t x_row, int64_t rows, int64_t cols, f
     const int64_t whole = j + n < cols || rows == kLanes ? n : n - 1;
     for (int64_t i = 0; i < whole; ++i) Store(out + (j + i) * out_row, block[i]);
     if (whole < n) StorePartial(out + (j + whole) * out_row, block[whole], rows);
+  }
+}
+
+// out[0, kTileCols): the first `cols` of a row, then zeros.
+inline void PackRow(const float* row, int64_t cols, float* out) {
+  for (int v = 0; v < kTileCols; v += kLanes, cols -= kLanes) {
+    Store(out + v, cols >= kLanes ? Load(row + v) : cols > 0 ? LoadPartial(row + v, cols) : Vf{});
   }
 }
 
@@ -177,20 +202,11 @@ void PackRows(Matrix a, int64_t rows, int64_t k, float* out) {
 
 void PackCols(Matrix b, int64_t k, int64_t cols, float* out) {
   if (b.col == 1) {
-    for (int64_t p = 0; p < k; ++p) {
-      const float* row = b.At(p, 0);
-      float* to = out + p * kTileCols;
-      if (cols == kTileCols) {
-        Store(to, Load(row));
-        Store(to + kLanes, Load(row + kLanes));
-      } else {
-        for (int64_t j = 0; j < cols; ++j) to[j] = row[j];
-      }
-    }
-  } else {
-    for (int64_t j = 0; j < cols; j += kLanes) {
-      TransposePanel(b.At(0, j), b.col, MinOf<int64_t>(kLanes, cols - j), k, out + j, kTileCols);
-    }
+    for (int64_t p = 0; p < k; ++p) PackRow(b.At(p, 0), cols, out + p * kTileCols);
+    return;
+  }
+  for (int64_t j = 0; j < cols; j += kLanes) {
+    TransposePanel(b.At(0, j), b.col, MinOf<int64_t>(kLanes, cols - j), k, out + j, kTileCols);
   }
   if (cols < kTileCols) ClearTail(k, cols, out);
 }

@@ -1,14 +1,13 @@
 // Matrix products: both operands packed into panels of the microkernel, block by block of the inner dimension.
 #include <cstdlib>
 
-#include "epilogue.h"
-#include "gemm.h"
 #include "penstock/kernel_abi.h"
+#include "product.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {
 
-constexpr int64_t kBlockK = 384;      // a panel of A (k x kTileRows) stays in L1
+constexpr int64_t kBlockK = 512;      // a panel of A (k x kTileRows) stays near L1
 constexpr int64_t kBlockPanels = 12;  // a parallel task: 12 panels of A, which stay in L2 ...
 constexpr int64_t kBlockCols = 6 * kTileCols;  // ... times 6 of B
 constexpr int64_t kTaskCost = 8 << 20;         // multiplications in a parallel task: 0.1 ms
@@ -16,34 +15,30 @@ constexpr int64_t kMaxPacked = 4 << 20;  // floats packed at a time, over a batc
 constexpr int64_t kPackChunk = 16 * 1024;
 constexpr int64_t kOnStack = 2048;  // floats: small products need no scratch memory
 
-// Where a batch of products lies: element b of the batch begins at offset[b].
-struct Batch {
-  int64_t count;
-  const int64_t *a_offset, *b_offset;
-};
-
 // The size of equal blocks that are at most `limit` long and whole multiples of `unit`, as `limit` is.
 int64_t EqualBlocks(int64_t n, int64_t limit, int64_t unit) {
   return RoundUp(CeilDiv(n, CeilDiv(n, limit)), unit);
 }
 
-struct Product {
-  int64_t m, n, k;
-  Matrix a, b;
-  float* c;
-  const float*
-      kept_b;  // all of b, packed before: block after block of the inner dimension; or nullptr
-};
+// The length of the blocks into which the inner dimension is cut.
+int64_t BlockK(int64_t k) { return EqualBlocks(k, kBlockK, 8); }
 
-// Packing pays when every packed element is used often enough. What the microkernel can read as it lies stays there
-// when the other side is narrow.
+// Packing pays when every packed element is used often enough, and when what the microkernel would read does not fit
+// side by side into the cache.
 constexpr int64_t kNarrow = 128;
+constexpr int64_t kConflict = 512;  // rows so many floats apart, or twice as many, share lines of L1
+constexpr int64_t kSmallB = 32 * 1024;
 
-bool NeedsPackingA(const Product& p) { return p.a.row != 1 || p.n > kNarrow; }
+bool NeedsPackingA(const Product& p) {
+  if (p.a.row == 1) return p.n > kNarrow;
+  return p.a.row % kConflict == 0 && p.m > 4;
+}
 
-bool NeedsPackingB(const Product& p) {
-  if (p.kept_b != nullptr) return false;
-  return p.b.col != 1 || p.n % kLanes != 0 || p.m > kNarrow;  // B is read in whole vectors
+// How many columns of B are read where they lie. The microkernel reads whole vectors, so the last ones may be packed.
+int64_t ColsInPlace(const Product& p) {
+  if (p.kept_b != nullptr || p.b.col != 1) return 0;
+  if (p.m > 2 * kTileRows && (p.m > kNarrow || p.n * p.k < kSmallB)) return 0;
+  return p.n % kLanes == 0 ? p.n : p.n / kTileCols * kTileCols;
 }
 
 // The rows of a panel: equal ones, 32 rows are 11 + 11 + 10 rather than 14 + 14 + 4.
@@ -61,7 +56,7 @@ int64_t PackedColsSize(int64_t n, int64_t k) { return RoundUp(n, kTileCols) * k;
 // One panel of a block [k0, k0 + k) of the inner dimension.
 void PackPanel(const Matrix& b, int64_t n, int64_t k0, int64_t k, int64_t panel, float* out) {
   const int64_t col = panel * kTileCols;
-  PackCols({b.At(k0, col), b.row, b.col}, k, MinOf<int64_t>(kTileCols, n - col), out + col * k);
+  PackCols({b.At(k0, col), b.row, b.col}, k, MinOf<int64_t>(kTileCols, n - col), out);
 }
 
 // One block [k0, k0 + k) of the inner dimension, for `count` products from `first` on.
@@ -77,8 +72,8 @@ class BlockProduct {
         size_b_(size_b),
         epilogue_(epilogue),
         panel_rows_(PanelRows(product.m)),
-        pack_a_(NeedsPackingA(product)),
-        pack_b_(NeedsPackingB(product)) {}
+        cols_in_place_(ColsInPlace(product)),
+        pack_a_(NeedsPackingA(product)) {}
 
   int Run(penstock_call* call, int64_t first, int64_t count, int64_t k0, int64_t k) {
     first_ = first;
@@ -92,15 +87,18 @@ class BlockProduct {
  private:
   int Pack(penstock_call* call, int64_t count) {
     const int64_t panels_a = pack_a_ ? CeilDiv(p_.m, panel_rows_) : 0;
-    const int64_t panels_b = pack_b_ ? CeilDiv(p_.n, kTileCols) : 0;
+    const int64_t first_b = cols_in_place_ / kTileCols;
+    const int64_t panels_b = p_.kept_b ? 0 : CeilDiv(p_.n - cols_in_place_, kTileCols);
     const int64_t panels = panels_a + panels_b;
-    return ParallelFor(
-        call, count * panels, Grain(kTileCols * k_, kPackChunk), [&](int64_t begin, int64_t end) {
-          for (int64_t i = begin; i < end; ++i) {
-            const int64_t item = i / panels, panel = i % panels;
-            panel < panels_a ? PackPanelA(item, panel) : PackPanelB(item, panel - panels_a);
-          }
-        });
+    if (panels == 0) return PENSTOCK_OK;
+    return ParallelFor(call, count * panels, Grain(kTileCols * k_, kPackChunk),
+                       [&](int64_t begin, int64_t end) {
+                         for (int64_t i = begin; i < end; ++i) {
+                           const int64_t item = i / panels, panel = i % panels;
+                           panel < panels_a ? PackPanelA(item, panel)
+                                            : PackPanelB(item, first_b + panel - panels_a);
+                         }
+                       });
   }
 
   const float* A(int64_t item, int64_t row) const {
@@ -113,7 +111,9 @@ class BlockProduct {
 
   float* PackedA(int64_t item, int64_t row) const { return packed_a_ + item * size_a_ + row * k_; }
 
-  float* PackedB(int64_t item, int64_t col) const { return packed_b_ + item * size_b_ + col * k_; }
+  float* PackedB(int64_t item, int64_t col) const {
+    return packed_b_ + item * size_b_ + (col - cols_in_place_) * k_;
+  }
 
   const float* Panels(int64_t item, int64_t col) const {
     if (p_.kept_b == nullptr) return PackedB(item, col);
@@ -128,7 +128,7 @@ class BlockProduct {
 
   void PackPanelB(int64_t item, int64_t panel) {
     const Matrix b = {p_.b.data + batch_.b_offset[first_ + item], p_.b.row, p_.b.col};
-    PackPanel(b, p_.n, k0_, k_, panel, PackedB(item, 0));
+    PackPanel(b, p_.n, k0_, k_, panel, PackedB(item, panel * kTileCols));
   }
 
   int Multiply(penstock_call* call, int64_t count) {
@@ -136,49 +136,47 @@ class BlockProduct {
     const int64_t block_cols = EqualBlocks(p_.n, kBlockCols, kTileCols);
     const int64_t blocks_m = CeilDiv(p_.m, block_rows), blocks_n = CeilDiv(p_.n, block_cols);
     const int64_t cost = block_rows * block_cols * k_;
-    const auto blocks = [&](int64_t begin, int64_t end, TileFrame* epilogue) {
-      for (int64_t i = begin; i < end; ++i) {
-        const int64_t row = i / blocks_n % blocks_m * block_rows;
-        const int64_t col = i % blocks_n * block_cols;
-        MultiplyBlock(i / blocks_n / blocks_m, row, MinOf(p_.m, row + block_rows), col,
-                      MinOf(block_cols, p_.n - col), epilogue);
-      }
-    };
-    return ParallelFor(call, count * blocks_m * blocks_n, Grain(cost, kTaskCost),
-                       [&](int64_t begin, int64_t end) {
-                         if (epilogue_ == nullptr || k0_ + k_ < p_.k) {
-                           blocks(begin, end, nullptr);
-                         } else {
-                           TileFrame frame(*epilogue_, PENSTOCK_TILE_SLOTS(*epilogue_));
-                           blocks(begin, end, &frame);
-                         }
-                       });
+    return ParallelProducts(call, count * blocks_m * blocks_n, Grain(cost, kTaskCost),
+                            k0_ + k_ < p_.k ? nullptr : epilogue_,
+                            [&](int64_t begin, int64_t end, TileFrame* epilogue) {
+                              for (int64_t i = begin; i < end; ++i) {
+                                const int64_t row = i / blocks_n % blocks_m * block_rows;
+                                const int64_t col = i % blocks_n * block_cols;
+                                MultiplyBlock(i / blocks_n / blocks_m, row,
+                                              MinOf(p_.m, row + block_rows), col,
+                                              MinOf(block_cols, p_.n - col), epilogue);
+                              }
+                            });
   }
 
   void MultiplyBlock(int64_t item, int64_t row, int64_t last_row, int64_t col, int64_t cols,
                      TileFrame* epilogue) {
-    const bool panels = pack_b_ || p_.kept_b != nullptr;
+    const int64_t in_place = MinOf(cols, MaxOf<int64_t>(0, cols_in_place_ - col));
     for (int64_t i = row; i < last_row; i += panel_rows_) {
       const int64_t rows = MinOf(panel_rows_, last_row - i);
       Tile tile = {};
       tile.a = pack_a_ ? PackedA(item, i) : A(item, i);
-      tile.a_row = 1;
+      tile.a_row = pack_a_ ? 1 : p_.a.row;
       tile.a_k = pack_a_ ? rows : p_.a.col;
-      tile.b = panels ? Panels(item, col) : B(item, col);
-      tile.b_k = panels ? kTileCols : p_.b.row;
       tile.k = k_;
       tile.segments = 1;
-      tile.c = p_.c + (first_ + item) * p_.m * p_.n + i * p_.n + col;
+      float* c = p_.c + (first_ + item) * p_.m * p_.n + i * p_.n + col;
       tile.c_row = p_.n;
       tile.accumulate = k0_ > 0;
-      RunTiles(tile, rows, cols, panels ? kTileCols * k_ : kTileCols);
-      if (epilogue != nullptr) Finish(epilogue, tile.c - p_.c, rows, cols);
+      if (in_place > 0) {
+        tile.b = B(item, col);
+        tile.b_k = p_.b.row;
+        tile.c = c;
+        RunTiles(tile, rows, in_place, kTileCols);
+      }
+      if (in_place < cols) {
+        tile.b = Panels(item, col + in_place);
+        tile.b_k = kTileCols;
+        tile.c = c + in_place;
+        RunTiles(tile, rows, cols - in_place, kTileCols * k_);
+      }
+      if (epilogue != nullptr) Finish(epilogue, p_, c, rows, cols);
     }
-  }
-
-  void Finish(TileFrame* epilogue, int64_t at, int64_t rows, int64_t cols) {
-    if (cols == p_.n) return epilogue->RunAll(at, at + rows * cols);
-    for (int64_t i = 0; i < rows; ++i, at += p_.n) epilogue->RunAll(at, at + cols);
   }
 
   const Product& p_;
@@ -186,16 +184,18 @@ class BlockProduct {
   float *packed_a_, *packed_b_;
   int64_t size_a_, size_b_;
   const TileProgram* epilogue_;
-  int64_t panel_rows_;
-  bool pack_a_, pack_b_;
+  int64_t panel_rows_, cols_in_place_;
+  bool pack_a_;
   int64_t first_ = 0, k0_ = 0, k_ = 0;
 };
 
 int Multiply(penstock_call* call, const Product& product, const Batch& batch,
              const TileProgram* epilogue) {
-  const int64_t k_block = MinOf(kBlockK, product.k);
+  if (GoesByDots(product)) return MultiplyByDots(call, product, batch, epilogue);
+  const int64_t k_block = MinOf(BlockK(product.k), product.k);
   const int64_t size_a = NeedsPackingA(product) ? PackedRowsSize(product.m, k_block) : 0;
-  const int64_t size_b = NeedsPackingB(product) ? PackedColsSize(product.n, k_block) : 0;
+  const int64_t packed_cols = product.kept_b ? 0 : product.n - ColsInPlace(product);
+  const int64_t size_b = PackedColsSize(packed_cols, k_block);
   const int64_t group =
       MinOf(batch.count, MaxOf<int64_t>(1, kMaxPacked / MaxOf<int64_t>(1, size_a + size_b)));
   const int64_t size = group * (size_a + size_b);
@@ -205,8 +205,8 @@ int Multiply(penstock_call* call, const Product& product, const Batch& batch,
   BlockProduct block(product, batch, packed, packed + group * size_a, size_a, size_b, epilogue);
   for (int64_t first = 0; first < batch.count; first += group) {
     const int64_t count = MinOf(group, batch.count - first);
-    for (int64_t k = 0; k < product.k; k += kBlockK) {
-      const int status = block.Run(call, first, count, k, MinOf(kBlockK, product.k - k));
+    for (int64_t k = 0; k < product.k; k += k_block) {
+      const int status = block.Run(call, first, count, k, MinOf(k_block, product.k - k));
       if (status != PENSTOCK_OK) return status;
     }
   }
@@ -275,13 +275,14 @@ int MultiplyAll(penstock_call* call, const TileProgram* epilogue) {
 
 // Packs all of a matrix [k, n], block after block of the inner dimension.
 int PackAll(penstock_call* call, const Matrix& b, int64_t k, int64_t n, float* out) {
-  const int64_t panels = CeilDiv(n, kTileCols);
-  return ParallelFor(call, CeilDiv(k, kBlockK) * panels, Grain(kTileCols * kBlockK, kPackChunk),
+  const int64_t panels = CeilDiv(n, kTileCols), block = BlockK(k);
+  return ParallelFor(call, CeilDiv(k, block) * panels, Grain(kTileCols * block, kPackChunk),
                      [&](int64_t begin, int64_t end) {
                        for (int64_t i = begin; i < end; ++i) {
-                         const int64_t k0 = i / panels * kBlockK;
-                         PackPanel(b, n, k0, MinOf(kBlockK, k - k0), i % panels,
-                                   out + PackedColsSize(n, k0));
+                         const int64_t k0 = i / panels * block, depth = MinOf(block, k - k0);
+                         const int64_t panel = i % panels;
+                         PackPanel(b, n, k0, depth, panel,
+                                   out + PackedColsSize(n, k0) + panel * kTileCols * depth);
                        }
                      });
 }

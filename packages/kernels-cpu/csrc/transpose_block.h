@@ -1,4 +1,4 @@
-// A square block of floats, one vector a row, transposed in registers.
+// Vectors that swap lanes: two interleaved, and a square block, one vector a row, transposed in registers.
 #ifndef PENSTOCK_KERNELS_CPU_TRANSPOSE_BLOCK_H_
 #define PENSTOCK_KERNELS_CPU_TRANSPOSE_BLOCK_H_
 
@@ -17,6 +17,13 @@ namespace penstock::cpu::PENSTOCK_ISA {
 #define INTERLEAVE_HIGH 2, 6, 3, 7
 #endif
 
+inline Vf InterleaveLow(Vf a, Vf b) { return __builtin_shufflevector(a, b, INTERLEAVE_LOW); }
+
+inline Vf InterleaveHigh(Vf a, Vf b) { return __builtin_shufflevector(a, b, INTERLEAVE_HIGH); }
+
+#undef INTERLEAVE_LOW
+#undef INTERLEAVE_HIGH
+
 // Interleaving rows i and i + kLanes / 2, log2(kLanes) times over, transposes the block.
 inline void TransposeBlock(Vf (&v)[kLanes]) {
 #pragma GCC unroll 4
@@ -24,16 +31,13 @@ inline void TransposeBlock(Vf (&v)[kLanes]) {
     Vf t[kLanes];
 #pragma GCC unroll 8
     for (int i = 0; i < kLanes / 2; ++i) {
-      t[2 * i] = __builtin_shufflevector(v[i], v[i + kLanes / 2], INTERLEAVE_LOW);
-      t[2 * i + 1] = __builtin_shufflevector(v[i], v[i + kLanes / 2], INTERLEAVE_HIGH);
+      t[2 * i] = InterleaveLow(v[i], v[i + kLanes / 2]);
+      t[2 * i + 1] = InterleaveHigh(v[i], v[i + kLanes / 2]);
     }
 #pragma GCC unroll 16
     for (int i = 0; i < kLanes; ++i) v[i] = t[i];
   }
 }
-
-#undef INTERLEAVE_LOW
-#undef INTERLEAVE_HIGH
 
 }  // namespace penstock::cpu::PENSTOCK_ISA
 

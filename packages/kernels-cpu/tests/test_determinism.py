@@ -31,6 +31,7 @@ PROGRAM = """
             show(f"{name} {axis}", getattr(ps, name)(wide, axis=axis), getattr(ps, name)(tall, axis=axis))
     show("sum of the middle", ps.sum(ps.reshape(wide[:, :200_000], (7, 1000, 200)), axis=1))
     show("matmul", ps.matmul(x, y), ps.matmul(y, y, transpose_x=True), ps.matmul(x[:, :700], y, transpose_y=True))
+    show("matmul of a narrow side", ps.matmul(x, draw(y.shape[0], 5)), ps.matmul(x[:3, :700], y[:, :700], transpose_y=True))
     show("matmul in batches", ps.matmul(draw(40, 30, 60), draw(40, 60, 50)))
     images, filters = draw(17, 24, 24, 8), draw(3, 3, 8, 20)
     dy = draw(17, 24, 24, 20)

@@ -24,12 +24,14 @@ def check(x: Any, y: Any, transpose_x: bool = False, transpose_y: bool = False) 
     assert np.all(np.abs(got - want) <= 1.2e-7 * max(8, a.shape[-1] ** 0.5) * bound + 1e-30)
 
 
-# Around the tiles (14, 6 and 4 rows; 32, 16 and 8 columns), around what is packed (128) and blocked (384).
+# Around the tiles (14, 6 and 4 rows; 32, 16 and 8 columns), around what is packed (128) and blocked (512), narrow
+# sides (16, 64) with long rows (2048), rows that share lines of the cache (512).
 SIZES = [
     (1, 1, 1), (1, 7, 1), (1, 300, 513), (513, 300, 1), (2, 2, 2), (3, 5, 7), (4, 8, 16), (5, 3, 31),
     (6, 16, 32), (7, 17, 33), (13, 64, 15), (14, 384, 64), (15, 385, 65), (16, 31, 128), (28, 33, 129),
     (29, 1, 130), (32, 784, 32), (64, 256, 10), (127, 129, 127), (128, 128, 128), (129, 127, 129),
-    (170, 769, 97), (1, 1000, 16), (300, 2, 300),
+    (170, 769, 97), (1, 1000, 16), (300, 2, 300), (3, 5000, 6), (65, 2051, 17), (63, 70, 16), (17, 1024, 40),
+    (1, 1024, 515), (4, 77, 700), (28, 520, 1000), (29, 1030, 513), (200, 512, 20), (5, 512, 3),
 ]  # fmt: skip
 
 
@@ -53,10 +55,29 @@ BATCHES = [
 @pytest.mark.parametrize("transpose", [(False, False), (True, False), (False, True), (True, True)])
 @pytest.mark.parametrize(("a", "b"), BATCHES)
 def test_batches_broadcast(a: Any, b: Any, transpose: tuple[bool, bool], draw: Any) -> None:
-    for m, k, n in ((5, 6, 7), (33, 20, 48)):
+    for m, k, n in ((5, 6, 7), (33, 20, 48), (70, 130, 3), (2, 130, 19)):
         x = draw(*a, *((k, m) if transpose[0] else (m, k)))
         y = draw(*b, *((n, k) if transpose[1] else (k, n)))
         check(x, y, *transpose)
+
+
+@pytest.mark.parametrize("transpose_y", [False, True])
+@pytest.mark.parametrize(
+    ("m", "k", "n"),
+    [(1, 70, 300), (3, 520, 900), (90, 300, 7), (40, 9, 33), (200, 600, 300), (0, 3, 4), (3, 0, 4)],
+)
+def test_steps_behind_a_product(m: int, k: int, n: int, transpose_y: bool, draw: Any) -> None:
+    x, y, bias, other = draw(m, k), draw(*((n, k) if transpose_y else (k, n))), draw(n), draw(m, n)
+
+    @ps.function
+    def layer(x: Any, y: Any, bias: Any, other: Any) -> Any:
+        return ps.nn.relu(ps.matmul(x, y, transpose_y=transpose_y) + bias) * other
+
+    product = x.astype(np.float64) @ (y.T if transpose_y else y).astype(np.float64)
+    want = np.maximum(product + bias, 0) * other
+    bound = (np.abs(x) @ np.abs(y.T if transpose_y else y) + np.abs(bias)) * np.abs(other)
+    got = layer(x, y, bias, other).numpy()
+    assert np.all(np.abs(got - want) <= 1.2e-7 * max(8, k**0.5) * bound + 1e-30)
 
 
 @pytest.mark.parametrize(("m", "k", "n"), [(0, 3, 4), (3, 0, 4), (3, 4, 0), (0, 0, 0)])
