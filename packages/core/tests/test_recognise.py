@@ -28,8 +28,12 @@ def traced(fn: Callable[..., Any], *shapes: tuple[Any, ...], dtype: str = "float
     g = ps.Graph("g")
     with g.as_default():
         result = fn(*(ps.placeholder(dtype, shape) for shape in shapes))
-        g.outputs = list(result) if isinstance(result, tuple) else [result]
+        g.outputs = _tensors(result)
     return prune(share_common(simplify_algebra(g)))
+
+
+def _tensors(result: Any) -> list[Any]:
+    return [t for r in result for t in _tensors(r)] if isinstance(result, tuple) else [result]
 
 
 def ops_of(graph: ps.Graph) -> Counter[str]:
@@ -304,6 +308,44 @@ def test_attention_of_any_sizes(
 
     shapes = ((batch, queries, depth), (batch, keys, depth), (batch, keys, width), (queries, 1))
     assert ops_of(recognised(fn, *shapes))["attention_biased"] == 1
+
+
+# Layouts
+
+
+def split_heads(x: Any, w: Any) -> Any:
+    return heads(ps.matmul(x, w), 2)
+
+
+def test_attention_reads_what_layers_make_without_transposes() -> None:
+    def fn(x: Any, w: Any, mask: Any) -> Any:
+        q, k, v = (split_heads(x, w * c) for c in (1.0, 0.5, -1.0))
+        seen = ps.nn.scaled_dot_product_attention(q, k, v, mask, causal=True)
+        return ps.reshape(ps.transpose(seen, (0, 2, 1, 3)), x.shape)
+
+    found = recognised(fn, (2, 5, 8), (8, 8), (2, 1, 1, 5))
+    assert "transpose" not in ops_of(found)
+    (node,) = (n for n in found.nodes if n.op == "attention_biased")
+    assert node.attrs["by_token"] is True
+
+
+def test_gradients_of_attention_need_no_transposes_either() -> None:
+    def loss(x: Any, w: Any) -> Any:
+        q, k, v = (split_heads(x, w * c) for c in (1.0, 0.5, -1.0))
+        seen = ps.nn.scaled_dot_product_attention(q, k, v)
+        return ps.sum(ps.reshape(ps.transpose(seen, (0, 2, 1, 3)), x.shape) ** 2)
+
+    found = recognised(ps.value_and_grad(loss, argnums=(0, 1)), (2, 5, 8), (8, 8))
+    counts = ops_of(found)
+    assert (counts["attention"], counts["attention_grad"], counts["transpose"]) == (1, 1, 0)
+
+
+def test_attention_over_heads_that_come_so_is_left_alone() -> None:
+    def fn(q: Any, k: Any, v: Any) -> Any:
+        return ps.nn.scaled_dot_product_attention(q, ps.transpose(k, (0, 2, 1, 3)), v)
+
+    found = ops_of(recognised(fn, (2, 3, 5, 4), (2, 5, 3, 4), (2, 3, 5, 4)))
+    assert found == {"attention": 1, "transpose": 1}
 
 
 # The whole pipeline

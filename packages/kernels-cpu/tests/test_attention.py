@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import penstock as ps
+from penstock import _native
 
 torch = pytest.importorskip("torch")
 F = pytest.importorskip("torch.nn.functional")
@@ -20,6 +23,8 @@ SHAPES = [
     ((2, 65, 17), (2, 129, 17), (2, 129, 33)),
     ((1, 200, 64), (1, 300, 64), (1, 300, 64)),
     ((130, 8), (40, 8), (40, 100)),
+    ((2, 400, 33), (2, 700, 33), (2, 700, 32)),  # cut into blocks, not by heads
+    ((40, 9, 5), (40, 7, 5), (40, 7, 6)),  # more heads than chunks
 ]
 
 
@@ -122,3 +127,36 @@ def test_the_scores_are_never_written_down(python: Any) -> None:
         print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
     """
     assert int(python(program)) < 100
+
+
+@given(
+    entries=st.integers(0, 2),
+    heads=st.integers(1, 3),
+    tokens=st.tuples(st.integers(0, 70), st.integers(0, 300)),
+    sizes=st.tuples(st.integers(1, 70), st.integers(1, 40)),
+    causal=st.booleans(),
+    biased=st.booleans(),
+)
+@settings(max_examples=25, deadline=None)
+def test_tokens_before_heads_give_the_same_bits(
+    entries: int, heads: int, tokens: Any, sizes: Any, causal: bool, biased: bool
+) -> None:
+    rng = np.random.default_rng(0)
+    queries, keys = tokens
+    shapes = [(queries, sizes[0]), (keys, sizes[0]), (keys, sizes[1]), (queries, sizes[1])]
+    q, k, v, dy = (
+        ps.asarray(rng.standard_normal((entries, heads, *s)).astype("float32")) for s in shapes
+    )
+    bias = [ps.asarray(rng.standard_normal((heads, 1, keys)).astype("float32"))] if biased else []
+    name = "attention_biased" if biased else "attention"
+
+    def call(turn: Any, by_token: bool) -> list[Any]:
+        given = [turn(q), turn(k), turn(v), *bias]
+        attrs = {"causal": causal, "scale": None, "by_token": by_token}
+        y, lse = _native.call_op(name, given, attrs)
+        made = _native.call_op(f"{name}_grad", [*given, y, lse, turn(dy)], attrs)
+        return [turn(y), lse, *map(turn, made)]
+
+    turned = call(lambda t: ps.swapaxes(t, 1, 2), True)
+    for a, b in zip(turned, call(lambda t: t, False), strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())

@@ -1,4 +1,7 @@
-// Attention: queries [..., queries, depth], keys [..., keys, depth], values [..., keys, width].
+// Attention: queries [..., queries, depth], keys [..., keys, depth], values [..., keys, width]. By token, the axis before
+// the last counts heads: [..., queries, heads, depth].
+#include <utility>
+
 #include "ops/rules.h"
 #include "ops/rules_common.h"
 
@@ -11,26 +14,37 @@ Shape batch_of(const Shape& s) {
   return out;
 }
 
+constexpr int kByToken = 2;  // the attribute
+
+// With heads before tokens, as the rule speaks of them; and back.
+Shape by_heads(const InferContext& ctx, const Shape& s) {
+  Shape out = s;
+  if (ctx.get_bool(kByToken)) std::swap(out[s.ndim - 3], out[s.ndim - 2]);
+  return out;
+}
+
 struct Attention {
   Shape y, logsumexp;
 };
 
 // Checks inputs 0, 1, 2, and 3 if there is a bias.
 Attention attention(InferContext& ctx, bool biased) {
-  for (int i = 0; i < 3; ++i) need_rank_at_least(ctx, i, 2);
-  const Shape &query = ctx.shape(0), &key = ctx.shape(1), &value = ctx.shape(2);
+  for (int i = 0; i < 3; ++i) need_rank_at_least(ctx, i, ctx.get_bool(kByToken) ? 3 : 2);
+  const Shape query = by_heads(ctx, ctx.shape(0)), key = by_heads(ctx, ctx.shape(1));
+  const Shape value = by_heads(ctx, ctx.shape(2));
   Attention out{batch_of(query), batch_of(query)};
   Shape keys = batch_of(query), values = keys;
   Dim count = key[key.ndim - 2];
   keys.push(count);
   keys.push(query[query.ndim - 1]);
-  need_shape(ctx, 1, keys, "query's leading axes, then [keys, depth] with query's depth");
+  need_shape(ctx, 1, by_heads(ctx, keys), "query's leading axes, then [keys, depth] with query's depth");
   values.push(count);
   values.push(value[value.ndim - 1]);
-  need_shape(ctx, 2, values, "query's leading axes, then [keys, width] with the keys of key");
+  need_shape(ctx, 2, by_heads(ctx, values), "query's leading axes, then [keys, width] with the keys of key");
   out.y.push(query[query.ndim - 2]);
   out.y.push(value[value.ndim - 1]);
   out.logsumexp.push(query[query.ndim - 2]);
+  out.y = by_heads(ctx, out.y);
   if (!biased) return out;
   Shape scores = out.logsumexp;
   scores.push(count);

@@ -13,9 +13,14 @@ if TYPE_CHECKING:
     from penstock.ops._declare import Node
 
 
+def by_heads(t: Tensor, node: Node) -> Tensor:
+    """Put heads before tokens, if the node has them the other way round; the same puts them back."""
+    return ops.swapaxes(t, -3, -2) if node.attrs["by_token"] else t
+
+
 def attend(node: Node, bias: Any) -> tuple[Tensor, Any]:
     """Write the weights down: the matrix that the op itself does without. Returns them and the scale."""
-    query, key = node.inputs[:2]
+    query, key = (by_heads(t, node) for t in node.inputs[:2])
     scale = node.attrs["scale"]
     scale = default_scale(query) if scale is None else scale
     return attention_weights(query, key, bias, node.attrs["causal"], scale), scale
@@ -52,7 +57,8 @@ def _row_sum(t: Tensor) -> Tensor:
 
 def bias_gradient(node: Node, bias: Tensor, y: Tensor, dy: Tensor) -> Tensor:
     weights, _ = attend(node, bias)
-    slopes = ops.matmul(dy, node.inputs[2], transpose_y=True)
+    value, y, dy = (by_heads(t, node) for t in (node.inputs[2], y, dy))
+    slopes = ops.matmul(dy, value, transpose_y=True)
     return sum_to(weights * (slopes - _row_sum(y * dy)), bias)
 
 
@@ -62,9 +68,9 @@ def second(node: Node, bias: Any, dy: Tensor, grads: tuple[Any, ...]) -> tuple[T
     y and logsumexp are taken for what forward made them, so this is the whole derivative by query, key, value,
     bias and dy.
     """
-    query, key, value = node.inputs[:3]
-    inputs = (query, key, value)
-    gq, gk, gv = (ops.zeros_like(t) if g is None else g for g, t in zip(grads, inputs, strict=True))
+    given = zip(grads, node.inputs[:3], strict=True)
+    gq, gk, gv = (by_heads(ops.zeros_like(t) if g is None else g, node) for g, t in given)
+    query, key, value, dy = (by_heads(t, node) for t in (*node.inputs[:3], dy))
     weights, scale = attend(node, bias)
     dp = ops.matmul(dy, value, transpose_y=True)
     average = _row_sum(weights * dp)
@@ -74,10 +80,9 @@ def second(node: Node, bias: Any, dy: Tensor, grads: tuple[Any, ...]) -> tuple[T
     through_dp = weights * (g - g_average)
     through_p = g * (dp - average) - dp * g_average + ops.matmul(dy, gv, transpose_y=True)
     gs = weights * (through_p - _row_sum(weights * through_p))
-    return (
-        (ops.matmul(gs, key) + ops.matmul(ds, gk)) * scale,
-        (ops.matmul(gs, query, transpose_x=True) + ops.matmul(ds, gq, transpose_x=True)) * scale,
-        ops.matmul(through_dp, dy, transpose_x=True),
-        gs,
-        ops.matmul(through_dp, value) + ops.matmul(weights, gv),
-    )
+    dquery = (ops.matmul(gs, key) + ops.matmul(ds, gk)) * scale
+    dkey = (ops.matmul(gs, query, transpose_x=True) + ops.matmul(ds, gq, transpose_x=True)) * scale
+    dvalue = ops.matmul(through_dp, dy, transpose_x=True)
+    ddy = ops.matmul(through_dp, value) + ops.matmul(weights, gv)
+    dquery, dkey, dvalue, ddy = (by_heads(t, node) for t in (dquery, dkey, dvalue, ddy))
+    return dquery, dkey, dvalue, gs, ddy

@@ -33,6 +33,8 @@ _CASES: tuple[tuple[str, tuple[tuple[int, ...], ...], dict[str, Any]], ...] = (
     ("one head", ((3, 2), (4, 2), (4, 3)), {}),
     ("heads", ((2, 1, 3, 2), (2, 1, 3, 2), (2, 1, 3, 1)), {"scale": 0.3}),
     ("causal", ((1, 4, 2), (1, 4, 2), (1, 4, 2)), {"causal": True}),
+    ("by token", ((2, 3, 2, 5), (2, 4, 2, 5), (2, 4, 2, 1)), {"by_token": True}),
+    ("causal, by token", ((4, 3, 2), (4, 3, 2), (4, 3, 2)), {"causal": True, "by_token": True}),
     ("causal, fewer keys", ((4, 2), (2, 2), (2, 2)), {"causal": True}),
     ("causal, more keys", ((2, 2), (4, 2), (4, 2)), {"causal": True}),
     ("no queries", ((0, 2), (3, 2), (3, 2)), {}),
@@ -40,7 +42,10 @@ _CASES: tuple[tuple[str, tuple[tuple[int, ...], ...], dict[str, Any]], ...] = (
     ("no heads", ((0, 3, 2), (0, 4, 2), (0, 4, 2)), {}),
 )
 _LARGE = ((2, 150, 33), (2, 300, 33), (2, 300, 20))
-_BIASES = ((3, 4), (4,), (2, 1, 3, 1), (4, 4), (4, 1), (2, 4), (1, 3), (2, 1), (3, 4))
+_BIASES: tuple[tuple[int, ...], ...] = (
+    *((3, 4), (4,), (2, 1, 3, 1), (4, 4), (2, 2, 1, 4), (3, 1, 4)),
+    *((4, 1), (2, 4), (1, 3), (2, 1), (3, 4)),
+)
 
 
 # ---- the meaning
@@ -54,29 +59,44 @@ def _scores(query: Any, key: Any, bias: Any, causal: bool, scale: float | None) 
     return scores
 
 
+def _by_heads(arrays: tuple[Any, ...], by_token: bool) -> list[Any]:
+    """Put heads before tokens; the same puts them back."""
+    wide = map(wider, arrays)
+    return [np.swapaxes(a, -3, -2) for a in wide] if by_token else list(wide)
+
+
 @np.errstate(divide="ignore", invalid="ignore")  # of queries that see no key
-def _forward(query: Any, key: Any, value: Any, bias: Any, causal: bool, scale: Any) -> Any:
-    query, key, value = map(wider, (query, key, value))
+def _forward(
+    query: Any, key: Any, value: Any, bias: Any, causal: bool, scale: Any, by_token: bool = False
+) -> Any:
+    query, key, value = _by_heads((query, key, value), by_token)
     scores = _scores(query, key, bias, causal, scale)
     top = scores.max(-1, keepdims=True, initial=-np.inf)
     top = np.where(np.isinf(top) & (top < 0), query.dtype.type(0), top)
     weights = np.exp(scores - top)
     total = weights.sum(-1, keepdims=True)
     y = np.where(total == 0, query.dtype.type(0), (weights / total) @ value)
-    return y, (top + np.log(total))[..., 0]
+    return _by_heads((y,), by_token)[0], (top + np.log(total))[..., 0]
 
 
 def _backward(
-    query: Any, key: Any, value: Any, bias: Any, y: Any, lse: Any, dy: Any, causal: bool, scale: Any
+    inputs: tuple[Any, ...],
+    bias: Any,
+    results: tuple[Any, ...],
+    causal: bool,
+    scale: Any,
+    by_token: bool,
 ) -> Any:
-    query, key, value, y, dy = map(wider, (query, key, value, y, dy))
+    y, lse, dy = results
+    query, key, value, y, dy = _by_heads((*inputs, y, dy), by_token)
     lse = np.where(np.isinf(lse), query.dtype.type(np.inf), lse)  # sees nothing: no weights
     weights = np.exp(_scores(query, key, bias, causal, scale) - lse[..., np.newaxis])
     slopes = dy @ np.swapaxes(value, -1, -2)
     slopes = weights * (slopes - (y * dy).sum(-1, keepdims=True))
     slopes *= 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else scale
     transposed = np.swapaxes(slopes, -1, -2), np.swapaxes(weights, -1, -2)
-    return slopes @ key, transposed[0] @ query, transposed[1] @ dy
+    made = slopes @ key, transposed[0] @ query, transposed[1] @ dy
+    return tuple(_by_heads(made, by_token))
 
 
 # ---- the ops: with a bias and without, as an op has all its inputs
@@ -89,6 +109,7 @@ def attention(
     value: TensorLike,
     causal: bool = False,
     scale: float | None = None,
+    by_token: bool = False,
 ) -> Tensor:
     """Attend without a mask; `penstock.nn.scaled_dot_product_attention` calls this.
 
@@ -98,6 +119,7 @@ def attention(
         value: [..., keys, width], the same leading axes.
         causal: Query i sees the keys 0 ... i only.
         scale: What the scores are multiplied by; None stands for 1 / √depth.
+        by_token: Tokens come before heads, here and in the result: query is [..., queries, heads, depth].
 
     Returns:
         [..., queries, width], of the promoted dtype.
@@ -116,8 +138,8 @@ attention.batch(_batch.same)
 
 
 @attention.reference
-def _(query: Any, key: Any, value: Any, causal: bool, scale: float | None) -> Any:
-    return _forward(query, key, value, query.dtype.type(0), causal, scale)
+def _(query: Any, key: Any, value: Any, causal: bool, scale: float | None, by_token: bool) -> Any:
+    return _forward(query, key, value, query.dtype.type(0), causal, scale, by_token)
 
 
 def _flow(node: Node, dy: Any) -> Tensor:
@@ -169,6 +191,7 @@ def attention_grad(
     dy: TensorLike,
     causal: bool = False,
     scale: float | None = None,
+    by_token: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Take the gradients of attention.
 
@@ -181,6 +204,7 @@ def attention_grad(
         dy: [..., queries, width], the gradient of y.
         causal: As given to attention.
         scale: As given to attention.
+        by_token: As given to attention; logsumexp is [..., heads, queries] all the same.
 
     Returns:
         dquery, dkey and dvalue, of the promoted dtype.
@@ -199,8 +223,8 @@ attention_grad.batch(_batch.same)
 
 
 @attention_grad.reference
-def _(query: Any, key: Any, value: Any, y: Any, lse: Any, dy: Any, causal: bool, scale: Any) -> Any:
-    return _backward(query, key, value, query.dtype.type(0), y, lse, dy, causal, scale)
+def _(query: Any, key: Any, value: Any, y: Any, lse: Any, dy: Any, **attrs: Any) -> Any:
+    return _backward((query, key, value), query.dtype.type(0), (y, lse, dy), **attrs)
 
 
 @attention_grad.vjp
@@ -213,7 +237,7 @@ def _results(rng: Any, args: Any, attrs: Any) -> tuple[Any, ...]:
     """What the gradient gets besides forward's inputs: y, logsumexp and dy."""
     query, key, value, bias = args
     causal, scale = attrs.get("causal", False), attrs.get("scale")
-    y, lse = _forward(query, key, value, bias, causal, scale)
+    y, lse = _forward(query, key, value, bias, causal, scale, attrs.get("by_token", False))
     dtype = query.dtype
     return y.astype(dtype), lse.astype(dtype), array(rng, y.shape, dtype.name)
 
@@ -241,6 +265,7 @@ def attention_biased(
     bias: TensorLike,
     causal: bool = False,
     scale: float | None = None,
+    by_token: bool = False,
 ) -> Tensor:
     """Attend with something added to the scores; `penstock.nn.scaled_dot_product_attention` calls this.
 
@@ -251,6 +276,7 @@ def attention_biased(
         bias: What broadcasts to the scores, [..., queries, keys]; -inf hides a key.
         causal: Query i sees the keys 0 ... i only.
         scale: What the scores are multiplied by; None stands for 1 / √depth.
+        by_token: Tokens come before heads, here and in the result: query is [..., queries, heads, depth].
 
     Returns:
         [..., queries, width], of the promoted dtype.
@@ -266,8 +292,8 @@ def attention_biased(
 
 
 @attention_biased.reference
-def _(query: Any, key: Any, value: Any, bias: Any, causal: bool, scale: float | None) -> Any:
-    return _forward(query, key, value, wider(bias), causal, scale)
+def _(query: Any, key: Any, value: Any, bias: Any, **attrs: Any) -> Any:
+    return _forward(query, key, value, wider(bias), **attrs)
 
 
 @attention_biased.vjp
@@ -284,7 +310,8 @@ def _drawn_with_bias(rng: np.random.Generator) -> Iterator[tuple[str, tuple[Any,
     for label, args, attrs in _drawn(rng):
         dtype = args[0].dtype.name
         if dtype != "float64":
-            shape: tuple[int, ...] = (args[0].shape[-2], args[1].shape[-2])
+            tokens = -3 if attrs.get("by_token") else -2
+            shape: tuple[int, ...] = (args[0].shape[tokens], args[1].shape[tokens])
         else:
             shape = next(shapes)
         yield label, (*args, array(rng, shape, dtype)), attrs
@@ -318,6 +345,7 @@ def attention_biased_grad(
     dy: TensorLike,
     causal: bool = False,
     scale: float | None = None,
+    by_token: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Take the gradients of attention_biased, but for the bias.
 
@@ -331,6 +359,7 @@ def attention_biased_grad(
         dy: [..., queries, width], the gradient of y.
         causal: As given to attention_biased.
         scale: As given to attention_biased.
+        by_token: As given to attention_biased; logsumexp is [..., heads, queries] all the same.
 
     Returns:
         dquery, dkey and dvalue, of the promoted dtype.
@@ -346,10 +375,8 @@ def attention_biased_grad(
 
 
 @attention_biased_grad.reference
-def _(
-    query: Any, key: Any, value: Any, bias: Any, y: Any, lse: Any, dy: Any, causal: bool, scale: Any
-) -> Any:
-    return _backward(query, key, value, wider(bias), y, lse, dy, causal, scale)
+def _(query: Any, key: Any, value: Any, bias: Any, y: Any, lse: Any, dy: Any, **attrs: Any) -> Any:
+    return _backward((query, key, value), wider(bias), (y, lse, dy), **attrs)
 
 
 @attention_biased_grad.vjp

@@ -6,13 +6,14 @@ from penstock import _native
 from penstock._native import Graph
 from penstock.config import settings
 from penstock.passes.algebra import simplify_algebra
+from penstock.passes.attend_by_token import attend_by_token
 from penstock.passes.find_attention import find_attention
 from penstock.passes.find_norms import find_norms
 from penstock.passes.find_softmax import find_softmax
 from penstock.passes.prune import prune
 
 # Attention is found by its softmax.
-_FINDERS = (find_softmax, find_attention, find_norms)
+_FINDERS = (find_softmax, find_attention, attend_by_token, find_norms)
 
 
 def recognise(graph: Graph) -> Graph:

@@ -182,7 +182,8 @@ def _of_depthwise(node: Node, sizes: Mapping[str, int]) -> int:
 
 def _of_attention(node: Node, sizes: Mapping[str, int]) -> int:
     query, key = node.inputs[0], node.inputs[1]
-    return 4 * _size(query, sizes) * _number(key.shape[-2], sizes)
+    tokens = -3 if node.attrs["by_token"] else -2
+    return 4 * _size(query, sizes) * _number(key.shape[tokens], sizes)
 
 
 _FORMULAS: Final[dict[str, Callable[[Node, Mapping[str, int]], int]]] = {

@@ -18,18 +18,26 @@ if TYPE_CHECKING:
 
 
 @composes("attention")
-def _(query: Tensor, key: Tensor, value: Tensor, causal: bool, scale: float | None) -> Any:
-    return _attention(query, key, value, None, causal, scale)
+def _(query: Tensor, key: Tensor, value: Tensor, **attrs: Any) -> Any:
+    return _attention(query, key, value, None, **attrs)
 
 
 @composes("attention_biased")
-def _(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, causal: bool, scale: Any) -> Any:
-    return _attention(query, key, value, bias, causal, scale)
+def _(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, **attrs: Any) -> Any:
+    return _attention(query, key, value, bias, **attrs)
 
 
 def _attention(
-    query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, causal: bool, scale: Any
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    bias: Tensor | None,
+    causal: bool,
+    scale: float | None,
+    by_token: bool,
 ) -> Any:
+    if by_token:
+        query, key, value = (ps.swapaxes(t, -3, -2) for t in (query, key, value))
     if scale is None:
         scale = 1 / math.sqrt(max(int(query.shape[-1]), 1))
     scores = ps.matmul(query, key, transpose_y=True) * scale
@@ -42,6 +50,7 @@ def _attention(
     weights = ps.exp(scores - top)
     total = ps.sum(weights, -1, keepdims=True)
     y = ps.matmul(weights / ps.where(total == 0, ps.ones_like(total), total), value)
+    y = ps.swapaxes(y, -3, -2) if by_token else y
     return y, ps.squeeze(top + ps.log(total), -1)
 
 
