@@ -189,7 +189,8 @@ def docs(session: nox.Session) -> None:
         names = [import_folder(package).name for package in PACKAGES]
         arguments = ["-p", "doctest_names", "--doctest-modules", "--pyargs", *names]
         session.run(*pytest_command(), *arguments, env=environment)
-        session.run(*pytest_command(), str(ROOT / "docs" / "tests"), env=environment)
+        for part in ("docs/tests", "benchmarks/tests"):
+            session.run(*pytest_command(), str(ROOT / part), env=environment)
         for page in pages:
             if code := python_blocks(page.read_text("utf-8")):
                 script = folder / f"{page.stem}.py"

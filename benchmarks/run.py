@@ -27,7 +27,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-from harness import environments, machine, modes, table  # noqa: E402
+from harness import environments, machine, modes, plots, table  # noqa: E402
 from harness.candidates import CANDIDATES, FRAMEWORKS  # noqa: E402
 from harness.imports import imports  # noqa: E402
 from harness.processes import Environment  # noqa: E402
@@ -145,6 +145,9 @@ def main() -> None:
             row = {"mode": mode, "workload": workload.name, "title": workload.title}
             row["goal"] = workload.goal
             keep({**row, **function(workload, settings)}, began)
+    plots.draw(
+        [r for r in rows if r["mode"] == "steady"], [r for r in rows if r["mode"] == "sweep"], out
+    )
     table.show([row for row in rows if row["clock"] in ("cpu", "wall") and row["results"]])
 
 

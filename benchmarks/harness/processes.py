@@ -51,13 +51,14 @@ class Remote:
             settings.pop("PYTHONPATH", None)
         environment.logs.mkdir(parents=True, exist_ok=True)
         self.log = environment.logs / f"{candidate}.log"
-        self.process = subprocess.Popen(
-            command or [environment.pythons[framework], str(SCRIPT)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.log.open("ab"),
-            env=settings,
-        )
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command or [environment.pythons[framework], str(SCRIPT)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=settings,
+            )
         self._unread = b""
 
     def send(self, do: str, **arguments: Any) -> None:

@@ -30,8 +30,8 @@ def ratio(row: dict[str, Any], ours: str, clock: str) -> dict[str, float] | None
     if peer is None or clock not in row["results"].get(ours, {}):
         return None
     mine, theirs = row["results"][ours], row["results"][peer]
-    of_rounds = [
-        a / b for a, b in zip(mine[f"{clock}_rounds"], theirs[f"{clock}_rounds"], strict=True)
-    ]
+    # Who is far behind has fewer rounds.
+    rounds = zip(mine[f"{clock}_rounds"], theirs[f"{clock}_rounds"], strict=False)
+    of_rounds = [a / b for a, b in rounds]
     median = mine[clock]["median"] / theirs[clock]["median"]
     return {"ratio": median, "low": min(of_rounds), "high": max(of_rounds)}
