@@ -65,6 +65,7 @@ class Training:
         goal: float,
         without: frozenset[str] = frozenset(),
         modes: frozenset[str] = frozenset(),
+        tolerance: float = 2e-3,
     ) -> Workload:
         """Make it one line of the table; losses of three steps are compared, which Adam's rounding moves apart."""
         builders = {
@@ -76,4 +77,4 @@ class Training:
             "jax": self.jax,
         }
         kept = {name: builder for name, builder in builders.items() if name not in without}
-        return Workload(name, title, kept, goal, 2e-3, 3, frozenset({"training", *modes}))
+        return Workload(name, title, kept, goal, tolerance, 3, frozenset({"training", *modes}))
