@@ -59,28 +59,19 @@ struct Image {
 struct Placement {
   int64_t h, w;       // of the new image
   int64_t top, left;  // where pixel (0, 0) goes; may be negative: what falls outside is dropped
-  int64_t step_h, step_w;  // distance between neighbours
 };
 
-// Row of pixels, zeros around and between them.
+// Row of pixels, zeros around them.
 inline void PlaceRow(const float* x, int64_t w, int64_t c, const Placement& p, float* out) {
   const size_t pixel = static_cast<size_t>(c) * sizeof(float);
-  if (p.step_w == 1) {
-    // With wide padding and long strides all of the row may fall outside.
-    const int64_t begin = MinOf(p.w, MaxOf<int64_t>(0, p.left));
-    const int64_t end = MaxOf(begin, MinOf(p.w, p.left + w));
-    memset(out, 0, static_cast<size_t>(begin) * pixel);
-    if (begin < end) {
-      memcpy(out + begin * c, x + (begin - p.left) * c, static_cast<size_t>(end - begin) * pixel);
-    }
-    memset(out + end * c, 0, static_cast<size_t>(p.w - end) * pixel);
-    return;
+  // With wide padding and long strides all of the row may fall outside.
+  const int64_t begin = MinOf(p.w, MaxOf<int64_t>(0, p.left));
+  const int64_t end = MaxOf(begin, MinOf(p.w, p.left + w));
+  memset(out, 0, static_cast<size_t>(begin) * pixel);
+  if (begin < end) {
+    memcpy(out + begin * c, x + (begin - p.left) * c, static_cast<size_t>(end - begin) * pixel);
   }
-  memset(out, 0, static_cast<size_t>(p.w) * pixel);
-  for (int64_t j = 0; j < w; ++j) {
-    const int64_t col = p.left + j * p.step_w;
-    if (col >= 0 && col < p.w) memcpy(out + col * c, x + j * c, pixel);
-  }
+  memset(out + end * c, 0, static_cast<size_t>(p.w - end) * pixel);
 }
 
 inline void PlaceOne(const float* x, int64_t h, int64_t w, int64_t c, const Placement& p,
@@ -88,8 +79,8 @@ inline void PlaceOne(const float* x, int64_t h, int64_t w, int64_t c, const Plac
   for (int64_t row = 0; row < p.h; ++row) {
     const int64_t i = row - p.top;
     float* to = out + row * p.w * c;
-    if (i >= 0 && i % p.step_h == 0 && i / p.step_h < h) {
-      PlaceRow(x + i / p.step_h * w * c, w, c, p, to);
+    if (i >= 0 && i < h) {
+      PlaceRow(x + i * w * c, w, c, p, to);
     } else {
       memset(to, 0, static_cast<size_t>(p.w * c) * sizeof(float));
     }
@@ -107,18 +98,14 @@ inline int Place(penstock_call* call, const float* x, int64_t n, int64_t h, int6
 
 // h: the rows of the images that were placed.
 inline Image PlacedImage(const float* data, int64_t h, const Placement& p) {
-  return {data, p.h, p.w, MaxOf<int64_t>(0, p.top), MinOf(p.h, p.top + (h - 1) * p.step_h + 1)};
+  return {data, p.h, p.w, MaxOf<int64_t>(0, p.top), MinOf(p.h, p.top + h)};
 }
 
 // Where the images of a convolution's input go when windows leave them; NeedsPadding tells whether they do.
 inline Placement PaddedPlacement(const Conv& conv) {
   const Axis &h = conv.h, &w = conv.w;
-  return {(h.out - 1) * h.stride + h.Reach() + 1,
-          (w.out - 1) * w.stride + w.Reach() + 1,
-          h.before,
-          w.before,
-          1,
-          1};
+  return {(h.out - 1) * h.stride + h.Reach() + 1, (w.out - 1) * w.stride + w.Reach() + 1, h.before,
+          w.before};
 }
 
 inline bool NeedsPadding(const Conv& conv, const Placement& padded) {
@@ -182,6 +169,11 @@ inline const float* PackFilter(penstock_call* call, const Conv& conv, const floa
   return out;
 }
 
+// Where results go: how far images, their lines and the pixels of a line lie apart.
+struct Target {
+  int64_t image, line, pixel;
+};
+
 // What runs on a result: while it is in registers if it is a chain, else behind the product. At most one is there.
 struct Behind {
   const Chain* chain = nullptr;
@@ -217,6 +209,10 @@ struct Lines {
   int64_t Width(int64_t line) const { return MinOf(width, pixels - line * width); }
 };
 
+inline Lines MakeRows(const Conv& conv) {
+  return {conv.batch * conv.h.out, conv.w.out, conv.batch * conv.h.out * conv.w.out};
+}
+
 // A pointwise convolution without gaps sees all images as a single long line, which is cut for whole tiles.
 inline Lines MakeLines(Conv* conv, Image* image) {
   const int64_t pixels = conv->batch * conv->h.out * conv->w.out;
@@ -230,7 +226,9 @@ inline Lines MakeLines(Conv* conv, Image* image) {
     *image = {image->data, conv->h.out, kWidth, 0, conv->h.out};
     conv->batch = 1;
   }
-  return {conv->batch * conv->h.out, conv->w.out, pixels};
+  Lines lines = MakeRows(*conv);
+  lines.pixels = pixels;
+  return lines;
 }
 
 // The images times a packed filter. A task makes a block of lines times a block of the filter's panels: the whole filter
@@ -238,7 +236,7 @@ inline Lines MakeLines(Conv* conv, Image* image) {
 class ConvProduct {
  public:
   ConvProduct(const Conv& conv, const Image& image, const Lines& lines, const Taps& taps,
-              const int64_t* filter_offset, const float* filter, float* y)
+              const int64_t* filter_offset, const float* filter, float* y, const Target& target)
       : conv_(conv),
         image_(image),
         lines_(lines),
@@ -246,6 +244,7 @@ class ConvProduct {
         filter_offset_(filter_offset),
         filter_(filter),
         y_(y),
+        target_(target),
         panel_(WindowSize(conv) * kTileCols),
         per_group_(PanelsPerGroup(conv)),
         panels_(conv.groups * per_group_),
@@ -343,8 +342,8 @@ class ConvProduct {
     tile.chain = chain;
     tile.col = group * conv_.GroupOut() + col;
     tile.y = y_ - base;
-    const int64_t at = base + line * lines_.width * conv_.out_channels;
-    RunConvTiles(tile, at, conv_.out_channels, lines_.Width(line), cols, panel_);
+    const int64_t at = base + n * target_.image + i * target_.line;
+    RunConvTiles(tile, at, target_.pixel, lines_.Width(line), cols, panel_);
   }
 
   const Conv conv_;
@@ -354,20 +353,25 @@ class ConvProduct {
   const int64_t* filter_offset_;
   const float* filter_;
   float* y_;
+  const Target target_;
   int64_t panel_, per_group_, panels_;  // floats of a panel; panels of a group; of all groups
   int64_t block_panels_, block_lines_ = 1;
 };
 
-// y = image * filter (packed), and what runs behind it.
+// y = image * filter (packed), and what runs behind it. `target`: where y's pixels lie, if not side by side; then
+// nothing can run on them.
 inline int Convolve(penstock_call* call, Conv conv, Image image, const float* filter, float* y,
-                    const Behind& behind = {}) {
-  const Lines lines = MakeLines(&conv, &image);
+                    const Behind& behind = {}, const Target* target = nullptr) {
+  const Lines lines = target != nullptr ? MakeRows(conv) : MakeLines(&conv, &image);
+  const int64_t width = lines.width * conv.out_channels;
+  const Target dense = {conv.h.out * width, width, conv.out_channels};
   const Taps taps = MakeTaps(call, conv, image.w);
   if (taps.offset == nullptr) return PENSTOCK_NO_MEMORY;
   int64_t* filter_offset = Scratch<int64_t>(call, taps.count);
   if (filter_offset == nullptr) return PENSTOCK_NO_MEMORY;
   for (int64_t i = 0; i < taps.count; ++i) filter_offset[i] = i * taps.length * kTileCols;
-  return ConvProduct(conv, image, lines, taps, filter_offset, filter, y).Run(call, behind);
+  return ConvProduct(conv, image, lines, taps, filter_offset, filter, y, target ? *target : dense)
+      .Run(call, behind);
 }
 
 // Floats of placed images at a time: they should still be in the cache when they are read.
@@ -376,8 +380,9 @@ constexpr int64_t kPlacedAtOnce = 512 * 1024;
 // The same for images that need room, a few at a time.
 inline int ConvolvePlaced(penstock_call* call, Conv conv, const float* x, int64_t h, int64_t w,
                           const Placement& placement, const float* filter, float* y,
-                          const Behind& behind = {}) {
+                          const Behind& behind = {}, const Target* target = nullptr) {
   const int64_t batch = conv.batch, c = conv.in_channels;
+  const int64_t out = target ? target->image : conv.h.out * conv.w.out * conv.out_channels;
   const int64_t group = MinOf(batch, Grain(placement.h * placement.w * c, kPlacedAtOnce));
   float* room = Scratch<float>(call, group * placement.h * placement.w * c);
   if (room == nullptr) return PENSTOCK_NO_MEMORY;
@@ -385,8 +390,8 @@ inline int ConvolvePlaced(penstock_call* call, Conv conv, const float* x, int64_
     conv.batch = MinOf(group, batch - first);
     int status = Place(call, x + first * h * w * c, conv.batch, h, w, c, placement, room);
     if (status != PENSTOCK_OK) return status;
-    status = Convolve(call, conv, PlacedImage(room, h, placement), filter,
-                      y + first * conv.h.out * conv.w.out * conv.out_channels, behind);
+    status = Convolve(call, conv, PlacedImage(room, h, placement), filter, y + first * out, behind,
+                      target);
     if (status != PENSTOCK_OK) return status;
   }
   return PENSTOCK_OK;
