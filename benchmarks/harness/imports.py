@@ -58,16 +58,16 @@ def imports(settings: Settings, frameworks: list[str]) -> dict[str, Any]:
     results: dict[str, Any] = {}
     failures: dict[str, str] = {}
     for _ in range(settings.effort.rounds + 1):  # the first finds cold files, and is dropped
-        for name in [n for n in frameworks if n not in failures]:
-            code = IMPORT.format(cpu=set(cpu), module=FRAMEWORKS[name].module)
-            with settings.exclusive():
+        with settings.exclusive():
+            for name in [n for n in frameworks if n not in failures]:
+                code = IMPORT.format(cpu=set(cpu), module=FRAMEWORKS[name].module)
                 done = _run(name, settings, code)
-            if done.returncode:
-                failures[name] = done.stderr.strip().rpartition("\n")[2]
-                continue
-            seconds, memory, version = json.loads(done.stdout.strip().splitlines()[-1])
-            samples[name].append(seconds)
-            results[name] = {"rss_after_import": memory, "version": version}
+                if done.returncode:
+                    failures[name] = done.stderr.strip().rpartition("\n")[2]
+                    continue
+                seconds, memory, version = json.loads(done.stdout.strip().splitlines()[-1])
+                samples[name].append(seconds)
+                results[name] = {"rss_after_import": memory, "version": version}
     for name in list(results):
         if name in failures:
             del results[name]

@@ -77,27 +77,24 @@ class Ops:
 
 
 def tensors(
-    arrays: Arrays,
-    places: dict[str, tuple[int, ...]],
-    depthwise: frozenset[str],
-    channels_last: bool = False,
+    arrays: Arrays, places: dict[str, tuple[int, ...]], depthwise: frozenset[str]
 ) -> dict[str, Any]:
-    """Return weights as PyTorch keeps them; `channels_last` is its other order of an image in memory."""
+    """Return weights as PyTorch keeps them; filters have channels last in memory, which is faster here."""
     found = {}
     for name, array in channels_second(arrays, places, depthwise).items():
         if array.ndim == 2 and name not in TABLES:
             array = np.ascontiguousarray(array.T)  # as its modules do
         tensor = torch.from_numpy(array)
-        if channels_last and tensor.ndim == 4:
+        if tensor.ndim == 4:
             tensor = tensor.contiguous(memory_format=torch.channels_last)
         found[name] = tensor if array.ndim != 2 or name in TABLES else tensor.T
     return found
 
 
-def given(x: np.ndarray, channels_last: bool) -> Any:
+def given(x: np.ndarray) -> Any:
     """Return a batch as a tensor."""
     tensor = torch.from_numpy(image(x))
-    if channels_last and tensor.ndim == 4:
+    if tensor.ndim == 4:
         return tensor.contiguous(memory_format=torch.channels_last)
     return tensor
 

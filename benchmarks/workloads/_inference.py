@@ -25,7 +25,6 @@ class Inference:
         batch: Makes the input; images have their channels last.
         output: The shape of the result.
         depthwise: Tells which filters are [height, width, channels, 1].
-        channels_last: Whether PyTorch is faster with its channels last.
     """
 
     name: str
@@ -34,7 +33,6 @@ class Inference:
     batch: Callable[[], np.ndarray]
     output: tuple[int, ...]
     depthwise: Callable[[str], bool] = lambda name: False
-    channels_last: bool = True
 
     @property
     def path(self) -> str:
@@ -75,9 +73,9 @@ class Inference:
 
         start = self.weights()
         depthwise = frozenset(filter(self.depthwise, start))
-        weights = tensors(start, {}, depthwise, self.channels_last)
+        weights = tensors(start, {}, depthwise)
         network = inference(self.forward, weights, **({"dynamic": False} if compiled else {}))
-        x = given(self.batch(), self.channels_last)
+        x = given(self.batch())
         return Ready(lambda: network(x))
 
     def tensorflow(self, jit_compile: bool = False) -> Ready:

@@ -23,7 +23,6 @@ class Training:
         loss: Writes the loss with ops, weights by name, inputs and labels.
         places: For matrices behind a flattening, the height, width and channels that their rows stand for.
         depthwise: Names of filters that are [height, width, channels, 1].
-        channels_last: Whether PyTorch is faster with its channels last.
     """
 
     weights: Callable[[], Arrays]
@@ -31,7 +30,6 @@ class Training:
     loss: Callable[..., Any]
     places: Callable[[], dict[str, tuple[int, ...]]] = dict
     depthwise: Callable[[str], bool] = lambda name: False
-    channels_last: bool = False
 
     def penstock(self) -> Ready:
         from networks.in_penstock import train_step
@@ -44,9 +42,9 @@ class Training:
 
         start = self.weights()
         depthwise = frozenset(filter(self.depthwise, start))
-        weights = tensors(start, self.places(), depthwise, self.channels_last)
+        weights = tensors(start, self.places(), depthwise)
         x, labels = self.batch()
-        return Ready(train_step(self.loss, weights, given(x, self.channels_last), labels, compiled))
+        return Ready(train_step(self.loss, weights, given(x), labels, compiled))
 
     def tensorflow(self, jit_compile: bool = False) -> Ready:
         from networks.in_tensorflow import train_step

@@ -41,7 +41,7 @@ def training(network: ModuleType, count: int) -> Training:
     def loss(ops: Any, w: dict[str, Any], x: Any, labels: Any) -> Any:
         return ops.cross_entropy(network.forward(ops, w, x), labels)
 
-    return Training(weights, batch, loss, depthwise=network.depthwise, channels_last=True)
+    return Training(weights, batch, loss, depthwise=network.depthwise)
 
 
 WORKLOADS = [
