@@ -26,7 +26,8 @@ int64_t BlockK(int64_t k) { return EqualBlocks(k, kBlockK, 8); }
 // Packing pays when every packed element is used often enough, and when what the microkernel would read does not fit
 // side by side into the cache.
 constexpr int64_t kNarrow = 128;
-constexpr int64_t kConflict = 512;  // rows so many floats apart, or twice as many, share lines of L1
+constexpr int64_t kConflict =
+    512;  // rows so many floats apart, or twice as many, share lines of L1
 constexpr int64_t kSmallB = 32 * 1024;
 
 bool NeedsPackingA(const Product& p) {

@@ -64,7 +64,7 @@ class RunState {
   std::vector<char> published;     // per step: this assignment has happened in place
   std::vector<uint64_t> versions;  // per root: of the variable that was read
   std::vector<PreparedStates::State>
-      prepared;  // per step, while running; empty when no kernel prepares
+      prepared;                         // per step, while running; empty when no kernel prepares
   std::vector<char> prepared_for_good;  // per step: of constants only, so kept between runs
 
   int32_t given_inputs =

@@ -106,7 +106,7 @@ class Variable(ps.Variable):
         t = t if t.dtype == dtype else ps.cast(t, dtype)
         scope = get_stateless_scope()
         if scope is None:
-            return ps.ops.assign_variable(t, self)
+            return ps.ops.assign_variable(t, self._handle)
         scope.add_update((self, t))
         return t
 

@@ -92,7 +92,7 @@ class Metric:
     def reset_state(self) -> None:
         """Forget all batches."""
         for v in self.variables:
-            v.assign(_zeros(tuple(v.shape), v.dtype.name))
+            v.assign(_zeros(tuple(map(int, v.shape)), v.dtype.name))
 
     def update_state(self, *args: Any, **kwargs: Any) -> Any:
         """Add a batch."""
