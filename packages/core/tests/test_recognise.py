@@ -372,6 +372,50 @@ def test_functions_and_their_gradients_keep_their_numbers() -> None:
     )
 
 
+def block_model(fn: Callable[..., Any]) -> tuple[Any, ps.Variable]:
+    """A model as importers make it, with a weight that can be trained."""
+    w = ps.Variable(RNG.standard_normal(8).astype("float32"), name="w")
+    with ps.Graph().as_default() as graph:
+        x = ps.placeholder("float32", ("b", "t", 8), name="x")
+        mask = ps.placeholder("float32", ("b", 1, 1, "t"), name="mask")
+        graph.inputs, graph.outputs = [x, mask], [fn(x, mask, w)]
+    return ps.saved.GraphModel({"main": ps.saved.GraphFunction(graph)}, {"w": w}), w
+
+
+def test_imported_models_train_by_the_gradients_of_what_is_found() -> None:
+    def fn(x: Any, mask: Any, w: Any) -> Any:
+        return exported_attention(exported(x, w, w), x, x, mask)
+
+    model, w = block_model(fn)
+    x = ps.asarray(RNG.standard_normal((2, 5, 8)).astype("float32"))
+    mask = ps.asarray(RNG.standard_normal((2, 1, 1, 5)).astype("float32"))
+
+    def gradients(call: Callable[..., Any]) -> list[Any]:
+        with ps.GradientTape() as tape:
+            tape.watch(x)
+            loss = ps.sum(call(x, mask) ** 3)
+        return [t.numpy() for t in tape.gradient(loss, [x, w])]
+
+    expected = gradients(lambda x, mask: fn(x, mask, w))
+    for got, want in zip(gradients(model), expected, strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-4)
+    traced_gradient = traced(
+        lambda x, m: ps.grad(lambda x: ps.sum(model(x, m)))(x), x.shape, mask.shape
+    )
+    counts = ops_of(traced_gradient)
+    assert (counts["attention_biased_grad"], counts["layer_norm_grad"]) == (1, 1)
+
+
+def test_what_stops_gradients_is_kept_in_models() -> None:
+    model, _ = block_model(
+        lambda x, mask, w: x * ps.stop_gradient(x) + 0 * (exported(x, w, w) + ps.sum(mask))
+    )
+    x = RNG.standard_normal((1, 2, 8)).astype("float32")
+    mask = np.zeros((1, 1, 1, 2), "float32")
+    slope = ps.grad(lambda x: ps.sum(model(x, mask)))(ps.asarray(x))
+    np.testing.assert_allclose(slope.numpy(), x, rtol=1e-5, atol=1e-6)  # not 2 x
+
+
 def test_equal_small_constants_are_one() -> None:
     def fn(x: Any) -> Any:
         lows = [ps.asarray(np.full(1, -np.inf, "float32")) for _ in range(2)]

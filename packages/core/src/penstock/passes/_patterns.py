@@ -93,7 +93,7 @@ def number(t: Tensor) -> float | None:
     """Return what a constant of one float element holds; None for all else."""
     if t.node.op != "constant" or t.size != 1 or t.dtype.kind != "float":
         return None
-    return float(t.node.attrs["value"].numpy().reshape(-1)[0])
+    return float(t.node.attrs["value"].item())
 
 
 def is_near(value: float | None, wanted: float) -> bool:

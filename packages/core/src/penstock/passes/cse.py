@@ -55,7 +55,7 @@ def _key(node: Node, inputs: list[Tensor], writes: dict[Any, int]) -> Hashable:
 
 def _attr_key(value: Any) -> Hashable:
     if isinstance(value, Tensor):  # a constant: the same memory is the same value
-        if value.size <= _FEW and value.dtype.kind != "string":
+        if value.size <= _FEW and value.dtype.name not in ("string", "bfloat16"):
             return (value.numpy().tobytes(), value.dtype.name, value.shape, value.weak)
         return (value._data_pointer(), value.dtype.name, value.shape, value.weak)
     if isinstance(value, float):

@@ -13,6 +13,7 @@ from penstock._native import DType, FunctionBase, Graph, Plan, Tensor
 from penstock.dtypes import as_dtype
 from penstock.errors import DTypeError, GraphError, InvalidTypeError, ShapeError
 from penstock.ops import asarray
+from penstock.passes.recognise import recognise_for_gradients
 from penstock.saved._again import call_again
 from penstock.saved._structure import LEAF, leaves_of, spec_of
 from penstock.state import Variable
@@ -119,6 +120,11 @@ class GraphFunction:
         """The optimised graph, ready to run; made by the first call."""
         return Plan(self.optimized)
 
+    @cached_property
+    def _differentiable(self) -> Graph:
+        """The graph for tapes and traces: gradients of what recognisers find are kernels of their own."""
+        return recognise_for_gradients(self.graph)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the graph.
 
@@ -146,7 +152,7 @@ class GraphFunction:
     def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         """Run the graph on a tensor for each input, and return one for each output."""
         if _native.recording() or _native.current_graph() or any(t.is_symbolic for t in inputs):
-            return call_again(self.graph, inputs)
+            return call_again(self._differentiable, inputs)
         return list(self.plan.run(list(inputs)))
 
     def bind(self, *args: Any, **kwargs: Any) -> list[Tensor]:
@@ -251,7 +257,7 @@ class GraphFunction:
     def _inline(self, *args: Any) -> Any:
         """Run under a tape, or while a graph is built: op by op."""
         inputs = self.bind_flat(args)
-        return self.pack(call_again(self.graph, inputs))
+        return self.pack(call_again(self._differentiable, inputs))
 
     def __str__(self) -> str:
         takes = ", ".join(map(str, self.inputs.values()))
