@@ -298,7 +298,9 @@ def test_a_kernel_in_python_takes_an_epilogue() -> None:
 
 
 def test_only_products_and_convolutions_have_epilogues() -> None:
-    with pytest.raises(PluginError, match="for 'exp'; it is for matmul and conv2d: take it out"):
+    with pytest.raises(
+        PluginError, match="for 'exp'; it is for matmul, conv2d and depthwise_conv2d: take"
+    ):
         _native.register_python_kernel("exp", "cpu", "f32", print, 50, "wrong", epilogue=True)
 
 

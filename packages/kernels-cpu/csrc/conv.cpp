@@ -3,6 +3,7 @@
 
 #include "conv_gather.h"
 #include "penstock/kernel_abi.h"
+#include "winograd.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {
@@ -11,17 +12,32 @@ Conv ForwardConv(const penstock_call* call) {
   return MakeConv(call, 0, call->inputs[0]->shape, call->inputs[1]->shape, call->outputs[0]->shape);
 }
 
+// A filter as the way of computing wants it.
+int64_t FilterSize(const Conv& conv) {
+  return WinogradPays(conv) ? WinogradFilterSize(conv) : PackedFilterSize(conv);
+}
+
+int MakeFilter(penstock_call* call, const Conv& conv, const float* filter, float* out) {
+  return WinogradPays(conv) ? TransformFilter(call, conv, filter, out)
+                            : PackFilter(call, conv, filter, out);
+}
+
 int Forward(penstock_call* call, const Behind& behind) {
   float* y = Output<float>(call, 0);
   if (Count(call->outputs[0]) == 0) return PENSTOCK_OK;
   const Conv conv = ForwardConv(call);
   const float* filter = static_cast<const float*>(call->state);
   if (filter == nullptr) {
-    int status;
-    filter = PackFilter(call, conv, Input<float>(call, 1), &status);
+    float* made = Scratch<float>(call, FilterSize(conv));
+    if (made == nullptr) return PENSTOCK_NO_MEMORY;
+    const int status = MakeFilter(call, conv, Input<float>(call, 1), made);
     if (status != PENSTOCK_OK) return status;
+    filter = made;
   }
   const float* x = Input<float>(call, 0);
+  if (WinogradPays(conv)) {
+    return ConvolveByWinograd(call, conv, x, Input<float>(call, 1), filter, y, behind);
+  }
   if (GatherPays(conv)) return ConvolveGathered(call, conv, x, filter, y, behind);
   const Placement padded = PaddedPlacement(conv);
   if (NeedsPadding(conv, padded)) {
@@ -45,12 +61,12 @@ int Conv2d(penstock_call* call) {
 int PrepareConv2d(penstock_call* call, void** state) {
   const float* filter = Data<const float>(call->inputs[1]);
   const Conv conv = ForwardConv(call);
-  const int64_t size = PackedFilterSize(conv);
+  const int64_t size = FilterSize(conv);
   if (filter == nullptr || size == 0) return PENSTOCK_OK;
   float* packed = KeepFloats(size);
   if (packed == nullptr) return PENSTOCK_NO_MEMORY;
   *state = packed;
-  return PackFilter(call, conv, filter, packed);
+  return MakeFilter(call, conv, filter, packed);
 }
 
 void ReleaseConv2d(void* state) { free(state); }

@@ -1,83 +1,14 @@
 // The convolutions' microkernel; see gemm.cpp for its twin of matrix products.
 #include "conv_tile.h"
 
+#include "chain_steps.h"
 #include "transpose_block.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {
 
-#define ALWAYS_INLINE \
-  inline __attribute__((always_inline))  // or the accumulators would travel through memory
-
 // B streams from L2: fetched this many steps of the inner dimension ahead.
 constexpr int64_t kPrefetch = 8;
-
-template <int kRows, int kVectors>
-using Accumulators = Vf[kRows][kVectors];
-
-// Vector v of a row of `cols` columns.
-template <int kVectors>
-ALWAYS_INLINE Vf LoadColumns(const float* row, int v, int cols) {
-  const int rest = cols - v * kLanes;
-  return v < kVectors - 1 || rest == kLanes ? Load(row + v * kLanes)
-                                            : LoadPartial(row + v * kLanes, rest);
-}
-
-// acc[i][v] = f(acc[i][v], i, v)
-template <int kRows, int kVectors, class F>
-ALWAYS_INLINE void ForAll(Accumulators<kRows, kVectors>& acc, F f) {
-#pragma GCC unroll 16
-  for (int i = 0; i < kRows; ++i) {
-#pragma GCC unroll 2
-    for (int v = 0; v < kVectors; ++v) acc[i][v] = f(acc[i][v], i, v);
-  }
-}
-
-template <int kRows, int kVectors>
-ALWAYS_INLINE void RunStep(const ConvTile& tile, const ChainStep& step, int cols,
-                           Accumulators<kRows, kVectors>& acc) {
-  Vf row[kVectors] = {};
-  if (step.operand != nullptr && !step.full) {
-#pragma GCC unroll 2
-    for (int v = 0; v < kVectors; ++v) {
-      row[v] = step.same ? Splat(*step.operand)
-                         : LoadColumns<kVectors>(step.operand + tile.col, v, cols);
-    }
-  }
-  switch (step.kind) {
-    case ChainStep::kAdd:
-      return ForAll<kRows, kVectors>(acc, [&](Vf x, int, int v) { return x + row[v]; });
-    case ChainStep::kAddFull:
-      return ForAll<kRows, kVectors>(acc, [&](Vf x, int i, int v) {
-        return x + LoadColumns<kVectors>(step.operand + tile.at[i] + tile.col, v, cols);
-      });
-    case ChainStep::kSubtract:
-      return ForAll<kRows, kVectors>(acc, [&](Vf x, int, int v) { return x - row[v]; });
-    case ChainStep::kMultiply:
-      return ForAll<kRows, kVectors>(acc, [&](Vf x, int, int v) { return x * row[v]; });
-    case ChainStep::kAtLeast:
-      return ForAll<kRows, kVectors>(acc,
-                                     [&](Vf x, int, int v) { return x <= row[v] ? row[v] : x; });
-    case ChainStep::kAtMost:
-      return ForAll<kRows, kVectors>(acc,
-                                     [&](Vf x, int, int v) { return x >= row[v] ? row[v] : x; });
-    case ChainStep::kRelu:
-      return ForAll<kRows, kVectors>(acc, [](Vf x, int, int) { return x < 0.0f ? Vf{} : x; });
-    case ChainStep::kRelu6:
-      return ForAll<kRows, kVectors>(acc,
-                                     [](Vf x, int, int) { return AtMost(AtLeast(x, 0.0f), 6.0f); });
-    case ChainStep::kOther: {
-      float room[kRows * kVectors * kLanes];
-      ForAll<kRows, kVectors>(acc, [&](Vf x, int i, int v) {
-        Store(room + (i * kVectors + v) * kLanes, x);
-        return x;
-      });
-      tile.chain->RunInMemory(step, tile.at, kRows, tile.col, cols, kVectors * kLanes, room);
-      return ForAll<kRows, kVectors>(
-          acc, [&](Vf, int i, int v) { return Load(room + (i * kVectors + v) * kLanes); });
-    }
-  }
-}
 
 template <int kRows, int kVectors>
 ALWAYS_INLINE void Finish(const ConvTile& tile, int cols, Accumulators<kRows, kVectors>& acc) {
@@ -90,9 +21,7 @@ ALWAYS_INLINE void Finish(const ConvTile& tile, int cols, Accumulators<kRows, kV
     });
   }
   if (tile.chain != nullptr) {
-    for (int s = 0; s < tile.chain->count(); ++s) {
-      RunStep<kRows, kVectors>(tile, tile.chain->step(s), cols, acc);
-    }
+    RunChain<kRows, kVectors>(*tile.chain, tile.at, tile.col, cols, acc);
   }
   ForAll<kRows, kVectors>(acc, [&](Vf x, int i, int v) {
     float* to = y + tile.at[i] + v * kLanes;

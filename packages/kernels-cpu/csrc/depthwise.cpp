@@ -3,8 +3,9 @@
 // Result and input gradient are one loop: each pixel of the target is a sum over (source pixel, filter tap) pairs,
 // listed per row and per column in advance. With a multiplier above 1 every channel is first repeated so often; then
 // all is as if the multiplier were 1.
+#include "chain_steps.h"
+#include "epilogue.h"
 #include "penstock/kernel_abi.h"
-#include "vec.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {
@@ -106,12 +107,13 @@ struct Sum {
   int64_t source_width, channels;
   const float* filter;
   int64_t filter_width;
+  const Chain* chain;  // what runs on the sums, or NULL
 };
 
 // kPixels targets, a period apart, in a block of at most kVectors vectors of channels from c on.
 template <int kPixels, int kVectors, class LoadAt, class StoreAt>
 void SumBlock(const Sum& s, int64_t row, int64_t col, int64_t c, float* out, const LoadAt& load,
-              const StoreAt& store) {
+              const StoreAt& store, int cols = kVectors * kLanes) {
   Vf acc[kPixels][kVectors] = {};
   const int64_t step = s.cols.step * s.channels;
   for (int64_t r = 0; r < s.rows.size[row]; ++r) {
@@ -129,6 +131,13 @@ void SumBlock(const Sum& s, int64_t row, int64_t col, int64_t c, float* out, con
         for (int p = 0; p < kPixels; ++p) acc[p][v] += weight * load(x + p * step + v * kLanes);
       }
     }
+  }
+  if (s.chain != nullptr) {
+    int64_t at[kPixels];
+    for (int p = 0; p < kPixels; ++p) {
+      at[p] = out - s.chain->y() + (col + p * s.cols.period) * s.channels;
+    }
+    RunChain<kPixels, kVectors>(*s.chain, at, c, cols, acc);
   }
 #pragma GCC unroll 4
   for (int p = 0; p < kPixels; ++p) {
@@ -152,7 +161,7 @@ void SumPixels(const Sum& s, int64_t row, int64_t col, float* out) {
   if (const int64_t n = s.channels - c; n > 0) {
     SumBlock<kPixels, 1>(
         s, row, col, c, out, [n](const float* p) { return LoadPartial(p, n); },
-        [n](float* p, Vf v) { StorePartial(p, v, n); });
+        [n](float* p, Vf v) { StorePartial(p, v, n); }, static_cast<int>(n));
   }
 }
 
@@ -178,14 +187,14 @@ void SumRow(const Sum& s, int64_t row, float* out) {
 
 int SumAll(penstock_call* call, const Meetings& rows, const Meetings& cols, const Depthwise& d,
            const float* source, int64_t source_height, int64_t source_width, const float* filter,
-           float* out) {
+           float* out, const Chain* chain = nullptr) {
   const int64_t channels = d.Wide(), line = cols.count * channels;
   const int64_t cost = line * d.h.kernel * d.w.kernel;
   return ParallelFor(
       call, d.batch * rows.count, Grain(cost, 8 * kChunk), [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
           const float* image = source + i / rows.count * source_height * source_width * channels;
-          const Sum sum = {rows, cols, image, source_width, channels, filter, d.w.kernel};
+          const Sum sum = {rows, cols, image, source_width, channels, filter, d.w.kernel, chain};
           SumRow(sum, i % rows.count, out + i * line);
         }
       });
@@ -309,9 +318,10 @@ int FilterGradient(penstock_call* call, const Depthwise& d, const float* x, cons
 
 }  // namespace
 
-int DepthwiseConv2d(penstock_call* call) {
+namespace {
+
+int ForwardDepthwise(penstock_call* call, const Chain* chain) {
   const penstock_tensor *x = call->inputs[0], *filter = call->inputs[1], *y = call->outputs[0];
-  if (Count(y) == 0) return PENSTOCK_OK;
   const Depthwise d = MakeDepthwise(call, 0, x->shape, filter->shape, y->shape);
   int status;
   const float* wide = Repeat(call, Data<const float>(x), d.batch * d.h.in * d.w.in, d, &status);
@@ -321,7 +331,20 @@ int DepthwiseConv2d(penstock_call* call) {
     return PENSTOCK_NO_MEMORY;
   }
   return SumAll(call, rows, cols, d, wide, d.h.in, d.w.in, Data<const float>(filter),
-                Data<float>(y));
+                Data<float>(y), chain);
+}
+
+}  // namespace
+
+int DepthwiseConv2d(penstock_call* call) {
+  constexpr int kOwnAttrs = 4;
+  if (Count(call->outputs[0]) == 0) return PENSTOCK_OK;
+  if (call->num_attrs == kOwnAttrs) return ForwardDepthwise(call, nullptr);
+  Chain chain;
+  if (chain.Read(call, kOwnAttrs)) return ForwardDepthwise(call, &chain);
+  const int status = ForwardDepthwise(call, nullptr);
+  if (status != PENSTOCK_OK) return status;
+  return RunBehind(call, Epilogue(call, kOwnAttrs).program);
 }
 
 int DepthwiseConv2dInputGrad(penstock_call* call) {

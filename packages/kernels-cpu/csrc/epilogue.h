@@ -26,6 +26,14 @@ class Epilogue {
   const TileProgram program;  // after what it is made of
 };
 
+// Runs a program on a whole result.
+inline int RunBehind(penstock_call* call, const TileProgram& program) {
+  return ParallelFor(call, program.count(), kChunk, [&](int64_t begin, int64_t end) {
+    TileFrame frame(program, PENSTOCK_TILE_SLOTS(program));
+    frame.RunAll(begin, end);
+  });
+}
+
 }  // namespace penstock::cpu::PENSTOCK_ISA
 
 #endif  // PENSTOCK_KERNELS_CPU_EPILOGUE_H_

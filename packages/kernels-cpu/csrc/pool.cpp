@@ -83,8 +83,7 @@ auto FoldWindow(const Pool& pool, const Window& window, Load&& load, Fold&& fold
 
 // y = finish(fold over the window, window size).
 template <class Fold, class Finish>
-int Forward(penstock_call* call, Fold fold, Finish finish) {
-  const Pool pool = MakePool(call, 0, call->inputs[0], call->outputs[0]);
+int Forward(penstock_call* call, const Pool& pool, Fold fold, Finish finish) {
   const float* x = Input<float>(call, 0);
   float* y = Output<float>(call, 0);
   const auto row = [&](int64_t index) {
@@ -176,13 +175,34 @@ void AddEverywhere(const Pool& pool, const Window& window, const float* dy, floa
 
 }  // namespace
 
-int MaxPool(penstock_call* call) {
-  return Forward(call, [](Vf a, Vf b) { return Maximum(a, b); }, [](Vf a, int64_t) { return a; });
+namespace {
+
+Pool ForwardPool(const penstock_call* call) {
+  return MakePool(call, 0, call->inputs[0], call->outputs[0]);
+}
+
+int LargestOf(penstock_call* call, const Pool& pool) {
+  return Forward(
+      call, pool, [](Vf a, Vf b) { return Maximum(a, b); }, [](Vf a, int64_t) { return a; });
+}
+
+}  // namespace
+
+int MaxPool(penstock_call* call) { return LargestOf(call, ForwardPool(call)); }
+
+// Where a window begins follows from the padding before; where the last one ends, from the shapes.
+int PaddedMaxPool(penstock_call* call) {
+  const penstock_tensor *x = call->inputs[0], *y = call->outputs[0];
+  const Ints size = IntsAttr(call, 0), stride = IntsAttr(call, 1), padding = IntsAttr(call, 2);
+  const auto axis = [&](int i) {
+    return Axis{x->shape[1 + i], y->shape[1 + i], size[i], stride[i], padding[2 * i]};
+  };
+  return LargestOf(call, {x->shape[0], x->shape[3], {1, 1, 1, 1, 0}, axis(0), axis(1)});
 }
 
 int AvgPool(penstock_call* call) {
   return Forward(
-      call, [](Vf a, Vf b) { return a + b; },
+      call, ForwardPool(call), [](Vf a, Vf b) { return a + b; },
       [](Vf sum, int64_t size) { return sum * (1.0f / static_cast<float>(size)); });
 }
 

@@ -64,3 +64,31 @@ def test_steps_in_registers_give_the_bits_of_single_ops(step: str, case: Any) ->
     np.testing.assert_array_equal(got, np.asarray(build(*map(ps.asarray, (x, w, row, full)))))
     want = STEPS[step](truth, row.astype("d"), full.astype("d"))
     np.testing.assert_allclose(got, np.asarray(want), rtol=2e-5, atol=2e-5)
+
+
+DEPTHWISE: list[tuple[Any, Any, dict[str, Any]]] = [
+    ((2, 9, 15, 37), (3, 3, 37, 1), {"padding": "same"}),
+    ((1, 7, 8, 70), (5, 3, 70, 1), {"strides": (2, 1), "padding": "same"}),
+    ((2, 6, 5, 20), (2, 3, 20, 2), {"dilations": (1, 2)}),
+]
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("case", DEPTHWISE, ids=lambda c: "x".join(map(str, c[0])))
+def test_steps_behind_a_depthwise_convolution(step: str, case: Any) -> None:
+    shape, filters, rest = case
+    rng = np.random.default_rng(len(step))
+    x, w = rng.normal(size=shape).astype("f"), rng.normal(size=filters).astype("f")
+    x.flat[3] = np.nan
+    convolve = ps.ops.depthwise_conv2d
+    truth = convolve(x.astype("d"), w.astype("d"), **rest)  # NumPy's, in float64
+    row = rng.normal(size=truth.shape[-1]).astype("f")
+    full = rng.normal(size=truth.shape).astype("f")
+
+    def build(x: Tensor, w: Tensor, row: Tensor, full: Tensor) -> Any:
+        return STEPS[step](convolve(x, w, **rest), row, full)
+
+    got = outcome(build, [x, w, row, full])
+    np.testing.assert_array_equal(got, np.asarray(build(*map(ps.asarray, (x, w, row, full)))))
+    want = STEPS[step](truth, row.astype("d"), full.astype("d"))
+    np.testing.assert_allclose(got, np.asarray(want), rtol=2e-5, atol=2e-5)

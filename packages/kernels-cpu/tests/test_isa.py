@@ -84,6 +84,7 @@ FILES = (
     "test_elementwise.py",
     "test_matmul.py",
     "test_norm_softmax.py",
+    "test_winograd.py",
     "test_quantized_rescale.py",
 )
 

@@ -241,7 +241,7 @@ std::unique_ptr<KernelRow> make_kernel(const penstock_kernel_def& given,
          def.layouts, "'; images are NHWC here: declare \"NHWC\" and transpose in the kernel");
   if ((def.caps & PENSTOCK_CAP_TILE_EPILOGUE) && !find_op(with_epilogue(def.op)))
     fail(ErrorKind::kPlugin, provider, " declares PENSTOCK_CAP_TILE_EPILOGUE for '", def.op,
-         "'; it is for matmul and conv2d: take it out of caps");
+         "'; it is for matmul, conv2d and depthwise_conv2d: take it out of caps");
   row->provider = provider;
   row->op = def.op;
   row->device = def.device;

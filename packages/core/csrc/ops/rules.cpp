@@ -130,6 +130,8 @@ const Table& core_rules() {
       {"tile", rule_tile},
       {"matmul_tile", rule_matmul_tile},
       {"conv2d_tile", rule_conv2d_tile},
+      {"depthwise_conv2d_tile", rule_depthwise_conv2d_tile},
+      {"padded_max_pool2d", rule_padded_max_pool2d},
       {"conv2d", rule_conv2d},
       {"conv2d_input_grad", rule_conv2d_input_grad},
       {"conv2d_filter_grad", rule_conv2d_filter_grad},

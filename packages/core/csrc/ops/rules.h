@@ -156,6 +156,7 @@ void rule_batch_norm_grad(InferContext&);
 void rule_tile(InferContext&);
 void rule_matmul_tile(InferContext&);
 void rule_conv2d_tile(InferContext&);
+void rule_depthwise_conv2d_tile(InferContext&);
 
 // rules_conv.cpp
 void rule_conv2d(InferContext&);
@@ -167,6 +168,7 @@ void rule_depthwise_conv2d_filter_grad(InferContext&);
 void rule_conv2d_transpose(InferContext&);
 void rule_pool2d_real(InferContext&);
 void rule_pool2d_float(InferContext&);
+void rule_padded_max_pool2d(InferContext&);
 void rule_max_pool2d_grad(InferContext&);
 void rule_avg_pool2d_grad(InferContext&);
 void rule_conv3d(InferContext&);

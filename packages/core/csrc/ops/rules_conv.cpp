@@ -319,6 +319,25 @@ void rule_conv2d_transpose(InferContext& ctx) {
 
 void rule_pool2d_real(InferContext& ctx) { pool(ctx, kPlane, kReal); }
 void rule_pool2d_float(InferContext& ctx) { pool(ctx, kPlane, kRealFloat); }
+
+void rule_padded_max_pool2d(InferContext& ctx) {
+  DType type = common_dtype(ctx, kRealFloat, 0, 1);
+  need_rank(ctx, 0, 4, kImage);
+  const std::vector<int64_t>& size = positive(ctx, kPlane, 0, "pool_size");
+  const std::vector<int64_t>& strides = positive(ctx, kPlane, 1, "strides");
+  Conv windows;
+  read_explicit_padding(ctx, kPlane, 2, true, &windows);
+  const std::vector<int64_t>& pad = ctx.get_ints(2);
+  for (size_t i = 0; i < 2; ++i) {
+    if (pad[2 * i] >= size[i] || pad[2 * i + 1] >= size[i])
+      ctx.fail(ErrorKind::kValue, "got explicit_padding ", attr_text(ctx.attrs[2], {}),
+               " for windows of ", size[0], " x ", size[1], "; use less than a window of it");
+    windows.side[i].kernel = size[i];
+    windows.side[i].stride = strides[i];
+  }
+  ctx.output(type, windowed(ctx, kPlane, ctx.shape(0), windows.side, ctx.shape(0)[3]));
+}
+
 void rule_max_pool2d_grad(InferContext& ctx) { max_pool_grad(ctx, kPlane); }
 void rule_avg_pool2d_grad(InferContext& ctx) { avg_pool_grad(ctx, kPlane); }
 void rule_pool3d_real(InferContext& ctx) { pool(ctx, kVolume, kReal); }

@@ -131,6 +131,7 @@ void with_program(InferContext& ctx, void (*base)(InferContext&), int first_attr
 
 void rule_matmul_tile(InferContext& ctx) { with_program(ctx, rule_matmul, 2); }
 void rule_conv2d_tile(InferContext& ctx) { with_program(ctx, rule_conv2d, 5); }
+void rule_depthwise_conv2d_tile(InferContext& ctx) { with_program(ctx, rule_depthwise_conv2d, 4); }
 
 void rule_tile(InferContext& ctx) {
   TileProgram program;

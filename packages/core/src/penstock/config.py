@@ -66,6 +66,7 @@ class Settings:
     download: bool = False
     fallback: Fallback = "warn"
     fusion: Fusion = "on"
+    winograd: Fusion = "on"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -210,6 +211,13 @@ VARIABLES: Final = (
         "fusion",
         "on (the default) or off",
         "whether chains of elementwise ops in compiled graphs become one pass over memory",
+        _one_of(("on", "off")),
+    ),
+    Variable(
+        "PENSTOCK_WINOGRAD",
+        "winograd",
+        "on (the default) or off",
+        "whether kernels-cpu may compute 3 x 3 convolutions by Winograd's algorithm, which rounds differently",
         _one_of(("on", "off")),
     ),
 )

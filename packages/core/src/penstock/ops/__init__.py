@@ -428,7 +428,7 @@ from penstock.ops.strings import (
     string_translate,
     string_upper,
 )
-from penstock.ops.tile_epilogues import conv2d_tile, matmul_tile
+from penstock.ops.tile_epilogues import conv2d_tile, depthwise_conv2d_tile, matmul_tile
 from penstock.ops.tiles import tile_program
 from penstock.ops.training import adam_update, adam_update_rows
 from penstock.ops.trees import tree_bins, tree_grow, tree_predict

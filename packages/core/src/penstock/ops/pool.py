@@ -117,6 +117,70 @@ def _(rng: np.random.Generator) -> Iterator[Sample]:
     yield Sample((array(rng, (1, 5, 5, 2), "uint8"), 2, 2, "same"), label="uint8, padded")
 
 
+@op(infer="padded_max_pool2d", name="core.padded_max_pool2d")
+def padded_max_pool2d(
+    x: TensorLike, /, *, pool_size: Ints, strides: Ints, explicit_padding: Ints
+) -> Tensor:
+    """Take the largest element of each window of padded images; what a pass makes of pad and max_pool2d.
+
+    Args:
+        x: [batch, height, width, channels], floats.
+        pool_size: Height and width of the window.
+        strides: Steps between windows.
+        explicit_padding: (top, bottom, left, right), each less than the window; padding never wins.
+
+    Returns:
+        [batch, rows, columns, channels], of x's dtype.
+
+    Raises:
+        ValueError: The window is larger than the padded image, or an attribute is out of range.
+        TypeError: x has no floats.
+
+    Example:
+        >>> from penstock.ops.pool import padded_max_pool2d
+        >>> x = penstock.reshape([-1.0, -2.0, -3.0, -4.0], (1, 2, 2, 1))
+        >>> padded_max_pool2d(x, pool_size=2, strides=2, explicit_padding=(1, 1, 0, 0))[0, :, :, 0]
+        Tensor([[-1.],
+                [-3.]], shape=(2, 1), dtype=float32)
+    """
+
+
+padded_max_pool2d.not_differentiable(
+    "gradients are taken before the pass; differentiate the function, not its optimised graph"
+)
+
+
+@padded_max_pool2d.reference
+def _(x: Any, *, pool_size: Any, strides: Any, explicit_padding: Any) -> Any:
+    size, steps = (np.broadcast_to(a, 2).tolist() for a in (pool_size, strides))
+    windows = Windows.over(x.shape, size, steps, "explicit", explicit_padding)
+    y = np.full((x.shape[0], *windows.out, x.shape[-1]), -np.inf, x.dtype)
+    for _cell, view in windows.views(windows.pad(x, -np.inf)):
+        np.maximum(y, view, out=y)
+    return y
+
+
+@padded_max_pool2d.samples
+def _(rng: np.random.Generator) -> Iterator[Sample]:
+    for label, shape, size, strides, pads in (
+        ("resnet", (2, 8, 7, 5), 3, 2, (1, 1, 1, 1)),
+        ("uneven", (1, 5, 6, 33), (2, 3), (1, 2), (0, 1, 2, 0)),
+        ("no images", (0, 4, 4, 1), 2, 2, (1, 0, 0, 1)),
+    ):
+        attrs = {"pool_size": size, "strides": strides, "explicit_padding": pads}
+        yield Sample((array(rng, shape),), attrs, differentiable=False, label=label)
+
+
+@padded_max_pool2d.rejects
+def _() -> Iterator[Reject]:
+    x = np.ones((1, 4, 4, 2))
+    good = {"pool_size": 2, "strides": 2, "explicit_padding": (0, 1, 0, 1)}
+    yield Reject((x[0],), good, match=r"expected 4 axes, \[batch, height, width, channels\]")
+    yield Reject((x,), good | {"explicit_padding": (2, 0, 0, 0)}, match="use less than a window")
+    yield Reject((x,), good | {"explicit_padding": (1, 0)}, match="none of them negative")
+    yield Reject((x,), good | {"pool_size": 9}, match="use less|a smaller window")
+
+
 @op(infer="max_pool2d_grad")
 def max_pool2d_grad(
     x: TensorLike,

@@ -129,6 +129,65 @@ def _(
     return _then("conv2d", (x, filter), attrs, extras, program, constants)
 
 
+@op(infer="depthwise_conv2d_tile", name="core.depthwise_conv2d_tile")
+def depthwise_conv2d_tile(
+    x: TensorLike,
+    filter: TensorLike,
+    extras: Sequence[TensorLike],
+    /,
+    *,
+    strides: Ints = (1, 1),
+    padding: str = "valid",
+    explicit_padding: Ints | None = None,
+    dilations: Ints = (1, 1),
+    program: Ints,
+    constants: Sequence[float],
+) -> Tensor:
+    """Slide a filter over every channel and run a tile program on the result: a bias, an activation.
+
+    Args:
+        x: [batch, height, width, channels], as for depthwise_conv2d, like the next ones.
+        filter: [height, width, channels, multiplier].
+        extras: What the program takes after the convolution's result, its first input; they broadcast to its shape.
+        strides: Steps of the window along height and width.
+        padding: "valid", "same" or "explicit".
+        explicit_padding: (top, bottom, left, right) for "explicit".
+        dilations: Distance between the filter's elements.
+        program: A tile program with one output, a number; see `penstock.ops.tiles`.
+        constants: Numbers that the program refers to.
+
+    Returns:
+        [batch, rows, columns, channels * multiplier].
+
+    Raises:
+        ValueError: The shapes or the program do not fit.
+        TypeError: An extra has another dtype than the result.
+
+    Example:
+        >>> from penstock.ops.tile_epilogues import depthwise_conv2d_tile
+        >>> from penstock.ops.tiles import Instruction, TileProgram
+        >>> plus = TileProgram(2, (), (Instruction("ADD", (0, 1)),), (2,))
+        >>> x, w = [[[[1.0, 2.0]]]], [[[[3.0], [4.0]]]]
+        >>> depthwise_conv2d_tile(x, w, [[10.0, 20.0]], program=plus.words(), constants=())
+        Tensor([[[[13., 28.]]]], shape=(1, 1, 1, 2), dtype=float32)
+    """
+
+
+depthwise_conv2d_tile.not_differentiable(_NO_GRADIENT)
+
+
+@depthwise_conv2d_tile.reference
+def _(
+    x: Any,
+    filter: Any,
+    *extras: Any,
+    program: Sequence[int],
+    constants: Sequence[float],
+    **attrs: Any,
+) -> Any:
+    return _then("depthwise_conv2d", (x, filter), attrs, extras, program, constants)
+
+
 def _then(
     op_name: str,
     inputs: tuple[Any, Any],
@@ -215,6 +274,31 @@ def _(rng: np.random.Generator) -> Iterator[Sample]:
     pointwise = (draw(2, 5, 5, 3), draw(1, 1, 3, 8), [draw(2, 1, 1, 8)])
     yield _sample(pointwise, _BIAS_RELU, "pointwise, an extra of each image")
     yield _sample((draw(0, 5, 5, 3), draw(1, 1, 3, 8), [draw(8)]), _BIAS_RELU, "empty")
+
+
+@depthwise_conv2d_tile.samples
+def _(rng: np.random.Generator) -> Iterator[Sample]:
+    def draw(*shape: int, dtype: str = "float32") -> Any:
+        return array(rng, shape, dtype)
+
+    for dtype in ("float32", "float64"):
+        made = [draw(*s, dtype=dtype) for s in ((2, 5, 6, 3), (3, 3, 3, 1), (3,))]
+        yield _sample((made[0], made[1], [made[2]]), _BIAS_RELU, dtype)
+    x, w = draw(2, 9, 8, 40), draw(3, 3, 40, 1)
+    yield _sample((x, w, [draw(40)]), _BIAS_RELU, "same", padding="same")
+    yield _sample((x, w, [draw(40), draw(2, 4, 3, 40)]), _RESIDUAL, "strides", strides=(2, 2))
+    wide = draw(3, 2, 40, 2)
+    yield _sample((x, wide, [draw(80)]), _BIAS_RELU, "multiplier", padding="same")
+    yield _sample((x, w, [draw(2, 1, 1, 40)]), _BIAS_RELU, "an extra of each image", padding="same")
+    yield _sample((draw(0, 5, 5, 3), draw(1, 1, 3, 1), [draw(3)]), _BIAS_RELU, "empty")
+
+
+@depthwise_conv2d_tile.rejects
+def _() -> Iterator[Reject]:
+    x, w = np.ones((1, 4, 4, 2), "float32"), np.ones((3, 3, 2, 1), "float32")
+    good = {"program": _BIAS_RELU.words(), "constants": ()}
+    yield Reject((x, w, []), good, match="takes 2 inputs and 0 constants, and got 1 and 0")
+    yield Reject((x, w, [np.ones(7, "float32")]), good, match="do not broadcast")
 
 
 @conv2d_tile.rejects

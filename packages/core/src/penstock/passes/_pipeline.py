@@ -10,6 +10,7 @@ from penstock import _native
 from penstock._native import Graph
 from penstock.errors import GraphError
 from penstock.passes._compare import compare
+from penstock.passes.absorb import absorb_padding
 from penstock.passes.algebra import simplify_algebra
 from penstock.passes.bodies import drop_unused_results, optimize_bodies
 from penstock.passes.cse import share_common
@@ -34,7 +35,11 @@ PIPELINE: tuple[tuple[str, Pass], ...] = (
     ("tidy", prune),
     ("recognise", recognise),
 )
-_LAST: tuple[tuple[str, Pass], ...] = (("fuse", fuse), ("place", place))
+_LAST: tuple[tuple[str, Pass], ...] = (
+    ("absorb", absorb_padding),
+    ("fuse", fuse),
+    ("place", place),
+)
 _UNCHECKED = ("inline", "decompose")  # before them a graph cannot run, or runs with other roundings
 _user_passes: dict[str, Pass] = {}
 _checking: ContextVar[bool] = ContextVar("penstock_check_passes", default=False)

@@ -88,7 +88,11 @@ def _behind_a_product(
 
 
 # Ops whose kernels may declare PENSTOCK_CAP_TILE_EPILOGUE, and the op with a program that such a kernel runs too.
-_WITH_EPILOGUE = {"matmul": "core.matmul_tile", "conv2d": "core.conv2d_tile"}
+_WITH_EPILOGUE = {
+    "matmul": "core.matmul_tile",
+    "conv2d": "core.conv2d_tile",
+    "depthwise_conv2d": "core.depthwise_conv2d_tile",
+}
 
 
 def _runs_epilogues(host: Node, group: Group, extras: list[Tensor]) -> bool:
