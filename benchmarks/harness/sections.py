@@ -47,7 +47,7 @@ def machine(rows: list[Row]) -> str:
         for name, result in row["results"].items():
             if "version" in result:
                 framework = CANDIDATES[name].framework if name in CANDIDATES else name
-                versions[framework] = result["version"]
+                versions[framework] = result["version"].split("-")[0]
     loads = [row["machine"]["load"][0] for row in rows]
     times = sorted(row["machine"]["time"] for row in rows)
     caches = ", ".join(f"{level} {size}" for level, size in last["caches"].items())
@@ -128,7 +128,7 @@ def imports(rows: list[Row]) -> str:
             size = sum(result["closure"].values()) / 2**20
             lines.append(
                 {
-                    "": f"{name} {result['version']}",
+                    "": f"{name} {result['version'].split('-')[0]}",
                     "import": seconds(result["cpu"]["median"]),
                     "beyond NumPy": (
                         seconds(result["cpu"]["median"] - numpy)

@@ -17,7 +17,7 @@ from harness.settings import Effort, Settings
 from harness.workload import Workload
 
 # Who takes so many times as long as the fastest has two turns only: they cost time and change nothing.
-FAR_BEHIND = 5.0
+FAR_BEHIND = 3.0
 
 
 def measure(

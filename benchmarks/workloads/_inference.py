@@ -123,7 +123,10 @@ class Inference:
             "openvino": self.openvino,
         }
 
-    def workload(self, title: str, goal: float = 1.0, *modes: str) -> Workload:
-        """Make it one line of the table."""
+    def workload(self, title: str, *modes: str, compiled: bool = True) -> Workload:
+        """Make it one line of the table; without `compiled`, which takes minutes, other lines show PyTorch's compiler."""
+        builders = self.builders()
+        if not compiled:
+            del builders["torch_compile"]
         kinds = frozenset({"inference", *modes})
-        return Workload(self.name, title, self.builders(), goal, 1e-4, 1, kinds, self.prepare)
+        return Workload(self.name, title, builders, 1.0, 1e-4, 1, kinds, self.prepare)
