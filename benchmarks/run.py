@@ -51,7 +51,7 @@ MODES: dict[str, tuple[Callable[[Workload, Settings], dict[str, Any]], frozenset
 def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("workloads", nargs="*", default=["*"], help="names or patterns")
+    parser.add_argument("workloads", nargs="*", help="names or patterns; all but long ones")
     parser.add_argument(
         "--modes", default="steady", help="all, or some of: imports," + ",".join(MODES)
     )
@@ -105,8 +105,11 @@ def chosen(
     for name in names:
         function, tags = MODES[name]
         for workload in all_workloads().values():
-            patterns = any(fnmatch.fnmatch(workload.name, p) for p in options.workloads)
-            if patterns and tags & workload.tags:
+            if options.workloads:
+                wanted = any(fnmatch.fnmatch(workload.name, p) for p in options.workloads)
+            else:
+                wanted = options.modes == "all" or "long" not in workload.tags
+            if wanted and tags & workload.tags:
                 yield name, function, workload
 
 

@@ -56,7 +56,7 @@ class Worker:
         """Compare what Penstock says that a run takes with its allocator's counters, at the first run."""
         from penstock import _native
 
-        said = self.ready.memory()
+        said = self.ready.memory() if self.ready.memory else None
         gc.collect()
         before = _native.memory_stats()["live_bytes"]
         _native.reset_memory_peak()

@@ -52,7 +52,7 @@ class Workload:
         goal: The ratio to the best peer that we want to reach; None for no goal.
         tolerance: How far answers may be apart, as a part of the largest number in them.
         answers: How many calls the compared answer is made of; training steps need a few.
-        tags: Its kind, and modes in which it takes part besides: "threads", "busy".
+        tags: Its kind, and modes in which it takes part besides: "threads", "busy"; "long" if it takes minutes.
         prepare: Writes the files that builders read; the parent calls it.
         draw: Makes arrays that builders take, and keeps them; called before building is timed.
         points: For sweeps, the points; builders then return what makes a point ready.

@@ -56,8 +56,8 @@ class Inference:
 
         model = ps.load(self.path)
         given = ps.asarray(image(self.batch()))
-        memory = partial(model.default.plan.memory, [given.shape])
-        return Ready(lambda: model(given), memory=lambda: memory()["peak_bytes"])
+        plan = model.default.plan
+        return Ready(lambda: model(given), memory=lambda: plan.memory([given.shape])["peak_bytes"])
 
     def penstock_source(self) -> Ready:
         """Make it of Python, not of a file."""
@@ -123,10 +123,10 @@ class Inference:
             "openvino": self.openvino,
         }
 
-    def workload(self, title: str, *modes: str, compiled: bool = True) -> Workload:
-        """Make it one line of the table; without `compiled`, which takes minutes, other lines show PyTorch's compiler."""
+    def workload(self, title: str, *tags: str) -> Workload:
+        """Make it one line of the table; a long one has a shorter sister that shows PyTorch's compiler."""
         builders = self.builders()
-        if not compiled:
+        if "long" in tags:
             del builders["torch_compile"]
-        kinds = frozenset({"inference", *modes})
+        kinds = frozenset({"inference", *tags})
         return Workload(self.name, title, builders, 1.0, 1e-4, 1, kinds, self.prepare)

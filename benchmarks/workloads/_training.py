@@ -61,8 +61,8 @@ class Training:
         name: str,
         title: str,
         goal: float,
+        *tags: str,
         without: frozenset[str] = frozenset(),
-        modes: frozenset[str] = frozenset(),
         tolerance: float = 2e-3,
     ) -> Workload:
         """Make it one line of the table; losses of three steps are compared, which Adam's rounding moves apart."""
@@ -75,4 +75,4 @@ class Training:
             "jax": self.jax,
         }
         kept = {name: builder for name, builder in builders.items() if name not in without}
-        return Workload(name, title, kept, goal, tolerance, 3, frozenset({"training", *modes}))
+        return Workload(name, title, kept, goal, tolerance, 3, frozenset({"training", *tags}))

@@ -40,7 +40,7 @@ WORKLOADS = [
         "lstm",
         f"LSTM training step, {UNITS} units, {STEPS} steps, batch {BATCH}",
         0.85,
-        modes=frozenset({"threads"}),
+        "threads",
         without=frozenset({"torch_compile"}),
     )
 ]

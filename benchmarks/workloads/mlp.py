@@ -37,7 +37,8 @@ WORKLOADS = [
         "mlp",
         "MLP training step, 784-512-512-10, batch 128",
         1.0,
-        modes=frozenset({"threads", "busy"}),
+        "threads",
+        "busy",
     ),
     training(32, 32, 64, 10).workload(
         "small_mlp", "small MLP training step, 32-64-10, batch 32", 0.25

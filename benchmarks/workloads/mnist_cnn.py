@@ -40,7 +40,5 @@ def loss(ops: Any, w: dict[str, Any], x: Any, labels: Any) -> Any:
 
 TRAINING = Training(weights, batch, loss, places=lambda: {"d1": (12, 12, 64)})
 WORKLOADS = [
-    TRAINING.workload(
-        "mnist_cnn", f"MNIST CNN training step, batch {BATCH}", 0.75, modes=frozenset({"threads"})
-    )
+    TRAINING.workload("mnist_cnn", f"MNIST CNN training step, batch {BATCH}", 0.75, "threads")
 ]

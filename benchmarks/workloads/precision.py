@@ -28,7 +28,7 @@ def penstock_bfloat16(inference: Inference) -> Ready:
     model = ps.load(inference.path)
     network = ps.function(ps.mixed_precision.autocast(model, "bfloat16"))
     x = ps.asarray(image(inference.batch()))
-    return Ready(lambda: network(x))
+    return Ready(lambda: network(x), memory=lambda: network.memory(x)["peak_bytes"])
 
 
 def torch_bfloat16(inference: Inference, compiled: bool = False) -> Ready:
@@ -43,7 +43,7 @@ def torch_bfloat16(inference: Inference, compiled: bool = False) -> Ready:
     return Ready(body, lambda y: y.float().numpy())
 
 
-def bfloat16(inference: Inference, title: str) -> Workload:
+def bfloat16(inference: Inference, title: str, *tags: str) -> Workload:
     """Make one line; answers may be as far apart as a number of 8 bits after many layers."""
     return Workload(
         f"{inference.name}_bf16",
@@ -56,7 +56,7 @@ def bfloat16(inference: Inference, title: str) -> Workload:
         },
         goal=1.0,
         tolerance=0.1,
-        tags=frozenset({"precision"}),
+        tags=frozenset({"precision", *tags}),
         prepare=inference.prepare,
     )
 
@@ -74,7 +74,8 @@ def penstock_int8(inference: Inference, side: int) -> Ready:
     model = ps.load(inference.path)
     small = ps.quantization.quantize(model, examples(side), slower="ignore", batch_size=1).model
     x = ps.asarray(image(inference.batch()))
-    return Ready(lambda: small(x))
+    plan = small.default.plan
+    return Ready(lambda: small(x), memory=lambda: plan.memory([x.shape])["peak_bytes"])
 
 
 def int8_path(inference: Inference) -> str:
@@ -157,7 +158,7 @@ MOBILENET = pictures.inference(mobilenet_v2, "mobilenet_v2_b1", 1)
 BERT = text.inference("bert_b1", bert.BASE, 1)
 MINILM = text.inference("minilm_b1", bert.MINILM, 1)
 WORKLOADS = [
-    bfloat16(BERT, "BERT-base in bfloat16, batch 1"),
+    bfloat16(BERT, "BERT-base in bfloat16, batch 1", "long"),
     bfloat16(MINILM, "MiniLM-L6 in bfloat16, batch 1"),
     bfloat16(RESNET, "ResNet-50 in bfloat16, batch 1"),
     int8(mobilenet_v2, MOBILENET, "MobileNetV2 in int8, batch 1"),
