@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 from penstock import _native, ops
+from penstock._dataclass import dataclass, field
 from penstock._inner_graphs import assigned_by
 from penstock._native import Graph, Tensor, TreeSpec
 from penstock._trace import is_traced

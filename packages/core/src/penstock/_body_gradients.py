@@ -8,12 +8,12 @@ carried. So a loop's gradient needs memory for what it carries, not for what it 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from penstock import _native, ops
 from penstock._backward import gradient_of
 from penstock._bodies import Body, build, within
+from penstock._dataclass import dataclass
 from penstock._native import Graph, Tensor
 from penstock.control import call_node, cond_node, scan_node
 from penstock.errors import GraphError

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from penstock import _native, ops
+from penstock._dataclass import dataclass, field
 from penstock._native import Tensor
 from penstock.errors import GraphError
 

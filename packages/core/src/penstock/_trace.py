@@ -5,10 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from penstock import _native, ops
+from penstock._dataclass import dataclass
 from penstock._native import Graph, Plan, Tensor, TreeSpec
 from penstock.errors import GraphError, InvalidTypeError
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
+from penstock._dataclass import dataclass
 from penstock.errors import ConfigError
 
 Fallback = Literal["warn", "silent", "error"]

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from penstock import _native, ops
 from penstock._backward import gradient_of
 from penstock._bodies import as_tensor
+from penstock._dataclass import dataclass
 from penstock._forward import is_float, push
 from penstock._native import Tensor, TreeSpec
 from penstock.autodiff import grad

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import builtins
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from penstock._dataclass import dataclass
 from penstock.dtypes import as_dtype, result_type
 from penstock.errors import DTypeError, InvalidValueError
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from penstock import _native, control, ops
 from penstock._bodies import build, is_building, within
+from penstock._dataclass import dataclass
 from penstock._native import DType, Tensor
 from penstock._replay import replay
 from penstock._trace import as_input, is_traced

@@ -6,11 +6,11 @@ bfloat16, which NumPy lacks, is widened to float32 on the way in and rounded to 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from penstock._dataclass import dataclass
 from penstock._native import DType
 
 Array = np.ndarray[Any, Any]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from penstock import _native, passes
+from penstock._dataclass import dataclass
 from penstock._native import DType, Graph, Node, Plan, Tensor
 from penstock.errors import CancelledError, DTypeError, GraphError
 from penstock.graph import Operation, eagerly

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from penstock import (
@@ -15,6 +14,7 @@ from penstock import (
 )
 from penstock._batching import CannotBatchError, evaluate
 from penstock._bodies import as_tensor, build, is_building, within
+from penstock._dataclass import dataclass
 from penstock._native import Tensor
 from penstock._trace import is_traced
 from penstock.autograph._convert import converted

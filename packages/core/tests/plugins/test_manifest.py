@@ -85,16 +85,28 @@ def test_import_penstock_is_light(plugins: PluginFolder) -> None:
     ("text", "reason"),
     [
         ("[plugin\nname = 3", "cannot be read"),
-        ('[plugin]\nname = "acme"', "plugin.api: Field required"),
+        ('[plugin]\nname = "acme"', "plugin.api: this key is missing"),
         ('[plugin]\nname = "acme"\napi = "1.x"', "is not a version range, expected for example"),
         ('[plugin]\nname = "Acme!"\napi = ">=0.1"', "plugin.name"),
         ('[plugin]\nname = "acme"\napi = ">=0.1"\nmodul = "x"', "did you mean 'module'?"),
         ('[plugin]\nname = "acme"\napi = ">=0.1"\n[[provides.kernel]]', "did you mean 'kernels'?"),
         (
             '[plugin]\nname = "acme"\napi = ">=0.1"\n[[provides.kernels]]\ndevice = "cpu"',
-            "provides.kernels[0].ops: Field required",
+            "provides.kernels[0].ops: this key is missing",
         ),
-        ('plugin = "acme"', "plugin: Input should be"),
+        ('plugin = "acme"', "plugin: expected a table"),
+        (
+            '[plugin]\nname = "acme"\napi = ">=0.1"\n[[provides.format]]\nreads = 1\nsuffixes = "x"',
+            "provides.format[0].reads: expected true or false (given: 1); provides.format[0].suffixes: expected a list",
+        ),
+        (
+            '[plugin]\nname = "acme"\napi = ">=0.1"\n[[provides.format]]\nname = "a b"',
+            "provides.format[0].name: expected a word of lower-case letters, digits, _ and - (given: 'a b')",
+        ),
+        (
+            '[plugin]\nname = "acme"\napi = ">=0.1"\n[provides.names]\nacme = "a-b"',
+            "provides.names.acme: expected a module's path",
+        ),
     ],
 )
 def test_bad_manifest_keeps_its_reason(

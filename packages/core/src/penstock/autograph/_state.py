@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from penstock import _native, ops
+from penstock._dataclass import dataclass
 from penstock._native import Tensor
 from penstock._trace import is_traced
 from penstock.errors import GraphError

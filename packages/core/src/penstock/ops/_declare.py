@@ -17,15 +17,24 @@ the native function built from the schema.
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Protocol, TypeVar, cast
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    Literal,
+    NamedTuple,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    cast,
+)
 
 import numpy as np
 
 from penstock import _native
+from penstock._dataclass import dataclass, field
 from penstock.errors import InvalidTypeError, InvalidValueError
 
 if TYPE_CHECKING:
@@ -160,7 +169,9 @@ class OpBlock(Generic[P, R]):
         self.rejects_fn: RejectMaker | None = None
         self.no_gradient = ""
         self.refuses_gradient = False
-        functools.update_wrapper(self, function)
+        self.__module__, self.__doc__ = function.__module__, function.__doc__
+        self.__name__, self.__qualname__ = function.__name__, function.__qualname__
+        self.__wrapped__ = function
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         raise NotImplementedError(
@@ -176,7 +187,7 @@ class OpBlock(Generic[P, R]):
         Ops with `effects="random"` get the Philox key and counter first. NumPy's floating point warnings are
         silenced: the ops follow IEEE 754 without comment.
         """
-        self.reference_fn = np.errstate(all="ignore")(fn)
+        self.reference_fn = _quiet(fn)
         _native.register_python_kernel(
             self.schema.name, "cpu", "*", self.reference_fn, REFERENCE_PRIORITY, "reference"
         )
@@ -225,6 +236,15 @@ class OpBlock(Generic[P, R]):
         """Attach wrong arguments, `fn()`, with the error and the message that each must get."""
         self.rejects_fn = fn
         return fn
+
+
+def _quiet(fn: F) -> F:
+    def run(*args: Any, **kwargs: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return fn(*args, **kwargs)
+
+    run.__wrapped__ = fn  # type: ignore[attr-defined]
+    return cast(F, run)
 
 
 # Every block in the order of declaration, by op name.
@@ -306,32 +326,61 @@ def _parameters(
 ) -> tuple[tuple[InputSpec, ...], tuple[AttrSpec, ...]]:
     inputs: list[InputSpec] = []
     attrs: list[AttrSpec] = []
-    for parameter in inspect.signature(function).parameters.values():
-        annotation = str(parameter.annotation)
-        if annotation in ("TensorLike", "Sequence[TensorLike]"):
-            inputs.append(InputSpec(parameter.name, variadic=annotation != "TensorLike"))
+    for parameter in _signature(function):
+        if parameter.annotation in ("TensorLike", "Sequence[TensorLike]"):
+            inputs.append(InputSpec(parameter.name, parameter.annotation != "TensorLike"))
         else:
-            attrs.append(_attribute(op_name, parameter, annotation))
+            attrs.append(_attribute(op_name, parameter))
     return tuple(inputs), tuple(attrs)
 
 
-def _attribute(op_name: str, parameter: inspect.Parameter, annotation: str) -> AttrSpec:
-    word = annotation.removesuffix(" | None")
+class _Parameter(NamedTuple):
+    name: str
+    annotation: str
+    required: bool
+    default: Any
+    keyword_only: bool
+
+
+def _signature(function: Callable[..., Any]) -> list[_Parameter]:
+    """Read a function's parameters; `inspect.signature` took a tenth of `import penstock`."""
+    code = function.__code__
+    positional, count = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
+    defaults = function.__defaults__ or ()
+    known = dict(
+        zip(code.co_varnames[positional - len(defaults) : positional], defaults, strict=True)
+    )
+    known.update(function.__kwdefaults__ or {})
+    annotations = function.__annotations__
+    extra = bool(code.co_flags & inspect.CO_VARARGS) + bool(code.co_flags & inspect.CO_VARKEYWORDS)
+    return [
+        _Parameter(
+            name,
+            "*" if i >= count else str(annotations.get(name, "")),
+            name not in known,
+            known.get(name),
+            i >= positional,
+        )
+        for i, name in enumerate(code.co_varnames[: count + extra])
+    ]
+
+
+def _attribute(op_name: str, parameter: _Parameter) -> AttrSpec:
+    word = parameter.annotation.removesuffix(" | None")
     kind = _KINDS.get(word)
     if kind is None:
         raise InvalidTypeError(
-            f"[{op_name}] parameter {parameter.name!r} is annotated {annotation!r}; an op understands "
+            f"[{op_name}] parameter {parameter.name!r} is annotated {parameter.annotation!r}; an op understands "
             f"TensorLike, Sequence[TensorLike], {', '.join(_KINDS)}, each attribute also with ' | None'. "
             "Write one of these, and `from __future__ import annotations` at the top of the file."
         )
-    required = parameter.default is inspect.Parameter.empty
     return AttrSpec(
-        name=parameter.name,
-        kind=kind,
-        optional=word != annotation or word == "Axis",
-        required=required,
-        keyword_only=parameter.kind is inspect.Parameter.KEYWORD_ONLY,
-        default=None if required else parameter.default,
+        parameter.name,
+        kind,
+        word != parameter.annotation or word == "Axis",
+        parameter.required,
+        parameter.keyword_only,
+        parameter.default,
     )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from penstock import ops
+from penstock._dataclass import dataclass
 from penstock.ops._gradients import count, sum_to
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from penstock import _native, ops
+from penstock._dataclass import dataclass, field
 from penstock.errors import AxisError, InvalidValueError
 from penstock.ops.conversion import asarray
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from penstock import _native
+from penstock._dataclass import dataclass
 from penstock.ops._declare import BLOCKS
 
 if TYPE_CHECKING:

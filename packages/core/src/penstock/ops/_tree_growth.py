@@ -6,10 +6,11 @@ stands here, without contraction.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from penstock._dataclass import dataclass
 
 Array = np.ndarray[Any, Any]
 BITS = 30  # of the largest gradient

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from penstock._dataclass import dataclass
 
 Pair = tuple[int, int]
 Sizes = tuple[int, ...]

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import builtins
-import dataclasses
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from penstock import ops
+from penstock._dataclass import replace
 from penstock.ops import _batch_indexing, _tangents
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._samples import FLOATS, NUMERIC, REALS, array
@@ -330,7 +330,7 @@ def _(rng: np.random.Generator) -> Iterator[Sample]:
     for sample in _samples(rng, FLOATS, -3, 3, exclusive=True):
         # Differences of -inf say nothing, and an exclusive walk begins with one.
         smooth = sample.differentiable and not sample.kwargs.get("exclusive")
-        yield dataclasses.replace(sample, differentiable=smooth)
+        yield replace(sample, differentiable=smooth)
     yield Sample((np.array([3, -2, 0], "int32"),), label="int32")
     apart = np.array([-900.0, -1000.0, 0.0, 900.0, 1000.0, -np.inf])
     yield Sample((apart,), label="far apart", differentiable=False)

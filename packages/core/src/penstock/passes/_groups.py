@@ -8,9 +8,9 @@ cycle can come about, and what has effects is never moved.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
-from dataclasses import dataclass, field
 
 from penstock import _native
+from penstock._dataclass import dataclass, field
 from penstock._native import DType, Graph, Node, Tensor
 from penstock.ops import _tile_program as tile
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 from penstock import _native
+from penstock._dataclass import dataclass
 from penstock._native import Graph, Node, Tensor
 from penstock.passes._groups import Uses
 from penstock.passes._rewrite import rewrite

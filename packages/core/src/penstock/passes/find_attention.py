@@ -8,9 +8,9 @@ not a number to 0: that is what the op does too, for queries that see no key.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from penstock import ops
+from penstock._dataclass import dataclass, field
 from penstock._native import Graph, Node, Tensor
 from penstock.passes._groups import Uses
 from penstock.passes._patterns import (

@@ -7,12 +7,12 @@ with s = scale / root, as TensorFlow's layers compute it. Scale and offset may b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from penstock import ops
+from penstock._dataclass import dataclass
 from penstock._native import Graph, Node, Tensor
 from penstock.passes._groups import Uses, trailing_axes
 from penstock.passes._patterns import (

@@ -6,10 +6,10 @@ can: then it passes over no memory at all.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from penstock import _native
+from penstock._dataclass import dataclass
 from penstock._native import Graph, Node, Tensor
 from penstock.config import settings
 from penstock.ops import _tile_program as tile

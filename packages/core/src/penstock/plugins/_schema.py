@@ -1,60 +1,116 @@
-"""The schema of `penstock_plugin.toml`. Imported only when a manifest is read: pydantic costs 80 ms."""
+"""The schema of `penstock_plugin.toml`. The first op of a program reads manifests, so they are checked by hand."""
+# ruff: noqa: RUF009
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, dataclass, field, fields
 from fnmatch import fnmatchcase
-from typing import Annotated, Any
-
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, field_validator
+from typing import Any, TypeVar, cast
 
 from penstock.plugins._api import check_range
 
-PluginName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
-ModulePath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]
-PublicName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]*$")]
-Text = Annotated[str, StringConstraints(min_length=1)]
+T = TypeVar("T")
+# Takes a value and the key where it stands; raises ValueError with one line for all that is wrong.
+Read = Callable[[Any, str], Any]
 
 
-class _Table(BaseModel):
-    """A table that refuses unknown keys: a misspelt key must not be ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PluginTable(_Table):
-    """`[plugin]`: the name that users type, the plugin API it was written for, the module with the hooks."""
-
-    name: PluginName
-    api: str
-    module: ModulePath | None = None
-
-    @field_validator("api")
-    @classmethod
-    def _api_is_a_range(cls, value: str) -> str:
-        check_range(value)
+def _plain(kind: type, what: str) -> Read:
+    def read(value: Any, where: str) -> Any:
+        if type(value) is not kind:
+            raise _refused(where, what, value)
         return value
 
+    return read
 
-class DeviceRow(_Table):
+
+def _matching(pattern: str, what: str) -> Read:
+    matches = re.compile(pattern, re.DOTALL).fullmatch
+
+    def read(value: Any, where: str) -> Any:
+        if not isinstance(value, str) or not matches(value):
+            raise _refused(where, what, value)
+        return value
+
+    return read
+
+
+def _list_of(read_one: Read) -> Read:
+    def read(value: Any, where: str) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise _refused(where, "a list", value)
+        return tuple(read_one(item, f"{where}[{i}]") for i, item in enumerate(value))
+
+    return read
+
+
+def _refused(where: str, what: str, value: Any) -> ValueError:
+    return ValueError(f"{where}: expected {what} (given: {value!r})")
+
+
+def _range(value: Any, where: str) -> Any:
+    try:
+        check_range(_TEXT(value, where))
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+    return value
+
+
+def _names(value: Any, where: str) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise _refused(where, "a table", value)
+    return {_NAME(n, where): _MODULE(path, f"{where}.{n}") for n, path in value.items()}
+
+
+_NAME = _matching(r"[a-z][a-z0-9_]*", "names of lower-case letters, digits and _")
+_MODULE = _matching(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", "a module's path, such as 'acme.hooks'")
+_WORD = _matching(r"[a-z][a-z0-9_-]*", "a word of lower-case letters, digits, _ and -")
+_PLUGIN = _matching(r"[a-z0-9]+(-[a-z0-9]+)*", "lower-case words, with - between them")
+_TEXT = _matching(r".+", "text that is not empty")
+_WORDS = _plain(str, "text")
+_YES = _plain(bool, "true or false")
+_NUMBER = _plain(int, "a whole number")
+_TEXTS = _list_of(_TEXT)
+
+
+# What a dataclass's fields are made with: how the value is read, and its default.
+def _key(read: Read, **default: Any) -> Any:
+    return field(metadata={"read": read}, **default)
+
+
+def _rows(kind: type) -> Any:
+    return _key(_list_of(lambda value, where: _read(kind, value, where)), default=())
+
+
+@dataclass(frozen=True)
+class PluginTable:
+    """`[plugin]`: the name that users type, the plugin API it was written for, the module with the hooks."""
+
+    name: str = _key(_PLUGIN)
+    api: str = _key(_range)
+    module: str | None = _key(_MODULE, default=None)
+
+
+@dataclass(frozen=True)
+class DeviceRow:
     """`[[provides.device]]`: a device type that the plugin registers."""
 
-    type: Word
+    type: str = _key(_WORD)
 
 
-class KernelsRow(_Table):
+@dataclass(frozen=True)
+class KernelsRow:
     """`[[provides.kernels]]`: ops (globs) that have kernels on a device, and the library they are in, if any.
 
     `library` is a path relative to the manifest; it is loaded when the plugin is activated.
     """
 
-    device: Word
-    ops: Annotated[tuple[Text, ...], "globs"]
-    dtypes: tuple[Text, ...] = ("*",)
-    library: Text | None = None
+    device: str = _key(_WORD)
+    ops: tuple[str, ...] = _key(_TEXTS)
+    dtypes: tuple[str, ...] = _key(_TEXTS, default=("*",))
+    library: str | None = _key(_TEXT, default=None)
 
     def covers(self, op: str, device: str) -> bool:
         """Say whether the row promises a kernel for `op` on `device`."""
@@ -66,14 +122,16 @@ class KernelsRow(_Table):
         return not dtypes or "*" in own or not own.isdisjoint(dtypes)
 
 
-class OpRow(_Table):
+@dataclass(frozen=True)
+class OpRow:
     """`[[provides.op]]`: an op that the plugin declares."""
 
-    name: Text
-    version: int = 1
+    name: str = _key(_TEXT)
+    version: int = _key(_NUMBER, default=1)
 
 
-class FormatRow(_Table):
+@dataclass(frozen=True)
+class FormatRow:
     """`[[provides.format]]`: a file format that the plugin reads or writes.
 
     `suffixes` are how its files' names end, `folder_has` the names of files by which a folder of it is known; of
@@ -81,45 +139,51 @@ class FormatRow(_Table):
     is the line that a list of formats shows.
     """
 
-    name: Word
-    suffixes: tuple[Text, ...] = ()
-    folder_has: tuple[Text, ...] = ()
-    reads: bool = True
-    writes: bool = False
-    tensors: bool = False
-    help: str = ""
+    name: str = _key(_WORD)
+    suffixes: tuple[str, ...] = _key(_TEXTS, default=())
+    folder_has: tuple[str, ...] = _key(_TEXTS, default=())
+    reads: bool = _key(_YES, default=True)
+    writes: bool = _key(_YES, default=False)
+    tensors: bool = _key(_YES, default=False)
+    help: str = _key(_WORDS, default="")
 
 
-class CommandRow(_Table):
+@dataclass(frozen=True)
+class CommandRow:
     """`[[provides.command]]`: a command below `penstock`, with the line that `penstock --help` shows."""
 
-    name: Word
-    help: str = ""
+    name: str = _key(_WORD)
+    help: str = _key(_WORDS, default="")
 
 
-class ObserverRow(_Table):
+@dataclass(frozen=True)
+class ObserverRow:
     """`[[provides.observer]]`: what takes a program's records, under the name that programs use."""
 
-    name: Word
+    name: str = _key(_WORD)
 
 
-class Provides(_Table):
+@dataclass(frozen=True)
+class Provides:
     """`[provides]`: everything that the plugin gives."""
 
-    device: tuple[DeviceRow, ...] = ()
-    kernels: tuple[KernelsRow, ...] = ()
-    op: tuple[OpRow, ...] = ()
-    format: tuple[FormatRow, ...] = ()
-    command: tuple[CommandRow, ...] = ()
-    observer: tuple[ObserverRow, ...] = ()
-    names: dict[PublicName, ModulePath] = {}
+    device: tuple[DeviceRow, ...] = _rows(DeviceRow)
+    kernels: tuple[KernelsRow, ...] = _rows(KernelsRow)
+    op: tuple[OpRow, ...] = _rows(OpRow)
+    format: tuple[FormatRow, ...] = _rows(FormatRow)
+    command: tuple[CommandRow, ...] = _rows(CommandRow)
+    observer: tuple[ObserverRow, ...] = _rows(ObserverRow)
+    names: dict[str, str] = _key(_names, default_factory=dict)
 
 
-class Manifest(_Table):
+@dataclass(frozen=True)
+class Manifest:
     """A whole `penstock_plugin.toml`."""
 
-    plugin: PluginTable
-    provides: Provides = Provides()
+    plugin: PluginTable = _key(lambda value, where: _read(PluginTable, value, where))
+    provides: Provides = _key(
+        lambda value, where: _read(Provides, value, where), default_factory=Provides
+    )
 
     def gives(self) -> list[str]:
         """List what the plugin gives, in words, one entry per kind."""
@@ -148,31 +212,31 @@ def parse(data: dict[str, Any]) -> Manifest:
     Raises:
         ValueError: The content breaks the schema; the message is one line with every fault.
     """
-    try:
-        return Manifest.model_validate(data)
-    except ValidationError as error:
-        raise ValueError("; ".join(_fault(dict(item)) for item in error.errors())) from None
+    return _read(Manifest, data, "")
 
 
-def _fault(item: dict[str, Any]) -> str:
-    key = str(item["loc"][-1])
-    where = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in item["loc"]).lstrip(".")
-    if item["type"] != "extra_forbidden":
-        return f"{where}: {item['msg']} (given: {item['input']!r})"
-    near = difflib.get_close_matches(key, _known_keys(), n=1)
-    return f"{where}: unknown key" + (f", did you mean {near[0]!r}?" if near else "")
-
-
-def _known_keys() -> list[str]:
-    tables: tuple[type[_Table], ...] = (
-        Manifest,
-        PluginTable,
-        Provides,
-        DeviceRow,
-        KernelsRow,
-        OpRow,
-        FormatRow,
-        CommandRow,
-        ObserverRow,
-    )
-    return sorted({name for table in tables for name in table.model_fields})
+def _read(kind: type[T], data: Any, where: str) -> T:
+    """Read a table. Unknown keys are refused: a misspelt key must not be ignored."""
+    if not isinstance(data, dict):
+        raise _refused(where, "a table", data)
+    known = {f.name: f for f in fields(cast(Any, kind))}
+    found: dict[str, Any] = {}
+    faults: list[str] = []
+    for key, value in data.items():
+        place = f"{where}.{key}".lstrip(".")
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            faults.append(
+                f"{place}: unknown key" + (f", did you mean {near[0]!r}?" if near else "")
+            )
+            continue
+        try:
+            found[key] = known[key].metadata["read"](value, place)
+        except ValueError as error:
+            faults.append(str(error))
+    for name, f in known.items():
+        if name not in data and f.default is MISSING and f.default_factory is MISSING:
+            faults.append(f"{where}.{name}: this key is missing".lstrip("."))
+    if faults:
+        raise ValueError("; ".join(faults))
+    return kind(**found)
