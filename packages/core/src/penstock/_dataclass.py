@@ -22,17 +22,17 @@ else:
         """Say what a field is when nobody gives it."""
         return _Field(default, default_factory)
 
-    def dataclass(cls: type | None = None, /, *, frozen: bool = False) -> Any:
+    def dataclass(cls: type | None = None, /, *, frozen: bool = False, eq: bool = True) -> Any:
         """Make a class of its annotated fields: with `__init__`, `__repr__`, `__eq__`, and a hash if it is frozen."""
         if cls is None:
-            return lambda cls: _finished(cls, frozen)
-        return _finished(cls, frozen)
+            return lambda cls: _finished(cls, frozen, eq)
+        return _finished(cls, frozen, eq)
 
     def replace(value: Any, /, **changes: Any) -> Any:
         """Return a copy with some fields changed."""
         return type(value)(**{**{name: getattr(value, name) for name in value._fields}, **changes})
 
-    def _finished(cls: type, frozen: bool) -> type:
+    def _finished(cls: type, frozen: bool, eq: bool) -> type:
         names = tuple(name for name in cls.__annotations__)
         defaults: dict[str, _Field] = {}
         for name in names:
@@ -46,11 +46,11 @@ else:
                 defaults[name] = _Field(given, None)
         cls._fields, cls._defaults = names, defaults
         cls.__match_args__ = names
-        cls.__init__, cls.__repr__, cls.__eq__ = _init, _repr, _eq
+        cls.__init__, cls.__repr__ = _init, _repr
+        if eq:
+            cls.__eq__, cls.__hash__ = _eq, _hash if frozen else None
         if frozen:
-            cls.__hash__, cls.__setattr__, cls.__delattr__ = _hash, _set, _delete
-        else:
-            cls.__hash__ = None
+            cls.__setattr__, cls.__delattr__ = _set, _delete
         return cls
 
     def _init(self: Any, *args: Any, **kwargs: Any) -> None:

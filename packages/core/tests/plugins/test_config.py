@@ -78,5 +78,5 @@ def test_nonsense_names_variable_value_and_what_is_allowed(name: str, text: str)
 
 
 def test_every_field_is_one_documented_variable() -> None:
-    assert [v.field for v in VARIABLES] == list(Settings.__dataclass_fields__)
+    assert [v.field for v in VARIABLES] == list(Settings._fields)
     assert all(v.name == f"PENSTOCK_{v.field.upper()}" and v.meaning for v in VARIABLES)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
+from penstock._dataclass import dataclass, field
 from penstock.plugins.manifest import Installed, installed_plugins
 
 if TYPE_CHECKING:

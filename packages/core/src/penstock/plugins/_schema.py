@@ -1,15 +1,14 @@
 """The schema of `penstock_plugin.toml`. The first op of a program reads manifests, so they are checked by hand."""
-# ruff: noqa: RUF009
 
 from __future__ import annotations
 
 import difflib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, dataclass, field, fields
 from fnmatch import fnmatchcase
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
+from penstock._dataclass import dataclass, field
 from penstock.plugins._api import check_range
 
 T = TypeVar("T")
@@ -75,29 +74,20 @@ _NUMBER = _plain(int, "a whole number")
 _TEXTS = _list_of(_TEXT)
 
 
-# What a dataclass's fields are made with: how the value is read, and its default.
-def _key(read: Read, **default: Any) -> Any:
-    return field(metadata={"read": read}, **default)
-
-
-def _rows(kind: type) -> Any:
-    return _key(_list_of(lambda value, where: _read(kind, value, where)), default=())
-
-
 @dataclass(frozen=True)
 class PluginTable:
     """`[plugin]`: the name that users type, the plugin API it was written for, the module with the hooks."""
 
-    name: str = _key(_PLUGIN)
-    api: str = _key(_range)
-    module: str | None = _key(_MODULE, default=None)
+    name: str
+    api: str
+    module: str | None = None
 
 
 @dataclass(frozen=True)
 class DeviceRow:
     """`[[provides.device]]`: a device type that the plugin registers."""
 
-    type: str = _key(_WORD)
+    type: str
 
 
 @dataclass(frozen=True)
@@ -107,10 +97,10 @@ class KernelsRow:
     `library` is a path relative to the manifest; it is loaded when the plugin is activated.
     """
 
-    device: str = _key(_WORD)
-    ops: tuple[str, ...] = _key(_TEXTS)
-    dtypes: tuple[str, ...] = _key(_TEXTS, default=("*",))
-    library: str | None = _key(_TEXT, default=None)
+    device: str
+    ops: tuple[str, ...]
+    dtypes: tuple[str, ...] = ("*",)
+    library: str | None = None
 
     def covers(self, op: str, device: str) -> bool:
         """Say whether the row promises a kernel for `op` on `device`."""
@@ -126,8 +116,8 @@ class KernelsRow:
 class OpRow:
     """`[[provides.op]]`: an op that the plugin declares."""
 
-    name: str = _key(_TEXT)
-    version: int = _key(_NUMBER, default=1)
+    name: str
+    version: int = 1
 
 
 @dataclass(frozen=True)
@@ -139,51 +129,49 @@ class FormatRow:
     is the line that a list of formats shows.
     """
 
-    name: str = _key(_WORD)
-    suffixes: tuple[str, ...] = _key(_TEXTS, default=())
-    folder_has: tuple[str, ...] = _key(_TEXTS, default=())
-    reads: bool = _key(_YES, default=True)
-    writes: bool = _key(_YES, default=False)
-    tensors: bool = _key(_YES, default=False)
-    help: str = _key(_WORDS, default="")
+    name: str
+    suffixes: tuple[str, ...] = ()
+    folder_has: tuple[str, ...] = ()
+    reads: bool = True
+    writes: bool = False
+    tensors: bool = False
+    help: str = ""
 
 
 @dataclass(frozen=True)
 class CommandRow:
     """`[[provides.command]]`: a command below `penstock`, with the line that `penstock --help` shows."""
 
-    name: str = _key(_WORD)
-    help: str = _key(_WORDS, default="")
+    name: str
+    help: str = ""
 
 
 @dataclass(frozen=True)
 class ObserverRow:
     """`[[provides.observer]]`: what takes a program's records, under the name that programs use."""
 
-    name: str = _key(_WORD)
+    name: str
 
 
 @dataclass(frozen=True)
 class Provides:
     """`[provides]`: everything that the plugin gives."""
 
-    device: tuple[DeviceRow, ...] = _rows(DeviceRow)
-    kernels: tuple[KernelsRow, ...] = _rows(KernelsRow)
-    op: tuple[OpRow, ...] = _rows(OpRow)
-    format: tuple[FormatRow, ...] = _rows(FormatRow)
-    command: tuple[CommandRow, ...] = _rows(CommandRow)
-    observer: tuple[ObserverRow, ...] = _rows(ObserverRow)
-    names: dict[str, str] = _key(_names, default_factory=dict)
+    device: tuple[DeviceRow, ...] = ()
+    kernels: tuple[KernelsRow, ...] = ()
+    op: tuple[OpRow, ...] = ()
+    format: tuple[FormatRow, ...] = ()
+    command: tuple[CommandRow, ...] = ()
+    observer: tuple[ObserverRow, ...] = ()
+    names: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Manifest:
     """A whole `penstock_plugin.toml`."""
 
-    plugin: PluginTable = _key(lambda value, where: _read(PluginTable, value, where))
-    provides: Provides = _key(
-        lambda value, where: _read(Provides, value, where), default_factory=Provides
-    )
+    plugin: PluginTable
+    provides: Provides = field(default_factory=Provides)
 
     def gives(self) -> list[str]:
         """List what the plugin gives, in words, one entry per kind."""
@@ -215,11 +203,15 @@ def parse(data: dict[str, Any]) -> Manifest:
     return _read(Manifest, data, "")
 
 
+def _table(kind: type) -> Read:
+    return lambda value, where: _read(kind, value, where)
+
+
 def _read(kind: type[T], data: Any, where: str) -> T:
     """Read a table. Unknown keys are refused: a misspelt key must not be ignored."""
     if not isinstance(data, dict):
         raise _refused(where, "a table", data)
-    known = {f.name: f for f in fields(cast(Any, kind))}
+    known = _KEYS[kind]
     found: dict[str, Any] = {}
     faults: list[str] = []
     for key, value in data.items():
@@ -231,12 +223,51 @@ def _read(kind: type[T], data: Any, where: str) -> T:
             )
             continue
         try:
-            found[key] = known[key].metadata["read"](value, place)
+            found[key] = known[key](value, place)
         except ValueError as error:
             faults.append(str(error))
-    for name, f in known.items():
-        if name not in data and f.default is MISSING and f.default_factory is MISSING:
-            faults.append(f"{where}.{name}: this key is missing".lstrip("."))
+    faults += [
+        f"{where}.{name}: this key is missing".lstrip(".")
+        for name in _NEEDED.get(kind, ())
+        if name not in data
+    ]
     if faults:
         raise ValueError("; ".join(faults))
     return kind(**found)
+
+
+# How each key of each table is read, and which must be there.
+_KEYS: dict[type, dict[str, Read]] = {
+    PluginTable: {"name": _PLUGIN, "api": _range, "module": _MODULE},
+    DeviceRow: {"type": _WORD},
+    KernelsRow: {"device": _WORD, "ops": _TEXTS, "dtypes": _TEXTS, "library": _TEXT},
+    OpRow: {"name": _TEXT, "version": _NUMBER},
+    FormatRow: {
+        "name": _WORD,
+        "suffixes": _TEXTS,
+        "folder_has": _TEXTS,
+        "reads": _YES,
+        "writes": _YES,
+        "tensors": _YES,
+        "help": _WORDS,
+    },
+    CommandRow: {"name": _WORD, "help": _WORDS},
+    ObserverRow: {"name": _WORD},
+    Provides: {
+        "device": _list_of(_table(DeviceRow)),
+        "kernels": _list_of(_table(KernelsRow)),
+        "op": _list_of(_table(OpRow)),
+        "format": _list_of(_table(FormatRow)),
+        "command": _list_of(_table(CommandRow)),
+        "observer": _list_of(_table(ObserverRow)),
+        "names": _names,
+    },
+    Manifest: {"plugin": _table(PluginTable), "provides": _table(Provides)},
+}
+_NEEDED: dict[type, tuple[str, ...]] = {
+    Manifest: ("plugin",),
+    PluginTable: ("name", "api"),
+    DeviceRow: ("type",),
+    KernelsRow: ("device", "ops"),
+    **dict.fromkeys((OpRow, FormatRow, CommandRow, ObserverRow), ("name",)),
+}

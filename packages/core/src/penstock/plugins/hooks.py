@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import pluggy
+
+from penstock._dataclass import dataclass
 
 if TYPE_CHECKING:
     from penstock.plugins.doctor import PluginReport

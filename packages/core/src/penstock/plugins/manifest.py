@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from penstock._dataclass import dataclass
 from penstock.plugins._api import PLUGIN_API, in_range
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ import difflib
 import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from penstock._dataclass import dataclass, field
 from penstock.errors import PluginError
 from penstock.plugins import _host
 
