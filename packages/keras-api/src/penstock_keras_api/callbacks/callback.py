@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.console import Console
-
 
 class Callback:
     """Be told when training, epochs and batches begin and end; subclasses write the methods they need.
@@ -33,6 +31,8 @@ class Callback:
 
     def _tell(self, line: str) -> None:
         """Write a line for people."""
+        from rich.console import Console  # takes its time to import
+
         Console().print(line, soft_wrap=True, markup=False, highlight=False)
 
     def set_params(self, params: dict[str, Any]) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from typing import TYPE_CHECKING, Any
 
 from penstock_keras_api import config
 from penstock_keras_api.callbacks.callback import Callback
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 _BETWEEN = 0.1  # seconds between two looks at the losses, which cost time
 
@@ -27,6 +27,8 @@ class ProgbarLogger(Callback):
     """
 
     def __init__(self) -> None:
+        from rich.console import Console  # takes its time to import
+
         super().__init__()
         self._console = Console()
         self._progress: Progress | None = None
@@ -69,9 +71,16 @@ class ProgbarLogger(Callback):
         self._name, self._done = name, 0
         self._began = self._shown = time.perf_counter()
         if self.is_on and self._moves:
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-                       TextColumn("{task.fields[told]}"))  # fmt: skip
-            self._progress = Progress(*columns, console=self._console, transient=True)
+            from rich import progress as bars
+
+            columns = (
+                bars.TextColumn("{task.description}"),
+                bars.BarColumn(),
+                bars.MofNCompleteColumn(),
+                bars.TimeRemainingColumn(),
+                bars.TextColumn("{task.fields[told]}"),
+            )
+            self._progress = bars.Progress(*columns, console=self._console, transient=True)
             self._progress.start()
             self._task = self._progress.add_task(name, total=self.params.get("steps"), told="")
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.parse
-import urllib.request
 import warnings
 from typing import Any
 
@@ -48,6 +45,10 @@ class RemoteMonitor(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Send an epoch's losses and metrics."""
+        import urllib.error  # takes its time
+        import urllib.parse
+        import urllib.request
+
         told = {"epoch": epoch, **{name: _plain(value) for name, value in (logs or {}).items()}}
         text = json.dumps(told)
         if self.send_as_json:

@@ -6,8 +6,6 @@ import json
 import os
 from typing import Any
 
-from rich.console import Console
-
 from penstock_keras_api.saving import model_files, weights
 
 
@@ -102,6 +100,8 @@ class Files:
         name = None if format == "tf_saved_model" else format
         path = graphs.export(self, filepath, name, input_signature, **kwargs)
         if verbose:
+            from rich.console import Console  # takes its time to import
+
             Console().print(f"Saved the model at {path}")
 
     def __penstock_model__(self, signatures: Any = None) -> Any:

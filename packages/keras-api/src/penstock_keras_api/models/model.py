@@ -14,7 +14,6 @@ from penstock_keras_api.models import state_tree
 from penstock_keras_api.models.files import Files
 from penstock_keras_api.models.quantization import quantize_model
 from penstock_keras_api.models.state_tree import set_state_tree as _set_state_tree
-from penstock_keras_api.models.summary import html_of, print_summary
 from penstock_keras_api.trainers.trainer import Trainer
 
 
@@ -162,11 +161,15 @@ class Model(Trainer, Files, Layer):
         >>> model.summary(print_fn=lambda text: print(text.splitlines()[4]))
         │ d (Dense)    │ (None, 2)    │      10 │
         """
+        from penstock_keras_api.models.summary import print_summary  # with rich, which takes time
+
         print_summary(
             self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range
         )
 
     def _repr_html_(self) -> str:
+        from penstock_keras_api.models.summary import html_of
+
         return html_of(self)
 
     # ---- quantisation

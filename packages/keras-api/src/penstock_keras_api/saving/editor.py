@@ -7,17 +7,18 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from rich.console import Console
-from rich.tree import Tree
 
 from penstock.errors import InvalidValueError
 from penstock.safetensors import replacing
 from penstock_keras_api.saving import archive, entries, files, hdf5
 from penstock_keras_api.saving.problems import explained
 from penstock_keras_api.saving.weights import told
+
+if TYPE_CHECKING:
+    from rich.tree import Tree
 
 
 class KerasFileEditor:
@@ -86,6 +87,9 @@ class KerasFileEditor:
 
     def summary(self) -> None:
         """Print the objects and their weights."""
+        from rich.console import Console  # takes its time to import
+        from rich.tree import Tree
+
         console = Console(width=100, highlight=False)
         console.print(f"Keras model file '{self.filepath.name}'")
         if self.metadata is not None:
@@ -104,6 +108,8 @@ class KerasFileEditor:
         Returns:
             A dictionary: "status" is "success" or "error", "error_count" counts what differs, "match_count" what fits.
         """
+        from rich.console import Console
+
         console = Console(width=100, highlight=False)
         console.print("Running comparison")
         errors = matches = 0

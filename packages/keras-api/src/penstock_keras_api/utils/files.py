@@ -10,7 +10,6 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from penstock.errors import FormatError, InvalidValueError
-from penstock_keras_api.datasets import _download, _files
 
 _ARCHIVES = (".tar.gz", ".tar.bz2", ".tar.xz", ".tgz", ".tbz", ".txz", ".tar", ".zip")
 
@@ -53,6 +52,8 @@ def get_file(
         FormatError: The file has another hash, or is no archive, or one with paths that lead out of it.
         DownloadError: It cannot be had.
     """
+    from penstock_keras_api.datasets import _files  # all that datasets need takes its time
+
     if origin is None:
         raise InvalidValueError("[get_file] got no origin; give the address of the file")
     address_name = Path(unquote(urlsplit(origin).path)).name
@@ -88,12 +89,16 @@ def _unpacked_name(folder: Path, fname: str | None, name: str, address: str, unt
 
 
 def _have(origin: str, target: Path, digest: str | None, force: bool) -> Path:
+    from penstock_keras_api.datasets import _download
+
     if target.is_file() and (force or not _is_right(target, digest)):
         target.unlink()
     return _download.download(origin, target, digest)
 
 
 def _is_right(path: Path, digest: str | None) -> bool:
+    from penstock_keras_api.datasets import _download
+
     try:
         if digest is not None:
             _download.check(path, digest, "")
