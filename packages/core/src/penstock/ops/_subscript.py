@@ -44,6 +44,8 @@ class Plan:
 
 def getitem(x: Tensor, key: Any) -> Tensor:
     """Return the elements that a NumPy subscript selects; the result never shares memory that can change."""
+    if not x.is_symbolic and (found := _plain(x, key)) is not None:
+        return found
     if _is_single_mask(key):
         return ops.reshape(x, (1, *x.shape))[: int(bool(key))]
     plan = _plan(x, key)
@@ -54,6 +56,41 @@ def getitem(x: Tensor, key: Any) -> Tensor:
         y = _gather(y, plan)
     shape = _shape_with_new_axes(plan)
     return y if len(shape) == y.ndim and not plan.new_axes else ops.reshape(y, shape)
+
+
+def _plain(x: Tensor, key: Any) -> Tensor | None:
+    """Take what most subscripts say, whole numbers and slices of a tensor with a value; None for all others."""
+    items = key if type(key) is tuple else (key,)
+    shape = x.shape
+    if len(items) > len(shape):
+        return None
+    starts, sizes, steps, kept = [0] * len(shape), list(shape), [1] * len(shape), []
+    for axis, item in enumerate(items):
+        size = shape[axis]
+        if type(item) is int:
+            starts[axis], sizes[axis] = item + size if item < 0 else item, 1
+            if not 0 <= starts[axis] < size:
+                return None
+        elif type(item) is slice and all(type(b) is int or b is None for b in _parts_of(item)):
+            if item.step == 0:
+                return None
+            start, stop, step = item.indices(size)
+            count = len(range(start, stop, step))
+            starts[axis], sizes[axis], steps[axis] = (start, count, step) if count else (0, 0, 1)
+            kept.append(count)
+        else:
+            return None
+    kept += shape[len(items) :]
+    y = (
+        x
+        if tuple(sizes) == shape and steps.count(1) == len(steps)
+        else ops.slice(x, starts, sizes, steps)
+    )
+    return y if len(kept) == len(shape) else ops.reshape(y, kept)
+
+
+def _parts_of(item: slice) -> tuple[Any, Any, Any]:
+    return item.start, item.stop, item.step
 
 
 def setitem(x: Tensor, key: Any, value: Any) -> Tensor:
