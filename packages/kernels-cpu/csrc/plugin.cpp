@@ -18,6 +18,23 @@ RowTable BestRows(int32_t isa_level) {
 #endif
 }
 
+penstock_kernel_def Definition(const RowTable& table, const Row& row) {
+  penstock_kernel_def def = {};
+  def.head = {sizeof(def), PENSTOCK_ABI_MAJOR, PENSTOCK_ABI_MINOR, nullptr};
+  def.op = row.op;
+  def.op_version = 1;
+  def.device = "cpu";
+  def.dtypes = row.dtypes;
+  def.isa = table.isa;
+  def.run = row.run;
+  def.prepare = row.prepare;
+  def.release = row.release;
+  def.inplace = row.inplace;
+  def.caps = row.caps;
+  def.layouts = row.layouts;
+  return def;
+}
+
 int Register(penstock_registry* registry) {
   if (registry == nullptr || registry->head.struct_size < sizeof(penstock_registry)) {
     return PENSTOCK_ERROR;
@@ -29,20 +46,18 @@ int Register(penstock_registry* registry) {
   const RowTable table = BestRows(registry->cpu_isa_level);
   for (size_t i = 0; i < table.count; ++i) {
     const Row& row = table.rows[i];
-    penstock_kernel_def def = {};
-    def.head = {sizeof(def), PENSTOCK_ABI_MAJOR, PENSTOCK_ABI_MINOR, nullptr};
-    def.op = row.op;
-    def.op_version = 1;
-    def.device = "cpu";
-    def.dtypes = row.dtypes;
-    def.isa = table.isa;
-    def.run = row.run;
-    def.prepare = row.prepare;
-    def.release = row.release;
-    def.inplace = row.inplace;
-    def.caps = row.caps;
-    def.layouts = row.layouts;
-    const int status = registry->add_kernel(registry, &def);
+    penstock_kernel_def def = Definition(table, row);
+    int status = registry->add_kernel(registry, &def);
+    if (status == PENSTOCK_OK && table.serves_narrow(row)) {
+      def.dtypes = "bf16 f16";
+      def.run = table.run_narrow;
+      def.prepare = table.prepare_narrow;
+      def.release = table.release_narrow;
+      def.inplace = nullptr;
+      def.caps = 0;
+      def.data = const_cast<Row*>(&row);
+      status = registry->add_kernel(registry, &def);
+    }
     if (status != PENSTOCK_OK) return status;
   }
   return PENSTOCK_OK;

@@ -21,6 +21,11 @@ struct RowTable {
   const char* isa;
   const Row* rows;
   size_t count;
+  // The same for floats of 16 bits (widened.cpp): these functions find the row in `kernel_data`.
+  bool (*serves_narrow)(const Row&);
+  int (*run_narrow)(penstock_call*);
+  int (*prepare_narrow)(penstock_call*, void**);
+  void (*release_narrow)(void*);
 };
 
 namespace portable {

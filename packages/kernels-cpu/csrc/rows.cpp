@@ -66,6 +66,12 @@ namespace penstock::cpu::PENSTOCK_ISA {
 #undef CAPABLE
 #undef ROW
 
+// widened.cpp
+bool ServesNarrow(const Row& row);
+int RunNarrow(penstock_call* call);
+int PrepareNarrow(penstock_call* call, void** state);
+void ReleaseNarrow(void* state);
+
 namespace {
 
 constexpr int8_t kInPlaceFirst[] = {0, 0, -1};
@@ -90,6 +96,10 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-RowTable Rows() { return {STRING(PENSTOCK_ISA), kRows, sizeof(kRows) / sizeof(kRows[0])}; }
+RowTable Rows() {
+  return {STRING(PENSTOCK_ISA), kRows,     sizeof(kRows) / sizeof(kRows[0]),
+          ServesNarrow,         RunNarrow, PrepareNarrow,
+          ReleaseNarrow};
+}
 
 }  // namespace penstock::cpu::PENSTOCK_ISA

@@ -56,7 +56,8 @@ def numpy(self: Tensor) -> np.ndarray[Any, Any]:
         array = np.empty(value.shape, object)
         array.reshape(-1)[:] = strings_of(value)
     elif value.dtype == "bfloat16":
-        array = np.asarray(memoryview(ops.cast(value, "float32")))
+        with eagerly():  # the value is there, also while a graph is being built
+            array = np.asarray(memoryview(ops.cast(value, "float32")))
     else:
         return np.asarray(memoryview(value))
     array.flags.writeable = False
