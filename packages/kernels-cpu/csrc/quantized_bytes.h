@@ -12,7 +12,9 @@
 
 namespace penstock::cpu::PENSTOCK_ISA {
 
-constexpr int kByteCols = 64;  // of a panel of weights: at most four vectors of sums
+// Columns of a panel of weights: four vectors of sums, or two where a wider panel would not stay in the first cache. Then a
+// tile has more rows, and weights are read half as often.
+constexpr int64_t PanelCols(int64_t depth) { return depth * 64 > 24 * 1024 ? 32 : 64; }
 constexpr int kByteRows = 12;  // a tile has 12, or 6 of wide panels
 constexpr int kTileSums = 24 * 16;
 
@@ -90,11 +92,11 @@ inline SumBytesTile PickTile(int64_t rows, int vectors) {
   return (rows == 1 ? kOne : kTall)[vectors - 1];
 }
 
-// The weights of one product, in panels of kByteCols columns; the last has only the vectors that it needs.
+// The weights of one product, in panels of PanelCols columns; the last has only the vectors that it needs.
 inline int64_t ByteQuads(int64_t depth) { return CeilDiv(depth, 4); }
 
-inline int PanelVectors(int64_t cols, int64_t first) {
-  return static_cast<int>(CeilDiv(MinOf<int64_t>(kByteCols, cols - first), 16));
+inline int PanelVectors(int64_t wide, int64_t cols, int64_t first) {
+  return static_cast<int>(CeilDiv(MinOf(wide, cols - first), 16));
 }
 
 inline int64_t PackedBytes(int64_t depth, int64_t cols) {
@@ -111,8 +113,8 @@ int PackByteMatrices(penstock_call* call, int64_t groups, int64_t depth, int64_t
   return ParallelFor(call, groups * vectors, Grain(depth * 16), [&](int64_t begin, int64_t end) {
     for (int64_t vector = begin; vector < end; ++vector) {
       const int64_t g = vector / vectors, first = vector % vectors * 16;
-      const int64_t panel = first / kByteCols * kByteCols;
-      const int64_t wide = PanelVectors(cols, panel) * 64;
+      const int64_t panel_cols = PanelCols(stride), panel = first / panel_cols * panel_cols;
+      const int64_t wide = PanelVectors(panel_cols, cols, panel) * 64;
       int8_t* to = out + g * size + panel * stride + (first - panel) * 4;
       const int64_t some = MinOf<int64_t>(16, cols - first);
       int32_t sums[16] = {};
@@ -140,7 +142,7 @@ template <class Store>
 void MultiplyBytePanel(const ByteBlock& block, const ByteShape& shape, int64_t cols, int64_t col,
                        const int8_t* weights, const int32_t* start, int64_t row_depth,
                        int32_t* sums, const Store& store) {
-  const int vectors = PanelVectors(cols, col);
+  const int vectors = PanelVectors(PanelCols(shape.Depth()), cols, col);
   const int8_t* panel = weights + col * shape.Depth();
   int32_t row_sums[kByteRows] = {};
   for (int64_t r = 0; r < block.n;) {
@@ -160,7 +162,7 @@ struct ByteTasks {
   int64_t blocks, parts, panels;
   int64_t tasks, grain;
   ByteTasks(int64_t blocks, int64_t rows, int64_t depth, int64_t cols)
-      : blocks(blocks), panels(CeilDiv(cols, kByteCols)) {
+      : blocks(blocks), panels(CeilDiv(cols, PanelCols(depth))) {
     const int64_t cost = rows * depth * RoundUp(cols, 16);
     const int64_t wanted = cost < 1 << 21 ? 1 : 8;
     parts = MinOf(panels, CeilDiv(wanted, MaxOf<int64_t>(1, blocks)));
@@ -193,10 +195,10 @@ int MultiplyBytes(penstock_call* call, const ByteTasks& cut, int64_t block_rows,
         fill(filled, memory + begin * bytes, &block);
         for (int i = 0; i < kByteRows; ++i) block.rows[block.n + i] = block.rows[block.n - 1];
       }
-      const int64_t part = u % cut.parts;
+      const int64_t part = u % cut.parts, wide = PanelCols(shape.Depth());
       for (int64_t p = cut.panels * part / cut.parts; p < cut.panels * (part + 1) / cut.parts; ++p)
-        MultiplyBytePanel(block, shape, cols, p * kByteCols, weights, start, row_depth, sums,
-                          store_at(p * kByteCols));
+        MultiplyBytePanel(block, shape, cols, p * wide, weights, start, row_depth, sums,
+                          store_at(p * wide));
     }
   });
 }
@@ -212,7 +214,7 @@ int MultiplyByteRows(penstock_call* call, int64_t rows, int64_t depth, int64_t c
   const int64_t most = MaxOf<int64_t>(kByteRows, 64 * 1024 / stride / kByteRows * kByteRows);
   const int64_t share = RoundUp(CeilDiv(rows, rows * depth * cols < 1 << 21 ? 1 : 8), kByteRows);
   const int64_t height = MaxOf<int64_t>(1, MinOf(MinOf(most, MaxOf<int64_t>(share, 48)), rows));
-  const ByteTasks cut(CeilDiv(rows, height), rows, depth, cols);
+  const ByteTasks cut(CeilDiv(rows, height), rows, stride, cols);
   return MultiplyBytes(
       call, cut, height, height * stride, shape, cols, weights, start, with_row_sums ? depth : 0,
       [&](int64_t b, uint8_t* memory, ByteBlock* block) {
@@ -224,15 +226,15 @@ int MultiplyByteRows(penstock_call* call, int64_t rows, int64_t depth, int64_t c
       store_at);
 }
 
-// Takes the sums of a panel of columns and writes bytes: rows of y are `step` apart.
+// Takes the sums of a panel of at most 64 columns and writes bytes: rows of y are `step` apart.
 template <class T, bool kOnce>
 class StoreBytes {
  public:
   StoreBytes(const Columns& columns, const Finish& finish, T* y, int64_t step, int64_t cols)
-      : vectors_(PanelVectors(cols, 0)),
+      : vectors_(static_cast<int>(CeilDiv(cols, 16))),
         lift_(columns.lift),
         rescale_(columns, finish, vectors_),
-        there_(cols >= kByteCols ? ~uint64_t{0} : (uint64_t{1} << cols) - 1),
+        there_(cols == 64 ? ~uint64_t{0} : (uint64_t{1} << cols) - 1),
         y_(y),
         step_(step) {}
 

@@ -82,13 +82,15 @@ bool IsPointwise(const WindowConv& conv) {
   return along(conv.h) && along(conv.w);
 }
 
-// Makes what takes the sums of a panel of columns.
+// Makes what takes the sums of a panel of columns. depth: of packed weights.
 template <bool kOnce, class T>
-auto BytesOf(const PackedLayer& packed, int64_t group, int64_t cols, T* y, int64_t step) {
+auto BytesOf(const PackedLayer& packed, int64_t group, int64_t depth, int64_t cols, T* y,
+             int64_t step) {
   const Columns columns = packed.columns.From(group * RoundUp(cols, 16));
   const Finish finish = packed.layer.finish;
   return [=](int64_t at) {
-    return StoreBytes<T, kOnce>(columns.From(at), finish, y + at, step, cols - at);
+    return StoreBytes<T, kOnce>(columns.From(at), finish, y + at, step,
+                                MinOf(PanelCols(depth), cols - at));
   };
 }
 
@@ -147,9 +149,9 @@ void FillLines(const WindowConv& conv, const T* image, int64_t i, int64_t lines,
 }
 
 // How many lines of results are computed together: their lines of the image stay in the second cache.
-int64_t LinesTogether(const WindowConv& conv, int64_t row_size, int64_t cost) {
+int64_t LinesTogether(const WindowConv& conv, int64_t row_size, int64_t depth, int64_t cost) {
   const int64_t fit = MaxOf<int64_t>(1, 128 * 1024 / (row_size * conv.h.stride));
-  const int64_t panels = CeilDiv(conv.out_channels, kByteCols);
+  const int64_t panels = CeilDiv(conv.out_channels, PanelCols(depth));
   const int64_t wanted = cost < 1 << 21 ? 1 : CeilDiv(8, panels * conv.batch);
   const int64_t parts = MaxOf(CeilDiv(conv.h.out, fit), MinOf(wanted, conv.h.out));
   return CeilDiv(conv.h.out, parts);
@@ -165,8 +167,8 @@ int ConvolveInPlace(penstock_call* call, const WindowConv& conv, const T* x, int
   const ByteShape shape = {conv.h.dilation * row_size, conv.h.kernel,
                            CeilDiv(conv.w.kernel * pixel, 4)};
   const int64_t rows = conv.batch * conv.h.out * conv.w.out;
-  const int64_t together =
-      LinesTogether(conv, row_size, rows * shape.Depth() * RoundUp(conv.out_channels, 16));
+  const int64_t together = LinesTogether(conv, row_size, shape.Depth(),
+                                         rows * shape.Depth() * RoundUp(conv.out_channels, 16));
   const int64_t blocks = CeilDiv(conv.h.out, together);
   const ByteTasks cut(conv.batch * blocks, rows, shape.Depth(), conv.out_channels);
   const int64_t size = LinesSeen(conv.h, together) * row_size;
@@ -223,7 +225,7 @@ int RunConv(penstock_call* call) {
         for (int64_t r = 0; r < n; ++r, at.Next(conv))
           GatherBytes(conv, x, at, g * in, in, x_zero + kRaise<T>, to + r * stride);
       };
-      const auto store_at = BytesOf<false>(packed, g, out, first, step);
+      const auto store_at = BytesOf<false>(packed, g, packed.depth, out, first, step);
       if (ReadsInPlace<T>(call))
         return ConvolveInPlace(call, conv, x, x_zero + kRaise<T>, packed, store_at);
       const Columns columns = packed.columns.From(g * RoundUp(out, 16));
@@ -282,7 +284,7 @@ int RunMatMul(penstock_call* call) {
         [&](int64_t first, int64_t n, int64_t stride, uint8_t* to) {
           RaiseRows(x + first * shape.depth, n, shape.depth, stride, to);
         },
-        BytesOf<true>(packed, 0, shape.out, y, shape.out));
+        BytesOf<true>(packed, 0, packed.depth, shape.out, y, shape.out));
   }
 #endif
   return MultiplyRows(

@@ -69,15 +69,20 @@ int RunWindows(penstock_call* call, const WindowConv& conv, const PackedLayer& p
 }
 
 #if defined(PENSTOCK_BYTE_PRODUCTS)
-// ---- four rows of a window at once: their bytes lie together, for 16 channels of each column ----
+// ---- four rows of a window at once: their bytes lie together, for 16 or 64 channels of each column ----
 
-constexpr int kQuad = 64;  // bytes of 16 channels of four rows
+constexpr int64_t kQuad = 64;      // bytes of 16 channels of four rows
+constexpr int64_t kChannels = 64;  // of a wide block
+
+// Where a channel of a wide block comes: unpacking goes lane by lane, and so does packing results.
+constexpr int64_t InLanes(int64_t c) { return c % 16 / 4 * 16 + c / 16 * 4 + c % 4; }
 
 // A line of the image as the windows of one line of results see it, for one block of channels.
 struct Line {
   int64_t width, quads;  // columns with padding, and how many times four rows
-  uint8_t* data;         // [quads][width][kQuad]
-  const uint8_t* At(int64_t quad, int64_t col) const { return data + (quad * width + col) * kQuad; }
+  uint8_t* data;         // [quads][width][size]
+  int64_t size;          // of four rows of a column
+  uint8_t* At(int64_t quad, int64_t col) const { return data + (quad * width + col) * size; }
 };
 
 int64_t LineWidth(const WindowAxis& w) {
@@ -96,18 +101,44 @@ __m512i Interleave(__m128i a, __m128i b, __m128i c, __m128i d) {
   return _mm512_shuffle_epi8(_mm512_permutexvar_epi32(lanes, rows), bytes);
 }
 
-// image: at the first channel of the block. Rows outside it, and behind the window, hold the zero point.
+// Brings four rows of a column together: bytes of 16 channels, or of those that are there.
 template <class T>
-void FillLine(const WindowConv& conv, const T* image, int64_t i, __mmask16 channels, int32_t zero,
-              const Line& line) {
-  alignas(16) T padding[16];
+struct NarrowColumns {
+  __mmask16 channels;
+  __m512i flip;
+  void operator()(const T* const (&from)[4], uint8_t* to) const {
+    const __m512i four = Interleave(
+        _mm_maskz_loadu_epi8(channels, from[0]), _mm_maskz_loadu_epi8(channels, from[1]),
+        _mm_maskz_loadu_epi8(channels, from[2]), _mm_maskz_loadu_epi8(channels, from[3]));
+    _mm512_storeu_si512(to, _mm512_xor_si512(four, flip));
+  }
+};
+
+// The same of 64 channels.
+template <class T>
+struct WideColumns {
+  __m512i flip;
+  void operator()(const T* const (&from)[4], uint8_t* to) const {
+    const auto load = [&](int r) { return _mm512_xor_si512(_mm512_loadu_si512(from[r]), flip); };
+    const __m512i a = load(0), b = load(1), c = load(2), d = load(3);
+    const __m512i ab_low = _mm512_unpacklo_epi8(a, b), ab_high = _mm512_unpackhi_epi8(a, b);
+    const __m512i cd_low = _mm512_unpacklo_epi8(c, d), cd_high = _mm512_unpackhi_epi8(c, d);
+    _mm512_storeu_si512(to, _mm512_unpacklo_epi16(ab_low, cd_low));
+    _mm512_storeu_si512(to + 64, _mm512_unpackhi_epi16(ab_low, cd_low));
+    _mm512_storeu_si512(to + 128, _mm512_unpacklo_epi16(ab_high, cd_high));
+    _mm512_storeu_si512(to + 192, _mm512_unpackhi_epi16(ab_high, cd_high));
+  }
+};
+
+// image: at the first channel of the block. Rows outside it, and behind the window, hold the zero point.
+template <class T, class Together>
+void FillLine(const WindowConv& conv, const T* image, int64_t i, int32_t zero, const Line& line,
+              const Together& together) {
+  alignas(64) T padding[kChannels];
   for (T& value : padding) value = static_cast<T>(zero);
-  const __m512i flip = _mm512_set1_epi8(static_cast<char>(kRaise<T>));
-  const __m512i outside = _mm512_set1_epi8(static_cast<char>(zero + kRaise<T>));
   const int64_t begin = MinOf(line.width, MaxOf<int64_t>(0, conv.w.before));
   const int64_t end = MaxOf(begin, MinOf(line.width, conv.w.in + conv.w.before));
   for (int64_t quad = 0; quad < line.quads; ++quad) {
-    uint8_t* to = line.data + quad * line.width * kQuad;
     const T* from[4];
     int64_t step[4];
     for (int64_t r = 0; r < 4; ++r) {
@@ -116,13 +147,11 @@ void FillLine(const WindowConv& conv, const T* image, int64_t i, __mmask16 chann
       step[r] = inside ? conv.in_channels : 0;
       from[r] = inside ? image + (row * conv.w.in + begin - conv.w.before) * step[r] : padding;
     }
-    for (int64_t col = 0; col < begin; ++col) _mm512_storeu_si512(to + col * kQuad, outside);
-    for (int64_t col = end; col < line.width; ++col) _mm512_storeu_si512(to + col * kQuad, outside);
+    const size_t size = static_cast<size_t>(line.size);
+    memset(line.At(quad, 0), zero + kRaise<T>, static_cast<size_t>(begin) * size);
+    memset(line.At(quad, end), zero + kRaise<T>, static_cast<size_t>(line.width - end) * size);
     for (int64_t col = begin; col < end; ++col) {
-      const __m512i four = Interleave(
-          _mm_maskz_loadu_epi8(channels, from[0]), _mm_maskz_loadu_epi8(channels, from[1]),
-          _mm_maskz_loadu_epi8(channels, from[2]), _mm_maskz_loadu_epi8(channels, from[3]));
-      _mm512_storeu_si512(to + col * kQuad, _mm512_xor_si512(four, flip));
+      together(from, line.At(quad, col));
       for (int r = 0; r < 4; ++r) from[r] += step[r];
     }
   }
@@ -168,7 +197,49 @@ void SumLine(const WindowConv& conv, const Line& line, const int8_t* weights,
   }
 }
 
-// [blocks of 16 channels][quads][columns of the window][16][4]
+// The same for a block of 64 channels: their vectors have the order of lanes.
+template <class T, bool kLifted>
+void SumWideLine(const WindowConv& conv, const Line& line, const int8_t* weights,
+                 const Columns& columns, const Finish& finish, T* y) {
+  constexpr int kAtOnce = kLifted ? 1 : 2;
+  const Rescale<T, false, true> rescale(columns, finish, 4);
+  const auto vector = [](const void* from, int v) {
+    return _mm512_loadu_si512(static_cast<const int8_t*>(from) + v * 64);
+  };
+  for (int64_t j = 0; j < conv.w.out; j += kAtOnce) {
+    __m512i acc[kAtOnce][4], plain[kAtOnce][4];
+    int64_t at[kAtOnce];  // behind the last result the last one is computed again
+    for (int u = 0; u < kAtOnce; ++u) {
+      at[u] = MinOf(j + u, conv.w.out - 1) * conv.w.stride;
+      for (int v = 0; v < 4; ++v)
+        acc[u][v] = vector(columns.bias, v), plain[u][v] = _mm512_setzero_si512();
+    }
+    for (int64_t quad = 0; quad < line.quads; ++quad) {
+      const int64_t rows = MinOf<int64_t>(4, conv.h.kernel - quad * 4);
+      const __m512i ones = _mm512_set1_epi32(static_cast<int32_t>(0x01010101u >> (8 * (4 - rows))));
+      for (int64_t q = 0; q < conv.w.kernel; ++q) {
+        const int8_t* w = weights + (quad * conv.w.kernel + q) * 4 * kQuad;
+#pragma GCC unroll 2
+        for (int u = 0; u < kAtOnce; ++u) {
+          const uint8_t* x = line.At(quad, at[u] + q * conv.w.dilation);
+#pragma GCC unroll 4
+          for (int v = 0; v < 4; ++v) {
+            acc[u][v] = AddBytes(acc[u][v], vector(x, v), vector(w, v));
+            if (kLifted) plain[u][v] = AddBytes(plain[u][v], vector(x, v), ones);
+          }
+        }
+      }
+    }
+    for (int u = 0; u < MinOf<int64_t>(kAtOnce, conv.w.out - j); ++u) {
+      for (int v = 0; kLifted && v < 4; ++v)
+        acc[u][v] =
+            _mm512_add_epi32(acc[u][v], _mm512_mullo_epi32(plain[u][v], vector(columns.lift, v)));
+      _mm512_storeu_si512(y + (j + u) * conv.out_channels, rescale(acc[u]));
+    }
+  }
+}
+
+// [blocks of 16 or 64 channels][quads][columns of the window][channels of a block][4]
 template <class T>
 int PackQuads(penstock_call* call, Memory* memory, PackedLayer* packed) {
   const int64_t *filter = call->inputs[1]->shape, channels = filter[2];
@@ -183,15 +254,18 @@ int PackQuads(penstock_call* call, Memory* memory, PackedLayer* packed) {
   packed->bytes = out;
   const T* given = Input<T>(call, 1);
   for (int64_t c = 0; c < channels; ++c) {
-    int8_t* to = out + c / 16 * packed->group_size + c % 16 * 4;
+    const bool wide = c < channels / kChannels * kChannels;
+    const int64_t block = wide ? kChannels : 16;
+    const int64_t place = wide ? InLanes(c % block) : c % block;
+    int8_t* to = out + c / block * block / 16 * packed->group_size + place * 4;
     int32_t sum = 0;
     for (int64_t k = 0; k < taps; ++k) {
       const int64_t p = k / filter[1], q = k % filter[1];
       const int32_t w = given[k * channels + c] - (Limits<T>::kLow < 0 ? 0 : 128);
-      to[(p / 4 * filter[1] + q) * kQuad + p % 4] = static_cast<int8_t>(w);
+      to[(p / 4 * filter[1] + q) * block * 4 + p % 4] = static_cast<int8_t>(w);
       sum += w;
     }
-    FillColumn<T>(call, packed->layer, c, c, taps, sum, &packed->columns);
+    FillColumn<T>(call, packed->layer, c, c / block * block + place, taps, sum, &packed->columns);
   }
   return PENSTOCK_OK;
 }
@@ -204,23 +278,38 @@ int RunQuads(penstock_call* call, const WindowConv& conv, const PackedLayer& pac
   const int64_t lines = conv.batch * conv.h.out, tasks = MinOf<int64_t>(lines, 32);
   if (lines == 0 || conv.w.out == 0) return PENSTOCK_OK;
   const int64_t width = LineWidth(conv.w), quads = CeilDiv(conv.h.kernel, 4);
-  uint8_t* memory = Scratch<uint8_t>(call, tasks * quads * width * kQuad);
+  const int64_t size = conv.in_channels >= kChannels ? 4 * kQuad : kQuad;
+  uint8_t* memory = Scratch<uint8_t>(call, tasks * quads * width * size);
   if (memory == nullptr) return PENSTOCK_NO_MEMORY;
-  const auto run = packed.columns.lift == nullptr ? SumLine<T, false> : SumLine<T, true>;
+  const bool lifted = packed.columns.lift != nullptr;
+  const auto narrow = lifted ? SumLine<T, true> : SumLine<T, false>;
+  const auto wide = lifted ? SumWideLine<T, true> : SumWideLine<T, false>;
+  const __m512i flip = _mm512_set1_epi8(static_cast<char>(kRaise<T>));
   const int64_t cost = lines * conv.w.out * conv.h.kernel * conv.w.kernel * conv.out_channels;
+  const auto one_line = [&](int64_t at, int64_t c, uint8_t* room) {
+    const T* image = x + at / conv.h.out * conv.h.in * conv.w.in * conv.in_channels + c;
+    const int64_t left = conv.in_channels - c;
+    const int8_t* weights = packed.bytes + c / 16 * packed.group_size;
+    const Columns columns = packed.columns.From(c);
+    T* out = y + at * conv.w.out * conv.out_channels + c;
+    if (left >= kChannels) {
+      const Line line = {width, quads, room, 4 * kQuad};
+      FillLine(conv, image, at % conv.h.out, zero, line, WideColumns<T>{flip});
+      wide(conv, line, weights, columns, packed.layer.finish, out);
+      return kChannels;
+    }
+    const int64_t some = MinOf<int64_t>(16, left);
+    const Line line = {width, quads, room, kQuad};
+    const __mmask16 channels = static_cast<__mmask16>((1u << some) - 1);
+    FillLine(conv, image, at % conv.h.out, zero, line, NarrowColumns<T>{channels, flip});
+    narrow(conv, line, weights, columns, packed.layer.finish, some, out);
+    return some;
+  };
   return ParallelFor(call, tasks, cost < 1 << 18 ? tasks : 1, [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; ++task) {
-      const Line line = {width, quads, memory + task * quads * width * kQuad};
-      for (int64_t at = lines * task / tasks; at < lines * (task + 1) / tasks; ++at) {
-        const T* image = x + at / conv.h.out * conv.h.in * conv.w.in * conv.in_channels;
-        for (int64_t c = 0; c < conv.in_channels; c += 16) {
-          const int64_t some = MinOf<int64_t>(16, conv.in_channels - c);
-          const __mmask16 channels = static_cast<__mmask16>((1u << some) - 1);
-          FillLine(conv, image + c, at % conv.h.out, channels, zero, line);
-          run(conv, line, packed.bytes + c / 16 * packed.group_size, packed.columns.From(c),
-              packed.layer.finish, some, y + at * conv.w.out * conv.out_channels + c);
-        }
-      }
+      uint8_t* room = memory + task * quads * width * size;
+      for (int64_t at = lines * task / tasks; at < lines * (task + 1) / tasks; ++at)
+        for (int64_t c = 0; c < conv.in_channels;) c += one_line(at, c, room);
     }
   });
 }

@@ -15,7 +15,7 @@ struct PackedLayer {
   Columns columns;      // groups after one another, each padded to whole vectors
 #endif
   int64_t group_size;  // weights of a group
-  int64_t segments;    // of the bytes
+  int64_t depth;       // of the bytes, with what pads them
 };
 
 // What the weights of a call are: groups of [depth, out] matrices.
@@ -84,7 +84,7 @@ int PackBytes(penstock_call* call, Memory* memory, const LayerShape& shape, cons
   const int64_t length = shape.depth / shape.segments, room = RoundUp(length, 4);
   const int64_t depth = shape.segments * room;
   packed->group_size = PackedBytes(depth, shape.out);
-  packed->segments = shape.segments;
+  packed->depth = depth;
   int8_t* bytes = memory->Take<int8_t>(shape.groups * packed->group_size);
   const bool lifted = !WeightsAreCentred<T>(call, shape.Channels());
   const bool in_floats = AreBelowHalf(packed->layer.multiplier, shape.Channels());

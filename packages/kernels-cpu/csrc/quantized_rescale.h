@@ -121,15 +121,25 @@ class FinishBytes {
     return _mm512_cvtepi32_epi8(_mm512_add_epi32(inside, zero_));
   }
 
-  __m512i Quick(__m512i a, __m512i b, __m512i c, __m512i d) const {
+  // In the order of lanes: four numbers of a, b, c and d each, and so on.
+  __m512i QuickByLanes(__m512i a, __m512i b, __m512i c, __m512i d) const {
     const __m512i zero = _mm512_packs_epi32(zero_, zero_);
     const __m512i ab = _mm512_adds_epi16(_mm512_packs_epi32(a, b), zero);
     const __m512i cd = _mm512_adds_epi16(_mm512_packs_epi32(c, d), zero);
-    const __m512i least = _mm512_add_epi32(low_, zero_), most = _mm512_add_epi32(high_, zero_);
-    const __m512i bytes =
-        Limits<T>::kLow < 0 ? _mm512_packs_epi16(ab, cd) : _mm512_packus_epi16(ab, cd);
-    return InOrder(Limits<T>::kLow < 0 ? Inside(bytes, Splat8(least), Splat8(most))
-                                       : InsideUnsigned(bytes, Splat8(least), Splat8(most)));
+    const __m512i least = Splat8(_mm512_add_epi32(low_, zero_));
+    const __m512i most = Splat8(_mm512_add_epi32(high_, zero_));
+    return Limits<T>::kLow < 0 ? Inside(_mm512_packs_epi16(ab, cd), least, most)
+                               : InsideUnsigned(_mm512_packus_epi16(ab, cd), least, most);
+  }
+
+  // From the order of lanes to that of the vectors, and back.
+  static __m512i Turned(__m512i bytes) {
+    const __m512i lanes = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    return _mm512_permutexvar_epi32(lanes, bytes);
+  }
+
+  __m512i Quick(__m512i a, __m512i b, __m512i c, __m512i d) const {
+    return Turned(QuickByLanes(a, b, c, d));
   }
 
  private:
@@ -140,12 +150,6 @@ class FinishBytes {
   static __m512i InsideUnsigned(__m512i x, __m512i low, __m512i high) {
     return _mm512_min_epu8(_mm512_max_epu8(x, low), high);
   }
-  // Packing went lane by lane: each has four bytes of every vector.
-  static __m512i InOrder(__m512i bytes) {
-    const __m512i lanes = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    return _mm512_permutexvar_epi32(lanes, bytes);
-  }
-
   __m512i low_, high_, zero_;
 };
 
@@ -171,7 +175,8 @@ class Nearest {
 };
 
 // 64 sums that have their bias, as four vectors: those of a panel of columns, again and again where it has fewer.
-template <class T, bool kOnce>
+// kByLanes: the bytes come in the order of lanes (FinishBytes).
+template <class T, bool kOnce, bool kByLanes = false>
 class Rescale {
  public:
   Rescale(const Columns& columns, const Finish& finish, int vectors)
@@ -199,7 +204,8 @@ class Rescale {
     }
     __m512i steps[4];
     if (__builtin_expect(!nearest_(real, steps), 0)) return Exactly(sums);
-    return finish_.Quick(steps[0], steps[1], steps[2], steps[3]);
+    return kByLanes ? finish_.QuickByLanes(steps[0], steps[1], steps[2], steps[3])
+                    : finish_.Quick(steps[0], steps[1], steps[2], steps[3]);
   }
 
  private:
@@ -209,7 +215,8 @@ class Rescale {
       const Vectors by(columns_.From(v % vectors_ * 16));
       bytes[v] = finish_.Exact(kOnce ? by.TimesRoundedOnce(sums[v]) : by.Times(sums[v]));
     }
-    return _mm512_load_si512(bytes);
+    const __m512i all = _mm512_load_si512(bytes);
+    return kByLanes ? FinishBytes<T>::Turned(all) : all;
   }
 
   Columns columns_;

@@ -112,6 +112,7 @@ int PackDynamic(penstock_call* call, Memory* memory, DynamicLayer* layer) {
     int8_t* bytes = memory->Take<int8_t>(PackedBytes(depth, cols));
     layer->offset = memory->Take<int32_t>(RoundUp(cols, 16));
     if (bytes == nullptr || layer->offset == nullptr) return PENSTOCK_NO_MEMORY;
+    memset(layer->offset, 0, static_cast<size_t>(RoundUp(cols, 16)) * sizeof(int32_t));
     layer->bytes = bytes;
     return PackByteMatrices(
         call, 1, depth, cols, [&](int64_t, int64_t k, int64_t col) { return at(k, col); },
@@ -183,7 +184,7 @@ int DynamicQuantizedMatMul(penstock_call* call) {
         },
         [&](int64_t at) {
           return [=](const int32_t* sums, const int32_t*, int64_t first, int64_t n) {
-            const int64_t some = MinOf<int64_t>(kByteCols, cols - at);
+            const int64_t some = MinOf(PanelCols(ByteQuads(depth) * 4), cols - at);
             const int64_t width = RoundUp(some, 16);
             for (int64_t r = 0; r < n; ++r) {
               for (int64_t c = 0; c < some; ++c) {

@@ -4,6 +4,7 @@
 // the conversion. Packed weights are float32 too; they are made once, like others.
 #include <stdlib.h>
 
+#include "gemm.h"
 #include "narrow.h"
 #include "plugin.h"
 
@@ -88,19 +89,23 @@ class WideCall {
   const Row& row() const { return *row_; }
   penstock_call* wide() { return &wide_; }
 
-  // Makes inputs float32; `left_out` says which are not needed.
-  template <class LeftOut>
-  int WidenInputs(const LeftOut& left_out) {
+  // Makes inputs float32: kept[i] has what was made of input i before, or NULL.
+  int WidenInputs(float* const* kept) {
     for (int i = 0; i < call_->num_inputs; ++i) {
-      const penstock_tensor* given = call_->inputs[i];
-      if (!IsHalfOrBfloat(given) || left_out(i)) continue;
-      float* room = Scratch<float>(call_, Stored(given));
-      if (room == nullptr) return PENSTOCK_NO_MEMORY;
-      const int status = Widen(call_, given, room);
+      if (!IsHalfOrBfloat(call_->inputs[i])) continue;
+      tensors_[i].data = kept == nullptr ? nullptr : kept[i];
+      if (tensors_[i].data != nullptr) continue;
+      float* room = Scratch<float>(call_, Stored(call_->inputs[i]));
+      const int status = WidenInput(i, room);
       if (status != PENSTOCK_OK) return status;
-      tensors_[i].data = room;
     }
     return PENSTOCK_OK;
+  }
+
+  int WidenInput(int i, float* room) {
+    if (room == nullptr) return PENSTOCK_NO_MEMORY;
+    tensors_[i].data = room;
+    return Widen(call_, call_->inputs[i], room);
   }
 
   int MakeOutputs() {
@@ -136,14 +141,30 @@ class WideCall {
   penstock_tensor** pointers_;
 };
 
-// What the kernel for float32 prepared, and of which inputs: it does not read these again.
+// What the kernel for float32 prepared, and the constants that it may still read, as float32.
 struct Prepared {
   void* state;
   void (*release)(void*);
-  uint64_t inputs;
+  int count;
+  float** constants;
 };
 
+int Prepare(penstock_call* call, Prepared* prepared) {
+  WideCall wide(call);
+  if (!wide.IsMade() || prepared->constants == nullptr) return PENSTOCK_NO_MEMORY;
+  for (int i = 0; i < call->num_inputs; ++i) {
+    const penstock_tensor* given = call->inputs[i];
+    if (given->data == nullptr || !IsHalfOrBfloat(given)) continue;
+    prepared->constants[i] = KeepFloats(MaxOf<int64_t>(Stored(given), 1));
+    const int status = wide.WidenInput(i, prepared->constants[i]);
+    if (status != PENSTOCK_OK) return status;
+  }
+  return wide.row().prepare(wide.wide(), &prepared->state);
+}
+
 }  // namespace
+
+void ReleaseNarrow(void* state);
 
 bool ServesNarrow(const Row& row) {
   return HasWord(row.dtypes, "f32") && !HasWord(row.dtypes, "bf16") && HasWord(kOps, row.op);
@@ -153,8 +174,7 @@ int RunNarrow(penstock_call* call) {
   WideCall wide(call);
   if (!wide.IsMade()) return PENSTOCK_NO_MEMORY;
   const auto* prepared = static_cast<const Prepared*>(call->state);
-  const uint64_t kept = prepared == nullptr ? 0 : prepared->inputs;
-  int status = wide.WidenInputs([&](int i) { return i < 64 && (kept >> i & 1) != 0; });
+  int status = wide.WidenInputs(prepared == nullptr ? nullptr : prepared->constants);
   if (status == PENSTOCK_OK) status = wide.MakeOutputs();
   if (status != PENSTOCK_OK) return status;
   if (prepared != nullptr) wide.wide()->state = prepared->state;
@@ -163,29 +183,28 @@ int RunNarrow(penstock_call* call) {
 }
 
 int PrepareNarrow(penstock_call* call, void** state) {
-  WideCall wide(call);
-  if (!wide.IsMade()) return PENSTOCK_NO_MEMORY;
-  if (wide.row().prepare == nullptr) return PENSTOCK_OK;
-  uint64_t known = 0;
-  for (int i = 0; i < MinOf(call->num_inputs, 64); ++i)
-    if (call->inputs[i]->data != nullptr) known |= uint64_t{1} << i;
-  int status = wide.WidenInputs([&](int i) { return call->inputs[i]->data == nullptr; });
-  void* made = nullptr;
-  if (status == PENSTOCK_OK) status = wide.row().prepare(wide.wide(), &made);
-  if (status != PENSTOCK_OK || made == nullptr) return status;
+  const Row& row = *static_cast<const Row*>(call->kernel_data);
+  if (row.prepare == nullptr) return PENSTOCK_OK;
   auto* prepared = static_cast<Prepared*>(malloc(sizeof(Prepared)));
-  if (prepared == nullptr) {
-    wide.row().release(made);
-    return PENSTOCK_NO_MEMORY;
+  if (prepared == nullptr) return PENSTOCK_NO_MEMORY;
+  const size_t count = static_cast<size_t>(call->num_inputs);
+  *prepared = {nullptr, row.release, call->num_inputs,
+               static_cast<float**>(calloc(count, sizeof(float*)))};
+  const int status = Prepare(call, prepared);
+  if (status == PENSTOCK_OK) {
+    *state = prepared;
+  } else {
+    ReleaseNarrow(prepared);
   }
-  *prepared = {made, wide.row().release, known};
-  *state = prepared;
-  return PENSTOCK_OK;
+  return status;
 }
 
 void ReleaseNarrow(void* state) {
   auto* prepared = static_cast<Prepared*>(state);
-  prepared->release(prepared->state);
+  if (prepared->state != nullptr) prepared->release(prepared->state);
+  for (int i = 0; prepared->constants != nullptr && i < prepared->count; ++i)
+    free(prepared->constants[i]);
+  free(prepared->constants);
   free(prepared);
 }
 
