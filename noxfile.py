@@ -138,19 +138,37 @@ def tests(session: nox.Session, plugins: bool) -> None:
         run_tests(session, [CORE], *PARALLEL)
 
 
+ISA_LEVELS = ("portable", "avx2", "avx512")
+
+
 @nox.session
-@nox.parametrize("isa", ["portable", "avx2", "avx512"])
-def functions(session: nox.Session, isa: str) -> None:
+@nox.parametrize("level", ISA_LEVELS)
+def isa(session: nox.Session, level: str) -> None:
+    """Run the kernels' own tests with the code of one instruction set; arguments go to pytest."""
+    install_packages(session, *group("test"))
+    environment = {"PENSTOCK_CPU_ISA": level}
+    run_tests(session, [ROOT / "packages" / "kernels-cpu"], *PARALLEL, environment=environment)
+
+
+@nox.session
+@nox.parametrize("level", ISA_LEVELS)
+def functions(session: nox.Session, level: str) -> None:
     """Hold the functions of f32 to their stated errors on every float there is, minutes for each; arguments go to pytest.
 
     Example:
-        nox -s "functions(isa='avx512')" -- -k "stay_within and tanh"
+        nox -s "functions(level='avx512')" -- -k "stay_within and tanh"
     """
     install_packages(session, *group("test"))
-    environment = clean_environment() | {"PENSTOCK_CPU_ISA": isa, "PENSTOCK_TEST_EVERY_FLOAT": "1"}
-    tests = str(ROOT / "packages" / "kernels-cpu" / "tests" / "test_functions.py")
-    arguments = session.posargs or ["-k", "stay_within"]
-    session.run(*pytest_command(), tests, *arguments, env=environment)
+    environment = {"PENSTOCK_CPU_ISA": level, "PENSTOCK_TEST_EVERY_FLOAT": "1"}
+    wanted = [] if session.posargs else ["-k", "stay_within"]
+    run_tests(
+        session,
+        [ROOT / "packages" / "kernels-cpu"],
+        *PARALLEL[:2],
+        "--dist=worksteal",
+        *wanted,
+        environment=environment,
+    )
 
 
 @nox.session

@@ -426,3 +426,60 @@ def test_equal_small_constants_are_one() -> None:
         x = ps.placeholder("float32", (3,))
         g.outputs = list(fn(x))
     assert ops_of(prune(share_common(g)))["where"] == 1
+
+
+# GELU
+
+WIDE, CUBE = math.sqrt(2 / math.pi), 0.044715
+GELUS: dict[str, Callable[[Any], Any]] = {
+    "halves first": lambda x: 0.5 * x * (1.0 + ps.erf(x / math.sqrt(2.0))),
+    "halves last": lambda x: x * (ps.erf(x * math.sqrt(0.5)) + 1.0) * 0.5,
+    "half of the gate": lambda x: x * (0.5 * (1.0 + ps.erf(x / math.sqrt(2.0)))),
+    "divided": lambda x: x * (1.0 + ps.erf(x / math.sqrt(2.0))) / 2.0,
+    "tanh": lambda x: 0.5 * x * (1.0 + ps.tanh(WIDE * (x + CUBE * x * x * x))),
+    "tanh of a power": lambda x: 0.5 * x * (1.0 + ps.tanh(WIDE * (x + CUBE * ps.power(x, 3.0)))),
+    "tanh of a square": lambda x: x * (0.5 * (1.0 + ps.tanh(WIDE * x * (1.0 + CUBE * x * x)))),
+}
+
+
+@pytest.mark.parametrize("spelling", GELUS)
+def test_a_gelu_of_small_ops(spelling: str) -> None:
+    after = recognised(GELUS[spelling], (3, 50))
+    assert ops_of(after) == {"gelu": 1}
+    node = next(n for n in after.nodes if n.op == "gelu")
+    assert node.attrs["approximate"] == spelling.startswith("tanh")
+
+
+@pytest.mark.parametrize(
+    "fn",
+    [
+        lambda x: 0.5 * x * (1.0 + ps.erf(x / 1.5)),
+        lambda x: 0.6 * x * (1.0 + ps.erf(x / math.sqrt(2.0))),
+        lambda x: 0.5 * x * (2.0 + ps.erf(x / math.sqrt(2.0))),
+        lambda x: 0.5 * ps.exp(x) * (1.0 + ps.erf(x / math.sqrt(2.0))),
+        lambda x: 0.5 * x * (1.0 + ps.tanh(WIDE * (x + 0.05 * x * x * x))),
+        lambda x: 0.5 * x * (1.0 + ps.tanh(WIDE * (x + CUBE * x * x))),
+        lambda x: 0.5 * x * x * (1.0 + ps.erf(x / math.sqrt(2.0))),
+        lambda x: 0.5 * x * (1.0 + ps.tanh(x / math.sqrt(2.0))),
+    ],
+)
+def test_what_only_looks_like_a_gelu_stays(fn: Callable[[Any], Any]) -> None:
+    assert "gelu" not in ops_of(recognised(fn, (3, 50)))
+
+
+def test_a_gelu_whose_gate_is_wanted_stays() -> None:
+    def fn(x: Any) -> Any:
+        gate = 1.0 + ps.erf(x / math.sqrt(2.0))
+        return 0.5 * x * gate, gate
+
+    assert "gelu" not in ops_of(recognised(fn, (3, 5)))
+
+
+@given(st.integers(0, 4), st.integers(1, 40), st.floats(0.1, 6.0))
+@settings(max_examples=20, deadline=None)
+def test_a_gelu_among_other_ops(rows: int, cols: int, scale: float) -> None:
+    def fn(x: Any) -> Any:
+        z = x * scale + 0.25
+        return 0.5 * z * (1.0 + ps.tanh(WIDE * (z + CUBE * z * z * z))) - 0.5
+
+    assert ops_of(recognised(fn, (rows, cols)))["gelu"] == 1

@@ -63,6 +63,10 @@ int FoldRows(penstock_call* call, const T* x, int64_t outer, int64_t size, T* ou
   const int64_t pieces = MaxOf<int64_t>(1, chunks);
   const int status = ParallelFor(
       call, outer * pieces, Grain(MinOf(size, kFoldChunk)), [&](int64_t begin, int64_t end) {
+        if (pieces == 1) {  // many short rows: without a division for each
+          for (int64_t i = begin; i < end; ++i) out[i] = FoldRow<T, Fold>(x + i * size, size);
+          return;
+        }
         for (int64_t i = begin; i < end; ++i) {
           const int64_t first = i % pieces * kFoldChunk;
           partial[i] =

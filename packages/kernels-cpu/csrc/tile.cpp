@@ -56,15 +56,32 @@ float Initial(int64_t opcode) {
   }
 }
 
-float FoldOf(int64_t opcode, const float* x, int64_t n) {
+// out[i] = fold of x[i, :], for `count` rows of n elements.
+template <class Fold>
+void FoldEach(const float* x, int64_t n, int64_t count, float* out) {
+  if (n > 1) {
+    for (int64_t i = 0; i < count; ++i) out[i] = FoldRow<float, Fold>(x + i * n, n);
+  } else {
+    const Fold fold;
+    for (int64_t i = 0; i < count; ++i) out[i] = fold(Fold::kInitial, x[i]);
+  }
+}
+
+void FoldEach(int64_t opcode, const float* x, int64_t n, int64_t count, float* out) {
   switch (opcode) {
     case PENSTOCK_TILE_MAX:
-      return FoldRow<float, MaxFold<float>>(x, n);
+      return FoldEach<MaxFold<float>>(x, n, count, out);
     case PENSTOCK_TILE_MIN:
-      return FoldRow<float, MinFold<float>>(x, n);
+      return FoldEach<MinFold<float>>(x, n, count, out);
     default:
-      return FoldRow<float, SumFold<float>>(x, n);
+      return FoldEach<SumFold<float>>(x, n, count, out);
   }
+}
+
+float FoldOf(int64_t opcode, const float* x, int64_t n) {
+  float result;
+  FoldEach(opcode, x, n, 1, &result);
+  return result;
 }
 
 // Any number of elements, in chunks whose results are folded again; overwrites them.
@@ -158,9 +175,7 @@ class Folds {
         for (int r = 0; r < program_.reductions(); ++r) {
           const TileReduction& reduction = program_.reduction(r);
           const float* x = frame.Elements(reduction.value, n);
-          for (int64_t i = 0; i < n / span_; ++i) {
-            *Part(r, at / span_ + i) = FoldOf(reduction.opcode, x + i * span_, span_);
-          }
+          FoldEach(reduction.opcode, x, span_, n / span_, Part(r, at / span_));
         }
         at += n;
       }

@@ -86,14 +86,15 @@ TileProgram::TileProgram(const penstock_call* call, int first_attr,
 // The domain as rows: neighbouring dimensions become one where every input allows it, but kept and reduced ones.
 void TileProgram::ReadShape(const penstock_tensor* const* inputs, const penstock_tensor* domain,
                             int64_t axes) {
-  const int ndim = domain->ndim, split = ndim - static_cast<int>(axes);
+  const int ndim = domain->ndim;
+  for (int d = ndim - static_cast<int>(axes); d < ndim; ++d) span_ *= domain->shape[d];
+  const int split = span_ == 1 ? ndim : ndim - static_cast<int>(axes);  // of one: rows are free
   int64_t sizes[kMaxDims], strides[PENSTOCK_TILE_MAX_INPUTS][kMaxDims];
   int dims = 0;
   bool fresh = false;
   for (int d = 0; d < ndim; ++d) {
     const int64_t size = domain->shape[d];
     count_ *= size;
-    if (d >= split) span_ *= size;
     fresh = fresh || d == split;
     if (size == 1) continue;
     bool joins = dims > 0 && !fresh;
@@ -110,7 +111,7 @@ void TileProgram::ReadShape(const penstock_tensor* const* inputs, const penstock
     fresh = false;
   }
   if (axes == 0) span_ = count_;
-  const bool row_of_one = dims == 0 || (axes > 0 && span_ == 1);  // rows are what is reduced
+  const bool row_of_one = dims == 0;
   inner_ = row_of_one ? 1 : sizes[dims - 1];
   outer_dims_ = row_of_one ? dims : dims - 1;
   for (int d = 0; d < outer_dims_; ++d) outer_[d] = sizes[d];
@@ -120,9 +121,11 @@ void TileProgram::ReadShape(const penstock_tensor* const* inputs, const penstock
     input.is_mask = is_mask_[k] = TypeKey(inputs[k]) == kBool;
     input.inner_stride = row_of_one ? 0 : strides[k][dims - 1];
     bool flat = true;
-    for (int d = 0; d < outer_dims_; ++d) {
+    input.same_rows = 1;
+    for (int d = outer_dims_ - 1; d >= 0; --d) {
       input.stride[d] = strides[k][d];
       flat = flat && strides[k][d] == 0;
+      if (flat) input.same_rows *= outer_[d];
     }
     const int64_t size = Count(inputs[k]);
     input.kind = size == count_                ? Input::kFull
@@ -246,7 +249,7 @@ int64_t TileProgram::PieceAt(int64_t at, int64_t end) const {
   const int64_t left = end - at, in_row = Column(at);
   if (inner_ > kTile || in_row != 0 || left < inner_)
     return MinOf(MinOf(kTile, inner_ - in_row), left);
-  const int64_t unit = num_reductions_ > 0 && span_ <= kTile ? span_ : inner_;
+  const int64_t unit = num_reductions_ > 0 && span_ <= kTile ? MaxOf(span_, inner_) : inner_;
   if (left < unit) return left / inner_ * inner_;
   return MinOf(kTile / unit * unit, left / unit * unit);
 }
@@ -268,38 +271,79 @@ TileFrame::TileFrame(const TileProgram& program, float* slots) : program_(progra
   }
 }
 
-// Elements [at, at + n), whole rows or part of one, copied to the input's slot.
-void TileFrame::Spread(const TileProgram::Input& input, int64_t at, int64_t n) {
-  float* out = Slot(input.slot);
-  const int64_t inner = program_.inner_;
-  int64_t row = at / inner, col = at % inner;
-  while (n > 0) {
-    const int64_t length = MinOf(n, inner - col);
-    int64_t offset = col * input.inner_stride, rest = row;
-    for (int d = program_.outer_dims_ - 1; d >= 0; --d) {
+namespace {
+
+// `rows` rows of `inner` elements each, one after the other. Their sources begin `step` elements apart and hold as many
+// elements, or one for the whole row. Short rows are stored as whole vectors where that is inside of the room.
+void LayRows(const float* x, int64_t step, bool one, int64_t inner, int64_t rows, float* out,
+             const float* room_end) {
+  for (; inner < kLanes && rows > 0 && out + kLanes <= room_end; --rows, x += step, out += inner) {
+    Store(out, one ? Splat(*x) : LoadPartial(x, inner));
+  }
+  for (; rows > 0; --rows, x += step, out += inner) {
+    ForVectors(
+        inner, [&](int64_t i) { Store(out + i, one ? Splat(*x) : Load(x + i)); },
+        [&](int64_t i, int64_t n) {
+          StorePartial(out + i, one ? Splat(*x) : LoadPartial(x + i, n), n);
+        });
+  }
+}
+
+void LayRows(const uint8_t* x, int64_t step, bool one, int64_t inner, int64_t rows, float* out,
+             const float*) {
+  for (; rows > 0; --rows, x += step, out += inner) {
+    if (one) {
+      FillTile(out, inner, MaskOf(*x));
+    } else {
+      SpreadMask(x, inner, out);
+    }
+  }
+}
+
+// Repeats the first row until there are `rows`.
+void RepeatRow(float* out, int64_t inner, int64_t rows) {
+  for (int64_t done = 1; done < rows;) {
+    const int64_t more = MinOf(done, rows - done);
+    memcpy(out + done * inner, out, static_cast<size_t>(more * inner) * sizeof(float));
+    done += more;
+  }
+}
+
+}  // namespace
+
+// Whole rows, copied to the input's slot.
+void TileFrame::SpreadRows(int k, int64_t row, int64_t rows) {
+  const TileProgram::Input& input = program_.inputs_[k];
+  const int64_t inner = program_.inner_, group = row / input.same_rows;
+  const bool same = (row + rows - 1) / input.same_rows == group;
+  if (same && spread_[k].group == group && rows * inner <= spread_[k].n) return;
+  float *out = Slot(input.slot), *room_end = out + kTile;
+  const int last = program_.outer_dims_ - 1;
+  int64_t left = same ? 1 : rows;
+  while (left > 0) {  // runs of rows along the last dimension
+    int64_t offset = 0, rest = row;
+    const int64_t along =
+        last < 0 ? 1 : MinOf(left, program_.outer_[last] - row % program_.outer_[last]);
+    for (int d = last; d >= 0; --d) {
       offset += rest % program_.outer_[d] * input.stride[d];
       rest /= program_.outer_[d];
     }
+    const int64_t step = last < 0 ? 0 : input.stride[last];
+    const bool one = input.inner_stride == 0;
     if (input.is_mask) {
-      const uint8_t* x = static_cast<const uint8_t*>(input.data) + offset;
-      if (input.inner_stride == 1) {
-        SpreadMask(x, length, out);
-      } else {
-        FillTile(out, length, MaskOf(*x));
-      }
+      LayRows(static_cast<const uint8_t*>(input.data) + offset, step, one, inner, along, out,
+              room_end);
     } else {
-      const float* x = static_cast<const float*>(input.data) + offset;
-      if (input.inner_stride == 1) {
-        memcpy(out, x, static_cast<size_t>(length) * sizeof(float));
-      } else {
-        FillTile(out, length, *x);
-      }
+      LayRows(static_cast<const float*>(input.data) + offset, step, one, inner, along, out,
+              room_end);
     }
-    out += length;
-    n -= length;
-    col = 0;
-    ++row;
+    out += along * inner;
+    row += along;
+    left -= along;
   }
+  if (same) RepeatRow(Slot(input.slot), inner, rows);
+  spread_[k].n = same ? rows * inner : 0;
+  spread_[k].group = group;
 }
 
 void TileFrame::Place(int k, int64_t at, int64_t n) {
@@ -316,25 +360,26 @@ void TileFrame::Place(int k, int64_t at, int64_t n) {
     return;
   }
   const int64_t inner = program_.inner_, row = program_.RowOf(at), col = at - row * inner;
-  if (!input.is_mask && n <= inner - col) {  // part of one row: as it lies
-    int64_t offset = col * input.inner_stride, rest = row;
-    const int dims = input.kind == Input::kRow ? 0 : program_.outer_dims_;  // a row repeats
-    for (int d = dims - 1; d >= 0; --d) {
-      offset += rest % program_.outer_[d] * input.stride[d];
-      rest /= program_.outer_[d];
-    }
-    operand_[k] = {static_cast<const float*>(input.data) + offset, input.inner_stride == 0};
-    return;
-  }
   operand_[k] = {Slot(input.slot), false};
-  if (input.kind != Input::kRow || n > spread_) Spread(input, at, n);
+  if (n > inner - col) return SpreadRows(k, row, n / inner);
+  int64_t offset = col * input.inner_stride, rest = row;
+  const int dims = input.kind == Input::kRow ? 0 : program_.outer_dims_;  // a row repeats
+  for (int d = dims - 1; d >= 0; --d) {
+    offset += rest % program_.outer_[d] * input.stride[d];
+    rest /= program_.outer_[d];
+  }
+  const bool one = input.inner_stride == 0;
+  if (input.is_mask) {
+    LayRows(static_cast<const uint8_t*>(input.data) + offset, 0, one, n, 1, Slot(input.slot),
+            nullptr);
+    spread_[k].n = 0;
+  } else {  // part of one row: as it lies
+    operand_[k] = {static_cast<const float*>(input.data) + offset, one};
+  }
 }
 
 void TileFrame::Run(int64_t at, int64_t n) {
-  const bool rows = n > program_.inner_ - program_.Column(at);
-  if (!rows) spread_ = 0;  // part of a row takes the room of whole ones
   for (int k = 0; k < program_.num_inputs_; ++k) Place(k, at, n);
-  if (rows) spread_ = MaxOf(spread_, n);
   Ahead ahead(program_, at + n, n);
   for (int s = 0; s < program_.num_steps_; ++s) {
     const TileProgram::Step& step = program_.steps_[s];

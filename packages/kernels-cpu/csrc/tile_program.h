@@ -44,6 +44,7 @@ class TileProgram {
     enum Kind { kFull, kScalar, kRow, kOther } kind;
     int64_t inner_stride;
     int64_t stride[kMaxDims];  // along the dimensions outside of a row
+    int64_t same_rows;         // so many rows, one after the other, hold the same
     int slot;                  // room to spread it out in, or -1
   };
   struct Step {
@@ -114,7 +115,7 @@ class TileFrame {
  private:
   void Place(int input, int64_t at, int64_t n);
   float* Room(int step, int64_t at);
-  void Spread(const TileProgram::Input& input, int64_t at, int64_t n);
+  void SpreadRows(int input, int64_t row, int64_t rows);
   void StoreResults(int64_t at, int64_t n);
 
   float* Slot(int slot) { return slots_ + slot * kTile; }
@@ -134,7 +135,11 @@ class TileFrame {
 
   const TileProgram& program_;
   float* slots_;
-  int64_t spread_ = 0;  // elements of the rows that lie spread out in slots
+  // What lies spread out in an input's slot: elements of rows that are all the same, and which such rows.
+  struct Spread {
+    int64_t n = 0, group = 0;
+  };
+  Spread spread_[PENSTOCK_TILE_MAX_INPUTS];
   TileOperand operand_[kMaxTileValues];
 };
 

@@ -103,6 +103,39 @@ def test_a_value_with_two_users_is_not_lost_in_a_pair() -> None:
     np.testing.assert_array_equal(got[1], four)
 
 
+def test_inputs_repeat_along_any_axes() -> None:
+    """Rows, columns, and what repeats in groups of rows ([b, 1, 1, c]): numbers and masks, of sizes large and small."""
+    rng = np.random.default_rng(11)
+    for trial in range(150):
+        rank = int(rng.integers(1, 6))
+        full = [int(n) for n in rng.choice([1, 2, 3, 5, 16, 17, 40, 129], rank)]
+        while np.prod(full) > 60_000:
+            full[int(np.argmax(full))] //= 2
+        if trial % 10 == 0:
+            full[-1] = 2500
+        kept = [[n if rng.random() < 0.5 else 1 for n in full] for _ in range(4)]
+        x = rng.standard_normal(full).astype("float32")
+        y, z = (rng.standard_normal(s).astype("float32") for s in kept[:2])
+        m, k = (rng.random(s) < 0.5 for s in kept[2:])
+        steps = (
+            Instruction("MULTIPLY", (0, 1)),
+            Instruction("SUBTRACT", (5, 2)),
+            Instruction("WHERE", (3, 6, 2)),
+            Instruction("WHERE", (4, 7, 1)),
+        )
+        want = np.where(k, np.where(m, x * y - z, z), y)
+        axes = int(rng.integers(0, rank + 1))
+        if axes == 0:
+            got = run(TileProgram(5, (), steps, (8, 6)), [x, y, z, m, k])
+            np.testing.assert_array_equal(got[0], np.broadcast_to(want, full))
+            np.testing.assert_array_equal(got[1], x * y - z)
+        else:
+            fold = Instruction("MAX", (8,), axes)
+            got = run(TileProgram(5, (), (*steps, fold), (9,)), [x, y, z, m, k])
+            over = tuple(range(rank - axes, rank))
+            np.testing.assert_array_equal(got[0], np.broadcast_to(want, full).max(over))
+
+
 def test_masks_have_a_native_kernel_too() -> None:
     rows = {row[2] for row in _native.kernel_rows("core.tile") if row[0] == "kernels-cpu"}
     assert any("f32,bool->f32" in row for row in rows)

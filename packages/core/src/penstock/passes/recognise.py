@@ -9,16 +9,17 @@ from penstock.passes.algebra import simplify_algebra
 from penstock.passes.attend_by_token import attend_by_token
 from penstock.passes.cse import share_common
 from penstock.passes.find_attention import find_attention
+from penstock.passes.find_gelu import find_gelu
 from penstock.passes.find_norms import find_norms
 from penstock.passes.find_softmax import find_softmax
 from penstock.passes.prune import prune
 
 # Attention is found by its softmax.
-_FINDERS = (find_softmax, find_attention, attend_by_token, find_norms)
+_FINDERS = (find_softmax, find_attention, attend_by_token, find_norms, find_gelu)
 
 
 def recognise(graph: Graph) -> Graph:
-    """Replace softmax, attention, layer norm and RMS norm that are written as small ops by the ops.
+    """Replace softmax, attention, layer norm, RMS norm and GELU that are written as small ops by the ops.
 
     Results change by rounding. Nothing is replaced while `debug_nans` looks at every op, or with PENSTOCK_FUSION=off.
     """
