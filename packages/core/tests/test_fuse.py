@@ -386,3 +386,21 @@ def test_masks_that_are_compared_or_chosen_stay_outside() -> None:
         ps.function(f)(x, y), (p == q, np.where(p, q, x), q < p), strict=True
     ):
         np.testing.assert_array_equal(actual.numpy(), expected)
+
+
+def test_each_of_two_products_runs_the_steps_behind_it() -> None:
+    rng = np.random.default_rng(0)
+    x, v, w = (rng.normal(size=s).astype("f") for s in ((8, 6), (6, 5), (6, 5)))
+    a, b = (rng.normal(size=5).astype("f") for _ in range(2))
+
+    def block(x: Any, v: Any, w: Any, a: Any, b: Any) -> Any:
+        return ps.nn.relu((x @ v - a) * b + (x @ w * b + a))
+
+    with ps.Graph().as_default() as graph:
+        graph.inputs = [ps.placeholder("float32", t.shape) for t in (x, v, w, a, b)]
+        graph.outputs = [block(*graph.inputs)]
+    function = ps.saved.GraphFunction(graph)
+    assert hosts_of(function.plan.graph) == ["core.matmul_tile"] * 2
+    assert not [node for node in function.plan.graph.nodes if node.op in ("core.tile", "multiply")]
+    got = np.asarray(function(x, v, w, a, b))
+    np.testing.assert_array_equal(got, np.asarray(block(*map(ps.asarray, (x, v, w, a, b)))))

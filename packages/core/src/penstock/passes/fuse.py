@@ -26,7 +26,8 @@ def fuse(graph: Graph) -> Graph:
     if settings().fusion == "off" or _native.get_debug_nans():
         return graph
     uses = Uses(graph)
-    groups = [made for group in find_groups(graph, uses) if (made := _program_of(group, uses))]
+    parts = [part for group in find_groups(graph, uses) for part in _divided(group, uses)]
+    groups = [made for group in parts if (made := _program_of(group, uses))]
     if not groups:
         return graph
     return _rewrite_groups(graph, groups)
@@ -64,6 +65,33 @@ def _program_of(group: Group, uses: Uses) -> Fused | None:
         return None
     program = _write_program(group, inputs, list(held.values()), outputs)
     return Fused(group.members, program, inputs, outputs, dtype)
+
+
+def _divided(group: Group, uses: Uses) -> list[Group]:
+    """Where several products meet, give all but the last one the steps that follow it alone."""
+    found, _ = operands_of(group.members.values())
+    hosts = [t for t in found.values() if t.node.op in _WITH_EPILOGUE]
+    parts, left = [], dict(group.members)
+    for t in sorted(hosts, key=lambda t: t.node.index)[:-1]:
+        own = Group(group.device, _following(t, left, uses), group.shape, group.dtype)
+        extras, held = operands_of(own.members.values())
+        if own.members and _behind_a_product(own, list(extras.values()), list(held.values()), uses):
+            parts.append(own)
+            left = {index: node for index, node in left.items() if index not in own.members}
+    return [*parts, Group(group.device, left, group.shape, group.dtype, group.axes)]
+
+
+def _following(t: Tensor, members: dict[int, Node], uses: Uses) -> dict[int, Node]:
+    """Return the members that take nothing of a group but this value and what they make of it."""
+    taken: dict[int, Node] = {}
+    while len(users := uses.users(t)) == 1 and not uses.outside(t, members):
+        node = members[users[0]]
+        others = (i for i in node.inputs if i.value_index != t.value_index)
+        if any(other.node.index in members for other in others):
+            break
+        taken[node.index] = node
+        t = node.outputs[0]
+    return taken
 
 
 def _behind_a_product(
