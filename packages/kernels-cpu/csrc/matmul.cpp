@@ -7,21 +7,12 @@
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {
 
-constexpr int64_t kBlockK = 512;      // a panel of A (k x kTileRows) stays near L1
 constexpr int64_t kBlockPanels = 12;  // a parallel task: 12 panels of A, which stay in L2 ...
 constexpr int64_t kBlockCols = 6 * kTileCols;  // ... times 6 of B
 constexpr int64_t kTaskCost = 8 << 20;         // multiplications in a parallel task: 0.1 ms
 constexpr int64_t kMaxPacked = 4 << 20;  // floats packed at a time, over a batch of small products
 constexpr int64_t kPackChunk = 16 * 1024;
 constexpr int64_t kOnStack = 2048;  // floats: small products need no scratch memory
-
-// The size of equal blocks that are at most `limit` long and whole multiples of `unit`, as `limit` is.
-int64_t EqualBlocks(int64_t n, int64_t limit, int64_t unit) {
-  return RoundUp(CeilDiv(n, CeilDiv(n, limit)), unit);
-}
-
-// The length of the blocks into which the inner dimension is cut.
-int64_t BlockK(int64_t k) { return EqualBlocks(k, kBlockK, 8); }
 
 // Packing pays when every packed element is used often enough, and when what the microkernel would read does not fit
 // side by side into the cache.
@@ -73,8 +64,10 @@ class BlockProduct {
         size_b_(size_b),
         epilogue_(epilogue),
         panel_rows_(PanelRows(product.m)),
+        block_rows_(EqualBlocks(product.m, kBlockPanels * panel_rows_, panel_rows_)),
         cols_in_place_(ColsInPlace(product)),
-        pack_a_(NeedsPackingA(product)) {}
+        pack_a_(NeedsPackingA(product)),
+        pack_b_(product.kept_b == nullptr && cols_in_place_ < product.n) {}
 
   int Run(penstock_call* call, int64_t first, int64_t count, int64_t k0, int64_t k) {
     first_ = first;
@@ -89,7 +82,8 @@ class BlockProduct {
   int Pack(penstock_call* call, int64_t count) {
     const int64_t panels_a = pack_a_ ? CeilDiv(p_.m, panel_rows_) : 0;
     const int64_t first_b = cols_in_place_ / kTileCols;
-    const int64_t panels_b = p_.kept_b ? 0 : CeilDiv(p_.n - cols_in_place_, kTileCols);
+    const int64_t panels_b =
+        pack_b_ && !PacksAsItGoes() ? CeilDiv(p_.n - cols_in_place_, kTileCols) : 0;
     const int64_t panels = panels_a + panels_b;
     if (panels == 0) return PENSTOCK_OK;
     return ParallelFor(call, count * panels, Grain(kTileCols * k_, kPackChunk),
@@ -101,6 +95,9 @@ class BlockProduct {
                          }
                        });
   }
+
+  // Whether each panel of B belongs to one task, which packs it just before it is used.
+  bool PacksAsItGoes() const { return p_.m <= block_rows_; }
 
   const float* A(int64_t item, int64_t row) const {
     return p_.a.At(row, k0_) + batch_.a_offset[first_ + item];
@@ -133,18 +130,17 @@ class BlockProduct {
   }
 
   int Multiply(penstock_call* call, int64_t count) {
-    const int64_t block_rows = EqualBlocks(p_.m, kBlockPanels * panel_rows_, panel_rows_);
     const int64_t block_cols = EqualBlocks(p_.n, kBlockCols, kTileCols);
-    const int64_t blocks_m = CeilDiv(p_.m, block_rows), blocks_n = CeilDiv(p_.n, block_cols);
-    const int64_t cost = block_rows * block_cols * k_;
+    const int64_t blocks_m = CeilDiv(p_.m, block_rows_), blocks_n = CeilDiv(p_.n, block_cols);
+    const int64_t cost = block_rows_ * block_cols * k_;
     return ParallelProducts(call, count * blocks_m * blocks_n, Grain(cost, kTaskCost),
                             k0_ + k_ < p_.k ? nullptr : epilogue_,
                             [&](int64_t begin, int64_t end, TileFrame* epilogue) {
                               for (int64_t i = begin; i < end; ++i) {
-                                const int64_t row = i / blocks_n % blocks_m * block_rows;
+                                const int64_t row = i / blocks_n % blocks_m * block_rows_;
                                 const int64_t col = i % blocks_n * block_cols;
                                 MultiplyBlock(i / blocks_n / blocks_m, row,
-                                              MinOf(p_.m, row + block_rows), col,
+                                              MinOf(p_.m, row + block_rows_), col,
                                               MinOf(block_cols, p_.n - col), epilogue);
                               }
                             });
@@ -153,6 +149,11 @@ class BlockProduct {
   void MultiplyBlock(int64_t item, int64_t row, int64_t last_row, int64_t col, int64_t cols,
                      TileFrame* epilogue) {
     const int64_t in_place = MinOf(cols, MaxOf<int64_t>(0, cols_in_place_ - col));
+    if (pack_b_ && PacksAsItGoes()) {
+      for (int64_t j = col + in_place; j < col + cols; j += kTileCols) {
+        PackPanelB(item, j / kTileCols);
+      }
+    }
     for (int64_t i = row; i < last_row; i += panel_rows_) {
       const int64_t rows = MinOf(panel_rows_, last_row - i);
       Tile tile = {};
@@ -185,13 +186,14 @@ class BlockProduct {
   float *packed_a_, *packed_b_;
   int64_t size_a_, size_b_;
   const TileProgram* epilogue_;
-  int64_t panel_rows_, cols_in_place_;
-  bool pack_a_;
+  int64_t panel_rows_, block_rows_, cols_in_place_;
+  bool pack_a_, pack_b_;
   int64_t first_ = 0, k0_ = 0, k_ = 0;
 };
 
 int Multiply(penstock_call* call, const Product& product, const Batch& batch,
              const TileProgram* epilogue) {
+  if (IsThin(product)) return MultiplyThin(call, product, batch, epilogue);
   if (GoesByDots(product)) return MultiplyByDots(call, product, batch, epilogue);
   const int64_t k_block = MinOf(BlockK(product.k), product.k);
   const int64_t size_a = NeedsPackingA(product) ? PackedRowsSize(product.m, k_block) : 0;

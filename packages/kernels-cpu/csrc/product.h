@@ -40,7 +40,23 @@ int ParallelProducts(penstock_call* call, int64_t n, int64_t grain, const TilePr
   });
 }
 
-// ---- products by rows: dots.cpp ----
+// The size of equal blocks that are at most `limit` long and whole multiples of `unit`, as `limit` is.
+constexpr int64_t EqualBlocks(int64_t n, int64_t limit, int64_t unit) {
+  return RoundUp(CeilDiv(n, CeilDiv(n, limit)), unit);
+}
+
+// The length of the blocks into which the inner dimension is cut: a panel of A that long stays near L1.
+constexpr int64_t BlockK(int64_t k) { return EqualBlocks(k, 512, 8); }
+
+// ---- a few rows: thin.cpp ----
+
+// Whether so few rows meet so many columns of a b that lies in rows.
+bool IsThin(const Product& product);
+
+int MultiplyThin(penstock_call* call, const Product& product, const Batch& batch,
+                 const TileProgram* epilogue);
+
+// ---- products by inner products: dots.cpp ----
 
 // Whether the rows of a and the columns of b are taken as they lie, along the inner dimension: where one side is so
 // narrow that packing the other one would cost more than the product.
