@@ -14,7 +14,8 @@ constexpr int kDotRows = kLanes / kDotCols;
 constexpr int64_t kBlockDepth = 2048;   // a few rows of that length stay in L1
 constexpr int64_t kTaskCost = 1 << 20;  // multiplications in a parallel task
 constexpr int64_t kNarrowRows = 16;  // rows of a, where b's columns lie along the inner dimension
-constexpr int64_t kNarrowCols = 16;  // columns of b
+constexpr int64_t kLong = 512, kNarrowLongRows = 48;  // the same, where that is long
+constexpr int64_t kNarrowCols = 16;                   // columns of b
 constexpr int64_t kShortest = 4 * kLanes;  // inner dimensions that are worth a sum across lanes
 constexpr int64_t kWorthTransposing = 64;  // rows of a, where b must be transposed first
 
@@ -110,7 +111,9 @@ void TransposeNarrow(const Matrix& b, int64_t k, int64_t n, float* to) {
 
 bool GoesByDots(const Product& p) {
   if (p.a.col != 1 || p.k < kShortest) return false;
-  if (p.b.row == 1) return p.m <= kNarrowRows || p.n <= kNarrowCols;
+  if (p.b.row == 1) {
+    return p.m <= (p.k >= kLong ? kNarrowLongRows : kNarrowRows) || p.n <= kNarrowCols;
+  }
   return p.n <= kNarrowCols && p.m >= kWorthTransposing;
 }
 
