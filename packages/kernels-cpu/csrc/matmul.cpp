@@ -12,13 +12,13 @@ constexpr int64_t kBlockCols = 6 * kTileCols;  // ... times 6 of B
 constexpr int64_t kTaskCost = 8 << 20;         // multiplications in a parallel task: 0.1 ms
 constexpr int64_t kMaxPacked = 4 << 20;  // floats packed at a time, over a batch of small products
 constexpr int64_t kPackChunk = 16 * 1024;
+constexpr int64_t kPanelsAtOnce = 8, kRowsAtOnce = 4;  // of B, while it is packed
 constexpr int64_t kOnStack = 2048;  // floats: small products need no scratch memory
 
 // Packing pays when every packed element is used often enough, and when what the microkernel would read does not fit
 // side by side into the cache.
 constexpr int64_t kNarrow = 128;
-constexpr int64_t kConflict =
-    512;  // rows so many floats apart, or twice as many, share lines of L1
+constexpr int64_t kConflict = 1024;  // rows that many floats apart share lines of L1
 constexpr int64_t kSmallB = 32 * 1024;
 
 bool NeedsPackingA(const Product& p) {
@@ -45,10 +45,18 @@ int64_t PackedRowsSize(int64_t m, int64_t k) {
 
 int64_t PackedColsSize(int64_t n, int64_t k) { return RoundUp(n, kTileCols) * k; }
 
-// One panel of a block [k0, k0 + k) of the inner dimension.
-void PackPanel(const Matrix& b, int64_t n, int64_t k0, int64_t k, int64_t panel, float* out) {
-  const int64_t col = panel * kTileCols;
-  PackCols({b.At(k0, col), b.row, b.col}, k, MinOf<int64_t>(kTileCols, n - col), out);
+// Panels [first, last) of a block [k0, k0 + k) of the inner dimension, one after the other in `out`. Rows of b go a few
+// at a time into all of the panels: memory is read in longer stretches than one panel is wide.
+void PackPanels(const Matrix& b, int64_t n, int64_t k0, int64_t k, int64_t first, int64_t last,
+                float* out) {
+  const int64_t rows = b.col == 1 ? kRowsAtOnce : k;
+  for (int64_t p = 0; p < k; p += rows) {
+    for (int64_t panel = first; panel < last; ++panel) {
+      const int64_t col = panel * kTileCols;
+      PackCols({b.At(k0 + p, col), b.row, b.col}, MinOf(rows, k - p),
+               MinOf<int64_t>(kTileCols, n - col), out + ((panel - first) * k + p) * kTileCols);
+    }
+  }
 }
 
 // One block [k0, k0 + k) of the inner dimension, for `count` products from `first` on.
@@ -81,17 +89,21 @@ class BlockProduct {
  private:
   int Pack(penstock_call* call, int64_t count) {
     const int64_t panels_a = pack_a_ ? CeilDiv(p_.m, panel_rows_) : 0;
-    const int64_t first_b = cols_in_place_ / kTileCols;
-    const int64_t panels_b =
-        pack_b_ && !PacksAsItGoes() ? CeilDiv(p_.n - cols_in_place_, kTileCols) : 0;
-    const int64_t panels = panels_a + panels_b;
-    if (panels == 0) return PENSTOCK_OK;
-    return ParallelFor(call, count * panels, Grain(kTileCols * k_, kPackChunk),
+    const int64_t first_b = cols_in_place_ / kTileCols, last_b = CeilDiv(p_.n, kTileCols);
+    const int64_t groups_b =
+        pack_b_ && !PacksAsItGoes() ? CeilDiv(last_b - first_b, kPanelsAtOnce) : 0;
+    const int64_t parts = panels_a + groups_b;
+    if (parts == 0) return PENSTOCK_OK;
+    return ParallelFor(call, count * parts, Grain(kTileCols * k_, kPackChunk),
                        [&](int64_t begin, int64_t end) {
                          for (int64_t i = begin; i < end; ++i) {
-                           const int64_t item = i / panels, panel = i % panels;
-                           panel < panels_a ? PackPanelA(item, panel)
-                                            : PackPanelB(item, first_b + panel - panels_a);
+                           const int64_t item = i / parts, part = i % parts;
+                           if (part < panels_a) {
+                             PackPanelA(item, part);
+                           } else {
+                             const int64_t first = first_b + (part - panels_a) * kPanelsAtOnce;
+                             PackPanelsB(item, first, MinOf(last_b, first + kPanelsAtOnce));
+                           }
                          }
                        });
   }
@@ -124,9 +136,9 @@ class BlockProduct {
              PackedA(item, row));
   }
 
-  void PackPanelB(int64_t item, int64_t panel) {
+  void PackPanelsB(int64_t item, int64_t first, int64_t last) {
     const Matrix b = {p_.b.data + batch_.b_offset[first_ + item], p_.b.row, p_.b.col};
-    PackPanel(b, p_.n, k0_, k_, panel, PackedB(item, panel * kTileCols));
+    PackPanels(b, p_.n, k0_, k_, first, last, PackedB(item, first * kTileCols));
   }
 
   int Multiply(penstock_call* call, int64_t count) {
@@ -150,9 +162,7 @@ class BlockProduct {
                      TileFrame* epilogue) {
     const int64_t in_place = MinOf(cols, MaxOf<int64_t>(0, cols_in_place_ - col));
     if (pack_b_ && PacksAsItGoes()) {
-      for (int64_t j = col + in_place; j < col + cols; j += kTileCols) {
-        PackPanelB(item, j / kTileCols);
-      }
+      PackPanelsB(item, (col + in_place) / kTileCols, CeilDiv(col + cols, kTileCols));
     }
     for (int64_t i = row; i < last_row; i += panel_rows_) {
       const int64_t rows = MinOf(panel_rows_, last_row - i);
@@ -279,15 +289,15 @@ int MultiplyAll(penstock_call* call, const TileProgram* epilogue) {
 // Packs all of a matrix [k, n], block after block of the inner dimension.
 int PackAll(penstock_call* call, const Matrix& b, int64_t k, int64_t n, float* out) {
   const int64_t panels = CeilDiv(n, kTileCols), block = BlockK(k);
-  return ParallelFor(call, CeilDiv(k, block) * panels, Grain(kTileCols * block, kPackChunk),
-                     [&](int64_t begin, int64_t end) {
-                       for (int64_t i = begin; i < end; ++i) {
-                         const int64_t k0 = i / panels * block, depth = MinOf(block, k - k0);
-                         const int64_t panel = i % panels;
-                         PackPanel(b, n, k0, depth, panel,
-                                   out + PackedColsSize(n, k0) + panel * kTileCols * depth);
-                       }
-                     });
+  const int64_t groups = CeilDiv(panels, kPanelsAtOnce);
+  return ParallelFor(call, CeilDiv(k, block) * groups, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t k0 = i / groups * block, depth = MinOf(block, k - k0);
+      const int64_t first = i % groups * kPanelsAtOnce;
+      PackPanels(b, n, k0, depth, first, MinOf(panels, first + kPanelsAtOnce),
+                 out + PackedColsSize(n, k0) + first * kTileCols * depth);
+    }
+  });
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ def check(x: Any, y: Any, transpose_x: bool = False, transpose_y: bool = False) 
 
 
 # Around the tiles (14, 6 and 4 rows; 32, 16 and 8 columns), around what is packed (128) and blocked (512), narrow
-# sides (16, 64) with long rows (2048), rows that share lines of the cache (512).
+# sides (16, 64) with long rows (2048), rows that share lines of the cache (1024).
 SIZES = [
     (1, 1, 1), (1, 7, 1), (1, 300, 513), (513, 300, 1), (2, 2, 2), (3, 5, 7), (4, 8, 16), (5, 3, 31),
     (6, 16, 32), (7, 17, 33), (13, 64, 15), (14, 384, 64), (15, 385, 65), (16, 31, 128), (28, 33, 129),
