@@ -110,3 +110,21 @@ def test_threads_that_run_one_plan_at_many_sizes_do_not_share_a_run() -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(ask, [40 + i % 23 for i in range(200)]))
+
+
+def test_memory_of_sizes_that_nobody_asks_for_any_longer_is_given_back() -> None:
+    mega = 1 << 20
+    gc.collect()
+    _native.release_cached_memory()
+    _native.reset_memory_peak()
+    most = 0
+    for size in range(9, 60):  # each of its own size, one at a time
+        ps.zeros((size, mega // 4), "float32")
+        stats = _native.memory_stats()
+        most = max(most, stats["live_bytes"] + stats["cached_bytes"])
+    assert most <= max(64 * mega, 1.25 * stats["peak_bytes"])
+    before = stats["live_bytes"] + stats["cached_bytes"]
+    for _ in range(3):  # what is asked for again and again is kept
+        ps.zeros((59, mega // 4), "float32")
+        stats = _native.memory_stats()
+        assert stats["live_bytes"] + stats["cached_bytes"] == before

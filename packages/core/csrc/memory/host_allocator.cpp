@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <mutex>
@@ -19,6 +20,7 @@ constexpr int kNumClasses = 160;
 constexpr int64_t kThreadCacheLimit = 32 << 10;  // larger blocks go straight to the shared cache
 constexpr int kThreadCacheDepth = 32;
 constexpr int64_t kSharedCacheLimit = int64_t{1} << 32;
+constexpr int64_t kAlwaysKept = 64 << 20;
 constexpr int64_t kHugePage = 2 << 20;
 
 std::atomic<int64_t> g_live{0}, g_cached{0}, g_peak{0}, g_count{0};
@@ -59,10 +61,7 @@ class SharedCache {
     return block;
   }
   void give(void* memory, int c) {
-    if (g_cached.load(std::memory_order_relaxed) + class_bytes(c) > kSharedCacheLimit) {
-      std::free(memory);
-      return;
-    }
+    if (would_hold_too_much(class_bytes(c))) clear();
     std::lock_guard lock(mutex_);
     lists_[c] = new (memory) Block{lists_[c]};
     g_cached.fetch_add(class_bytes(c), std::memory_order_relaxed);
@@ -81,6 +80,15 @@ class SharedCache {
   }
 
  private:
+  // What is in use and what is kept are together a quarter more than was ever in use at a time: then a part of it is
+  // of sizes that nobody asks for any longer. All goes, and what is needed comes back with the next calls.
+  static bool would_hold_too_much(int64_t bytes) {
+    int64_t cached = g_cached.load(std::memory_order_relaxed) + bytes;
+    int64_t peak = g_peak.load(std::memory_order_relaxed);
+    int64_t all = g_live.load(std::memory_order_relaxed) + cached;
+    return cached > kSharedCacheLimit || all > std::max(kAlwaysKept, peak + peak / 4);
+  }
+
   std::mutex mutex_;
   Block* lists_[kNumClasses] = {};
 };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
@@ -18,7 +19,10 @@
 namespace penstock {
 namespace {
 
-constexpr int kSpins = 2000;  // about 20 us, then sleep
+constexpr int kSpins = 2000;  // of one that waits for chunks, before it yields
+constexpr auto kAwake =
+    std::chrono::microseconds(20);  // of a worker without work, before it sleeps
+constexpr int kLooks = 16;          // between two looks at the clock: a pause takes up to 60 ns
 constexpr int kMaxThreads = 256;
 
 struct Job {
@@ -80,10 +84,13 @@ class Pool {
     }
   }
   std::shared_ptr<Job> await(uint64_t* seen) {
-    for (int i = 0; i < kSpins; ++i) {
-      if (generation_.load(std::memory_order_acquire) != *seen) break;
-      relax();
-    }
+    const auto until = std::chrono::steady_clock::now() + kAwake;
+    bool news = false;
+    while (!news && std::chrono::steady_clock::now() < until)
+      for (int i = 0; i < kLooks && !news; ++i) {
+        news = generation_.load(std::memory_order_acquire) != *seen;
+        if (!news) relax();
+      }
     std::unique_lock lock(mutex_);
     while (true) {
       wake_.wait(lock, [&] { return quit_ || generation_.load() != *seen; });
