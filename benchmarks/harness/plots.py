@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.candidates import CANDIDATES, OURS
-from harness.samples import ratio
+from harness.samples import ratio, reached
 
 Row = dict[str, Any]
 OPERATIONS = {
@@ -52,10 +52,7 @@ def _ratios(rows: list[Row]) -> Any:
     axes = figure.subplots()
     places = range(len(found))
     values = [r["ratio"] for _, r in found]
-    colours = [
-        "tab:green" if r <= (row["goal"] or 1) else "tab:orange"
-        for (row, _), r in zip(found, values, strict=True)
-    ]
+    colours = ["tab:green" if reached(row, r) else "tab:orange" for row, r in found]
     errors = [
         [max(0.0, r["ratio"] - r["low"]) for _, r in found],
         [max(0.0, r["high"] - r["ratio"]) for _, r in found],

@@ -35,3 +35,8 @@ def ratio(row: dict[str, Any], ours: str, clock: str) -> dict[str, float] | None
     of_rounds = [a / b for a, b in rounds]
     median = mine[clock]["median"] / theirs[clock]["median"]
     return {"ratio": median, "low": min(of_rounds), "high": max(of_rounds)}
+
+
+def reached(row: dict[str, Any], found: dict[str, float]) -> bool:
+    """Tell whether a ratio reaches the row's goal, in the two digits that are shown."""
+    return row["goal"] is not None and round(found["ratio"], 2) <= row["goal"]

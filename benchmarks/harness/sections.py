@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.candidates import CANDIDATES, FRAMEWORKS, OURS
-from harness.samples import best_peer, ratio
+from harness.samples import best_peer, ratio, reached
 from harness.table import TITLES, cells, seconds
 
 Row = dict[str, Any]
@@ -29,10 +29,10 @@ def summary(rows: list[Row]) -> str:
         if row["clock"] in ("cpu", "wall") and row["goal"] is not None
         if (found := ratio(row, OURS, row["clock"]))
     ]
-    reached = sum(found["ratio"] <= row["goal"] for row, found in judged)
+    count = sum(reached(row, found) for row, found in judged)
     faster = sum(found["ratio"] < 1 for _, found in judged)
     return (
-        f"Of {len(judged)} timed rows below, {reached} reach their goal, and in {faster} Penstock is faster than "
+        f"Of {len(judged)} timed rows below, {count} reach their goal, and in {faster} Penstock is faster than "
         "every peer."
     )
 

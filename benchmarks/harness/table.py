@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.candidates import CANDIDATES, OURS
-from harness.samples import best_peer, ratio
+from harness.samples import best_peer, ratio, reached
 
 Row = dict[str, Any]
 TITLES = {
@@ -34,7 +34,7 @@ def cells(row: Row) -> dict[str, str]:
     goal = row["goal"]
     verdict = ""
     if found and goal is not None:
-        verdict = "reached" if found["ratio"] <= goal else "short"
+        verdict = "reached" if reached(row, found) else "short"
     theirs = row["results"][peer][clock]["median"] if peer else 0.0
     return {
         "workload": TITLES.get(row["mode"], "") + row["title"],

@@ -82,6 +82,13 @@ def test_a_ratio_is_of_medians_and_its_range_of_rounds() -> None:
     assert ratio(found, "penstock", "cpu") == {"ratio": 0.5, "low": 0.25, "high": 3.0}
 
 
+def test_a_goal_is_judged_by_the_digits_that_are_shown() -> None:
+    found = row(1.0, penstock=result(1.004), torch=result(1.0))
+    assert table.cells(found)[""] == "reached"
+    assert table.cells(row(1.0, penstock=result(1.006), torch=result(1.0)))[""] == "short"
+    assert table.cells(row(None, penstock=result(9.0), torch=result(1.0)))[""] == ""
+
+
 def test_ours_in_another_way_is_no_peer() -> None:
     found = row(penstock=result(2.0), penstock_file=result(1.0), torch=result(3.0))
     assert best_peer(found, "penstock", "cpu") == "torch"
