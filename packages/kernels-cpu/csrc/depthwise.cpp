@@ -110,77 +110,116 @@ struct Sum {
   const Chain* chain;  // what runs on the sums, or NULL
 };
 
-// kPixels targets, a period apart, in a block of at most kVectors vectors of channels from c on.
-template <int kPixels, int kVectors, class LoadAt, class StoreAt>
-void SumBlock(const Sum& s, int64_t row, int64_t col, int64_t c, float* out, const LoadAt& load,
-              const StoreAt& store, int cols = kVectors * kLanes) {
-  Vf acc[kPixels][kVectors] = {};
-  const int64_t step = s.cols.step * s.channels;
-  for (int64_t r = 0; r < s.rows.size[row]; ++r) {
-    const int64_t at = row * s.rows.kernel + r;
-    const float* line = s.source + s.rows.source[at] * s.source_width * s.channels + c;
-    const float* taps = s.filter + s.rows.tap[at] * s.filter_width * s.channels + c;
-    for (int64_t k = 0; k < s.cols.size[col]; ++k) {
-      const int64_t pair = col * s.cols.kernel + k;
-      const float* x = line + s.cols.source[pair] * s.channels;
-      const float* f = taps + s.cols.tap[pair] * s.channels;
-#pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) {
-        const Vf weight = load(f + v * kLanes);
-#pragma GCC unroll 4
-        for (int p = 0; p < kPixels; ++p) acc[p][v] += weight * load(x + p * step + v * kLanes);
+// The pairs of one row and one column of targets: as one list while it is short, else row by row.
+struct Pairs {
+  static constexpr int64_t kMost = 128;
+  int64_t rows, cols, list = 0;
+  int64_t x[kMost], filter[kMost];  // offsets
+
+  Pairs(const Sum& s, int64_t row, int64_t col)
+      : rows(s.rows.size[row]), cols(s.cols.size[col]), sum_(s), row_(row), col_(col) {
+    if (rows * cols > kMost) return;
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t k = 0; k < cols; ++k) Find(r, k, &x[list], &filter[list]), ++list;
+    }
+  }
+
+  // f(pixel, weights) for every pair, at channel c.
+  template <class F>
+  void ForEach(int64_t shift, int64_t c, const F& f) const {
+    const float *pixels = sum_.source + shift + c, *weights = sum_.filter + c;
+    for (int64_t i = 0; i < list; ++i) f(pixels + x[i], weights + filter[i]);
+    if (list > 0) return;
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t k = 0; k < cols; ++k) {
+        int64_t from, weight;
+        Find(r, k, &from, &weight);
+        f(pixels + from, weights + weight);
       }
     }
   }
+
+ private:
+  void Find(int64_t r, int64_t k, int64_t* from, int64_t* weight) const {
+    const int64_t at = row_ * sum_.rows.kernel + r, pair = col_ * sum_.cols.kernel + k;
+    const Meetings &down = sum_.rows, &across = sum_.cols;
+    *from = (down.source[at] * sum_.source_width + across.source[pair]) * sum_.channels;
+    *weight = (down.tap[at] * sum_.filter_width + across.tap[pair]) * sum_.channels;
+  }
+
+  const Sum& sum_;
+  int64_t row_, col_;
+};
+
+// kPixels targets, a period apart, in a block of at most kVectors vectors of channels from c on. `shift`: from the
+// sources of the pairs to those of the first target, which is out.
+template <int kPixels, int kVectors, class LoadAt, class StoreAt>
+void SumBlock(const Sum& s, const Pairs& pairs, int64_t shift, int64_t c, float* out,
+              const LoadAt& load, const StoreAt& store, int cols = kVectors * kLanes) {
+  Vf acc[kPixels][kVectors] = {};
+  const int64_t step = s.cols.step * s.channels, apart = s.cols.period * s.channels;
+  pairs.ForEach(shift, c, [&](const float* x, const float* f) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) {
+      const Vf weight = load(f + v * kLanes);
+#pragma GCC unroll 4
+      for (int p = 0; p < kPixels; ++p) acc[p][v] += weight * load(x + p * step + v * kLanes);
+    }
+  });
   if (s.chain != nullptr) {
     int64_t at[kPixels];
-    for (int p = 0; p < kPixels; ++p) {
-      at[p] = out - s.chain->y() + (col + p * s.cols.period) * s.channels;
-    }
+    for (int p = 0; p < kPixels; ++p) at[p] = out - s.chain->y() + p * apart;
     RunChain<kPixels, kVectors>(*s.chain, at, c, cols, acc);
   }
 #pragma GCC unroll 4
   for (int p = 0; p < kPixels; ++p) {
-    float* to = out + (col + p * s.cols.period) * s.channels + c;
+    float* to = out + p * apart + c;
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) store(to + v * kLanes, acc[p][v]);
   }
 }
 
-template <int kPixels>
-void SumPixels(const Sum& s, int64_t row, int64_t col, float* out) {
-  const auto load = [](const float* p) { return Load(p); };
-  const auto store = [](float* p, Vf v) { Store(p, v); };
-  int64_t c = 0;
-  for (; c + 2 * kLanes <= s.channels; c += 2 * kLanes) {
-    SumBlock<kPixels, 2>(s, row, col, c, out, load, store);
+constexpr int kPixelsAtOnce = 4;
+
+// `count` targets that meet alike, from `out` on: a block of channels at a time, so that their sources stay near. The
+// last targets may be computed twice.
+template <int kVectors, class LoadAt, class StoreAt>
+void SumRun(const Sum& s, const Pairs& pairs, int64_t count, int64_t c, float* out,
+            const LoadAt& load, const StoreAt& store, int cols = kVectors * kLanes) {
+  const int64_t step = s.cols.step * s.channels, apart = s.cols.period * s.channels;
+  if (count < kPixelsAtOnce) {
+    for (int64_t p = 0; p < count; ++p) {
+      SumBlock<1, kVectors>(s, pairs, p * step, c, out + p * apart, load, store, cols);
+    }
+    return;
   }
-  for (; c + kLanes <= s.channels; c += kLanes) {
-    SumBlock<kPixels, 1>(s, row, col, c, out, load, store);
-  }
-  if (const int64_t n = s.channels - c; n > 0) {
-    SumBlock<kPixels, 1>(
-        s, row, col, c, out, [n](const float* p) { return LoadPartial(p, n); },
-        [n](float* p, Vf v) { StorePartial(p, v, n); }, static_cast<int>(n));
+  for (int64_t p = 0; p < count; p += kPixelsAtOnce) {
+    const int64_t at = MinOf(p, count - kPixelsAtOnce);
+    SumBlock<kPixelsAtOnce, kVectors>(s, pairs, at * step, c, out + at * apart, load, store, cols);
   }
 }
 
-constexpr int kPixelsAtOnce = 4;
-
 void SumRow(const Sum& s, int64_t row, float* out) {
+  const auto load = [](const float* p) { return Load(p); };
+  const auto store = [](float* p, Vf v) { Store(p, v); };
   const Meetings& m = s.cols;
   for (int64_t phase = 0; phase < MinOf(m.period, m.count); ++phase) {
-    for (int64_t col = phase; col < m.count;) {
-      bool block = true;
-      for (int p = 0; block && p + 1 < kPixelsAtOnce; ++p) {
-        block = col + p * m.period < m.count && m.repeats[col + p * m.period];
+    for (int64_t col = phase, next; col < m.count; col = next) {
+      int64_t count = 1;
+      for (next = col; m.repeats[next]; next += m.period) ++count;
+      next += m.period;
+      const Pairs pairs(s, row, col);
+      float* to = out + col * s.channels;
+      int64_t c = 0;
+      for (; c + 2 * kLanes <= s.channels; c += 2 * kLanes) {
+        SumRun<2>(s, pairs, count, c, to, load, store);
       }
-      if (block) {
-        SumPixels<kPixelsAtOnce>(s, row, col, out);
-      } else {
-        SumPixels<1>(s, row, col, out);
+      for (; c + kLanes <= s.channels; c += kLanes) SumRun<1>(s, pairs, count, c, to, load, store);
+      if (const int64_t n = s.channels - c; n > 0) {
+        SumRun<1>(
+            s, pairs, count, c, to, [n](const float* p) { return LoadPartial(p, n); },
+            [n](float* p, Vf v) { StorePartial(p, v, n); }, static_cast<int>(n));
       }
-      col += (block ? kPixelsAtOnce : 1) * m.period;
     }
   }
 }
