@@ -17,6 +17,7 @@ import fcntl
 import fnmatch
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -113,6 +114,16 @@ def chosen(
                 yield name, function, workload
 
 
+def prepare(workload: Workload) -> str:
+    """Write a workload's files; if that fails say why, and those who need them will fail by themselves."""
+    try:
+        workload.prepare()
+    except (ImportError, OSError, subprocess.CalledProcessError) as error:
+        print(f"    {workload.name} could not be prepared: {error}", flush=True)
+        return str(error)
+    return ""
+
+
 def main() -> None:
     """Run what was asked for."""
     options = arguments()
@@ -144,9 +155,8 @@ def main() -> None:
             keep({**row, **imports(settings, [f for f in FRAMEWORKS if f not in missing])}, began)
         for mode, function, workload in chosen(options, [n for n in names if n != "imports"]):
             began = time.monotonic()
-            workload.prepare()
             row = {"mode": mode, "workload": workload.name, "title": workload.title}
-            row["goal"] = workload.goal
+            row |= {"goal": workload.goal, "unprepared": prepare(workload)}
             keep({**row, **function(workload, settings)}, began)
     plots.draw(
         [r for r in rows if r["mode"] == "steady"], [r for r in rows if r["mode"] == "sweep"], out

@@ -60,6 +60,12 @@ def machine(rows: list[Row]) -> str:
     )
 
 
+def least_rounds(rows: list[Row]) -> int:
+    """Count the rounds of the row that has the fewest."""
+    found = [row["results"][OURS] for row in rows if OURS in row["results"]]
+    return min((len(result["cpu_rounds"]) for result in found), default=0)
+
+
 def times(rows: list[Row], memory: bool = False) -> str:
     """Write our time, the best peer's, their ratio and the goal."""
     lines = []
