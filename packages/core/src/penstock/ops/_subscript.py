@@ -61,10 +61,11 @@ def getitem(x: Tensor, key: Any) -> Tensor:
 def _plain(x: Tensor, key: Any) -> Tensor | None:
     """Take what most subscripts say, whole numbers and slices of a tensor with a value; None for all others."""
     items = key if type(key) is tuple else (key,)
-    shape = x.shape
+    shape: tuple[Any, ...] = x.shape
     if len(items) > len(shape):
         return None
-    starts, sizes, steps, kept = [0] * len(shape), list(shape), [1] * len(shape), []
+    starts, sizes, steps = [0] * len(shape), list(shape), [1] * len(shape)
+    kept: list[int] = []
     for axis, item in enumerate(items):
         size = shape[axis]
         if type(item) is int:

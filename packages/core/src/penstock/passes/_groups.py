@@ -10,22 +10,35 @@ from __future__ import annotations
 from collections.abc import Container, Iterable
 
 from penstock import _native
-from penstock._dataclass import dataclass, field
 from penstock._native import DType, Graph, Node, Tensor
 from penstock.ops import _tile_program as tile
 
-_DTYPES = ("float16", "float32", "float64")
+_DTYPES = {"float16", "float32", "float64"}
 
 
-@dataclass
 class Group:
-    """Nodes that may become one program."""
+    """Nodes that may become one program.
 
-    device: str
-    members: dict[int, Node] = field(default_factory=dict)  # by number, in the graph's order
-    shape: tuple[str, ...] = ()  # of all values, equal symbols under one name
-    dtype: str = ""  # of the numbers; empty while there are only masks
-    axes: int | None = None  # how many trailing axes the reductions take
+    Args:
+        device: Where all of them run.
+        members: By number, in the graph's order.
+        shape: That of all values, equal symbols under one name.
+        dtype: Of the numbers; empty while there are only masks.
+        axes: How many trailing axes the reductions take; None while there are none.
+    """
+
+    __slots__ = ("axes", "device", "dtype", "members", "shape")
+
+    def __init__(
+        self,
+        device: str,
+        members: dict[int, Node],
+        shape: tuple[str, ...],
+        dtype: str = "",
+        axes: int | None = None,
+    ) -> None:
+        self.device, self.members, self.shape = device, members, shape
+        self.dtype, self.axes = dtype, axes
 
     @property
     def last(self) -> int:
@@ -98,8 +111,8 @@ def _start(node: Node, uses: Uses) -> Group | None:
     result, inputs = node.outputs[0], node.inputs
     if result.weak:
         return None
-    numbers = {t.dtype.name for t in (*inputs, result) if t.dtype.kind != "bool"}
-    if len(numbers) > 1 or not numbers <= set(_DTYPES):
+    numbers = {t.dtype.name for t in (*inputs, result)} - {"bool"}
+    if len(numbers) > 1 or not numbers <= _DTYPES:
         return None
     source = inputs[0] if opcode.reduces else result
     group = Group(node.device, {node.index: node}, uses.shape(source))

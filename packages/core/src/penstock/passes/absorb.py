@@ -9,18 +9,18 @@ from penstock._native import Graph, Node, Tensor
 from penstock.passes._rewrite import rewrite
 from penstock.passes.prune import prune
 
-_CONVOLUTIONS = ("conv2d", "depthwise_conv2d")
+_READERS = ("conv2d", "depthwise_conv2d", "max_pool2d")
 
 
 def absorb_padding(graph: Graph) -> Graph:
     """Drop a `pad` before convolutions (by zeros) and max pools (by -inf), where their kernels can do without."""
     if not any(_padding_of(t) for node in graph.nodes for t in node.inputs[:1]):
         return graph
-    return prune(rewrite(graph, _without_pad))
+    return prune(rewrite(graph, _without_pad, only=_READERS))
 
 
 def _without_pad(node: Node, inputs: list[Tensor]) -> list[Tensor] | None:
-    if node.op not in (*_CONVOLUTIONS, "max_pool2d") or node.control_inputs:
+    if node.control_inputs:
         return None
     widths = _padding_of(inputs[0])
     if widths is None or node.attrs["padding"] == "same":

@@ -14,11 +14,17 @@ _NEUTRAL = {
     "subtract": (0, "right"),
     "power": (1, "right"),
 }
+# What `_simpler` has something to say about.
+_SIMPLIFIED = {
+    *("identity", "stop_gradient", "cast", "slice", "reshape", "broadcast_to", "clip", "power"),
+    *("relu_grad", "matmul", "negative", "transpose"),
+    *_NEUTRAL,
+}
 
 
 def simplify_algebra(graph: Graph) -> Graph:
     """Drop neutral operands, identities, casts to the same dtype, pairs of movements that cancel or join, transposes before products; square."""
-    return rewrite(graph, _simplify)
+    return rewrite(graph, _simplify, only=_SIMPLIFIED)
 
 
 def _simplify(node: Node, inputs: list[Tensor]) -> list[Tensor] | None:
@@ -53,8 +59,6 @@ def _simpler(node: Node, inputs: list[Tensor]) -> Tensor | None:
         return _mask_before_unpooling(node, inputs)
     if node.op == "matmul":
         return _absorb_transposes(node, inputs)
-    if node.op == "custom_gradient":
-        return None
     producer = x.node
     if producer.op != node.op:
         return None

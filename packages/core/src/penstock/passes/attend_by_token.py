@@ -20,11 +20,11 @@ def attend_by_token(graph: Graph) -> Graph:
     """Turn attention round where its inputs are transposes; pairs of transposes are left for `simplify_algebra`."""
     if not any(node.op in _ATTENTIONS for node in graph.nodes):
         return graph
-    return rewrite(graph, _turned)
+    return rewrite(graph, _turned, only=_ATTENTIONS)
 
 
 def _turned(node: Node, inputs: list[Tensor]) -> list[Tensor] | None:
-    if node.op not in _ATTENTIONS or node.attrs["by_token"] or node.control_inputs:
+    if node.attrs["by_token"] or node.control_inputs:
         return None
     if not all(_swaps_heads(inputs[i].node) for i in _COPIED):
         return None
