@@ -29,7 +29,7 @@ def describe() -> dict[str, Any]:
         "caches": caches,
         "cpus": len(os.sched_getaffinity(0)),
         "memory_gib": round(memory / 2**20, 1),
-        "system": f"{platform.system()} {platform.release()}",
+        "system": platform.system(),
         "python": platform.python_version(),
         "load": [round(value, 2) for value in os.getloadavg()],
         "time": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
