@@ -77,24 +77,33 @@ PENSTOCK_PLUGIN_ENTRY(t)(penstock_registry* registry) {
   def.head.struct_size = sizeof def;
   def.op = "matmul"; def.op_version = 1; def.device = "cpu"; def.dtypes = "f32"; def.priority = 50;
   def.run = run; def.prepare = prepare; def.release = release;
+#ifdef ONE_STATE
+  def.caps = PENSTOCK_CAP_ONE_STATE;
+#endif
   return registry->add_kernel(registry, &def);
 }
 """
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("prepare")
+def build(folder: Path, *flags: str) -> Path:
     (folder / "prepare.c").write_text(SOURCE)
     built = folder / "libprepare.so"
-    flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", f"-I{INCLUDE}"]
+    flags = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", f"-I{INCLUDE}", *flags)
     subprocess.run([COMPILER, *flags, "-o", built, folder / "prepare.c"], check=True)
     return built
 
 
-@pytest.fixture
-def count(library: Path) -> Iterator[ctypes.CDLL]:
-    """The kernel's counters, at zero."""
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("prepare"))
+
+
+@pytest.fixture(scope="module")
+def library_of_one_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("one_state"), "-DONE_STATE")
+
+
+def counters(library: Path) -> Iterator[ctypes.CDLL]:
     _native.load_library(str(library), "prepares")
     handle = ctypes.CDLL(str(library))
     gc.collect()  # functions of earlier tests release what they hold
@@ -102,6 +111,18 @@ def count(library: Path) -> Iterator[ctypes.CDLL]:
         ctypes.c_int.in_dll(handle, name).value = 0
     yield handle
     _native.forget_library(str(library))
+
+
+@pytest.fixture
+def count(library: Path) -> Iterator[ctypes.CDLL]:
+    """The kernel's counters, at zero."""
+    yield from counters(library)
+
+
+@pytest.fixture
+def count_of_one(library_of_one_state: Path) -> Iterator[ctypes.CDLL]:
+    """Those of a kernel that says that one state serves all sizes."""
+    yield from counters(library_of_one_state)
 
 
 def value(handle: ctypes.CDLL, name: str) -> int:
@@ -126,6 +147,29 @@ def test_constants_are_prepared_once_for_each_size(count: ctypes.CDLL) -> None:
     del f
     gc.collect()
     assert value(count, "releases") == 2
+
+
+def test_one_state_serves_all_sizes_where_the_kernel_says_so(count_of_one: ctypes.CDLL) -> None:
+    variable = ps.Variable(W)
+    f = ps.function(lambda x: x @ variable.value)
+    for rows in (2, 3, 50, 2, 7):
+        x = np.ones((rows, 3), np.float32)
+        np.testing.assert_array_equal(f(ps.asarray(x)).numpy(), x @ W)
+    assert value(count_of_one, "prepares") == 1
+    variable.assign(2 * W)
+    np.testing.assert_array_equal(f(ps.asarray(X)).numpy(), X @ (2 * W))
+    assert (value(count_of_one, "prepares"), value(count_of_one, "releases")) == (2, 1)
+    assert (value(count_of_one, "with_state"), value(count_of_one, "without_state")) == (6, 0)
+
+
+def test_weights_of_changing_shape_have_a_state_for_each_size(count_of_one: ctypes.CDLL) -> None:
+    weights = ps.asarray(np.arange(12, dtype=np.float32))
+    f = ps.function(lambda x: x @ ps.reshape(weights, (x.shape[1], -1)))
+    for depth in (3, 4, 6, 3):
+        x = np.ones((2, depth), np.float32)
+        want = x @ np.arange(12, dtype=np.float32).reshape(depth, -1)
+        np.testing.assert_array_equal(f(ps.asarray(x)).numpy(), want)
+    assert value(count_of_one, "prepares") == 3
 
 
 def test_eager_calls_prepare_nothing(count: ctypes.CDLL) -> None:

@@ -165,7 +165,8 @@ void remember(Op& op, const Tensor* const* inputs, int n, const Tensor& output) 
     dtypes[i] = inputs[i]->dtype;
   }
   const KernelRow* row = try_kernel_for(op, host_device(), dtypes, n, &output.dtype, 1);
-  if (!row || row->is_python || (row->def.caps & ~uint32_t{PENSTOCK_CAP_TILE_EPILOGUE})) return;
+  constexpr uint64_t kOfPlans = PENSTOCK_CAP_TILE_EPILOGUE | PENSTOCK_CAP_ONE_STATE;
+  if (!row || row->is_python || (row->def.caps & ~kOfPlans)) return;
   start_remembering();
   Remembered* r = place_of(op, inputs, n);
   if (!r || r->running) return;

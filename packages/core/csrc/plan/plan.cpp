@@ -277,7 +277,21 @@ void Plan::find_constants() {
       step.constant.push_back(root.place == Place::kConstant || fixed_variable);
       if (fixed_variable) step.variables.push_back(root_of(v));
     }
+    step.serves_all_sizes = serves_all_sizes(step);
   }
+}
+
+// Whether the kernel says so, and what it prepares from has one size itself: a weight may be reshaped by the batch.
+bool Plan::serves_all_sizes(const Step& step) const {
+  if (!(step.row->def.caps & PENSTOCK_CAP_ONE_STATE)) return false;
+  const Node& node = graph_->nodes[static_cast<size_t>(step.node)];
+  for (const AttrValue& attr : node.attrs)
+    if (attr_symbolic(attr)) return false;
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    const Value& value = graph_->values[static_cast<size_t>(node.inputs[i])];
+    if (step.constant[i] && value.aval.shape.symbolic()) return false;
+  }
+  return true;
 }
 
 std::shared_ptr<Binding> Plan::binding_for(const std::vector<Shape>& shapes) {
@@ -608,13 +622,14 @@ void Plan::prepare_step(RunState& state, Binding& binding, size_t index,
   if (state.prepared_for_good[index]) return;
   std::vector<uint64_t> versions;
   for (int32_t root : step.variables) versions.push_back(state.versions[static_cast<size_t>(root)]);
+  PreparedStates& kept = step.serves_all_sizes ? prepared_ : binding.prepared;
   PreparedStates::State& mine = state.prepared[index];
-  if (auto known = binding.prepared.find(index, versions)) {
+  if (auto known = kept.find(index, versions)) {
     mine = std::move(*known);
   } else {
     state.contexts[index].options = &options;
     mine = prepare_kernel(state.calls[index], state.contexts[index], step.constant);
-    binding.prepared.put(index, std::move(versions), mine);
+    kept.put(index, std::move(versions), mine);
   }
   state.calls[index].state = mine.get();
   state.prepared_for_good[index] = step.variables.empty();

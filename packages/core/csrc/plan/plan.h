@@ -13,6 +13,7 @@
 #include "dispatch/dispatch.h"
 #include "graph/graph.h"
 #include "graph/variable.h"
+#include "plan/prepared.h"
 
 namespace penstock {
 
@@ -61,6 +62,7 @@ struct Step {
   std::vector<std::pair<int32_t, int32_t>> owned;  // (output number, root) to allocate at run time
   std::vector<char> constant;      // per input, when the kernel has `prepare`: it may see the data
   std::vector<int32_t> variables;  // roots of the variables among those
+  bool serves_all_sizes = false;   // what it prepares does not depend on the sizes of inputs
   bool touches(const Variable* v) const {
     return std::find(touched.begin(), touched.end(), v) != touched.end();
   }
@@ -109,6 +111,7 @@ class PENSTOCK_API Plan final : public RefCounted {
   void find_reuses();
   bool is_output(int32_t root) const;
   void find_constants();
+  bool serves_all_sizes(const Step& step) const;
   int32_t root_of(int32_t value) const { return root_of_value_[static_cast<size_t>(value)]; }
   std::shared_ptr<Binding> binding_for(const std::vector<Shape>& shapes);
   std::shared_ptr<Binding> last_binding(const Tensor* inputs, int num_inputs);
@@ -139,9 +142,10 @@ class PENSTOCK_API Plan final : public RefCounted {
   std::shared_ptr<Binding> last_;
   // Arenas of bindings that ran before the last one. Runs of many sizes then take the memory of the largest, not of all.
   std::vector<Ref<Storage>> arenas_;
-  uint64_t clock_ = 0;     // orders bindings by their last use
-  bool waits_ = false;     // has kernels that may answer later
-  bool prepares_ = false;  // has kernels with `prepare`
+  PreparedStates prepared_;  // for all sizes; what depends on sizes stays with its binding
+  uint64_t clock_ = 0;       // orders bindings by their last use
+  bool waits_ = false;       // has kernels that may answer later
+  bool prepares_ = false;    // has kernels with `prepare`
 };
 
 }  // namespace penstock

@@ -1,4 +1,4 @@
-// Internal to plan/: what kernels prepared for one binding, such as packed weights.
+// Internal to plan/: what kernels prepared for one binding, or for all of a plan, such as packed weights.
 #pragma once
 
 #include <memory>

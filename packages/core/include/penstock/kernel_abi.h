@@ -172,7 +172,10 @@ enum {
    * program's other inputs, in their own shapes, and attributes `program` and `constants`. The program's first input
    * is the op's result, its one output is what the kernel writes. Graphs are fused so only where the kernel that runs
    * the op declares it. Cores that do not know the flag ignore it. */
-  PENSTOCK_CAP_TILE_EPILOGUE = 8
+  PENSTOCK_CAP_TILE_EPILOGUE = 8,
+  /* What `prepare` returns depends on the constant inputs and the attributes alone, not on the sizes of the other
+   * inputs: one state serves runs of all sizes. Without it, each combination of sizes has its own. */
+  PENSTOCK_CAP_ONE_STATE = 16
 };
 
 typedef struct penstock_kernel_def {
