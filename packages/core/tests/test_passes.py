@@ -111,6 +111,16 @@ def test_fold_leaves_random_numbers_and_large_results() -> None:
 # CSE
 
 
+def test_large_weights_become_smaller_once() -> None:
+    weights = np.ones((300, 300), np.float32)
+    narrow = fold_constants(
+        traced(lambda x: x + ps.cast(ps.asarray(weights), "float16"), (300, 300))
+    )
+    assert "float16" in {str(n.outputs[0].dtype.name) for n in narrow.nodes if n.op == "constant"}
+    wide = fold_constants(traced(lambda x: x + ps.cast(ps.asarray(weights), "float64"), (300, 300)))
+    assert {n.outputs[0].dtype.name for n in wide.nodes if n.op == "constant"} == {"float32"}
+
+
 def test_cse_computes_the_same_thing_once() -> None:
     g = share_common(traced(lambda x, y: ps.exp(x + y) * ps.exp(x + y), (2,), (2,)))
     assert ops_of(g) == {"add": 1, "exp": 1, "multiply": 1}

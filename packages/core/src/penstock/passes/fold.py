@@ -14,7 +14,10 @@ _MAKERS = ("full", "arange")
 
 
 def fold_constants(graph: Graph, max_elements: int = MAX_ELEMENTS) -> Graph:
-    """Replace pure nodes whose inputs are all constants by their value, where that has not too many elements."""
+    """Replace pure nodes whose inputs are all constants by their value, where that has not too many elements.
+
+    Casts to fewer bytes, of weights to bfloat16 for instance, are replaced at any size.
+    """
 
     def fold(node: Node, inputs: list[Tensor]) -> list[Tensor] | None:
         if not _foldable(node, inputs, max_elements):
@@ -50,5 +53,7 @@ def _foldable(node: Node, inputs: list[Tensor], max_elements: int) -> bool:
         return False
     if any(isinstance(d, Dim) for t in node.outputs for d in t.shape):
         return False
+    if node.op == "cast" and node.outputs[0].dtype.itemsize < inputs[0].dtype.itemsize:
+        return True
     limit = 1 if node.op in _MAKERS else max_elements
     return all(int(t.size) <= limit for t in node.outputs)
