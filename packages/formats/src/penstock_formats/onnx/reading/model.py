@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from onnx import FunctionProto, GraphProto, ModelProto, NodeProto, ValueInfoProto
+    from onnx import (
+        FunctionProto,
+        GraphProto,
+        ModelProto,
+        NodeProto,
+        TensorProto,
+        ValueInfoProto,
+    )
 
 
 class Source:
@@ -40,7 +47,7 @@ class Source:
         self.model = model
         self.folder = folder
         self._trainable = trainable
-        self._constants: dict[Any, Array | Weight] = {}
+        self._constants: dict[str, list[tuple[TensorProto, Array | Weight]]] = {}  # by name
         self.weights: dict[str, Weight] = {}
         self.functions: dict[tuple[str, str, str], FunctionProto] = {}
         for f in model.functions:
@@ -80,13 +87,19 @@ class Source:
                 raise FormatError(
                     f"[onnx] the initializer {t.name!r} is given twice; export the model again"
                 )
-            key = (t.name, hash(t.SerializeToString()))
-            if key not in self._constants:
-                self._constants[key] = self._kept(t.name, array_of(t, self.folder))
-            found[t.name] = self._constants[key]
+            found[t.name] = self._shared(t)
         for s in graph.sparse_initializer:
             found[s.values.name] = _dense(s, self.folder)
         return found
+
+    def _shared(self, t: TensorProto) -> Array | Weight:
+        """Read a tensor, once if several graphs hold the same under one name."""
+        others = self._constants.setdefault(t.name, [])
+        for message, found in others:
+            if message == t:
+                return found
+        others.append((t, self._kept(t.name, array_of(t, self.folder))))
+        return others[-1][1]
 
     def _kept(self, name: str, array: Array) -> Array | Weight:
         is_float = array.dtype.kind == "f" or array.dtype.name == "bfloat16"

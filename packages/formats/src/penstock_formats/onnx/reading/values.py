@@ -39,9 +39,11 @@ class Weight:
         wanted = axes or tuple(range(self.array.ndim))
         if self.variable is None:
             self.axes = wanted
-            self.variable = Variable(
-                tensor_of(self.array.transpose(wanted)), self.name, self.trainable
-            )
+            with eagerly():  # our transpose reads and writes whole lines, NumPy's does not
+                value = tensor_of(self.array)
+                if wanted != tuple(range(self.array.ndim)):
+                    value = ps.transpose(value, wanted)
+            self.variable = Variable(value, self.name, self.trainable)
         value = self.variable.value
         if self.axes == wanted:
             return value
