@@ -7,14 +7,13 @@ result is made. What was inside must be nobody else's business: a value that is 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from penstock import _native
 from penstock._dataclass import dataclass
 from penstock._native import Graph, Node, Tensor
 from penstock.passes._groups import Uses
 from penstock.passes._rewrite import rewrite
-from penstock.passes.prune import prune
 
 
 @dataclass(frozen=True)
@@ -30,30 +29,29 @@ class Found:
 Finder = Callable[[Node, Uses], Found | None]
 
 
-def replace_found(graph: Graph, ops: Iterable[str], find: Finder) -> Graph:
-    """Replace what a recogniser finds at nodes of some ops.
+def replace_found(graph: Graph, finders: Mapping[str, Sequence[Finder]]) -> Graph:
+    """Replace what recognisers find, in one go.
 
     Args:
         graph: Where to look; it stays as it is.
-        ops: Ops of the nodes that `find` is asked about.
-        find: Says what ends at a node.
+        finders: By op, in the order in which they are asked: each says what ends at a node of it.
 
     Returns:
-        The new graph, without what nobody needs any more, or the same one if nothing was found.
+        The new graph, which still has what nobody needs any more, or the same one if nothing was found.
     """
-    wanted = set(ops)
-    candidates = [node for node in graph.nodes if node.op in wanted]
+    candidates = [(node, asked) for node in graph.nodes if (asked := finders.get(node.op))]
     if not candidates:
         return graph
     uses = Uses(graph)
     found: dict[int, Found] = {}
     taken: set[int] = set()
-    for node in candidates:
-        match = find(node, uses)
-        if match is None or not _is_free(match, uses, taken):
-            continue
-        found[match.last.index] = match
-        taken |= {match.last.index, *(n.index for n in match.inside)}
+    for node, asked in candidates:
+        for find in asked:
+            match = find(node, uses)
+            if match is not None and _is_free(match, uses, taken):
+                found[match.last.index] = match
+                taken |= {match.last.index, *(n.index for n in match.inside)}
+                break
     if not found:
         return graph
     values: dict[int, Tensor] = {}
@@ -67,7 +65,7 @@ def replace_found(graph: Graph, ops: Iterable[str], find: Finder) -> Graph:
         alike = (made.dtype, made.weak) == (target.dtype, target.weak)
         return [made] if alike and str(made.shape) == str(target.shape) else None
 
-    return prune(rewrite(graph, replace, values=values))
+    return rewrite(graph, replace, values=values, only={m.last.op for m in found.values()})
 
 
 def _is_free(match: Found, uses: Uses, taken: set[int]) -> bool:

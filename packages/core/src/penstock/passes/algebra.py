@@ -15,7 +15,7 @@ _NEUTRAL = {
     "power": (1, "right"),
 }
 # What `_simpler` has something to say about.
-_SIMPLIFIED = {
+SIMPLIFIED = {
     *("identity", "stop_gradient", "cast", "slice", "reshape", "broadcast_to", "clip", "power"),
     *("relu_grad", "matmul", "negative", "transpose"),
     *_NEUTRAL,
@@ -24,10 +24,11 @@ _SIMPLIFIED = {
 
 def simplify_algebra(graph: Graph) -> Graph:
     """Drop neutral operands, identities, casts to the same dtype, pairs of movements that cancel or join, transposes before products; square."""
-    return rewrite(graph, _simplify, only=_SIMPLIFIED)
+    return rewrite(graph, simplify_node, only=SIMPLIFIED)
 
 
-def _simplify(node: Node, inputs: list[Tensor]) -> list[Tensor] | None:
+def simplify_node(node: Node, inputs: list[Tensor]) -> list[Tensor] | None:
+    """Do the same to one node, for `rewrite`."""
     if node.effects != "none" or node.control_inputs or not inputs:
         return None
     result = _simpler(node, inputs)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from penstock import _native
 from penstock._native import Graph, Node, Tensor
-from penstock.passes._rewrite import rewrite
 
 # Which inputs have tokens and heads, and which outputs.
-_ATTENTIONS = {
+ATTENTIONS = {
     "attention": ((0, 1, 2), (0,)),
     "attention_biased": ((0, 1, 2), (0,)),
     "attention_grad": ((0, 1, 2, 3, 5), (0, 1, 2)),
@@ -16,19 +15,18 @@ _ATTENTIONS = {
 _COPIED = (0, 1, 2)  # query, key and value
 
 
-def attend_by_token(graph: Graph) -> Graph:
-    """Turn attention round where its inputs are transposes; pairs of transposes are left for `simplify_algebra`."""
-    if not any(node.op in _ATTENTIONS for node in graph.nodes):
-        return graph
-    return rewrite(graph, _turned, only=_ATTENTIONS)
+def has_attention(graph: Graph) -> bool:
+    """Whether there is attention at all."""
+    return any(node.op in ATTENTIONS for node in graph.nodes)
 
 
-def _turned(node: Node, inputs: list[Tensor]) -> list[Tensor] | None:
+def turn_attention(node: Node, inputs: list[Tensor]) -> list[Tensor] | None:
+    """Turn attention round whose inputs are transposes, for `rewrite`; pairs of transposes are left to be cancelled."""
     if node.attrs["by_token"] or node.control_inputs:
         return None
     if not all(_swaps_heads(inputs[i].node) for i in _COPIED):
         return None
-    turned_inputs, turned_outputs = _ATTENTIONS[node.op]
+    turned_inputs, turned_outputs = ATTENTIONS[node.op]
     given = [_swapped(t) if i in turned_inputs else t for i, t in enumerate(inputs)]
     made = _native.call_op(node.op, given, {**node.attrs, "by_token": True})
     return [_swapped(t) if i in turned_outputs else t for i, t in enumerate(made)]

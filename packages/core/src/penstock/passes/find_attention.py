@@ -11,25 +11,17 @@ from collections.abc import Callable
 
 from penstock import ops
 from penstock._dataclass import dataclass, field
-from penstock._native import Graph, Node, Tensor
+from penstock._native import Node, Tensor
 from penstock.passes._groups import Uses
 from penstock.passes._patterns import (
     Found,
     has_kernel,
     number,
     other_operand,
-    replace_found,
     same,
 )
 
 _HIDDEN = -1e30  # a score that is set to less hides its key: nothing is left of others beside it
-
-
-def find_attention(graph: Graph) -> Graph:
-    """Replace products, softmax and what is added between them by the op, which never writes the scores."""
-    if not any(node.op == "softmax" for node in graph.nodes):
-        return graph
-    return replace_found(graph, ("matmul",), _attention)
 
 
 # What is added to the scores: made of tensors of the graph when the op is.
@@ -46,7 +38,8 @@ class _Scores:
     biases: list[tuple[Tensor, _Bias]] = field(default_factory=list)
 
 
-def _attention(node: Node, uses: Uses) -> Found | None:
+def find_attention(node: Node, uses: Uses) -> Found | None:
+    """See products, a softmax and what is added between them, which never need to write the scores."""
     if node.attrs["transpose_x"]:
         return None
     inside: list[Node] = []

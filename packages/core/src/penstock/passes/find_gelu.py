@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from functools import partial
 
 from penstock import ops
-from penstock._native import Graph, Node, Tensor
+from penstock._dataclass import dataclass, field
+from penstock._native import Node, Tensor
 from penstock.passes._groups import Uses
 from penstock.passes._patterns import (
     Found,
@@ -15,14 +15,8 @@ from penstock.passes._patterns import (
     is_near,
     number,
     other_operand,
-    replace_found,
     same,
 )
-
-
-def find_gelu(graph: Graph) -> Graph:
-    """Replace the steps of a GELU, in whatever order its factors are multiplied, by the op."""
-    return replace_found(graph, ("multiply", "divide"), _gelu)
 
 
 @dataclass
@@ -57,7 +51,8 @@ def _factors(t: Tensor, product: _Product) -> _Product:
     return product
 
 
-def _gelu(node: Node, _: Uses) -> Found | None:
+def find_gelu(node: Node, _: Uses) -> Found | None:
+    """See the steps of a GELU, in whatever order its factors are multiplied."""
     whole = _factors(node.outputs[0], _Product())
     if len(whole.tensors) != 2 or not is_near(whole.number, 0.5):
         return None

@@ -13,22 +13,15 @@ import numpy as np
 
 from penstock import ops
 from penstock._dataclass import dataclass
-from penstock._native import Graph, Node, Tensor
+from penstock._native import Node, Tensor
 from penstock.passes._groups import Uses, trailing_axes
 from penstock.passes._patterns import (
     Found,
     has_kernel,
     number,
     other_operand,
-    replace_found,
     same,
 )
-
-
-def find_norms(graph: Graph) -> Graph:
-    """Replace the steps of layer norms and RMS norms over the last axes by the ops."""
-    graph = replace_found(graph, ("add",), _scaled_first)
-    return replace_found(graph, ("divide", "multiply"), _normalised)
 
 
 @dataclass(frozen=True)
@@ -82,8 +75,8 @@ def _kept_axes(node: Node) -> int | None:
     return trailing_axes(node) or None
 
 
-def _normalised(node: Node, uses: Uses) -> Found | None:
-    """See x̂ made by this node, and what scales and moves it behind."""
+def find_normalised(node: Node, uses: Uses) -> Found | None:
+    """See x̂ made by a division or product, and what scales and moves it behind."""
     found = _divided(node) if node.op == "divide" else _multiplied(node)
     if found is None:
         return None
@@ -185,7 +178,7 @@ def _row_of(value: int, row: Sequence[Any], like: Tensor) -> Tensor:
     return ops.asarray(np.full(row, value, np.float32), like.dtype)
 
 
-def _scaled_first(node: Node, _: Uses) -> Found | None:
+def find_scaled_first(node: Node, _: Uses) -> Found | None:
     """See x · s + (offset - mean · s), with s = scale · 1 / √(variance + ε)."""
     for product, rest in (node.inputs, tuple(reversed(node.inputs))):
         if product.node.op != "multiply" or rest.node.op != "subtract":

@@ -3,34 +3,47 @@
 from __future__ import annotations
 
 from penstock import _native
-from penstock._native import Graph
+from penstock._native import Graph, Node, Tensor
 from penstock.config import settings
-from penstock.passes.algebra import simplify_algebra
-from penstock.passes.attend_by_token import attend_by_token
+from penstock.passes._patterns import replace_found
+from penstock.passes._rewrite import rewrite
+from penstock.passes.algebra import SIMPLIFIED, simplify_algebra, simplify_node
+from penstock.passes.attend_by_token import ATTENTIONS, has_attention, turn_attention
 from penstock.passes.cse import share_common
 from penstock.passes.find_attention import find_attention
 from penstock.passes.find_gelu import find_gelu
-from penstock.passes.find_norms import find_norms
+from penstock.passes.find_norms import find_normalised, find_scaled_first
 from penstock.passes.find_softmax import find_softmax
 from penstock.passes.prune import prune
 
-# Attention is found by its softmax.
-_FINDERS = (find_softmax, find_attention, attend_by_token, find_norms, find_gelu)
+_FINDERS = {
+    "matmul": (find_attention,),
+    "add": (find_scaled_first,),
+    "divide": (find_normalised, find_gelu),
+    "multiply": (find_normalised, find_gelu),
+}
 
 
 def recognise(graph: Graph) -> Graph:
     """Replace softmax, attention, layer norm, RMS norm and GELU that are written as small ops by the ops.
 
-    Results change by rounding. Nothing is replaced while `debug_nans` looks at every op, or with PENSTOCK_FUSION=off.
+    Attention then reads what layers make as it lies. Results change by rounding. Nothing is replaced while `debug_nans`
+    looks at every op, or with PENSTOCK_FUSION=off.
     """
     if settings().fusion == "off" or _native.get_debug_nans():
         return graph
-    result = graph
-    for find in _FINDERS:
-        result = find(result)
-    if result is graph:
+    result = replace_found(graph, {"divide": (find_softmax,)})
+    if result is not graph:
+        result = prune(result)  # attention is found by its softmax, which nobody else may look into
+    result = replace_found(result, _FINDERS)
+    if result is graph and not has_attention(graph):
         return graph
-    return prune(simplify_algebra(result))
+    return prune(rewrite(result, _turned_or_simpler, only={*SIMPLIFIED, *ATTENTIONS}))
+
+
+def _turned_or_simpler(node: Node, inputs: list[Tensor]) -> list[Tensor] | None:
+    change = turn_attention if node.op in ATTENTIONS else simplify_node
+    return change(node, inputs)
 
 
 # What a simplification may drop, or spell so that its gradient is another one where two values are equal.
