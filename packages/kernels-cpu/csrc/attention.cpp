@@ -110,15 +110,18 @@ void ScaleRow(float* row, int64_t n, float factor) {
   for (int64_t j = 0; j < n; ++j) row[j] *= factor;
 }
 
+// Of a and NaN it is a: the sum of the exponentials will be NaN anyway.
+Vf Larger(Vf a, Vf b) { return b > a ? b : a; }
+
 // row = the scores, scaled and with the bias; returns the largest.
 float FinishRow(const Attention& a, const Bias& bias, const Block& b, int64_t i, int64_t seen,
                 float* row) {
   Vf best = Splat(-INFINITY);
   ForScores(a, bias, b, i, row, seen, [&](int64_t j, int64_t n, Vf s) {
     StoreUpTo(row + j, s, n);
-    best = Maximum(best, n == kLanes ? s : LoadPartial(row + j, n, -INFINITY));
+    best = Larger(best, n == kLanes ? s : LoadPartial(row + j, n, -INFINITY));
   });
-  return Across(best, [](float x, float y) { return Maximum(x, y); });
+  return FoldLanes(best, Larger);
 }
 
 // row = exp(row - shift), and 0 for keys that are not seen; returns the sum.
@@ -130,7 +133,7 @@ float Exponentiate(float* row, int64_t seen, int64_t keys, float shift) {
     sum += e;
   });
   for (int64_t j = seen; j < keys; ++j) row[j] = 0.0f;
-  return Across(sum, [](float x, float y) { return x + y; });
+  return SumLanes(sum);
 }
 
 // Takes the scores of one block in: they become weights, and earlier results shrink if a score is larger than all.

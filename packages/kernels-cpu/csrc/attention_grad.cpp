@@ -35,7 +35,7 @@ struct Backward {
       ForEachVector(a.width, [&](int64_t j, int64_t n) {
         sum += LoadUpTo(p + j, n, 0.0f) * LoadUpTo(q + j, n, 0.0f);
       });
-      products[head * a.queries + i] = Across(sum, [](float x, float z) { return x + z; });
+      products[head * a.queries + i] = SumLanes(sum);
     }
   }
 };
