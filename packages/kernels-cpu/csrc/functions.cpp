@@ -42,9 +42,7 @@ struct LeakyReluOp {
 // ---- losses ----
 
 struct SigmoidCrossEntropyOp {
-  Vf operator()(Vf x, Vf z) const {
-    return AtLeast(x, 0.0f) - x * z + Log1p(ExpTimesPow2(-Abs(x), 0.0f));
-  }
+  Vf operator()(Vf x, Vf z) const { return AtLeast(x, 0.0f) - x * z + Log1p(ExpBelow(-Abs(x))); }
 };
 
 struct BinaryCrossEntropyOp {

@@ -30,6 +30,15 @@ inline Vf Pow2(Vf n) {
 #endif
 }
 
+// The same times y.
+inline Vf TimesPow2(Vf y, Vf n) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_scalef_ps(0xffff, y, n);
+#else
+  return y * Pow2(n);
+#endif
+}
+
 // y * 2^n for whole n in [-252, 254], in two steps: 2^n alone may overflow or be subnormal.
 inline Vf ScaleByPow2(Vf y, Vf n) {
 #if defined(__AVX512F__)
@@ -51,34 +60,41 @@ inline Vf MinusLn2(Vf x, Vf n) {
   return r - n * -2.12194440e-4f;
 }
 
-// e^r - 1 for |r| < 0.35.
-inline Vf Expm1Reduced(Vf r) {
-  const Vf p =
-      Polynomial(r, 1.3822437e-3f, 8.36885627e-3f, 4.16682512e-2f, 1.66665196e-1f, 4.9999994e-1f);
-  return p * (r * r) + r;
+// (e^r - 1 - r) / r^2 for |r| < 0.35.
+inline Vf ExpRest(Vf r) {
+  return Polynomial(r, 1.3822437e-3f, 8.36885627e-3f, 4.16682512e-2f, 1.66665196e-1f,
+                    4.9999994e-1f);
 }
 
+// e^r for the same.
+inline Vf ExpReduced(Vf r) { return (ExpRest(r) * r + 1.0f) * r + 1.0f; }
+
 inline ExpParts SplitExp(Vf x) {
-  const Vf n = RoundSmall(x * 1.44269504f);
-  return {n, Expm1Reduced(MinusLn2(x, n))};
+  const Vf n = RoundSmall(x * 1.44269504f), r = MinusLn2(x, n);
+  return {n, ExpRest(r) * (r * r) + r};
 }
 
 // e^(x + rest) with a small rest, for -104 <= x <= 89.
 inline Vf ExpOfSum(Vf x, Vf rest) {
   const Vf n = RoundSmall((x + rest) * 1.44269504f);
-  return ScaleByPow2(Expm1Reduced(MinusLn2(x, n) + rest) + 1.0f, n);
+  return ScaleByPow2(ExpReduced(MinusLn2(x, n) + rest), n);
+}
+
+// e^x for x <= 104.
+inline Vf ExpBelow(Vf x) {
+  x = AtLeast(x, -104.0f);
+  const Vf n = RoundSmall(x * 1.44269504f);
+  return ScaleByPow2(ExpReduced(MinusLn2(x, n)), n);
 }
 
 // e^x * 2^k, without overflow on the way; x is at most 104.
 inline Vf ExpTimesPow2(Vf x, float k) {
-  const ExpParts e = SplitExp(AtLeast(x, -104.0f));
-  return ScaleByPow2(e.tail + 1.0f, e.n + k);
+  x = AtLeast(x, -104.0f);
+  const Vf n = RoundSmall(x * 1.44269504f);
+  return ScaleByPow2(ExpReduced(MinusLn2(x, n)), n + k);
 }
 
-inline Vf Exp(Vf x) {
-  const ExpParts e = SplitExp(AtMost(AtLeast(x, -104.0f), 89.0f));
-  return ScaleByPow2(e.tail + 1.0f, e.n);
-}
+inline Vf Exp(Vf x) { return ExpBelow(AtMost(x, 89.0f)); }
 
 inline Vf Exp2(Vf x) {
   x = AtMost(AtLeast(x, -151.0f), 129.0f);
@@ -97,7 +113,7 @@ inline Vf Expm1(Vf x) {
 
 // exp(-|x|) cannot overflow.
 inline Vf Sigmoid(Vf x) {
-  const Vf z = ExpTimesPow2(-Abs(x), 0.0f);
+  const Vf z = ExpBelow(-Abs(x));
   return Quotient(x < 0.0f ? z : Splat(1.0f), z + 1.0f);
 }
 
@@ -114,7 +130,7 @@ inline Vf Tanh(Vf x) {
 #else
   const Vf q = m / (m + 1.0f);
 #endif
-  return CopySign(q + rough * ((m - q) - m * q), x);
+  return FromBits(Bits(q + rough * ((m - q) - m * q)) | (Bits(x) & INT32_MIN));
 }
 
 inline Vf Sinh(Vf x) {

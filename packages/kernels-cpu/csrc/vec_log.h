@@ -106,7 +106,7 @@ inline Vf LogAddExp(Vf x, Vf y) {
   return Maximum(x, y) + Log1p(Exp(apart));
 }
 
-inline Vf Softplus(Vf x) { return AtLeast(x, 0.0f) + Log1p(ExpTimesPow2(-Abs(x), 0.0f)); }
+inline Vf Softplus(Vf x) { return AtLeast(x, 0.0f) + Log1p(ExpBelow(-Abs(x))); }
 
 }  // namespace penstock::cpu::PENSTOCK_ISA
 
