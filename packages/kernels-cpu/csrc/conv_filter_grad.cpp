@@ -6,12 +6,12 @@
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {
 
-constexpr int64_t kPixelsAtOnce = 200;          // a panel of x (14 channels) stays in L1
+constexpr int64_t kPixelsAtOnce = 200;           // a panel of x (14 channels) stays in L1
 constexpr int64_t kColsAtOnce = 16 * kTileCols;  // of dy, which stay in L2 with
-constexpr int64_t kPanelsAtOnce = 16;           // so many panels of x
-constexpr int64_t kShares = 8, kShare = 4096;   // pixels are summed in shares of so many or more
-constexpr int64_t kTasks = 16;                  // worth having, if the product is large enough
-constexpr int64_t kNarrow = 2 * kTileCols;      // columns that do not pay for packing x
+constexpr int64_t kPanelsAtOnce = 16;            // so many panels of x
+constexpr int64_t kShares = 8, kShare = 4096;    // pixels are summed in shares of so many or more
+constexpr int64_t kTasks = 16;                   // worth having, if the product is large enough
+constexpr int64_t kNarrow = 2 * kTileCols;       // columns that do not pay for packing x
 
 // Pixels in pieces: some lines of an image, or some whole images.
 struct Pieces {

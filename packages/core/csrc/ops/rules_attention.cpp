@@ -37,10 +37,12 @@ Attention attention(InferContext& ctx, bool biased) {
   Dim count = key[key.ndim - 2];
   keys.push(count);
   keys.push(query[query.ndim - 1]);
-  need_shape(ctx, 1, by_heads(ctx, keys), "query's leading axes, then [keys, depth] with query's depth");
+  need_shape(ctx, 1, by_heads(ctx, keys),
+             "query's leading axes, then [keys, depth] with query's depth");
   values.push(count);
   values.push(value[value.ndim - 1]);
-  need_shape(ctx, 2, by_heads(ctx, values), "query's leading axes, then [keys, width] with the keys of key");
+  need_shape(ctx, 2, by_heads(ctx, values),
+             "query's leading axes, then [keys, width] with the keys of key");
   out.y.push(query[query.ndim - 2]);
   out.y.push(value[value.ndim - 1]);
   out.logsumexp.push(query[query.ndim - 2]);
