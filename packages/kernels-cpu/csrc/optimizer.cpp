@@ -11,14 +11,18 @@ struct Adam {
   const float *parameter, *m, *v;
   float *new_parameter, *new_m, *new_v;
   Vf alpha, epsilon, b1, b2, rest_1, rest_2;
+  bool decays;
+  float decay;  // how much of the parameter goes first
 
-  Adam(const penstock_call* call, double rate, double step)
+  Adam(const penstock_call* call, double rate, double step, double weight_decay)
       : parameter(Input<float>(call, 0)),
         m(Input<float>(call, 1)),
         v(Input<float>(call, 2)),
         new_parameter(Output<float>(call, 0)),
         new_m(Output<float>(call, 1)),
-        new_v(Output<float>(call, 2)) {
+        new_v(Output<float>(call, 2)),
+        decays(weight_decay != 0.0),
+        decay(static_cast<float>(rate * weight_decay)) {
     const double beta_1 = FloatAttr(call, 0), beta_2 = FloatAttr(call, 1);
     alpha =
         Splat(static_cast<float>(rate * sqrt(1.0 - pow(beta_2, step)) / (1.0 - pow(beta_1, step))));
@@ -36,7 +40,9 @@ struct Adam {
     const Vf vi = b2 * load(v + i) + rest_2 * (g * g);
     store(new_m + i, mi);
     store(new_v + i, vi);
-    store(new_parameter + i, load(parameter + i) - alpha * mi / (Sqrt(vi) + epsilon));
+    Vf p = load(parameter + i);
+    if (decays) p -= p * decay;  // of infinities nothing is taken by 0
+    store(new_parameter + i, p - alpha * mi / (Sqrt(vi) + epsilon));
   }
 
   // Elements [begin, begin + n); gradient(load, offset from begin) gives theirs.
@@ -84,7 +90,7 @@ const int64_t* SortedPositions(const int64_t* index, int64_t count, int64_t size
 
 int AdamUpdate(penstock_call* call) {
   const float* gradient = Input<float>(call, 3);
-  const Adam adam(call, *Input<float>(call, 4), *Input<float>(call, 5));
+  const Adam adam(call, *Input<float>(call, 4), *Input<float>(call, 5), FloatAttr(call, 3));
   return ParallelFor(call, Count(call->inputs[0]), kChunk, [&](int64_t begin, int64_t end) {
     adam.UpdateAll(begin, end - begin,
                    [&](const auto& load, int64_t i) { return load(gradient + begin + i); });
@@ -96,7 +102,7 @@ int AdamUpdateRows(penstock_call* call) {
   const AxisView view(call->inputs[0], 0);
   const int64_t count = Count(call->inputs[3]), n = view.inner;
   const float* gradient = Input<float>(call, 4);
-  const Adam adam(call, *Input<float>(call, 5), *Input<float>(call, 6));
+  const Adam adam(call, *Input<float>(call, 5), *Input<float>(call, 6), 0.0);
   int status;
   const int64_t* index = CheckedIndices(call, call->inputs[3], view.size, &status);
   if (status != PENSTOCK_OK) return status;

@@ -28,11 +28,13 @@ def adam_update(
     beta_1: float = 0.9,
     beta_2: float = 0.999,
     epsilon: float = 1e-7,
+    weight_decay: float = 0.0,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Take one step of Adam, in the form that Keras uses.
 
     m ← β₁ m + (1 - β₁) g and v ← β₂ v + (1 - β₂) g², then
-    parameter ← parameter - learning_rate · √(1 - β₂ᵗ) / (1 - β₁ᵗ) · m / (√v + ε), where t is the step.
+    parameter ← parameter - learning_rate · √(1 - β₂ᵗ) / (1 - β₁ᵗ) · m / (√v + ε), where t is the step. Before that the
+    parameter loses learning_rate · weight_decay of itself.
 
     Args:
         parameter: [...], a float dtype.
@@ -44,6 +46,7 @@ def adam_update(
         beta_1: How much of m stays.
         beta_2: How much of v stays.
         epsilon: Keeps the divisor away from zero.
+        weight_decay: How much of the parameter goes at each step, times the learning rate, as AdamW has it.
 
     Returns:
         The new parameter, m and v, of parameter's dtype.
@@ -79,8 +82,10 @@ def _(
     beta_1: float,
     beta_2: float,
     epsilon: float,
+    weight_decay: float = 0.0,
 ) -> Any:
     parameter, m, v, g, rate, t = map(wider, (parameter, m, v, gradient, learning_rate, step))
+    parameter = parameter - parameter * (rate * weight_decay) if weight_decay else parameter
     m = beta_1 * m + (1 - beta_1) * g
     v = beta_2 * v + (1 - beta_2) * g * g
     rate = rate * np.sqrt(1 - beta_2**t) / (1 - beta_1**t)
@@ -96,6 +101,7 @@ def _(rng: np.random.Generator) -> Iterator[Sample]:
     for dtype in ("float32", "float64"):
         yield Sample(args((3, 4), dtype), label=dtype)
     yield Sample(args((), "float32"), {"beta_1": 0.5, "beta_2": 0.9, "epsilon": 1e-3}, label="0-d")
+    yield Sample(args((5,), "float32"), {"weight_decay": 0.1}, label="decay")
     yield Sample(args((0, 2), "float32"), label="empty")
     yield Sample(args((4099,), "float32"), label="large")
 

@@ -75,14 +75,24 @@ class Adam(Optimizer):
             self.add_optimizer_variables(variables, "velocity_hat") if self.amsgrad else []
         )
 
+    def _is_one_pass(self, variable: Any) -> bool:
+        """Whether decay and step go over a variable's memory once."""
+        return variable.dtype == "float32" and not self.amsgrad
+
+    def _apply_weight_decay(self, variables: list[Any], rate: Any) -> None:
+        super()._apply_weight_decay([v for v in variables if not self._is_one_pass(v)], rate)
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Change one variable by its gradient."""
         at = self._get_variable_index(variable)
         m, v = self._momentums[at], self._velocities[at]
         step = self._count(variable.dtype)
-        if variable.dtype == "float32" and not self.amsgrad:  # one pass over memory
-            betas = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
-            new = ps.ops.adam_update(variable, m, v, gradient, learning_rate, step, **betas)
+        if self._is_one_pass(variable):
+            decay = self.weight_decay if self._use_weight_decay(variable) else None
+            new = ps.ops.adam_update(
+                *(variable, m, v, gradient, learning_rate, step),
+                *(self.beta_1, self.beta_2, self.epsilon, decay or 0.0),
+            )
             for target, value in zip((variable, m, v), new, strict=True):
                 target.assign(value)
             return
