@@ -274,45 +274,85 @@ int AddCopies(penstock_call* call, const float* wide, int64_t pixels, const Dept
 // dfilter[tap, c] = sum over pixels of x * dy. The rows of output pixels are summed in a fixed number of shares, so
 // that the sum never depends on the threads.
 constexpr int64_t kShares = 16;
-constexpr int kTapsAtOnce = 4;
 
-// Taps [k, k + n) of one filter row: the sums over one row of output pixels are added to `out`.
-template <class LoadAt, class StoreAt>
-void RowProducts(const Depthwise& d, const float* x, const float* dy, int64_t k, int n, float* out,
-                 const LoadAt& load, const StoreAt& store) {
-  const int64_t channels = d.Wide();
-  Vf acc[kTapsAtOnce] = {};
-  for (int64_t j = 0; j < d.w.out; ++j) {
-    const Vf g = load(dy + j * channels);
-    const int64_t first = j * d.w.stride - d.w.before + k * d.w.dilation;
-    for (int t = 0; t < n; ++t) {
-      const int64_t i = first + t * d.w.dilation;
-      if (i >= 0 && i < d.w.in) acc[t] += g * load(x + i * channels);
+// The output columns whose taps [k, k + n) all lie in the image: [first, last).
+struct Columns {
+  int64_t first, last;
+  Columns(const Axis& a, int64_t k, int n) {
+    const int64_t left = a.before - k * a.dilation;
+    const int64_t right = a.in - 1 + a.before - (k + n - 1) * a.dilation;
+    first = MinOf(a.out, CeilDiv(MaxOf<int64_t>(0, left), a.stride));
+    last = right < 0 ? first : MaxOf(first, MinOf(a.out, right / a.stride + 1));
+  }
+};
+
+// Taps [k, k + kTaps) of one filter row, kVectors vectors of channels: the sums over one row of output pixels are added
+// to `out`.
+template <int kTaps, int kVectors, class LoadAt, class StoreAt>
+void RowProducts(const Depthwise& d, const Columns& inner, const float* x, const float* dy,
+                 int64_t k, float* out, const LoadAt& load, const StoreAt& store) {
+  const int64_t channels = d.Wide(), tap = d.w.dilation * channels;
+  Vf acc[kTaps][kVectors] = {};
+  const auto edge = [&](int64_t begin, int64_t end) {
+    for (int64_t j = begin; j < end; ++j) {
+      for (int t = 0; t < kTaps; ++t) {
+        const int64_t i = j * d.w.stride - d.w.before + (k + t) * d.w.dilation;
+        if (i < 0 || i >= d.w.in) continue;
+        for (int v = 0; v < kVectors; ++v) {
+          acc[t][v] += load(dy + j * channels + v * kLanes) * load(x + i * channels + v * kLanes);
+        }
+      }
+    }
+  };
+  edge(0, inner.first);
+  const float* from = x + (inner.first * d.w.stride - d.w.before + k * d.w.dilation) * channels;
+  const float* g = dy + inner.first * channels;
+  for (int64_t j = inner.first; j < inner.last; ++j) {
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v) {
+      const Vf gradient = load(g + v * kLanes);
+#pragma GCC unroll 4
+      for (int t = 0; t < kTaps; ++t) acc[t][v] += gradient * load(from + t * tap + v * kLanes);
+    }
+    from += d.w.stride * channels;
+    g += channels;
+  }
+  edge(inner.last, d.w.out);
+#pragma GCC unroll 4
+  for (int t = 0; t < kTaps; ++t) {
+    for (int v = 0; v < kVectors; ++v) {
+      float* to = out + (k + t) * channels + v * kLanes;
+      store(to, load(to) + acc[t][v]);
     }
   }
-  for (int t = 0; t < n; ++t) {
-    float* to = out + (k + t) * channels;
-    store(to, load(to) + acc[t]);
+}
+
+// Taps [k, k + kTaps) of one filter row, all channels.
+template <int kTaps>
+void AddTaps(const Depthwise& d, const float* x, const float* dy, int64_t k, float* out) {
+  const Columns inner(d.w, k, kTaps);
+  const auto load = [](const float* p) { return Load(p); };
+  const auto store = [](float* p, Vf v) { Store(p, v); };
+  int64_t c = 0;
+  for (; c + 2 * kLanes <= d.Wide(); c += 2 * kLanes) {
+    RowProducts<kTaps, 2>(d, inner, x + c, dy + c, k, out + c, load, store);
+  }
+  for (; c + kLanes <= d.Wide(); c += kLanes) {
+    RowProducts<kTaps, 1>(d, inner, x + c, dy + c, k, out + c, load, store);
+  }
+  if (const int64_t rest = d.Wide() - c; rest > 0) {
+    RowProducts<kTaps, 1>(
+        d, inner, x + c, dy + c, k, out + c,
+        [rest](const float* p) { return LoadPartial(p, rest); },
+        [rest](float* p, Vf v) { StorePartial(p, v, rest); });
   }
 }
 
 void AddRow(const Depthwise& d, const float* x, const float* dy, float* out) {
-  for (int64_t k = 0; k < d.w.kernel; k += kTapsAtOnce) {
-    const int n = static_cast<int>(MinOf<int64_t>(kTapsAtOnce, d.w.kernel - k));
-    ForVectors(
-        d.Wide(),
-        [&](int64_t c) {
-          RowProducts(
-              d, x + c, dy + c, k, n, out + c, [](const float* p) { return Load(p); },
-              [](float* p, Vf v) { Store(p, v); });
-        },
-        [&](int64_t c, int64_t rest) {
-          RowProducts(
-              d, x + c, dy + c, k, n, out + c,
-              [rest](const float* p) { return LoadPartial(p, rest); },
-              [rest](float* p, Vf v) { StorePartial(p, v, rest); });
-        });
-  }
+  int64_t k = 0;
+  for (; k + 3 <= d.w.kernel; k += 3) AddTaps<3>(d, x, dy, k, out);
+  for (; k + 2 <= d.w.kernel; k += 2) AddTaps<2>(d, x, dy, k, out);
+  if (k < d.w.kernel) AddTaps<1>(d, x, dy, k, out);
 }
 
 // Rows [begin, end) of all output pixels, into `out`.

@@ -1,4 +1,6 @@
-// Batch normalisation over all but the last axis, and its gradient.
+// Batch normalisation over all but the last axis, with a bent line behind it if asked for, and the gradients.
+#include <math.h>
+
 #include "columns.h"
 #include "penstock/kernel_abi.h"
 
@@ -24,9 +26,72 @@ void Scale(float* x, int64_t n, double factor) {
   for (int64_t i = 0; i < n; ++i) x[i] = static_cast<float>(x[i] * factor);
 }
 
-}  // namespace
+// The line y = x, bent: 0 below 0, and the ceiling above it.
+struct Relu {
+  Vf ceiling;
+  Vi unbounded;
 
-int BatchNorm(penstock_call* call) {
+  // Attribute `i`: the ceiling, or none.
+  Relu(const penstock_call* call, int i) {
+    const float bound = IsNone(call, i) ? INFINITY : static_cast<float>(FloatAttr(call, i));
+    ceiling = Splat(bound);
+    unbounded = Vi{} - (bound == INFINITY);
+  }
+  Vf Apply(Vf y) const {
+    y = AtLeast(y, 0.0f);
+    return y > ceiling ? ceiling : y;  // NaN stays
+  }
+  // The gradient of its argument.
+  Vf Through(Vf y, Vf dz) const { return (y > 0.0f) & ((y < ceiling) | unbounded) ? dz : Vf{}; }
+};
+
+struct Straight {
+  Vf Apply(Vf y) const { return y; }
+  Vf Through(Vf, Vf dz) const { return dz; }
+};
+
+// ---- forward ----
+
+// A number close to each channel's mean: the mean of some rows from all over.
+void Middle(const float* x, int64_t rows, int64_t channels, float* out) {
+  constexpr int64_t kSamples = 32;
+  const int64_t count = MinOf(rows, kSamples), step = rows / count;
+  memset(out, 0, static_cast<size_t>(channels) * sizeof(float));
+  for (int64_t i = 0; i < count; ++i) {
+    const float* row = x + i * step * channels;
+    for (int64_t c = 0; c < channels; ++c) out[c] += row[c];
+  }
+  for (int64_t c = 0; c < channels; ++c) {
+    out[c] /= static_cast<float>(count);
+    if (!__builtin_isfinite(out[c])) out[c] = 0.0f;
+  }
+}
+
+// One pass over x: sums of distances from a number near the mean lose no digits of the variance, as those of x would.
+int Moments(penstock_call* call, const float* x, int64_t rows, int64_t channels, float* mean,
+            float* variance) {
+  float* scratch = Scratch<float>(call, 3 * channels);
+  if (scratch == nullptr) return PENSTOCK_NO_MEMORY;
+  float *middle = scratch, *sums = scratch + channels;
+  if (rows > 0) Middle(x, rows, channels, middle);
+  const auto distances = [&](int64_t row, int64_t c, int64_t n, Vf* term) {
+    term[0] = LoadUpTo(x + row * channels + c, n) - LoadUpTo(middle + c, n);
+    term[1] = term[0] * term[0];
+  };
+  const int status = SumColumns<2>(call, rows, channels, distances, sums);
+  if (status != PENSTOCK_OK) return status;
+  const double share = 1.0 / static_cast<double>(rows);
+  for (int64_t c = 0; c < channels; ++c) {
+    const double distance = sums[c] * share, square = sums[channels + c] * share;
+    const double spread = square - distance * distance;
+    mean[c] = static_cast<float>(rows > 0 ? middle[c] + distance : NAN);
+    variance[c] = static_cast<float>(spread < 0.0 ? 0.0 : spread);  // NaN stays
+  }
+  return PENSTOCK_OK;
+}
+
+template <class Bend>
+int Normalize(penstock_call* call, const Bend& bend) {
   const int64_t channels = Count(call->inputs[1]);
   const int64_t rows = Extent(call->inputs[0], 0, call->inputs[0]->ndim - 1);
   const float *x = Input<float>(call, 0), *scale = Input<float>(call, 1);
@@ -34,36 +99,29 @@ int BatchNorm(penstock_call* call) {
   float *y = Output<float>(call, 0), *mean = Output<float>(call, 1);
   float* variance = Output<float>(call, 2);
   const float epsilon = static_cast<float>(FloatAttr(call, 0));
-  const double share = 1.0 / static_cast<double>(rows);
 
-  int status = SumColumns<1>(call, rows, channels, MatrixRows{x, channels}, mean);
+  const int status = Moments(call, x, rows, channels, mean, variance);
   if (status != PENSTOCK_OK) return status;
-  Scale(mean, channels, share);
-
-  const auto deviation = [&](int64_t row, int64_t c, int64_t n, Vf* term) {
-    const Vf d = LoadUpTo(x + row * channels + c, n) - LoadUpTo(mean + c, n);
-    term[0] = d * d;
-  };
-  status = SumColumns<1>(call, rows, channels, deviation, variance);
-  if (status != PENSTOCK_OK) return status;
-  Scale(variance, channels, share);
-
   float* factor = Scratch<float>(call, channels);
   if (factor == nullptr) return PENSTOCK_NO_MEMORY;
   for (int64_t c = 0; c < channels; ++c) factor[c] = scale[c] / sqrtf(variance[c] + epsilon);
   return ForEachPixel(call, rows, channels, y, [&](int64_t i, int64_t c, int64_t n) {
-    return (LoadUpTo(x + i, n) - LoadUpTo(mean + c, n)) * LoadUpTo(factor + c, n) +
-           LoadUpTo(offset + c, n);
+    const Vf centred = LoadUpTo(x + i, n) - LoadUpTo(mean + c, n);
+    return bend.Apply(centred * LoadUpTo(factor + c, n) + LoadUpTo(offset + c, n));
   });
 }
 
-// dx = scale / sqrt(variance + epsilon) * (dy - mean(dy) - xhat * mean(dy * xhat)).
-int BatchNormGrad(penstock_call* call) {
+// ---- gradient ----
+
+// dx = scale / sqrt(variance + epsilon) * (dy - mean(dy) - xhat * mean(dy * xhat)), where dy is what of dz comes through
+// the bent line; where it is bent is computed again, which costs less than reading it. `offset`: NULL for a straight one.
+template <class Bend>
+int Gradient(penstock_call* call, const Bend& bend, const float* offset) {
   const int64_t channels = Count(call->inputs[1]);
   const int64_t rows = Extent(call->inputs[0], 0, call->inputs[0]->ndim - 1);
   const float *x = Input<float>(call, 0), *scale = Input<float>(call, 1);
   const float *mean = Input<float>(call, 2), *variance = Input<float>(call, 3);
-  const float* dy = Input<float>(call, 4);
+  const float* dz = Input<float>(call, 4);
   float *dscale = Output<float>(call, 1), *doffset = Output<float>(call, 2);
   const float epsilon = static_cast<float>(FloatAttr(call, 0));
 
@@ -71,28 +129,48 @@ int BatchNormGrad(penstock_call* call) {
   if (scratch == nullptr) return PENSTOCK_NO_MEMORY;
   float *inverse = scratch, *factor = scratch + channels, *sums = scratch + 2 * channels;
   for (int64_t c = 0; c < channels; ++c) {
+    factor[c] = scale[c] / sqrtf(variance[c] + epsilon);
     inverse[c] = 1.0f / sqrtf(variance[c] + epsilon);
-    factor[c] = scale[c] * inverse[c];
   }
-  const auto normalized = [&](int64_t i, int64_t c, int64_t n) {
-    return (LoadUpTo(x + i, n) - LoadUpTo(mean + c, n)) * LoadUpTo(inverse + c, n);
+  const auto centred = [&](int64_t i, int64_t c, int64_t n) {
+    return LoadUpTo(x + i, n) - LoadUpTo(mean + c, n);
+  };
+  const auto through = [&](Vf from_mean, int64_t i, int64_t c, int64_t n) {
+    const Vf given = LoadUpTo(dz + i, n);
+    if (offset == nullptr) return given;
+    const Vf y = from_mean * LoadUpTo(factor + c, n) + LoadUpTo(offset + c, n);
+    return bend.Through(y, given);
   };
   const auto terms = [&](int64_t row, int64_t c, int64_t n, Vf* term) {
     const int64_t i = row * channels + c;
-    term[0] = LoadUpTo(dy + i, n);
-    term[1] = term[0] * normalized(i, c, n);
+    const Vf from_mean = centred(i, c, n);
+    term[0] = through(from_mean, i, c, n);
+    term[1] = term[0] * (from_mean * LoadUpTo(inverse + c, n));
   };
   const int status = SumColumns<2>(call, rows, channels, terms, sums);
   if (status != PENSTOCK_OK) return status;
   memcpy(doffset, sums, static_cast<size_t>(channels) * sizeof(float));
   memcpy(dscale, sums + channels, static_cast<size_t>(channels) * sizeof(float));
   Scale(sums, 2 * channels, 1.0 / static_cast<double>(rows));
-  return ForEachPixel(call, rows, channels, Output<float>(call, 0),
-                      [&](int64_t i, int64_t c, int64_t n) {
-                        const Vf centred = LoadUpTo(dy + i, n) - LoadUpTo(sums + c, n);
-                        const Vf slope = LoadUpTo(sums + channels + c, n);
-                        return (centred - normalized(i, c, n) * slope) * LoadUpTo(factor + c, n);
-                      });
+  return ForEachPixel(
+      call, rows, channels, Output<float>(call, 0), [&](int64_t i, int64_t c, int64_t n) {
+        const Vf from_mean = centred(i, c, n);
+        const Vf dy = through(from_mean, i, c, n) - LoadUpTo(sums + c, n);
+        const Vf slope = from_mean * LoadUpTo(inverse + c, n) * LoadUpTo(sums + channels + c, n);
+        return (dy - slope) * LoadUpTo(factor + c, n);
+      });
+}
+
+}  // namespace
+
+int BatchNorm(penstock_call* call) { return Normalize(call, Straight()); }
+
+int BatchNormRelu(penstock_call* call) { return Normalize(call, Relu(call, 1)); }
+
+int BatchNormGrad(penstock_call* call) { return Gradient(call, Straight(), nullptr); }
+
+int BatchNormReluGrad(penstock_call* call) {
+  return Gradient(call, Relu(call, 1), Input<float>(call, 5));
 }
 
 }  // namespace penstock::cpu::PENSTOCK_ISA

@@ -127,6 +127,7 @@ const Table& core_rules() {
       {"softmax_cross_entropy_grad", rule_softmax_cross_entropy_grad},
       {"batch_norm", rule_batch_norm},
       {"batch_norm_grad", rule_batch_norm_grad},
+      {"batch_norm_relu_grad", rule_batch_norm_relu_grad},
       {"tile", rule_tile},
       {"matmul_tile", rule_matmul_tile},
       {"conv2d_tile", rule_conv2d_tile},

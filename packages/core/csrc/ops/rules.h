@@ -151,6 +151,7 @@ void rule_softmax_cross_entropy(InferContext&);
 void rule_softmax_cross_entropy_grad(InferContext&);
 void rule_batch_norm(InferContext&);
 void rule_batch_norm_grad(InferContext&);
+void rule_batch_norm_relu_grad(InferContext&);
 
 // rules_tile.cpp
 void rule_tile(InferContext&);

@@ -91,16 +91,23 @@ void rule_batch_norm(InferContext& ctx) {
   ctx.output(type, c);
 }
 
-void rule_batch_norm_grad(InferContext& ctx) {
-  DType type = common_dtype(ctx, kRealFloat, 0, 5);
+void infer_batch_norm_grad(InferContext& ctx, int inputs) {
+  DType type = common_dtype(ctx, kRealFloat, 0, inputs);
   need_rank_at_least(ctx, 0, 1);
   Shape c = channels(ctx.shape(0));
-  for (int i = 1; i <= 3; ++i)
+  for (int i = 1; i < inputs; ++i) {
+    if (i == 4) continue;
     need_shape(ctx, i, c, "one number for each channel, the last axis of x");
+  }
   need_shape(ctx, 4, ctx.shape(0), "the shape of x");
   ctx.output(type, ctx.shape(0));
   ctx.output(type, c);
   ctx.output(type, c);
 }
+
+void rule_batch_norm_grad(InferContext& ctx) { infer_batch_norm_grad(ctx, 5); }
+
+// The same, with the offset behind dy.
+void rule_batch_norm_relu_grad(InferContext& ctx) { infer_batch_norm_grad(ctx, 6); }
 
 }  // namespace penstock

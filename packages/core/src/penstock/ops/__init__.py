@@ -295,6 +295,7 @@ from penstock.ops.losses_of_rows import (
 from penstock.ops.matrix_functions import logm, matrix_exp, sqrtm
 from penstock.ops.movement import broadcast_to, concat, concat_, pad_, reshape, transpose
 from penstock.ops.norm import batch_norm, batch_norm_grad, batch_norm_inference
+from penstock.ops.norm_relu import batch_norm_relu, batch_norm_relu_grad
 from penstock.ops.normalising import (
     l2_loss,
     l2_normalize,

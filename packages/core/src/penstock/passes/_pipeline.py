@@ -12,6 +12,7 @@ from penstock.errors import GraphError
 from penstock.passes._compare import compare
 from penstock.passes.absorb import absorb_padding
 from penstock.passes.algebra import simplify_algebra
+from penstock.passes.bend_norms import bend_norms
 from penstock.passes.bodies import drop_unused_results, optimize_bodies
 from penstock.passes.cse import share_common
 from penstock.passes.decompose import decompose
@@ -34,6 +35,7 @@ PIPELINE: tuple[tuple[str, Pass], ...] = (
     ("cse", share_common),
     ("tidy", prune),
     ("recognise", recognise),
+    ("bend", bend_norms),
 )
 _LAST: tuple[tuple[str, Pass], ...] = (
     ("absorb", absorb_padding),
