@@ -58,6 +58,7 @@ class Remote:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env=settings,
+                bufsize=0,  # nothing is left to write when a dead worker's pipe is closed
             )
         self._unread = b""
 

@@ -147,7 +147,9 @@ def test_the_others_go_on_when_a_worker_dies(environment: Environment) -> None:
         assert "KeyError" in crew.failures["penstock"]
     with Crew(["penstock", "penstock_file"], environment) as crew:
         crew.ask("pin", cpus=[CPU])
-        os.kill(crew.workers["penstock"].process.pid, signal.SIGKILL)
+        dying = crew.workers["penstock"].process
+        os.kill(dying.pid, signal.SIGKILL)
+        dying.wait()
         crew.ask("pin", cpus=[CPU])
         assert set(crew.workers) == {"penstock_file"}
         assert crew.failures == {"penstock": "the worker ended with signal 9"}
