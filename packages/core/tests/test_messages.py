@@ -205,3 +205,21 @@ def test_hints_name_what_there_is() -> None:
             found = __import__("penstock.v1").v1 if name == "v1" else getattr(found, name)
     for method in re.findall(r"\bx\.(\w+)", " ".join(hints)):
         assert hasattr(X, method)
+
+
+class Stranger:
+    """Something that knows how to meet tensors on either side."""
+
+    def __rmatmul__(self, other: object) -> str:
+        return "rmatmul"
+
+    def __radd__(self, other: object) -> str:
+        return "radd"
+
+
+def test_operators_ask_the_other_side() -> None:
+    x = ps.ones((2, 2))
+    assert x @ Stranger() == "rmatmul"
+    assert x + Stranger() == "radd"
+    with pytest.raises(TypeError, match="unsupported operand"):
+        object() @ x

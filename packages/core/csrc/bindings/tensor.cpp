@@ -32,17 +32,20 @@ PyObject* call(Operator& op, const Tensor* const* inputs, int n) {
   return new_tensor(std::move(output));
 }
 
+// numpy arrays and lists are operands too; strings, None and strangers are not.
+bool may_be_operand(PyObject* o) {
+  return is_operand(o) || nb::hasattr(o, "__array__") || PyList_Check(o);
+}
+
+PyObject* not_implemented() { return nb::borrow(Py_NotImplemented).release().ptr(); }
+
 PyObject* binary(Operator& op, PyObject* a, PyObject* b) {
   try {
     if (is_tensor(a) && is_tensor(b)) {
       const Tensor* inputs[2] = {&tensor_of(a), &tensor_of(b)};
       return call(op, inputs, 2);
     }
-    // numpy arrays and lists are operands too; strings, None and strangers are not.
-    if (!is_operand(a) && !nb::hasattr(a, "__array__") && !PyList_Check(a))
-      return nb::borrow(Py_NotImplemented).release().ptr();
-    if (!is_operand(b) && !nb::hasattr(b, "__array__") && !PyList_Check(b))
-      return nb::borrow(Py_NotImplemented).release().ptr();
+    if (!may_be_operand(a) || !may_be_operand(b)) return not_implemented();
     Tensor left = to_tensor(a), right = to_tensor(b);
     const Tensor* inputs[2] = {&left, &right};
     return call(op, inputs, 2);
@@ -94,6 +97,7 @@ PyObject* slot_matmul(PyObject* a, PyObject* b) {
   static Operator op("matmul");
   if (is_matrix(a) && is_matrix(b)) return binary(op, a, b);
   try {
+    if (!may_be_operand(a) || !may_be_operand(b)) return not_implemented();
     nb::module_ linalg = nb::module_::import_("penstock.ops.linalg");
     return linalg.attr("_with_vectors")(nb::handle(a), nb::handle(b)).release().ptr();
   } catch (...) {
@@ -104,7 +108,7 @@ PyObject* slot_matmul(PyObject* a, PyObject* b) {
 
 PyObject* slot_power(PyObject* a, PyObject* b, PyObject* modulo) {
   static Operator op("power");
-  if (modulo != Py_None) return nb::borrow(Py_NotImplemented).release().ptr();
+  if (modulo != Py_None) return not_implemented();
   return binary(op, a, b);
 }
 
