@@ -70,3 +70,11 @@ def test_a_slice_of_everything_is_dropped() -> None:
         graph.inputs, graph.outputs = [x], [ps.exp(x[:, :])]
     ops = [node.op for node in ps.saved.GraphFunction(graph).plan.graph.nodes]
     assert "slice" not in ops
+
+
+def test_a_transpose_that_moves_nothing_is_dropped() -> None:
+    with ps.Graph().as_default() as graph:
+        x = ps.placeholder("float32", ("n", 4, 3))
+        graph.inputs, graph.outputs = [x], [ps.exp(ps.transpose(x, (0, 1, 2)))]
+    ops = [node.op for node in ps.saved.GraphFunction(graph).plan.graph.nodes]
+    assert ops == ["placeholder", "exp"]

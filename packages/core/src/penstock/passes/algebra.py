@@ -48,6 +48,8 @@ def _simpler(node: Node, inputs: list[Tensor]) -> Tensor | None:
         return x
     if node.op == "slice" and set(node.attrs["steps"]) <= {1}:  # all of it, if the shape stays
         return x
+    if node.op == "transpose" and list(node.attrs["axes"]) == list(range(x.ndim)):
+        return x
     if node.op in ("reshape", "broadcast_to") and str(x.shape) == str(node.outputs[0].shape):
         return x
     if node.op == "clip" and x.dtype == "float32":  # these two can join a chain
