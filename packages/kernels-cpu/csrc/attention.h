@@ -143,7 +143,7 @@ void ForEachVector(int64_t size, const F& f) {
       size, [&](int64_t i) { f(i, int64_t{kLanes}); }, [&](int64_t i, int64_t n) { f(i, n); });
 }
 
-// f(j, n, scores) for the vectors of a row: scaled, and with the bias; behind the end they are -inf.
+// f(j, n, scores) for the vectors of a row: scaled, and with the bias; what lies behind the end has no meaning.
 template <class F>
 void ForScores(const Attention& a, const Bias& bias, const Block& b, int64_t i, const float* row,
                int64_t seen, const F& f) {

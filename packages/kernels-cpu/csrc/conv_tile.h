@@ -32,7 +32,7 @@ struct ConvTile {
 // y[rows, cols] of one tile, rows <= kTileRows, cols <= kTileCols.
 void RunConvTile(const ConvTile& tile, int rows, int cols);
 
-// Packs `rows` rows of k elements as a tile reads them; a row of NULL is left out. `out` has k * kPackedRow floats.
+// Packs `rows` rows of k elements as a tile reads them. `out` has k * kPackedRow floats.
 void PackTileRows(const float* const* row, int rows, int64_t k, float* out);
 
 }  // namespace penstock::cpu::PENSTOCK_ISA

@@ -27,8 +27,10 @@ _FINDERS = {
 def recognise(graph: Graph) -> Graph:
     """Replace softmax, attention, layer norm, RMS norm and GELU that are written as small ops by the ops.
 
-    Attention then reads what layers make as it lies. Results change by rounding. Nothing is replaced while `debug_nans`
-    looks at every op, or with PENSTOCK_FUSION=off.
+    Attention then reads what layers make as it lies. Results change by rounding; beyond the finite numbers they may
+    change more: a query whose keys are all hidden by -inf gets zeros in place of NaN, a hidden key that holds NaN or an
+    infinity is not hidden, and GELU of -inf is 0. Nothing is replaced while `debug_nans` looks at every op, or with
+    PENSTOCK_FUSION=off.
     """
     if settings().fusion == "off" or _native.get_debug_nans():
         return graph
