@@ -52,13 +52,13 @@ struct Straight {
 
 // ---- forward ----
 
-// A number close to each channel's mean: the mean of some rows from all over.
+// A number close to each channel's mean: the mean of some rows from all over, out of step with images of one size.
 void Middle(const float* x, int64_t rows, int64_t channels, float* out) {
   constexpr int64_t kSamples = 32;
   const int64_t count = MinOf(rows, kSamples), step = rows / count;
   memset(out, 0, static_cast<size_t>(channels) * sizeof(float));
   for (int64_t i = 0; i < count; ++i) {
-    const float* row = x + i * step * channels;
+    const float* row = x + (i * step + i * step / count) * channels;
     for (int64_t c = 0; c < channels; ++c) out[c] += row[c];
   }
   for (int64_t c = 0; c < channels; ++c) {
@@ -67,13 +67,10 @@ void Middle(const float* x, int64_t rows, int64_t channels, float* out) {
   }
 }
 
-// One pass over x: sums of distances from a number near the mean lose no digits of the variance, as those of x would.
-int Moments(penstock_call* call, const float* x, int64_t rows, int64_t channels, float* mean,
-            float* variance) {
-  float* scratch = Scratch<float>(call, 3 * channels);
-  if (scratch == nullptr) return PENSTOCK_NO_MEMORY;
-  float *middle = scratch, *sums = scratch + channels;
-  if (rows > 0) Middle(x, rows, channels, middle);
+// Mean and variance from sums of distances from a number near the mean, which lose no digits as sums of x would.
+// Returns in `far` whether some number was not near: then the mean just found is.
+int MomentsAround(penstock_call* call, const float* x, int64_t rows, int64_t channels,
+                  const float* middle, float* sums, float* mean, float* variance, bool* far) {
   const auto distances = [&](int64_t row, int64_t c, int64_t n, Vf* term) {
     term[0] = LoadUpTo(x + row * channels + c, n) - LoadUpTo(middle + c, n);
     term[1] = term[0] * term[0];
@@ -81,13 +78,29 @@ int Moments(penstock_call* call, const float* x, int64_t rows, int64_t channels,
   const int status = SumColumns<2>(call, rows, channels, distances, sums);
   if (status != PENSTOCK_OK) return status;
   const double share = 1.0 / static_cast<double>(rows);
+  *far = false;
   for (int64_t c = 0; c < channels; ++c) {
     const double distance = sums[c] * share, square = sums[channels + c] * share;
     const double spread = square - distance * distance;
+    *far |= distance * distance > 16.0 * spread;
     mean[c] = static_cast<float>(rows > 0 ? middle[c] + distance : NAN);
     variance[c] = static_cast<float>(spread < 0.0 ? 0.0 : spread);  // NaN stays
   }
   return PENSTOCK_OK;
+}
+
+// One pass over x; a second one where the sample said little about the mean.
+int Moments(penstock_call* call, const float* x, int64_t rows, int64_t channels, float* mean,
+            float* variance) {
+  float* scratch = Scratch<float>(call, 3 * channels);
+  if (scratch == nullptr) return PENSTOCK_NO_MEMORY;
+  float *middle = scratch, *sums = scratch + channels;
+  if (rows > 0) Middle(x, rows, channels, middle);
+  bool far = false;
+  const int status = MomentsAround(call, x, rows, channels, middle, sums, mean, variance, &far);
+  if (status != PENSTOCK_OK || !far) return status;
+  memcpy(middle, mean, static_cast<size_t>(channels) * sizeof(float));
+  return MomentsAround(call, x, rows, channels, middle, sums, mean, variance, &far);
 }
 
 template <class Bend>

@@ -120,3 +120,13 @@ def test_a_result_that_others_read_is_kept(draw: Any) -> None:
 
     for got, want in zip(ps.function(both)(x), both(x), strict=True):
         np.testing.assert_allclose(got.numpy(), want.numpy(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("mean", "corner"), [(1000.0, 0.0), (0.0, 1e6)])
+def test_pixels_unlike_all_others(mean: float, corner: float) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(mean, 1.0, (32, 40, 40, 4)).astype(np.float32)
+    x[:, 0, 0] = corner  # of every image, as a sample of a pixel from each would see them
+    x[1, 7, 9:] = corner
+    got = ps.nn.batch_norm(x, np.ones(4, np.float32), np.zeros(4, np.float32))[2]
+    np.testing.assert_allclose(got.numpy(), x.astype(np.float64).var((0, 1, 2)), rtol=2e-4)

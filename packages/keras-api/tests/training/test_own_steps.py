@@ -88,3 +88,20 @@ def test_metrics_of_an_own_test_step_are_told_one_by_one():
     assert sorted(found) == ["loss", "mae"]
     errors = np.abs(model.predict(x, verbose=0) - y)
     np.testing.assert_allclose(found["mae"], errors.mean(), rtol=1e-5)
+
+
+def test_own_update_steps_keep_the_weight_decay() -> None:
+    class Mine(keras.optimizers.Adam):
+        def update_step(self, gradient, variable, learning_rate):
+            variable.assign(variable - learning_rate * gradient)
+
+    class Theirs(keras.optimizers.Adam):
+        def update_step(self, gradient, variable, learning_rate):
+            super().update_step(gradient, variable, learning_rate)
+
+    for kind in (Mine, Theirs, keras.optimizers.Adam):
+        variable = keras.Variable(np.ones(3, np.float32))
+        optimizer = kind(0.1, weight_decay=0.5)
+        optimizer.build([variable])
+        optimizer.apply([ps.zeros(3)], [variable])
+        np.testing.assert_allclose(variable.numpy(), 0.95, rtol=1e-6)

@@ -121,9 +121,13 @@ class GraphFunction:
         return Plan(self.optimized)
 
     @cached_property
+    def _recognised(self) -> Graph:
+        return recognise_for_gradients(self.graph)
+
+    @property
     def _differentiable(self) -> Graph:
         """The graph for tapes and traces: gradients of what recognisers find are kernels of their own."""
-        return recognise_for_gradients(self.graph)
+        return self.graph if _native.get_debug_nans() else self._recognised
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the graph.

@@ -76,11 +76,15 @@ class Adam(Optimizer):
         )
 
     def _is_one_pass(self, variable: Any) -> bool:
-        """Whether decay and step go over a variable's memory once."""
+        """Whether one op makes the step."""
         return variable.dtype == "float32" and not self.amsgrad
 
+    def _decays_in_step(self, variable: Any) -> bool:
+        """Whether that op takes the decay along; not where a subclass has steps of its own."""
+        return self._is_one_pass(variable) and type(self).update_step is Adam.update_step
+
     def _apply_weight_decay(self, variables: list[Any], rate: Any) -> None:
-        super()._apply_weight_decay([v for v in variables if not self._is_one_pass(v)], rate)
+        super()._apply_weight_decay([v for v in variables if not self._decays_in_step(v)], rate)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Change one variable by its gradient."""
@@ -88,10 +92,15 @@ class Adam(Optimizer):
         m, v = self._momentums[at], self._velocities[at]
         step = self._count(variable.dtype)
         if self._is_one_pass(variable):
-            decay = self.weight_decay if self._use_weight_decay(variable) else None
+            decays = self._decays_in_step(variable) and self._use_weight_decay(variable)
             new = ps.ops.adam_update(
                 *(variable, m, v, gradient, learning_rate, step),
-                *(self.beta_1, self.beta_2, self.epsilon, decay or 0.0),
+                *(
+                    self.beta_1,
+                    self.beta_2,
+                    self.epsilon,
+                    (self.weight_decay or 0.0) if decays else 0.0,
+                ),
             )
             for target, value in zip((variable, m, v), new, strict=True):
                 target.assign(value)
