@@ -272,3 +272,25 @@ def test_convolutions_alone_are_not_quantised_in_every_call() -> None:
     model = GraphModel({"main": GraphFunction(graph)})
     with pytest.raises(InvalidValueError, match=r"only convolutions, use method='static'"):
         quantize(model, np.ones((4, 6, 6, 1), "float32"), method="dynamic", slower="ignore")
+
+
+@pytest.mark.parametrize(("upper", "spelled"), [(6.0, "relu6"), (None, "relu"), (5.0, "relu")])
+def test_activations_written_as_limits_belong_to_their_layers(
+    upper: float | None, spelled: str
+) -> None:
+    rng = np.random.default_rng(0)
+    weights = rng.standard_normal((3, 3, 4, 8)).astype(np.float32)
+    bias = rng.standard_normal(8).astype(np.float32)
+    with ps.Graph().as_default() as graph:
+        x = ps.placeholder("float32", ("batch", 8, 8, 4), name="x")
+        y = ps.maximum(ps.nn.conv2d(x, ps.asarray(weights)) + bias, 0.0)
+        y = y if upper is None else ps.minimum(y, upper)
+        graph.inputs, graph.outputs = [x], [y]
+    model = GraphModel({"main": GraphFunction(graph)}, {})
+    data = rng.standard_normal((16, 8, 8, 4)).astype(np.float32)
+    made = quantize(model, data, slower="ignore").model
+    (layer,) = [n for n in made.default.graph.nodes if n.op == "quantized_conv2d"]
+    assert layer.attrs["activation"] == spelled
+    assert "maximum" not in ops_of(made)
+    assert ("minimum" in ops_of(made)) is (upper == 5.0)
+    np.testing.assert_allclose(made(data).numpy(), model(data).numpy(), atol=0.3)

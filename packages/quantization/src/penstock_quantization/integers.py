@@ -149,10 +149,7 @@ class IntegerBuilder:
         inside = set()
         for layer in self.layers.values():
             if not self._stays(layer):
-                inside |= {layer.node.index}
-                if layer.bias is not None:
-                    inside |= {user.index for user in self.users[layer.node.outputs[0].value_index]}
-                inside -= {layer.last.index}
+                inside |= {node.index for node in layer.inside}
         return inside
 
     def _stays(self, layer: Layer) -> bool:

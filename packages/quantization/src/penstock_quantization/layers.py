@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -37,6 +37,7 @@ class Layer:
         bias: What is added to each channel, or None.
         activation: "relu", "relu6" or None.
         last: The last node that belongs to it.
+        inside: The nodes before the last one.
     """
 
     node: Node
@@ -44,6 +45,12 @@ class Layer:
     bias: Array | None
     activation: str | None
     last: Node
+    inside: list[Node] = field(default_factory=list)
+
+    def take(self, node: Node) -> None:
+        """Let the node that follows belong to the layer."""
+        self.inside.append(self.last)
+        self.last = node
 
     @property
     def name(self) -> str:
@@ -103,11 +110,34 @@ def _grown(node: Node, users: dict[int, list[Node]]) -> Layer:
     if following is not None and following.op == "add":
         bias = _bias(layer, following)
         if bias is not None:
-            layer.bias, layer.last = bias, following
+            layer.bias = bias
+            layer.take(following)
             following = _only_user(following, users)
-    if following is not None and following.op in ACTIVATIONS:
-        layer.activation, layer.last = following.op, following
+    if following is not None:
+        _take_activation(layer, following, users)
     return layer
+
+
+def _take_activation(layer: Layer, node: Node, users: dict[int, list[Node]]) -> None:
+    """Let an activation belong to the layer, also where it is written as limits: max(x, 0), min(max(x, 0), 6)."""
+    if node.op in ACTIVATIONS:
+        layer.activation = node.op
+        layer.take(node)
+    elif _limits(node, "maximum", 0.0):
+        layer.activation = "relu"
+        layer.take(node)
+        upper = _only_user(node, users)
+        if upper is not None and _limits(upper, "minimum", 6.0):
+            layer.activation = "relu6"
+            layer.take(upper)
+
+
+def _limits(node: Node, op: str, bound: float) -> bool:
+    """Whether a node is this op of something and this number."""
+    if node.op != op:
+        return False
+    values = [value_of(t) for t in node.inputs]
+    return any(v is not None and v.size == 1 and float(v.item()) == bound for v in values)
 
 
 def _only_user(node: Node, users: dict[int, list[Node]]) -> Node | None:
