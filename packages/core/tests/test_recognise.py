@@ -221,6 +221,19 @@ def test_attention_with_scales_at_queries_and_keys_and_without_a_mask() -> None:
     assert ops_of(recognised(fn, (3, 5, 4), (3, 6, 4), (3, 6, 2))) == {"attention": 1}
 
 
+@pytest.mark.parametrize("op", ["multiply", "divide"])
+def test_scales_that_are_tensors_of_one_element(op: str) -> None:
+    def fn(q: Any, k: Any, v: Any, scale: Any, mask: Any) -> Any:
+        scores = ps.matmul(q, k, transpose_y=True)
+        scores = scale * scores if op == "multiply" else scores / scale
+        return ps.matmul(ps.nn.softmax(scores + mask), v)
+
+    shapes = ((2, 5, 4), (2, 6, 4), (2, 6, 4), (1,), (2, 1, 6))
+    assert ops_of(recognised(fn, *shapes)) == {op: 1, "attention_biased": 1}
+    shapes = ((2, 5, 4), (2, 6, 4), (2, 6, 4), (1, 1, 6), (2, 1, 6))
+    assert "softmax" in ops_of(recognised(fn, *shapes))
+
+
 def test_biases_before_and_behind_the_scale() -> None:
     def fn(q: Any, k: Any, v: Any, near: Any, mask: Any) -> Any:
         scores = (ps.matmul(q, k, transpose_y=True) + near) * 0.3 + mask

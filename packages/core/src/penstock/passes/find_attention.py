@@ -1,6 +1,6 @@
 """Finds scaled dot-product attention in graphs of small ops: softmax(scale · query · keyᵀ + bias) · value.
 
-The scale may stand before the product or behind it, as a factor or a divisor; several things may be added to the scores;
+The scale may stand before the product or behind it, as a factor or a divisor, or be a tensor of one element; several things may be added to the scores;
 a condition may set scores to -inf, or to a number that stands for it. Around the softmax PyTorch's exporter sets what is
 not a number to 0: that is what the op does too, for queries that see no key.
 """
@@ -36,6 +36,7 @@ class _Scores:
     product: Node | None = None
     inside: list[Node] = field(default_factory=list)
     biases: list[tuple[Tensor, _Bias]] = field(default_factory=list)
+    factors: list[tuple[Tensor, str]] = field(default_factory=list)  # tensors of one element
 
 
 def find_attention(node: Node, uses: Uses) -> Found | None:
@@ -64,7 +65,7 @@ def find_attention(node: Node, uses: Uses) -> Found | None:
     )
     if not _fit(query, key, value, turns, uses):
         return None
-    tensors = [query, key, value, *(t for t, _ in scores.biases)]
+    tensors = [query, key, value, *(t for t, _ in scores.biases), *(t for t, _ in scores.factors)]
     biased = bool(scores.biases)
     op = "attention_biased" if biased else "attention"
     if any(t.dtype != query.dtype for t in tensors[:3]) or not has_kernel(
@@ -72,12 +73,16 @@ def find_attention(node: Node, uses: Uses) -> Found | None:
     ):
         return None
     makers = [make for _, make in scores.biases]
+    scalings = [op for _, op in scores.factors]
 
     def make(*given: Tensor) -> Tensor:
         q, k, v = (_swapped(t) if turn else t for t, turn in zip(given[:3], turns, strict=True))
+        behind = 3 + len(makers)
+        for op, t in zip(scalings, given[behind:], strict=True):
+            q = _scaled(q, op, t)
         if not biased:
             return ops.attention(q, k, v, scale=scale)
-        bias, *others = (m(t) for m, t in zip(makers, given[3:], strict=True))
+        bias, *others = (m(t) for m, t in zip(makers, given[3:behind], strict=True))
         for other in others:
             bias = ops.add(bias, other)
         return ops.attention_biased(q, k, v, bias, scale=scale)
@@ -123,7 +128,9 @@ def _read_scores(t: Tensor, uses: Uses) -> _Scores | None:
 
 def _read_scaled(node: Node, uses: Uses) -> _Scores | None:
     step = _factor(node)
-    if step is None or uses.shape(step[0]) != uses.shape(node.outputs[0]):
+    if step is None:
+        return _read_scaled_later(node, uses)
+    if uses.shape(step[0]) != uses.shape(node.outputs[0]):
         return None
     found = _read_scores(step[0], uses)
     if found is None:
@@ -133,6 +140,21 @@ def _read_scaled(node: Node, uses: Uses) -> _Scores | None:
     found.inside.append(node)
     found.biases = [(b, _times(make, factor)) for b, make in found.biases]
     return found
+
+
+def _read_scaled_later(node: Node, uses: Uses) -> _Scores | None:
+    """Read a scale that only a run knows, such as a variable of one element: queries take it, which are fewer."""
+    shape = uses.shape(node.outputs[0])
+    orders = [node.inputs, node.inputs[::-1]] if node.op == "multiply" else [node.inputs]
+    for before, factor in orders:
+        if uses.shape(before) != shape or set(uses.shape(factor)) - {"1"}:
+            continue
+        found = _read_scores(before, uses) if factor.dtype == before.dtype else None
+        if found is not None and not found.biases:
+            found.inside.append(node)
+            found.factors.append((factor, node.op))
+            return found
+    return None
 
 
 def _times(make: _Bias, factor: float) -> _Bias:
@@ -192,6 +214,14 @@ def _fit(
         (s[-1], s[-2]) if turn else (s[-2], s[-1]) for s, turn in zip(shapes, turns, strict=True)
     )
     return q[1] == k[1] and k[0] == v[0]
+
+
+def _scaled(t: Tensor, op: str, factor: Tensor) -> Tensor:
+    """Scale before the transpose that made the tensor, so that attention can read what is before it."""
+    node = t.node
+    if node.op == "transpose":
+        return ops.transpose(_scaled(node.inputs[0], op, factor), node.attrs["axes"])
+    return ops.multiply(t, factor) if op == "multiply" else ops.divide(t, factor)
 
 
 def _swapped(t: Tensor) -> Tensor:
