@@ -302,7 +302,13 @@ from penstock.ops.normalising import (
     local_response_normalization,
     moments,
 )
-from penstock.ops.pool import avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad
+from penstock.ops.pool import (
+    avg_pool2d,
+    avg_pool2d_grad,
+    max_pool2d,
+    max_pool2d_grad,
+    padded_max_pool2d,
+)
 from penstock.ops.pool3d import (
     avg_pool3d,
     avg_pool3d_grad,
