@@ -63,7 +63,7 @@ def replace_found(graph: Graph, finders: Mapping[str, Sequence[Finder]]) -> Grap
         made = match.make(*(values[t.value_index] for t in match.inputs))
         target = node.outputs[0]
         alike = (made.dtype, made.weak) == (target.dtype, target.weak)
-        return [made] if alike and str(made.shape) == str(target.shape) else None
+        return [made] if alike and uses.shape(made) == uses.shape(target) else None
 
     return rewrite(graph, replace, values=values, only={m.last.op for m in found.values()})
 
