@@ -298,6 +298,7 @@ RunState::RunState(const Plan& plan, Binding& binding, Ref<Storage> memory)
   roots.resize(plan.roots_.size());
   published.resize(num_steps);
   versions.resize(plan.roots_.size());
+  has_kept.resize(plan.kept_groups_.size());
   if (plan.prepares_) {
     prepared.resize(num_steps);
     prepared_for_good.resize(num_steps);

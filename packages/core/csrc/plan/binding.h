@@ -67,6 +67,7 @@ class RunState {
       prepared;                         // per step, while running; empty when no kernel prepares
   std::vector<char> prepared_for_good;  // per step: of constants only, so kept between runs
 
+  std::vector<char> has_kept;  // per group of what is kept: its steps are left out
   int32_t given_inputs =
       0;         // so many first inputs are the run's to overwrite, where it alone has them
   void clear();  // lets go of everything that the run held
