@@ -204,7 +204,7 @@ class Trainer(Compiled):
             ValueError: The data have no batch.
         """
         steps = config.limited(steps, config.max_steps_per_epoch())
-        step = self._functions.get(("predict", False))
+        step = self._functions.get(("predict", False, False))
         is_plain = steps is None and not callbacks and verbose in ("auto", 0)
         if step is not None and is_plain and _is_one_batch(x, batch_size):
             try:
