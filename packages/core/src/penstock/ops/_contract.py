@@ -113,15 +113,14 @@ def _product(first: Term, second: Term, wanted: set[str]) -> Term:
 
 
 def _matrices(term: str, x: Tensor, batch: str, outer: str, inner: str) -> tuple[Tensor, bool]:
-    """Merge axes to [batch, outer, inner], or to [batch, inner, outer] where the axes lie so; says which."""
+    """Merge axes to [*batch, outer, inner], or to [*batch, inner, outer] where the axes lie so; says which."""
     turned = term == batch + inner + outer and term != batch + outer + inner
     order = batch + (inner + outer if turned else outer + inner)
     x = _permuted(term, x, order)
     at = len(batch)
     middle = at + len(inner if turned else outer)
     groups = [x.shape[at:middle], x.shape[middle:]]
-    lead = [_number(x.shape[:at])] if batch else []
-    return _shaped(x, [*lead, *map(_number, groups)]), turned
+    return _shaped(x, [*x.shape[:at], *map(_number, groups)]), turned
 
 
 def _number(sizes: Sequence[Any]) -> Any:

@@ -48,7 +48,7 @@ def replace_found(graph: Graph, finders: Mapping[str, Sequence[Finder]]) -> Grap
     for node, asked in candidates:
         for find in asked:
             match = find(node, uses)
-            if match is not None and _is_free(match, uses, taken):
+            if match is not None and is_free(match, uses, taken):
                 found[match.last.index] = match
                 taken |= {match.last.index, *(n.index for n in match.inside)}
                 break
@@ -68,7 +68,8 @@ def replace_found(graph: Graph, finders: Mapping[str, Sequence[Finder]]) -> Grap
     return rewrite(graph, replace, values=values, only={m.last.op for m in found.values()})
 
 
-def _is_free(match: Found, uses: Uses, taken: set[int]) -> bool:
+def is_free(match: Found, uses: Uses, taken: set[int]) -> bool:
+    """Whether nobody else has taken or uses what is inside."""
     members = {match.last.index, *(n.index for n in match.inside)}
     if members & taken:
         return False
