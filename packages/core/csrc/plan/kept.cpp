@@ -154,7 +154,7 @@ void Plan::take_kept(RunState& state, Binding& binding, const RunOptions& option
     state.has_kept[k] = kept_.find(k, group, state.versions, &state.roots);
     if (state.has_kept[k])
       for (int32_t root : group.results)
-        state.point(binding, root, state.roots[static_cast<size_t>(root)].data());
+        state.point(root, state.roots[static_cast<size_t>(root)].data());
   }
 }
 

@@ -25,7 +25,7 @@ void Plan::run_kernel_step(RunState& state, Binding& binding, size_t index,
   auto allocate = [&](int32_t output, int32_t root) {
     size_t v = static_cast<size_t>(node.outputs[static_cast<size_t>(output)]);
     Tensor t = Tensor::empty(graph_->values[v].aval.dtype, binding.shapes[v], *step.device);
-    state.point(binding, root, t.data());
+    state.point(root, t.data());
     state.roots[static_cast<size_t>(root)] = t;
     fresh[output] = std::move(t);
   };
@@ -38,7 +38,7 @@ void Plan::run_kernel_step(RunState& state, Binding& binding, size_t index,
     // Two owners: the variable and this run. Anybody else keeps the old version.
     if (held.storage == current.storage && held.storage->use_count() == 2 &&
         held.storage->writable() && held.device().is_host()) {
-      state.point(binding, update.output_root, held.data());
+      state.point(update.output_root, held.data());
       state.roots[static_cast<size_t>(update.output_root)] = held;
       ++update.variable->version_;
       in_place.push_back(&update);
@@ -59,7 +59,7 @@ void Plan::run_kernel_step(RunState& state, Binding& binding, size_t index,
           held.dtype != graph_->values[v].aval.dtype || held.shape != binding.shapes[v] ||
           !held.device().is_host() || !step.device->is_host())
         continue;
-      state.point(binding, reuse.output_root, held.data());
+      state.point(reuse.output_root, held.data());
       state.roots[static_cast<size_t>(reuse.output_root)] = held;
       reused.push_back(reuse.output_root);
     }
@@ -73,7 +73,7 @@ void Plan::run_kernel_step(RunState& state, Binding& binding, size_t index,
     Tensor shape_only;
     shape_only.dtype = graph_->values[static_cast<size_t>(node.outputs[0])].aval.dtype;
     shape_only.shape = binding.shapes[static_cast<size_t>(node.outputs[0])];
-    fill_random(call, *node.op, binding.attrs[index], shape_only);
+    fill_random(call, *node.op, binding.attrs_of(*this, index), shape_only);
   }
   context.outputs = step.owned.empty() ? nullptr : fresh.get();
   context.may_resize = false;  // later steps know the planned shape

@@ -47,7 +47,7 @@ std::vector<int64_t> Plan::scratch_of_steps(Binding& binding) const {
     if (root.place == Place::kArena || root.place == Place::kConstant || dtype == DType::kString)
       continue;
     stand_ins.push_back(zeros(binding.shapes[v].size() * dtype_size(dtype)));
-    state.point(binding, static_cast<int32_t>(r), stand_ins.back()->data());
+    state.point(static_cast<int32_t>(r), stand_ins.back()->data());
   }
   std::vector<int64_t> scratch(steps_.size(), 0);
   for (size_t s = 0; s < steps_.size(); ++s) {

@@ -40,6 +40,7 @@ Plan::Plan(Ref<Graph> graph) : graph_(std::move(graph)) {
   find_reuses();
   find_kept();
   if (prepares_) find_constants();
+  make_layout();
 }
 
 Plan::~Plan() = default;

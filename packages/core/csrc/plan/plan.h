@@ -14,6 +14,7 @@
 #include "graph/graph.h"
 #include "graph/variable.h"
 #include "plan/kept.h"
+#include "plan/layout.h"
 #include "plan/prepared.h"
 
 namespace penstock {
@@ -124,6 +125,10 @@ class PENSTOCK_API Plan final : public RefCounted {
   void make_kept(Binding& binding);
   void find_constants();
   bool serves_all_sizes(const Step& step) const;
+  void make_layout();
+  void find_sized();
+  void find_arena_steps();
+  void find_views();
   int32_t root_of(int32_t value) const { return root_of_value_[static_cast<size_t>(value)]; }
   std::shared_ptr<Binding> binding_for(const std::vector<Shape>& shapes);
   std::shared_ptr<Binding> last_binding(const Tensor* inputs, int num_inputs);
@@ -156,6 +161,7 @@ class PENSTOCK_API Plan final : public RefCounted {
   std::shared_ptr<Binding> last_;
   // Arenas of bindings that ran before the last one. Runs of many sizes then take the memory of the largest, not of all.
   std::vector<Ref<Storage>> arenas_;
+  Layout layout_;
   std::vector<KeptGroup> kept_groups_;
   KeptValues kept_;
   PreparedStates prepared_;  // for all sizes; what depends on sizes stays with its binding

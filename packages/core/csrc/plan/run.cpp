@@ -76,7 +76,7 @@ void Plan::execute(RunState& state, Binding& binding, const Tensor* inputs, Tens
       fail(ErrorKind::kDType, "input '", g.value_name(g.inputs[i]), "' is ",
            dtype_name(inputs[i].dtype), "; the graph expects ", dtype_name(value.aval.dtype));
     state.roots[root] = copy_to(inputs[i], *roots_[root].device);
-    state.point(binding, static_cast<int32_t>(root), state.roots[root].data());
+    state.point(static_cast<int32_t>(root), state.roots[root].data());
   }
   bool checks = binding.cost > kLongWork || options.active();
   if (!kept_groups_.empty()) take_kept(state, binding, options);
@@ -106,7 +106,7 @@ void Plan::run_step(RunState& state, Binding& binding, size_t index, const RunOp
     size_t out_root = static_cast<size_t>(root_of(node.outputs[0]));
     auto hold = [&](Tensor value) {
       state.roots[out_root] = std::move(value);
-      state.point(binding, static_cast<int32_t>(out_root), state.roots[out_root].data());
+      state.point(static_cast<int32_t>(out_root), state.roots[out_root].data());
     };
     if (step.kind == Step::kRead) {
       Tensor value = step.variable->read(&state.versions[out_root]);
