@@ -184,8 +184,7 @@ class Memory {
   T* Take(int64_t count) {
     if (kept_ == nullptr) return Scratch<T>(call_, count);
     if (kept_->count == 16) return nullptr;
-    const size_t size = static_cast<size_t>(MaxOf<int64_t>(count, 1)) * sizeof(T);
-    void* block = aligned_alloc(64, (size + 63) / 64 * 64);
+    void* block = malloc(static_cast<size_t>(MaxOf<int64_t>(count, 1)) * sizeof(T));
     if (block != nullptr) kept_->blocks[kept_->count++] = block;
     return static_cast<T*>(block);
   }

@@ -57,69 +57,51 @@ struct SortKey<float> : FloatSortKey<float, uint32_t> {};
 template <>
 struct SortKey<double> : FloatSortKey<double, uint64_t> {};
 
-// A key with the position that it came from.
-template <class K>
-struct Placed {
-  K key;
-  uint32_t position;
-};
-
-inline uint32_t KeyOf(uint32_t key) { return key; }
-inline uint64_t KeyOf(uint64_t key) { return key; }
-
-template <class K>
-K KeyOf(const Placed<K>& item) {
-  return item.key;
-}
-
 constexpr int kRadixBits = 8, kRadixSize = 1 << kRadixBits;
 
-// One stable pass by the digit at `shift`, unless all items share that digit. Says whether items moved.
-template <class Item>
-bool RadixPass(const Item* from, Item* to, int64_t n, const int64_t* counts, int shift) {
+// One stable pass by the digit at `shift`.
+template <class K>
+void RadixPass(const K* from, K* to, int64_t n, const int64_t* counts, int shift) {
   int64_t start[kRadixSize];
   int64_t at = 0;
   for (int digit = 0; digit < kRadixSize; ++digit) {
-    if (counts[digit] == n) return false;
     start[digit] = at;
     at += counts[digit];
   }
-  for (int64_t i = 0; i < n; ++i) {
-    to[start[KeyOf(from[i]) >> shift & (kRadixSize - 1)]++] = from[i];
-  }
-  return true;
+  for (int64_t i = 0; i < n; ++i) to[start[from[i] >> shift & (kRadixSize - 1)]++] = from[i];
 }
 
-template <class Item>
-void InsertionSort(Item* items, int64_t n) {
+template <class K>
+void InsertionSort(K* keys, int64_t n) {
   for (int64_t i = 1; i < n; ++i) {
-    const Item item = items[i];
+    const K key = keys[i];
     int64_t j = i;
-    for (; j > 0 && KeyOf(items[j - 1]) > KeyOf(item); --j) items[j] = items[j - 1];
-    items[j] = item;
+    for (; j > 0 && keys[j - 1] > key; --j) keys[j] = keys[j - 1];
+    keys[j] = key;
   }
 }
 
-// Sorts by rising keys; equal keys keep their order. Returns where the result lies: `items` or `spare`.
-template <class Item>
-Item* SortByKey(Item* items, Item* spare, int64_t n) {
-  constexpr int kDigits = sizeof(KeyOf(Item())) * 8 / kRadixBits;
-  if (n <= 64) {
-    InsertionSort(items, n);
-    return items;
+// Sorts to `keys`, with the help of as much memory at `spare`, by the digits in which one of the bits `by` is.
+template <class K>
+void RadixSort(K* keys, K* spare, int64_t n, K by) {
+  if (n <= 64) return InsertionSort(keys, n);
+  int shifts[sizeof(K) * 8 / kRadixBits], digits = 0;
+  for (int shift = 0; shift < static_cast<int>(sizeof(K)) * 8; shift += kRadixBits) {
+    if (by >> shift & (kRadixSize - 1)) shifts[digits++] = shift;
   }
-  int64_t counts[kDigits][kRadixSize] = {};
+  int64_t counts[sizeof(K) * 8 / kRadixBits][kRadixSize] = {};
   for (int64_t i = 0; i < n; ++i) {
-    auto key = KeyOf(items[i]);
-    for (int d = 0; d < kDigits; ++d) ++counts[d][key >> (d * kRadixBits) & (kRadixSize - 1)];
+    for (int d = 0; d < digits; ++d) ++counts[d][keys[i] >> shifts[d] & (kRadixSize - 1)];
   }
-  for (int d = 0; d < kDigits; ++d) {
-    if (!RadixPass(items, spare, n, counts[d], d * kRadixBits)) continue;
-    Item* sorted = spare;
-    spare = items;
-    items = sorted;
+  K *from = keys, *to = spare;
+  for (int d = 0; d < digits; ++d) {
+    if (counts[d][keys[0] >> shifts[d] & (kRadixSize - 1)] == n) continue;  // all share that digit
+    RadixPass(from, to, n, counts[d], shifts[d]);
+    K* sorted = to;
+    to = from;
+    from = sorted;
   }
-  return items;
+  if (from != keys) memcpy(keys, from, static_cast<size_t>(n) * sizeof(K));
 }
 
 }  // namespace penstock::cpu::PENSTOCK_ISA

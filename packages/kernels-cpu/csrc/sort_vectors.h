@@ -1,189 +1,221 @@
-// Quicksort of 32 bit keys by vectors: pieces that fit into eight of them are sorted by a network, larger ones divided by
-// a pivot. Keys of equal value are the same bits, so that it need not be stable.
+// Sorting of keys alone. With AVX-512 it is a quicksort by vectors: pieces that fit into sixteen of them are sorted by a
+// network, larger ones divided by a pivot. Keys of equal value are the same bits, so that it need not be stable.
 #ifndef PENSTOCK_KERNELS_CPU_SORT_VECTORS_H_
 #define PENSTOCK_KERNELS_CPU_SORT_VECTORS_H_
 
 #include "sort_keys.h"
-#include "vec.h"
-
-#if defined(__AVX512F__)
+#include "sort_network.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 
-constexpr int64_t kNetworkKeys = 8 * kLanes;
-
-inline __m512i SmallerKeys(__m512i a, __m512i b) { return _mm512_maskz_min_epu32(0xffff, a, b); }
-inline __m512i LargerKeys(__m512i a, __m512i b) { return _mm512_maskz_max_epu32(0xffff, a, b); }
-
-// The lanes in which bit `bit` of their number is set.
-constexpr __mmask16 UpperLanes(int bit) {
-  return bit == 1 ? 0xaaaa : bit == 2 ? 0xcccc : bit == 4 ? 0xf0f0 : 0xff00;
+// Whether wrong(i) is true of no i in [1, n).
+template <class K, class Wrong>
+bool Never(int64_t n, Wrong&& wrong) {
+  for (int64_t i = 1; i < n; i += 64) {
+    K any = 0;
+    for (int64_t j = i; j < MinOf(i + 64, n); ++j) any |= wrong(j);
+    if (any) return false;
+  }
+  return true;
 }
 
-// Lane i meets lane i ^ flip; where bit `bit` of i is set, it becomes the larger of both.
-template <int flip, int bit>
-inline __m512i Exchange(__m512i v) {
-  const __m512i lanes = _mm512_set_epi32(
-      15 ^ flip, 14 ^ flip, 13 ^ flip, 12 ^ flip, 11 ^ flip, 10 ^ flip, 9 ^ flip, 8 ^ flip,
-      7 ^ flip, 6 ^ flip, 5 ^ flip, 4 ^ flip, 3 ^ flip, 2 ^ flip, 1 ^ flip, 0 ^ flip);
-  const __m512i other = _mm512_maskz_permutexvar_epi32(0xffff, lanes, v);
-  return _mm512_mask_max_epu32(SmallerKeys(v, other), UpperLanes(bit), v, other);
+template <class K>
+bool Rise(const K* keys, int64_t n) {
+  return Never<K>(n, [&](int64_t i) { return keys[i - 1] > keys[i]; });
 }
 
-inline __m512i Reversed(__m512i v) {
-  return _mm512_maskz_permutexvar_epi32(
-      0xffff, _mm512_set_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), v);
+#if defined(__AVX512F__)
+
+// Pieces up to this size are divided with the help of other memory, which the nearest cache holds.
+constexpr int64_t kNearBytes = 8 * 1024;
+
+template <class K>
+__m512i MiddleOf(const K* keys, int64_t step) {
+  __m512i a = _mm512_loadu_si512(keys), b = _mm512_loadu_si512(keys + step);
+  Order<K>(a, b, b);
+  __m512i c = _mm512_loadu_si512(keys + 2 * step);
+  Order<K>(c, b, b);
+  Order<K>(a, c, c);
+  return c;
 }
 
-inline __m512i SortLanes(__m512i v) {
-  v = Exchange<1, 1>(v);
-  v = Exchange<1, 1>(Exchange<3, 2>(v));
-  v = Exchange<1, 1>(Exchange<2, 2>(Exchange<7, 4>(v)));
-  return Exchange<1, 1>(Exchange<2, 2>(Exchange<4, 4>(Exchange<15, 8>(v))));
+// A key near the middle, from nine places.
+template <class K>
+K PivotOf(const K* keys, int64_t n) {
+  using V = KeyVector<K>;
+  const int64_t step = (n - V::kCount) / 8;
+  __m512i a = MiddleOf(keys, step), b = MiddleOf(keys + 3 * step, step);
+  Order<K>(a, b, b);
+  __m512i c = MiddleOf(keys + 6 * step, step);
+  Order<K>(c, b, b);
+  Order<K>(a, c, c);
+  K some[V::kCount];
+  _mm512_storeu_si512(some, SortLanes<K>(c));
+  return some[V::kCount / 2];
 }
 
-// Lanes that first rise and then fall, or the other way round.
-inline __m512i MergeLanes(__m512i v) {
-  return Exchange<1, 1>(Exchange<2, 2>(Exchange<4, 4>(Exchange<8, 8>(v))));
-}
-
-// Bitonic sorting of all lanes of kCount vectors, a power of 2.
-template <int kCount>
-inline void SortNetwork(__m512i (&v)[kCount]) {
-#pragma GCC unroll 8
-  for (int i = 0; i < kCount; ++i) v[i] = SortLanes(v[i]);
-#pragma GCC unroll 3
-  for (int size = 2; size <= kCount; size *= 2) {
-#pragma GCC unroll 4
-    for (int first = 0; first < kCount; first += size) {
-#pragma GCC unroll 4
-      for (int i = 0; i < size / 2; ++i) {
-        __m512i &low = v[first + i], &high = v[first + size - 1 - i];
-        const __m512i other = Reversed(high);
-        high = LargerKeys(low, other);
-        low = SmallerKeys(low, other);
+// For each set of lanes: their numbers, then those of the others.
+struct LaneOrders {
+  uint64_t bytes[256];
+  constexpr LaneOrders() : bytes() {
+    for (unsigned set = 0; set < 256; ++set) {
+      int at = 0;
+      for (unsigned other = 0; other < 2; ++other) {
+        for (uint64_t lane = 0; lane < 8; ++lane) {
+          if ((set >> lane & 1) != other) bytes[set] |= lane << (8 * at++);
+        }
       }
     }
-#pragma GCC unroll 2
-    for (int apart = size / 4; apart > 0; apart /= 2) {
-#pragma GCC unroll 8
-      for (int i = 0; i < kCount; ++i) {
-        if (i & apart) continue;
-        const __m512i low = SmallerKeys(v[i], v[i + apart]);
-        v[i + apart] = LargerKeys(v[i], v[i + apart]);
-        v[i] = low;
-      }
-    }
-#pragma GCC unroll 8
-    for (int i = 0; i < kCount; ++i) v[i] = MergeLanes(v[i]);
-  }
-}
-
-inline __mmask16 FirstLanes(int64_t n) {
-  return static_cast<__mmask16>(n >= kLanes ? 0xffff : n <= 0 ? 0 : (1 << n) - 1);
-}
-
-template <int kCount>
-void SortFew(const uint32_t* from, uint32_t* to, int64_t n) {
-  __m512i v[kCount];
-#pragma GCC unroll 8
-  for (int i = 0; i < kCount; ++i) {
-    v[i] = _mm512_mask_loadu_epi32(_mm512_set1_epi32(-1), FirstLanes(n - i * kLanes),
-                                   from + i * kLanes);
-  }
-  SortNetwork<kCount>(v);
-#pragma GCC unroll 8
-  for (int i = 0; i < kCount; ++i) {
-    _mm512_mask_storeu_epi32(to + i * kLanes, FirstLanes(n - i * kLanes), v[i]);
-  }
-}
-
-inline void SortUpToNetwork(const uint32_t* from, uint32_t* to, int64_t n) {
-  if (n <= kLanes) {
-    SortFew<1>(from, to, n);
-  } else if (n <= 2 * kLanes) {
-    SortFew<2>(from, to, n);
-  } else if (n <= 4 * kLanes) {
-    SortFew<4>(from, to, n);
-  } else {
-    SortFew<8>(from, to, n);
-  }
-}
-
-// The middle of some keys.
-inline uint32_t PivotOf(const uint32_t* keys, int64_t n) {
-  uint32_t some[4 * kLanes];
-  for (int64_t i = 0; i < 4 * kLanes; ++i) some[i] = keys[i * (n - 1) / (4 * kLanes - 1)];
-  SortFew<4>(some, some, 4 * kLanes);
-  return some[2 * kLanes];
-}
-
-// Where the next keys of either side go.
-struct Sides {
-  uint32_t *low, *high;
-
-  void Add(__m512i v, __mmask16 below, __mmask16 rest) {
-    const int lows = __builtin_popcount(below), highs = __builtin_popcount(rest);
-    high -= highs;
-    _mm512_mask_storeu_epi32(low, static_cast<__mmask16>((1 << lows) - 1),
-                             _mm512_maskz_compress_epi32(below, v));
-    _mm512_mask_storeu_epi32(high, static_cast<__mmask16>((1 << highs) - 1),
-                             _mm512_maskz_compress_epi32(rest, v));
-    low += lows;
   }
 };
 
-// Copies keys: those below `bound` to the start of `to`, the others to its end. Returns how many are below.
-inline int64_t Divide(const uint32_t* from, uint32_t* to, int64_t n, uint32_t bound) {
-  const __m512i bounds = _mm512_set1_epi32(static_cast<int>(bound));
-  Sides sides = {to, to + n};
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    const __m512i v = _mm512_loadu_si512(from + i);
-    const __mmask16 below = _mm512_cmplt_epu32_mask(v, bounds);
-    sides.Add(v, below, static_cast<__mmask16>(~below));
+constexpr LaneOrders kLaneOrders;
+
+// Memory between two ends: keys below the pivot (kEqual: up to it) go to the lower end, others to the upper one.
+template <class K, bool kEqual>
+struct Ends {
+  using V = KeyVector<K>;
+  K *low, *high;
+  K pivot;
+
+  typename V::Mask Lows(__m512i v) const {
+    return kEqual ? V::UpTo(v, V::Splat(pivot)) : V::Below(v, V::Splat(pivot));
   }
-  const __mmask16 valid = FirstLanes(n - i);
-  const __m512i v = _mm512_maskz_loadu_epi32(valid, from + i);
-  const __mmask16 below = _mm512_mask_cmplt_epu32_mask(valid, v, bounds);
-  sides.Add(v, below, static_cast<__mmask16>(valid & ~below));
-  return sides.low - to;
+
+  // Writes whole vectors: either end needs room for one.
+  void Add(__m512i v) {
+    const typename V::Mask lows = Lows(v);
+    if constexpr (sizeof(K) == 4) {
+      _mm512_storeu_si512(low, V::Compressed(lows, v));
+      low += __builtin_popcount(lows);
+      AddHighs(v, static_cast<typename V::Mask>(~lows));
+    } else {
+      const __m128i order =
+          _mm_loadl_epi64(reinterpret_cast<const __m128i*>(kLaneOrders.bytes + lows));
+      const __m512i ordered =
+          _mm512_maskz_permutexvar_epi64(0xff, _mm512_maskz_cvtepu8_epi64(0xff, order), v);
+      const int count = __builtin_popcount(lows);
+      _mm512_storeu_si512(low, ordered);
+      _mm512_storeu_si512(high - V::kCount, ordered);
+      low += count;
+      high -= V::kCount - count;
+    }
+  }
+
+  // The first n keys of a vector.
+  void AddFirst(__m512i v, int64_t n) {
+    const typename V::Mask lows = FirstLanes<K>(n) & Lows(v), highs = FirstLanes<K>(n) & ~lows;
+    const int count = __builtin_popcount(lows);
+    V::StoreFirst(low, Filled(count), V::Compressed(lows, v));
+    low += count;
+    AddHighs(v, highs);
+  }
+
+  static typename V::Mask Filled(int lanes) {
+    return static_cast<typename V::Mask>((1u << lanes) - 1);
+  }
+
+  void AddHighs(__m512i v, typename V::Mask highs) {
+    const int count = __builtin_popcount(highs);
+    high -= count;
+    V::StoreFirst(high, Filled(count), V::Compressed(highs, v));
+  }
+
+  // As many keys as there is room for.
+  void AddLast(const K* keys, int64_t n) {
+    int64_t i = 0;
+    for (; i + 2 * V::kCount <= n; i += V::kCount) Add(_mm512_loadu_si512(keys + i));
+    for (; i < n; i += V::kCount) {
+      AddFirst(V::LoadFirst(FirstLanes<K>(n - i), V::Splat(0), keys + i), n - i);
+    }
+  }
+};
+
+// Copies keys below the pivot (kEqual: up to it) to the start of `to`, others to its end. Returns how many are below.
+template <bool kEqual, class K>
+int64_t Divide(const K* from, K* to, int64_t n, K pivot) {
+  Ends<K, kEqual> ends = {to, to + n, pivot};
+  ends.AddLast(from, n);
+  return ends.low - to;
 }
 
-// Sorts the n keys at `from` to `sorted`. They lie there or in the other memory of the same size, and both are used.
-inline void QuickSort(uint32_t* from, uint32_t* other, uint32_t* sorted, int64_t n, int depth) {
-  while (n > kNetworkKeys) {
-    if (depth-- == 0) {  // pivots that divide badly again and again
-      const uint32_t* result = SortByKey(from, other, n);
-      if (result != sorted) memcpy(sorted, result, static_cast<size_t>(n) * sizeof(uint32_t));
+// The same within one memory.
+template <bool kEqual, class K>
+int64_t DivideInPlace(K* keys, int64_t n, K pivot) {
+  constexpr int64_t kLanes = KeyVector<K>::kCount, kStep = 8 * kLanes;
+  // What lies at both ends is put aside, so that there is room for what the middle gives to either.
+  const int64_t tail = kStep + n % kStep;
+  K aside[3 * kStep];
+  memcpy(aside, keys, kStep * sizeof(K));
+  memcpy(aside + kStep, keys + n - tail, static_cast<size_t>(tail) * sizeof(K));
+  Ends<K, kEqual> ends = {keys, keys + n, pivot};
+  const K *begin = keys + kStep, *end = keys + n - tail;
+  while (begin < end) {
+    // From where there is less room: afterwards there is enough at either end.
+    const bool from_begin = begin - ends.low < ends.high - end;
+    const K* from = from_begin ? begin : end - kStep;
+    begin += from_begin ? kStep : 0;
+    end -= from_begin ? 0 : kStep;
+    const K* next = from_begin ? begin : end - kStep;
+    __m512i v[8];
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) {
+      v[i] = _mm512_loadu_si512(from + i * kLanes);
+      __builtin_prefetch(next + i * kLanes);
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) ends.Add(v[i]);
+  }
+  ends.AddLast(aside, kStep + tail);
+  return ends.low - keys;
+}
+
+// Sorts n keys to `target`. They lie there or, if they are few, in the other memory; both are used.
+template <class K>
+void QuickSort(K* target, K* other, bool at_target, int64_t n, int depth) {
+  while (n > kNetworkKeys<K>) {
+    K* from = at_target ? target : other;
+    const K pivot = PivotOf(from, n);
+    const bool equal = from[0] == pivot && Never<K>(n, [&](int64_t i) { return from[i] != pivot; });
+    if (equal || depth-- == 0) {  // zero for pivots that divide badly again and again
+      if (!at_target) memcpy(target, other, static_cast<size_t>(n) * sizeof(K));
+      if (!equal) RadixSort(target, other, n, ~K{0});
       return;
     }
-    const uint32_t pivot = PivotOf(from, n);
-    int64_t below = Divide(from, other, n, pivot);
-    if (below == 0) {  // the pivot is the smallest key: all that equal it are in their place
-      below = pivot == UINT32_MAX ? n : Divide(from, other, n, pivot + 1);
-      for (int64_t i = 0; i < below; ++i) sorted[i] = pivot;
-    } else {
-      QuickSort(other, from, sorted, below, depth);
+    const bool near = n * static_cast<int64_t>(sizeof(K)) <= kNearBytes;
+    K* to = at_target ? other : target;
+    int64_t lows =
+        near ? Divide<false>(from, to, n, pivot) : DivideInPlace<false>(target, n, pivot);
+    if (near) at_target = !at_target;
+    if (lows > 0) {
+      QuickSort(target, other, at_target, lows, depth);
+    } else {  // the pivot is the smallest key: all that equal it are sorted
+      lows = near ? Divide<true>(to, from, n, pivot) : DivideInPlace<true>(target, n, pivot);
+      if (near) at_target = !at_target;
+      for (int64_t i = 0; i < lows; ++i) target[i] = pivot;
     }
-    uint32_t* next = other + below;
-    other = from + below;
-    from = next;
-    sorted += below;
-    n -= below;
+    if (near) other += lows;
+    target += lows;
+    n -= lows;
   }
-  SortUpToNetwork(from, sorted, n);
+  SortUpToNetwork(at_target ? target : other, target, n);
 }
 
-inline uint32_t* SortByKey32(uint32_t* keys, uint32_t* spare, int64_t n) {
+#endif
+
+// Sorts to `keys`, with the help of as much memory at `spare`. Bits that are not in `by` are the same everywhere, or rise.
+template <class K>
+void SortKeys(K* keys, K* spare, int64_t n, [[maybe_unused]] K by) {
+  if (Rise(keys, n)) return;
+#if defined(__AVX512F__)
   int depth = 8;
   for (int64_t size = n; size > 0; size /= 2) depth += 2;
-  QuickSort(keys, spare, keys, n, depth);
-  return keys;
+  QuickSort(keys, spare, true, n, depth);
+#else
+  RadixSort(keys, spare, n, by);
+#endif
 }
 
 }  // namespace penstock::cpu::PENSTOCK_ISA
-
-#endif
 
 #endif  // PENSTOCK_KERNELS_CPU_SORT_VECTORS_H_

@@ -1,99 +1,66 @@
-// sort, argsort, top_k: by rows, each on one thread, so the number of threads changes nothing. searchsorted.
+// sort, argsort: by rows, each on one thread, so the number of threads changes nothing. searchsorted.
 #include "combine.h"
 #include "copy.h"
 #include "penstock/kernel_abi.h"
-#include "sort_keys.h"
-#include "sort_vectors.h"
+#include "sort_lines.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {
 
-// A row of a tensor along an axis: element i lies at first[i * step].
-template <class T>
-struct Line {
-  T* first;
-  int64_t step;
-  T& operator[](int64_t i) const { return first[i * step]; }
-};
-
-template <class T>
-Line<T> LineOf(T* data, const AxisView& view, int64_t row) {
-  return {data + row / view.inner * view.size * view.inner + row % view.inner, view.inner};
-}
-
-// body(row, memory) for every row; rows of one chunk share memory for 2 * size items.
-template <class Item, class Body>
-int ForEachLine(penstock_call* call, const AxisView& view, Body&& body) {
-  if (view.size > int64_t{1} << 32) return Fail(call, "an axis of more than 2^32 elements");
-  const int64_t rows = view.outer * view.inner;
-  const int64_t grain = MaxOf(Grain(16 * view.size), CeilDiv(rows, 64));
-  Item* memory = Scratch<Item>(call, CeilDiv(rows, grain) * 2 * view.size);
-  if (memory == nullptr) return PENSTOCK_NO_MEMORY;
-  return ParallelFor(call, rows, grain, [&](int64_t begin, int64_t end) {
-    Item* own = memory + begin / grain * 2 * view.size;
-    for (int64_t row = begin; row < end; ++row) body(row, own);
-  });
-}
-
-// The row's positions in sorted order; `turn` is all ones for falling order.
-template <class T, class K>
-const Placed<K>* SortPlaces(const Line<const T>& x, int64_t n, K turn, Placed<K>* memory) {
-  for (int64_t i = 0; i < n; ++i) {
-    memory[i] = {static_cast<K>(SortKey<T>::Of(x[i]) ^ turn), static_cast<uint32_t>(i)};
-  }
-  return SortByKey(memory, memory + n, n);
-}
-
-// Where the order of equal keys cannot be seen. Returns where the result lies: `keys` or `spare`.
-template <class K>
-K* SortKeysAlone(K* keys, K* spare, int64_t n) {
-#if defined(__AVX512F__)
-  if constexpr (sizeof(K) == 4) return SortByKey32(keys, spare, n);
-#endif
-  return SortByKey(keys, spare, n);
-}
-
 // Says whether there is a -0 among the elements.
 template <class T, class K, class Elements>
 bool MakeKeys(const Elements& x, int64_t n, K turn, K* keys) {
-  bool has_negative_zero = false;
+  K negative_zeros = 0;
   for (int64_t i = 0; i < n; ++i) {
     keys[i] = SortKey<T>::Of(x[i]) ^ turn;
-    has_negative_zero |= SortKey<T>::IsNegativeZero(x[i]);
+    negative_zeros |= SortKey<T>::IsNegativeZero(x[i]);
   }
-  return has_negative_zero;
+  return negative_zeros != 0;
 }
 
+// Keys do not tell the zeros apart: these keep their order.
+template <class T>
+int64_t CopyZeros(const Line<const T>& x, int64_t n, T* zeros) {
+  int64_t count = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    zeros[count] = x[i];
+    count += x[i] == 0;
+  }
+  return count;
+}
+
+// Keys become elements; they may lie in the same memory.
 template <class T, class K>
-void SortValues(const Line<const T>& x, const Line<T>& out, int64_t n, K turn, void* memory) {
-  K* keys = static_cast<K*>(memory);
+void MakeElements(const K* keys, int64_t n, K turn, const Line<T>& out) {
+  for (int64_t i = 0; i < n; ++i) {
+    K key;
+    memcpy(&key, keys + i, sizeof key);
+    const T x = SortKey<T>::Back(key ^ turn);
+    memcpy(&out[i], &x, sizeof x);
+  }
+}
+
+// `out` may be the memory of `x`. Where it is not, keys are sorted in it.
+template <class T, class K>
+void SortValues(const Line<const T>& x, const Line<T>& out, int64_t n, K turn, K* memory) {
+  const bool dense = x.step == 1;
+  K* keys = dense && x.first != out.first ? reinterpret_cast<K*>(out.first) : memory;
+  K* spare = memory + n;
   // Neighbours become keys in vectors.
   const bool has_negative_zero =
-      x.step == 1 ? MakeKeys<T>(x.first, n, turn, keys) : MakeKeys<T>(x, n, turn, keys);
-  if (has_negative_zero) {  // keys do not tell the zeros apart, so elements themselves have to move
-    Placed<K>* items = static_cast<Placed<K>*>(memory);
-    const Placed<K>* sorted = SortPlaces(x, n, turn, items);
-    T* copy = reinterpret_cast<T*>(sorted == items ? items + n : items);
-    for (int64_t i = 0; i < n; ++i) copy[i] = x[sorted[i].position];
-    for (int64_t i = 0; i < n; ++i) out[i] = copy[i];
-    return;
+      dense ? MakeKeys<T>(x.first, n, turn, keys) : MakeKeys<T>(x, n, turn, keys);
+  SortKeys(keys, spare, n, ~K{0});
+  T* zeros = reinterpret_cast<T*>(spare);
+  const int64_t count = has_negative_zero ? CopyZeros(x, n, zeros) : 0;
+  if (dense) {
+    MakeElements(keys, n, turn, Line<T>{out.first, 1});
+  } else {
+    MakeElements(keys, n, turn, out);
   }
-  const K* sorted = SortKeysAlone(keys, keys + n, n);
-  for (int64_t i = 0; i < n; ++i) out[i] = SortKey<T>::Back(sorted[i] ^ turn);
-}
-
-// The k smallest keys of a few, kept sorted; of equal ones the earlier comes first.
-template <class T, class K>
-const Placed<K>* SelectFew(const Line<const T>& x, int64_t n, int64_t k, K turn, Placed<K>* best) {
-  int64_t kept = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    const K key = SortKey<T>::Of(x[i]) ^ turn;
-    if (kept == k && key >= best[k - 1].key) continue;
-    int64_t j = kept < k ? kept++ : k - 1;
-    for (; j > 0 && best[j - 1].key > key; --j) best[j] = best[j - 1];
-    best[j] = {key, static_cast<uint32_t>(i)};
-  }
-  return best;
+  if (count == 0) return;
+  int64_t first = 0;
+  while (out[first] != 0) ++first;
+  for (int64_t i = 0; i < count; ++i) out[first + i] = zeros[i];
 }
 
 template <class T>
@@ -120,7 +87,7 @@ int Sort(penstock_call* call) {
     using T = decltype(Pointee(element));
     using K = typename SortKey<T>::Key;
     const K turn = BoolAttr(call, 1) ? ~K{0} : K{0};
-    return ForEachLine<Placed<K>>(call, view, [&](int64_t row, void* memory) {
+    return ForEachLine<K>(call, view, [&](int64_t row, K* memory) {
       SortValues(LineOf(Input<T>(call, 0), view, row), LineOf(Output<T>(call, 0), view, row),
                  view.size, turn, memory);
     });
@@ -133,35 +100,11 @@ int ArgSort(penstock_call* call) {
     using T = decltype(Pointee(element));
     using K = typename SortKey<T>::Key;
     const K turn = BoolAttr(call, 1) ? ~K{0} : K{0};
-    return ForEachLine<Placed<K>>(call, view, [&](int64_t row, Placed<K>* memory) {
-      const auto* sorted =
-          SortPlaces(LineOf(Input<T>(call, 0), view, row), view.size, turn, memory);
+    return ForEachLine<uint64_t>(call, view, [&](int64_t row, uint64_t* memory) {
+      const uint64_t* sorted =
+          SortPlaces<T>(LineOf(Input<T>(call, 0), view, row), view.size, turn, memory);
       const Line<int64_t> out = LineOf(Output<int64_t>(call, 0), view, row);
-      for (int64_t i = 0; i < view.size; ++i) out[i] = sorted[i].position;
-    });
-  });
-}
-
-int TopK(penstock_call* call) {
-  const int64_t k = IntAttr(call, 0);
-  const AxisView view(call->inputs[0], IntAttr(call, 1));
-  const AxisView best(view.outer, k, view.inner);
-  const bool few = k <= 64 && k < view.size / 4;
-  if (k == 0) return PENSTOCK_OK;
-  return WithNumber(call->inputs[0], [&](auto* element) {
-    using T = decltype(Pointee(element));
-    using K = typename SortKey<T>::Key;
-    const K turn = BoolAttr(call, 2) ? ~K{0} : K{0};
-    return ForEachLine<Placed<K>>(call, view, [&](int64_t row, Placed<K>* memory) {
-      const Line<const T> x = LineOf(Input<T>(call, 0), view, row);
-      const auto* found =
-          few ? SelectFew(x, view.size, k, turn, memory) : SortPlaces(x, view.size, turn, memory);
-      const Line<T> values = LineOf(Output<T>(call, 0), best, row);
-      const Line<int64_t> positions = LineOf(Output<int64_t>(call, 1), best, row);
-      for (int64_t i = 0; i < k; ++i) {
-        values[i] = x[found[i].position];
-        positions[i] = found[i].position;
-      }
+      for (int64_t i = 0; i < view.size; ++i) out[i] = PositionOf(sorted[i]);
     });
   });
 }

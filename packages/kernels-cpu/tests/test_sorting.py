@@ -39,7 +39,7 @@ def check(x: Array) -> None:
         values = np.take_along_axis(x, positions, -1)
         same(ps.argsort(x, descending=descending), positions)
         same(ps.sort(x, descending=descending), values)
-        for k in {0, 1, x.shape[-1] // 8, x.shape[-1]}:
+        for k in {0, 1, x.shape[-1] // 20, x.shape[-1] // 8, x.shape[-1]}:
             if k <= x.shape[-1]:
                 got = ps.top_k(x, k, largest=descending)
                 same(got[0], values[..., :k])
@@ -107,7 +107,7 @@ def test_the_number_of_threads_changes_nothing(python: Callable[..., str]) -> No
     assert len({python(code, PENSTOCK_NUM_THREADS=str(n)) for n in (1, 2, 5)}) == 1
 
 
-@pytest.mark.parametrize("dtype", ["float32", "int32"])
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("kinds", [1, 2, 5, 1 << 30])
 def test_values_of_every_length_around_those_of_the_networks(dtype: str, kinds: int) -> None:
     rng = np.random.default_rng(kinds)
@@ -118,10 +118,27 @@ def test_values_of_every_length_around_those_of_the_networks(dtype: str, kinds: 
         np.testing.assert_array_equal(ps.sort(x, descending=True).numpy(), np.sort(x)[::-1])
 
 
-def test_orders_that_choose_bad_pivots() -> None:
-    rising = np.arange(20_001, dtype=np.float32)
-    largest = np.full(5000, np.nan, np.float32)
-    saw = np.tile(np.arange(7, dtype=np.float32), 900)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_orders_that_choose_bad_pivots(dtype: str) -> None:
+    rising = np.arange(20_001, dtype=dtype)
+    largest = np.full(5000, np.nan, dtype)
+    saw = np.tile(np.arange(7, dtype=dtype), 900)
     for x in (rising, rising[::-1], np.concatenate([rising, rising[::-1]]), largest, saw,
               np.concatenate([largest, saw]), np.abs(rising - 10_000)):  # fmt: skip
-        np.testing.assert_array_equal(ps.sort(x.copy()).numpy(), np.sort(x))
+        check(x.copy()[None])
+
+
+@pytest.mark.parametrize("dtype", ["float64", "int64"])
+@pytest.mark.parametrize("n", [100, 3000])
+def test_keys_that_differ_late(n: int, dtype: str, rng: np.random.Generator) -> None:
+    """The first 32 bits are equal in runs; what decides comes after them."""
+    for kinds, late in [(1, 2**20), (3, 2**31), (n // 3, 4), (n // 30, 2)]:
+        bits = (rng.integers(0, kinds, (2, n)) << 40) + rng.integers(0, late, (2, n)) + (1 << 60)
+        check(bits.view(dtype))
+
+
+def test_signed_zeros_in_long_rows(rng: np.random.Generator) -> None:
+    x = rng.choice(np.array([-1, -0.0, 0.0, 1], np.float32), (3, 5000))
+    check(x)
+    want = np.take_along_axis(x, order(x, True), -1)
+    same(ps.function(lambda a: ps.sort(a * 1, descending=True))(x), want)

@@ -41,9 +41,7 @@ def vecdot(x: TensorLike, y: TensorLike, /, *, axis: int = -1) -> Tensor:
             f"[vecdot] got vectors of {sizes[0]} and of {sizes[1]} elements; expected equal lengths; "
             "check axis, or slice one of them"
         )
-    if x.ndim == y.ndim == 1 and {x.dtype.kind, y.dtype.kind} == {"float"}:
-        return ops.matmul(x, y)
-    products = ops.multiply(ops.conj(x) if x.dtype.kind == "complex" else x, y)
+    products = ops.multiply(ops.conj(x), y)
     return ops.sum(products, axis, dtype=products.dtype)
 
 
