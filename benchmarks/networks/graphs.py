@@ -63,7 +63,7 @@ class Graph:
         from onnx import numpy_helper
 
         name = f"w{len(self.weights)}"
-        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        self.weights.append(numpy_helper.from_array(np.asarray(array, order="C"), name))
         return name
 
     def node(self, op: str, *inputs: str, **attributes: Any) -> str:

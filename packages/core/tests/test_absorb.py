@@ -30,6 +30,10 @@ PAIRS: dict[str, tuple[Callable[[Any], Any], list[str]]] = {
         lambda x: ps.max_pool2d(ps.pad(x, SIDES, constant_values=-np.inf), 3, 2),
         ["core.padded_max_pool2d"],
     ),
+    "pool of bytes": (
+        lambda x: ps.max_pool2d(ps.pad(ps.cast(x, "int8"), SIDES, constant_values=-128), 3, 2),
+        ["cast", "core.padded_max_pool2d"],
+    ),
     # what stays
     "same": (lambda x: ps.conv2d(ps.pad(x, SIDES), W, padding="same"), ["pad", "conv2d"]),
     "ones": (lambda x: ps.conv2d(ps.pad(x, SIDES, constant_values=1.0), W), ["pad", "conv2d"]),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import namedtuple
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -686,3 +688,44 @@ def test_variables_take_numbers_of_the_arguments(dtype):
     ps.function(v.assign)(0.25)
     assert v.value.dtype == dtype
     assert float(v) == 0.25
+
+
+def python_frames(call: Any) -> list[str]:
+    """The files of Penstock whose Python code ran in a call."""
+    seen: list[str] = []
+
+    def note(frame: Any, event: str, _: Any) -> None:
+        if event == "call" and frame.f_code.co_filename.startswith(str(Path(ps.__file__).parent)):
+            seen.append(frame.f_code.co_name)
+
+    sys.setprofile(note)
+    try:
+        call()
+    finally:
+        sys.setprofile(None)
+    return seen
+
+
+def test_a_new_size_runs_no_python() -> None:
+    f = ps.function(lambda x, pair: (ps.exp(x) @ pair[0], x.shape[0] * pair[1]))
+    given = {n: (ps.ones((n, 3)), [ps.ones((3, n)), ps.ones((n,))]) for n in range(2, 7)}
+    f(*given[2])
+    for n in range(3, 7):
+        results: list[Any] = []
+        assert python_frames(lambda n=n, r=results: r.extend(f(*given[n]))) == []
+        np.testing.assert_allclose(results[0].numpy(), np.full((n, n), 3 * np.e), rtol=1e-6)
+        np.testing.assert_array_equal(results[1].numpy(), np.full(n, n))
+    assert len(f.traces) == 1
+
+
+def test_a_new_size_finds_the_trace_that_takes_it() -> None:
+    f = ps.function(lambda x: x * 2 if x.shape[0] < 5 else x * 10)
+    for n in (3, 8, 2, 7, 4, 9, 3, 6):
+        np.testing.assert_array_equal(f(ps.ones((n,))).numpy(), np.full(n, 2 if n < 5 else 10))
+        np.testing.assert_array_equal(
+            f(np.ones(n, np.float32)).numpy(), np.full(n, 2 if n < 5 else 10)
+        )
+    assert len(f.traces) == 2
+    assert f(ps.ones((0,))).shape == (0,)
+    assert f(ps.ones((4, 2))).shape == (4, 2)
+    assert f(ps.ones((4,), dtype="float64")).dtype == "float64"

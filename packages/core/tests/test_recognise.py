@@ -153,6 +153,26 @@ def test_rms_norms() -> None:
         assert ops_of(recognised(norm, (3, 8), (8,))) == {"rms_norm": 1}
 
 
+def test_norms_in_functions_of_any_sizes() -> None:
+    @ps.function
+    def scaled(x: Any, w: Any, b: Any) -> Any:
+        return exported(x, w, b)
+
+    @ps.function
+    def plain(x: Any) -> Any:
+        d, variance = moments(x)
+        return d / ps.sqrt(variance + 1e-5)
+
+    for rows, cols in ((4, 12), (3, 7)):
+        x, w, b = (RNG.standard_normal(s).astype("float32") for s in ((rows, cols), cols, cols))
+        want = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5)
+        got = scaled(*map(ps.asarray, (x, w, b)))
+        np.testing.assert_allclose(got, want * w + b, rtol=2e-5, atol=2e-6)
+        np.testing.assert_allclose(plain(ps.asarray(x)), want, rtol=2e-5, atol=2e-6)
+    assert "layer_norm" in str(ps.explain_placement(scaled))
+    assert "layer_norm" in str(ps.explain_placement(plain))
+
+
 def test_what_is_only_like_a_layer_norm_stays() -> None:
     def other_mean(x: Any, w: Any, b: Any) -> Any:
         d = x - ps.mean(x, axis=0, keepdims=True)
@@ -211,6 +231,19 @@ def test_attention_of_sizes_that_vary() -> None:
     shapes = (("b", "t", 8), ("b", "t", 8), ("b", "t", 8), ("b", 1, 1, "t"))
     sizes = ((2, 5, 8), (2, 5, 8), (2, 5, 8), (2, 1, 1, 5))
     assert ops_of(recognised(exported_attention, *shapes, sizes=sizes))["attention_biased"] == 1
+
+
+def test_attention_in_a_function_of_any_sizes() -> None:
+    @ps.function
+    def attend(q: Any, k: Any, v: Any) -> Any:
+        return softmax(q @ ps.swapaxes(k, -1, -2) / 8.0) @ v
+
+    for sizes in ((2, 3, 5, 8), (1, 2, 9, 4)):
+        q, k, v = (RNG.standard_normal(sizes).astype("float32") for _ in range(3))
+        scores = np.exp(q @ np.swapaxes(k, -1, -2) / 8.0)
+        want = scores / scores.sum(-1, keepdims=True) @ v
+        np.testing.assert_allclose(attend(*map(ps.asarray, (q, k, v))), want, rtol=2e-5, atol=2e-6)
+    assert str(ps.explain_placement(attend)).startswith("attention ")
 
 
 def test_attention_with_scales_at_queries_and_keys_and_without_a_mask() -> None:

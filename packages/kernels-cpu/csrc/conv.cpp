@@ -13,13 +13,14 @@ Conv ForwardConv(const penstock_call* call) {
 }
 
 // A filter as the way of computing wants it.
-int64_t FilterSize(const Conv& conv) {
-  return WinogradPays(conv) ? WinogradFilterSize(conv) : PackedFilterSize(conv);
+int64_t FilterSize(const Conv& conv, bool winograd) {
+  return winograd ? WinogradFilterSize(conv) : PackedFilterSize(conv);
 }
 
-int MakeFilter(penstock_call* call, const Conv& conv, const float* filter, float* out) {
-  return WinogradPays(conv) ? TransformFilter(call, conv, filter, out)
-                            : PackFilter(call, conv, filter, out);
+int MakeFilter(penstock_call* call, const Conv& conv, bool winograd, const float* filter,
+               float* out) {
+  return winograd ? TransformFilter(call, conv, WholeFilter(conv, filter), out)
+                  : PackFilter(call, conv, filter, out);
 }
 
 int Forward(penstock_call* call, const Behind& behind) {
@@ -27,16 +28,18 @@ int Forward(penstock_call* call, const Behind& behind) {
   if (Count(call->outputs[0]) == 0) return PENSTOCK_OK;
   const Conv conv = ForwardConv(call);
   const float* filter = static_cast<const float*>(call->state);
+  const bool winograd = WinogradPays(conv, filter != nullptr);
   if (filter == nullptr) {
-    float* made = Scratch<float>(call, FilterSize(conv));
+    float* made = Scratch<float>(call, FilterSize(conv, winograd));
     if (made == nullptr) return PENSTOCK_NO_MEMORY;
-    const int status = MakeFilter(call, conv, Input<float>(call, 1), made);
+    const int status = MakeFilter(call, conv, winograd, Input<float>(call, 1), made);
     if (status != PENSTOCK_OK) return status;
     filter = made;
   }
   const float* x = Input<float>(call, 0);
-  if (WinogradPays(conv)) {
-    return ConvolveByWinograd(call, conv, x, Input<float>(call, 1), filter, y, behind);
+  if (winograd) {
+    const FilterView whole = WholeFilter(conv, Input<float>(call, 1));
+    return ConvolveByWinograd(call, conv, x, whole, filter, y, behind);
   }
   if (GatherPays(conv)) return ConvolveGathered(call, conv, x, filter, y, behind);
   const Placement padded = PaddedPlacement(conv);
@@ -61,12 +64,13 @@ int Conv2d(penstock_call* call) {
 int PrepareConv2d(penstock_call* call, void** state) {
   const float* filter = Data<const float>(call->inputs[1]);
   const Conv conv = ForwardConv(call);
-  const int64_t size = FilterSize(conv);
+  const bool winograd = WinogradPays(conv, true);
+  const int64_t size = FilterSize(conv, winograd);
   if (filter == nullptr || size == 0) return PENSTOCK_OK;
   float* packed = KeepFloats(size);
   if (packed == nullptr) return PENSTOCK_NO_MEMORY;
   *state = packed;
-  return MakeFilter(call, conv, filter, packed);
+  return MakeFilter(call, conv, winograd, filter, packed);
 }
 
 void ReleaseConv2d(void* state) { free(state); }

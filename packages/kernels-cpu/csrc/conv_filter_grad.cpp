@@ -2,6 +2,7 @@
 // for every run of the window. A product whose inner dimension is the pixels, in pieces that stay in the caches.
 #include "conv_product.h"
 #include "penstock/kernel_abi.h"
+#include "winograd.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {
@@ -337,6 +338,12 @@ int Conv2dFilterGrad(penstock_call* call) {
   if (Count(x) == 0 || Count(dy) == 0) {
     memset(dfilter, 0, static_cast<size_t>(Count(out)) * sizeof(float));
     return PENSTOCK_OK;
+  }
+  if (WinogradFilterGradPays(conv)) {
+    bool finite;
+    const int status =
+        FilterGradByWinograd(call, conv, Data<float>(x), Data<float>(dy), dfilter, &finite);
+    if (status != PENSTOCK_OK || finite) return status;
   }
   Image image = {Data<float>(x), conv.h.in, conv.w.in, 0, conv.h.in};
   const Placement padded = PaddedPlacement(conv);

@@ -28,8 +28,10 @@ int64_t FullTap(const Axis& axis) {
 
 class GatheredProduct {
  public:
-  GatheredProduct(const Conv& conv, const float* x, const float* filter, float* y)
+  GatheredProduct(const Conv& conv, const float* x, const float* filter, float* y,
+                  const Target& target)
       : conv_(conv),
+        target_(target),
         x_(x),
         filter_(filter),
         y_(y),
@@ -151,7 +153,8 @@ class GatheredProduct {
       if (i < 0 || i >= h.in || j < 0 || j >= w.in) continue;
       const int64_t at = (line / h.out * h.in + i) * w.in + j;
       source_[count] = x_ + at * conv_.in_channels + piece.first;
-      at_[count++] = pixel * conv_.out_channels;
+      at_[count++] = line / h.out * target_.image + line % h.out * target_.line +
+                     pixel % w.out * target_.pixel;
     }
     return count;
   }
@@ -165,6 +168,7 @@ class GatheredProduct {
   }
 
   const Conv& conv_;
+  const Target target_;
   const float *x_, *filter_;
   float* y_;
   int64_t panels_, panel_;  // how many; floats of one
@@ -200,8 +204,9 @@ bool GatherPays(const Conv& conv) {
 }
 
 int ConvolveGathered(penstock_call* call, const Conv& conv, const float* x, const float* filter,
-                     float* y, const Behind& behind) {
-  return GatheredProduct(conv, x, filter, y).Run(call, behind);
+                     float* y, const Behind& behind, const Target* target) {
+  const Target dense = DenseTarget(conv);
+  return GatheredProduct(conv, x, filter, y, target ? *target : dense).Run(call, behind);
 }
 
 }  // namespace penstock::cpu::PENSTOCK_ISA

@@ -10,9 +10,10 @@ namespace penstock::cpu::PENSTOCK_ISA {
 // tile push each other out of the first cache; and there are enough filters to share the work.
 bool GatherPays(const Conv& conv);
 
-// y = x * filter (packed), and what runs behind it. Pixels that a tap does not see are left out.
+// y = x * filter (packed), and what runs behind it. Pixels that a tap does not see are left out. `target`: where y's
+// pixels lie, if not side by side; then nothing can run on them.
 int ConvolveGathered(penstock_call* call, const Conv& conv, const float* x, const float* filter,
-                     float* y, const Behind& behind);
+                     float* y, const Behind& behind = {}, const Target* target = nullptr);
 
 }  // namespace penstock::cpu::PENSTOCK_ISA
 

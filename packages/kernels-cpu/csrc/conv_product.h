@@ -174,6 +174,11 @@ struct Target {
   int64_t image, line, pixel;
 };
 
+inline Target DenseTarget(const Conv& conv) {
+  const int64_t line = conv.w.out * conv.out_channels;
+  return {conv.h.out * line, line, conv.out_channels};
+}
+
 // What runs on a result: while it is in registers if it is a chain, else behind the product. At most one is there.
 struct Behind {
   const Chain* chain = nullptr;
@@ -363,8 +368,7 @@ class ConvProduct {
 inline int Convolve(penstock_call* call, Conv conv, Image image, const float* filter, float* y,
                     const Behind& behind = {}, const Target* target = nullptr) {
   const Lines lines = target != nullptr ? MakeRows(conv) : MakeLines(&conv, &image);
-  const int64_t width = lines.width * conv.out_channels;
-  const Target dense = {conv.h.out * width, width, conv.out_channels};
+  const Target dense = DenseTarget(conv);
   const Taps taps = MakeTaps(call, conv, image.w);
   if (taps.offset == nullptr) return PENSTOCK_NO_MEMORY;
   int64_t* filter_offset = Scratch<int64_t>(call, taps.count);

@@ -48,6 +48,14 @@ int Compare(penstock_call* call) {
   }
 }
 
+struct WholeAbsOp {
+  template <class T>
+  T operator()(T x) const {
+    using U = typename Wrapping<T>::Type;
+    return x < 0 ? static_cast<T>(U{0} - static_cast<U>(x)) : x;  // the least integer stays
+  }
+};
+
 // ---- where, cast ----
 
 // Only the size of an element matters.
@@ -141,7 +149,16 @@ int Square(penstock_call* call) {
   }
 }
 
-int Abs(penstock_call* call) { return Unary<float, float, AbsOp>(call); }
+int Abs(penstock_call* call) {
+  switch (TypeKey(call->inputs[0])) {
+    case kF32:
+      return Unary<float, float, AbsOp>(call);
+    case kI32:
+      return Unary<int32_t, int32_t, WholeAbsOp>(call);
+    default:
+      return Unary<int64_t, int64_t, WholeAbsOp>(call);
+  }
+}
 int Sign(penstock_call* call) { return Unary<float, float, SignOp>(call); }
 int Sqrt(penstock_call* call) { return Unary<float, float, SqrtOp>(call); }
 int Rsqrt(penstock_call* call) { return Unary<float, float, RsqrtOp>(call); }
@@ -176,8 +193,6 @@ int Power(penstock_call* call) {
 
 int Maximum(penstock_call* call) { return Signed<MaximumOp>(call); }
 int Minimum(penstock_call* call) { return Signed<MinimumOp>(call); }
-int FloorDivide(penstock_call* call) { return Signed<FloorDivideOp>(call); }
-int Remainder(penstock_call* call) { return Signed<RemainderOp>(call); }
 int ReluGrad(penstock_call* call) { return Binary<float, float, ReluGradOp>(call); }
 
 int Equal(penstock_call* call) { return Compare<EqualOp>(call); }

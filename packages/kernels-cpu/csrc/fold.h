@@ -13,6 +13,10 @@ struct Limits<float> {
   static constexpr float kLowest = -INFINITY, kHighest = INFINITY;
 };
 template <>
+struct Limits<double> {
+  static constexpr double kLowest = -INFINITY, kHighest = INFINITY;
+};
+template <>
 struct Limits<int32_t> {
   static constexpr int32_t kLowest = INT32_MIN, kHighest = INT32_MAX;
 };
@@ -111,9 +115,9 @@ float FoldFloats(const float* x, int64_t n) {
   return FoldLanes<Fold>(i < n ? fold(all, LoadPartial(x + i, n - i, Fold::kInitial)) : all);
 }
 
-// Of integers any order gives the same: the compiler makes vectors of neighbours.
+// Of the other types the compiler makes vectors of neighbours, which have accumulators of their own.
 template <class T, class Fold>
-T FoldIntegers(const T* x, int64_t n) {
+T FoldScalars(const T* x, int64_t n) {
   constexpr int kAbreast = 128 / sizeof(T);
   const Fold fold;
   T acc[kAbreast];
@@ -135,7 +139,7 @@ T FoldRow(const T* x, int64_t n) {
   if constexpr (Lane<T>::kCount > 1) {
     return FoldFloats<Fold>(x, n);
   } else {
-    return FoldIntegers<T, Fold>(x, n);
+    return FoldScalars<T, Fold>(x, n);
   }
 }
 

@@ -122,6 +122,23 @@ void TransposeTiles(T* to, int64_t to_row, const T* from, int64_t from_row, int6
   }
 }
 
+// The same with few columns that lie side by side: planes of an image become its channels.
+template <int kCols, class T>
+void Interleave(T* __restrict to, const T* __restrict from, int64_t from_row, int64_t rows) {
+  for (int64_t i = 0; i < rows; ++i)
+#pragma GCC unroll 4
+    for (int64_t j = 0; j < kCols; ++j) to[i * kCols + j] = from[j * from_row + i];
+}
+
+template <class T>
+void TransposeBand(T* to, int64_t to_row, const T* from, int64_t from_row, int64_t rows,
+                   int64_t cols) {
+  if (to_row == cols && cols == 2) return Interleave<2>(to, from, from_row, rows);
+  if (to_row == cols && cols == 3) return Interleave<3>(to, from, from_row, rows);
+  if (to_row == cols && cols == 4) return Interleave<4>(to, from, from_row, rows);
+  TransposeTiles(to, to_row, from, from_row, rows, cols);
+}
+
 // The dimension along which the source is contiguous, if it is not the innermost of the destination.
 int ContiguousSource(const CopyLoop& loop) {
   for (int d = 0; d < loop.ndim - 1; ++d) {
@@ -144,22 +161,22 @@ template <class T>
 int TransposeSized(penstock_call* call, const CopyLoop& loop, int d, T* to, const T* from) {
   const CopyLoop rest = Without(loop, d);
   const int64_t rows = loop.shape[d], cols = loop.InnerSize();
-  const int64_t bands = CeilDiv(rows, kTransposeTile);
-  return ParallelFor(call, rest.count * bands, Grain(MinOf(rows, kTransposeTile) * cols),
-                     [&](int64_t begin, int64_t end) {
-                       for (int64_t i = begin; i < end; ++i) {
-                         int64_t index = i / bands, to_at = 0, from_at = 0;
-                         for (int k = rest.ndim - 1; k >= 0; --k) {
-                           to_at += index % rest.shape[k] * rest.stride[0][k];
-                           from_at += index % rest.shape[k] * rest.stride[1][k];
-                           index /= rest.shape[k];
-                         }
-                         const int64_t row = i % bands * kTransposeTile;
-                         TransposeTiles(to + to_at + row * loop.stride[0][d], loop.stride[0][d],
-                                        from + from_at + row, loop.InnerStride(1),
-                                        MinOf(kTransposeTile, rows - row), cols);
-                       }
-                     });
+  const int64_t tall = cols > 4 ? kTransposeTile : 1024;
+  const int64_t bands = CeilDiv(rows, tall);
+  return ParallelFor(
+      call, rest.count * bands, Grain(MinOf(rows, tall) * cols), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          int64_t index = i / bands, to_at = 0, from_at = 0;
+          for (int k = rest.ndim - 1; k >= 0; --k) {
+            to_at += index % rest.shape[k] * rest.stride[0][k];
+            from_at += index % rest.shape[k] * rest.stride[1][k];
+            index /= rest.shape[k];
+          }
+          const int64_t row = i % bands * tall;
+          TransposeBand(to + to_at + row * loop.stride[0][d], loop.stride[0][d],
+                        from + from_at + row, loop.InnerStride(1), MinOf(tall, rows - row), cols);
+        }
+      });
 }
 
 }  // namespace

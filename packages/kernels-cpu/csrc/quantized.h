@@ -184,7 +184,8 @@ class Memory {
   T* Take(int64_t count) {
     if (kept_ == nullptr) return Scratch<T>(call_, count);
     if (kept_->count == 16) return nullptr;
-    void* block = malloc(static_cast<size_t>(MaxOf<int64_t>(count, 1)) * sizeof(T));
+    const size_t size = static_cast<size_t>(MaxOf<int64_t>(count, 1)) * sizeof(T);
+    void* block = aligned_alloc(64, (size + 63) / 64 * 64);
     if (block != nullptr) kept_->blocks[kept_->count++] = block;
     return static_cast<T*>(block);
   }

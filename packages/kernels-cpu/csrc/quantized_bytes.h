@@ -6,26 +6,18 @@
 #ifndef PENSTOCK_KERNELS_CPU_QUANTIZED_BYTES_H_
 #define PENSTOCK_KERNELS_CPU_QUANTIZED_BYTES_H_
 
-#include "quantized_rescale.h"
+#include "quantized_tile.h"
 
 #if defined(PENSTOCK_BYTE_PRODUCTS)
 
 namespace penstock::cpu::PENSTOCK_ISA {
 
-// Columns of a panel of weights: four vectors of sums, or two where a wider panel would not stay in the first cache. Then a
-// tile has more rows, and weights are read half as often.
-constexpr int64_t PanelCols(int64_t depth) { return depth * 64 > 24 * 1024 ? 32 : 64; }
-constexpr int kByteRows = 12;  // a tile has 12, or 6 of wide panels
-constexpr int kTileSums = 24 * 16;
+// Bytes of weights that stay in the first cache while they meet all rows of a block.
+constexpr int64_t kPartBytes = 24 * 1024;
 
-inline bool HasByteProducts() { return __builtin_cpu_supports("avx512vnni"); }
-
-// sums + four products of bytes for each. In assembler, for then the rest of the file is compiled without the instruction,
-// and GCC keeps an array of sums in registers.
-inline Vi AddProducts(Vi sums, Vi x, Vi w) {
-  asm("vpdpbusd %2, %1, %0" : "+v"(sums) : "v"(x), "v"(w));
-  return sums;
-}
+// Columns of a panel of weights: four vectors of sums, or two where a wider panel would come in parts. Then a tile has more
+// rows, and sums that wait for the next part are read half as often.
+constexpr int64_t PanelCols(int64_t depth) { return depth * 64 > kPartBytes ? 32 : 64; }
 
 // What a byte of T is raised by to have no sign.
 template <class T>
@@ -40,56 +32,6 @@ void Raise(const T* x, int64_t n, uint8_t* out) {
     _mm512_mask_storeu_epi8(out + i, some,
                             _mm512_xor_si512(_mm512_maskz_loadu_epi8(some, x + i), flip));
   }
-}
-
-// How the inner dimension of a row lies in memory: in segments, the rows of a window for instance, of whole quads.
-struct ByteShape {
-  int64_t segment;          // how far apart they begin
-  int64_t segments, quads;  // how many, and how long each is
-  int64_t Depth() const { return segments * quads * 4; }
-};
-
-// sums[row][col] = start[col] + Σ rows[row][k] * b[k, col]. b: for each quad 4 bytes of each column.
-template <int kVectors, int kRows>
-void SumBytes(const uint8_t* const* rows, const ByteShape& shape, const int8_t* b,
-              const int32_t* start, int32_t* sums) {
-  Vi acc[kRows][kVectors];
-  for (int v = 0; v < kVectors; ++v) {
-    Vi first;
-    memcpy(&first, start + v * 16, sizeof first);
-    for (int r = 0; r < kRows; ++r) acc[r][v] = first;
-  }
-  for (int64_t s = 0; s < shape.segments; ++s) {
-    const uint8_t* from[kRows];
-    for (int r = 0; r < kRows; ++r) from[r] = rows[r] + s * shape.segment;
-    for (int64_t k = 0; k < shape.quads; ++k, b += kVectors * 64) {
-      Vi right[kVectors];
-      for (int v = 0; v < kVectors; ++v) memcpy(&right[v], b + v * 64, sizeof right[v]);
-#pragma GCC unroll 12
-      for (int r = 0; r < kRows; ++r) {
-        int32_t four;
-        memcpy(&four, from[r] + 4 * k, sizeof four);
-        const Vi left = four - Vi{};
-#pragma GCC unroll 4
-        for (int v = 0; v < kVectors; ++v) acc[r][v] = AddProducts(acc[r][v], left, right[v]);
-      }
-    }
-  }
-  for (int r = 0; r < kRows; ++r)  // one by one: as a block they would go through memory
-    for (int v = 0; v < kVectors; ++v)
-      memcpy(sums + (r * kVectors + v) * 16, &acc[r][v], sizeof acc[r][v]);
-}
-
-using SumBytesTile = void (*)(const uint8_t* const*, const ByteShape&, const int8_t*,
-                              const int32_t*, int32_t*);
-
-inline int TileRows(int64_t rows, int vectors) { return rows == 1 ? 1 : vectors > 2 ? 6 : 12; }
-
-inline SumBytesTile PickTile(int64_t rows, int vectors) {
-  constexpr SumBytesTile kTall[] = {SumBytes<1, 12>, SumBytes<2, 12>, SumBytes<3, 6>,
-                                    SumBytes<4, 6>};
-  constexpr SumBytesTile kOne[] = {SumBytes<1, 1>, SumBytes<2, 1>, SumBytes<3, 1>, SumBytes<4, 1>};
-  return (rows == 1 ? kOne : kTall)[vectors - 1];
 }
 
 // The weights of one product, in panels of PanelCols columns; the last has only the vectors that it needs.
@@ -137,23 +79,36 @@ struct ByteBlock {
 };
 
 // A block times the panel of columns from `col` on. store(sums, row sums, first row, rows) takes tiles of sums that began
-// with `start`; row_depth: how many bytes of a row are added up for it.
+// with `start`; row_depth: how many bytes of a row are added up for it. sums: room for those of all rows, if the weights come
+// in parts.
 template <class Store>
 void MultiplyBytePanel(const ByteBlock& block, const ByteShape& shape, int64_t cols, int64_t col,
                        const int8_t* weights, const int32_t* start, int64_t row_depth,
                        int32_t* sums, const Store& store) {
   const int vectors = PanelVectors(PanelCols(shape.Depth()), cols, col);
   const int8_t* panel = weights + col * shape.Depth();
+  const ByteParts parts(shape, kPartBytes / (vectors * 64));
+  const int64_t height = TileHeight(block.n, vectors), count = parts.Count();
+  const SumBytesTile sum = PickTile(height, vectors);
   int32_t row_sums[kByteRows] = {};
-  for (int64_t r = 0; r < block.n;) {
-    const int64_t left = block.n - r, tall = MinOf<int64_t>(TileRows(left, vectors), left);
-    PickTile(left, vectors)(block.rows + r, shape, panel, start + col, sums);
-    for (int64_t i = 0; row_depth > 0 && i < tall; ++i) {
-      row_sums[i] = 0;
-      for (int64_t k = 0; k < row_depth; ++k) row_sums[i] += block.rows[r + i][k];
+  for (int64_t i = 0; i < count; ++i) {
+    const BytePart part = parts.At(i);
+    const int64_t quads = part.shape.Quads();
+    const int8_t* b = panel + part.begin * vectors * 64;
+    for (int64_t r = 0, tile = 0; r < block.n; r += height, ++tile) {
+      int32_t* mine = count > 1 ? sums + r * vectors * 16 : sums;
+      const bool fetches = tile < vectors;  // the next part, which lies behind this one
+      const TileCall call = {i > 0 ? mine : start + col, i > 0 ? vectors * 16 : 0,
+                             b + (fetches ? (vectors + tile) * quads * 64 : 0), fetches ? 64 : 0};
+      sum(block.rows + r, part, b, call, mine);
+      if (i + 1 < count) continue;
+      const int64_t tall = MinOf(height, block.n - r);
+      for (int64_t j = 0; row_depth > 0 && j < tall; ++j) {
+        row_sums[j] = 0;
+        for (int64_t k = 0; k < row_depth; ++k) row_sums[j] += block.rows[r + j][k];
+      }
+      store(mine, row_sums, block.first + r, tall);
     }
-    store(sums, row_sums, block.first + r, tall);
-    r += tall;
   }
 }
 
@@ -183,12 +138,13 @@ int MultiplyBytes(penstock_call* call, const ByteTasks& cut, int64_t block_rows,
   const int64_t pointers = block_rows + kByteRows, bytes = RoundUp(block_bytes, 64);
   uint8_t* memory = Scratch<uint8_t>(call, cut.tasks * bytes);
   const uint8_t** lists = Scratch<const uint8_t*>(call, cut.tasks * pointers);
-  if (memory == nullptr || lists == nullptr) return PENSTOCK_NO_MEMORY;
+  const int64_t room = MaxOf<int64_t>(kTileSums, pointers * PanelCols(shape.Depth()));
+  int32_t* all_sums = Scratch<int32_t>(call, cut.tasks * room);
+  if (memory == nullptr || lists == nullptr || all_sums == nullptr) return PENSTOCK_NO_MEMORY;
   return ParallelFor(call, cut.tasks, cut.grain, [&](int64_t begin, int64_t end) {
     const int64_t units = cut.blocks * cut.parts;
     ByteBlock block = {0, 0, lists + begin * pointers};
     int64_t filled = -1;
-    alignas(64) int32_t sums[kTileSums] = {};
     for (int64_t u = units * begin / cut.tasks; u < units * end / cut.tasks; ++u) {
       if (u / cut.parts != filled) {
         filled = u / cut.parts;
@@ -197,8 +153,8 @@ int MultiplyBytes(penstock_call* call, const ByteTasks& cut, int64_t block_rows,
       }
       const int64_t part = u % cut.parts, wide = PanelCols(shape.Depth());
       for (int64_t p = cut.panels * part / cut.parts; p < cut.panels * (part + 1) / cut.parts; ++p)
-        MultiplyBytePanel(block, shape, cols, p * wide, weights, start, row_depth, sums,
-                          store_at(p * wide));
+        MultiplyBytePanel(block, shape, cols, p * wide, weights, start, row_depth,
+                          all_sums + begin * room, store_at(p * wide));
     }
   });
 }
@@ -225,80 +181,6 @@ int MultiplyByteRows(penstock_call* call, int64_t rows, int64_t depth, int64_t c
       },
       store_at);
 }
-
-// Takes the sums of a panel of at most 64 columns and writes bytes: rows of y are `step` apart.
-template <class T, bool kOnce>
-class StoreBytes {
- public:
-  StoreBytes(const Columns& columns, const Finish& finish, T* y, int64_t step, int64_t cols)
-      : vectors_(static_cast<int>(CeilDiv(cols, 16))),
-        lift_(columns.lift),
-        rescale_(columns, finish, vectors_),
-        there_(cols == 64 ? ~uint64_t{0} : (uint64_t{1} << cols) - 1),
-        y_(y),
-        step_(step) {}
-
-  void operator()(const int32_t* sums, const int32_t* row_sums, int64_t first, int64_t n) const {
-    T* y = y_ + first * step_;
-    if (vectors_ > 2 && lift_ == nullptr) {
-      const int last = vectors_ - 1;
-      for (int64_t i = 0; i < n; ++i, y += step_) {
-        const int32_t* from = sums + i * vectors_ * 16;
-        const __m512i four[4] = {_mm512_load_si512(from), _mm512_load_si512(from + 16),
-                                 _mm512_load_si512(from + 32), _mm512_load_si512(from + last * 16)};
-        _mm512_mask_storeu_epi8(y, there_, rescale_(four));
-      }
-      return;
-    }
-    const int64_t at_once = vectors_ > 2 ? 1 : 4 / vectors_;
-    for (int64_t i = 0; i < n; i += at_once, y += at_once * step_) {
-      __m512i four[4];
-      for (int v = 0; v < 4; ++v) {
-        four[v] = _mm512_load_si512(sums + (i * vectors_ + MinOf(v, Used() - 1)) * 16);
-        if (lift_ != nullptr) four[v] = _mm512_add_epi32(four[v], Lift(row_sums, i, v));
-      }
-      Write(rescale_(four), y, MinOf(at_once, n - i));
-    }
-  }
-
-  // Four vectors of 16 columns and as many rows, complete but for the scale; n of them are there.
-  void Pixels(const __m512i* sums, int64_t first, int64_t n) const {
-    if (n <= 0) return;
-    const __m512i four[4] = {sums[0], sums[1], sums[2], sums[3]};
-    Write(rescale_(four), y_ + first * step_, n);
-  }
-
- private:
-  int Used() const { return vectors_ == 3 ? 3 : 4; }
-
-  __m512i Lift(const int32_t* row_sums, int64_t i, int v) const {
-    const __m512i lift = _mm512_loadu_si512(lift_ + v % vectors_ * 16);
-    const int64_t row = MinOf<int64_t>(i + v / vectors_, kByteRows - 1);
-    return _mm512_mullo_epi32(lift, _mm512_set1_epi32(row_sums[row]));
-  }
-
-  void Write(__m512i bytes, T* y, int64_t rows) const {
-    if (vectors_ > 2) return _mm512_mask_storeu_epi8(y, there_, bytes);
-    alignas(64) uint8_t all[64];
-    _mm512_store_si512(all, bytes);
-    for (int64_t r = 0; r < rows; ++r, y += step_) {
-      if (vectors_ == 2) {
-        _mm256_mask_storeu_epi8(y, static_cast<__mmask32>(there_),
-                                _mm256_load_si256(reinterpret_cast<__m256i*>(all + r * 32)));
-      } else {
-        _mm_mask_storeu_epi8(y, static_cast<__mmask16>(there_),
-                             _mm_load_si128(reinterpret_cast<__m128i*>(all + r * 16)));
-      }
-    }
-  }
-
-  int vectors_;
-  const int32_t* lift_;
-  Rescale<T, kOnce> rescale_;
-  uint64_t there_;
-  T* y_;
-  int64_t step_;
-};
 
 }  // namespace penstock::cpu::PENSTOCK_ISA
 

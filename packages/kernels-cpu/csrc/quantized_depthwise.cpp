@@ -234,7 +234,8 @@ void SumWideLine(const WindowConv& conv, const Line& line, const int8_t* weights
       for (int v = 0; kLifted && v < 4; ++v)
         acc[u][v] =
             _mm512_add_epi32(acc[u][v], _mm512_mullo_epi32(plain[u][v], vector(columns.lift, v)));
-      _mm512_storeu_si512(y + (j + u) * conv.out_channels, rescale(acc[u]));
+      _mm512_storeu_si512(y + (j + u) * conv.out_channels,
+                          rescale(acc[u][0], acc[u][1], acc[u][2], acc[u][3]));
     }
   }
 }

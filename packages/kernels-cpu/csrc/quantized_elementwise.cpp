@@ -158,9 +158,10 @@ int RunAdd(penstock_call* call) {
     const __m512 x_steps = _mm512_set1_ps(static_cast<float>(a));
     const __m512 y_steps = _mm512_set1_ps(static_cast<float>(b));
     const __m512 zeros = _mm512_set1_ps(static_cast<float>(-(a * o.x.Zero() + b * o.y.Zero())));
-    // Up to 2 steps of the result for one of x or y: floats are then wrong by 11 / 2^16, and terms rounded to whole numbers
-    // by 1 / 2^16.
-    const float doubt = MaxOf(a, b) <= 2 ? 1.0f / 4096 : 0.0f;
+    // With up to 2 steps of the result for one of x or y floats are wrong by 11 / 2^16, and terms rounded to whole numbers by
+    // 1 / 2^16; with more steps by as much more. Beyond 16 most vectors would be in doubt.
+    const double steps = MaxOf(MaxOf(a, b), 2.0);
+    const float doubt = steps <= 16 ? static_cast<float>(steps) / 8192 : 0.0f;
     return RunPairs<T>(
         call, o, real, doubt,
         [&](__m512i x, __m512i y) {

@@ -26,8 +26,8 @@ PoolAxis MakePoolAxis(const penstock_call* call, int axis) {
 // fold(accumulator, element) over each window, then finish(accumulator, window size).
 // A is what sums up a window: bytes, where their largest is looked for, make wider vectors.
 template <class T, class A, class Fold, class Finish>
-int RunPool(penstock_call* call, A start, const Fold& fold, const Finish& finish) {
-  const PoolAxis h = MakePoolAxis(call, 0), w = MakePoolAxis(call, 1);
+int RunPool(penstock_call* call, const PoolAxis& h, const PoolAxis& w, A start, const Fold& fold,
+            const Finish& finish) {
   const int64_t channels = call->inputs[0]->shape[3];
   const T* x = Input<T>(call, 0);
   T* y = Output<T>(call, 0);
@@ -60,16 +60,17 @@ int RunPool(penstock_call* call, A start, const Fold& fold, const Finish& finish
 template <class T>
 int RunAvgPool(penstock_call* call) {
   return RunPool<T, int32_t>(
-      call, 0, [](int32_t a, int32_t b) { return a + b; },
+      call, MakePoolAxis(call, 0), MakePoolAxis(call, 1), 0,
+      [](int32_t a, int32_t b) { return a + b; },
       [](int32_t sum, int32_t size) {
         return sum > 0 ? (sum + size / 2) / size : (sum - size / 2) / size;
       });
 }
 
 template <class T>
-int RunMaxPool(penstock_call* call) {
+int RunMaxPool(penstock_call* call, const PoolAxis& h, const PoolAxis& w) {
   return RunPool<T, T>(
-      call, static_cast<T>(Limits<T>::kLow), [](T a, T b) { return MaxOf(a, b); },
+      call, h, w, static_cast<T>(Limits<T>::kLow), [](T a, T b) { return MaxOf(a, b); },
       [](T largest, int32_t) { return largest; });
 }
 
@@ -82,7 +83,19 @@ int QuantizedAvgPool2d(penstock_call* call) {
 }
 
 int MaxPool2dOfBytes(penstock_call* call) {
-  return IsSigned(call) ? RunMaxPool<int8_t>(call) : RunMaxPool<uint8_t>(call);
+  const PoolAxis h = MakePoolAxis(call, 0), w = MakePoolAxis(call, 1);
+  return IsSigned(call) ? RunMaxPool<int8_t>(call, h, w) : RunMaxPool<uint8_t>(call, h, w);
+}
+
+// Attributes: pool_size, strides, explicit_padding.
+int PaddedMaxPoolOfBytes(penstock_call* call) {
+  const penstock_tensor *x = call->inputs[0], *y = call->outputs[0];
+  const Ints size = IntsAttr(call, 0), stride = IntsAttr(call, 1), padding = IntsAttr(call, 2);
+  const auto axis = [&](int i) {
+    return PoolAxis{x->shape[1 + i], y->shape[1 + i], size[i], stride[i], padding[2 * i]};
+  };
+  return IsSigned(call) ? RunMaxPool<int8_t>(call, axis(0), axis(1))
+                        : RunMaxPool<uint8_t>(call, axis(0), axis(1));
 }
 
 }  // namespace penstock::cpu::PENSTOCK_ISA

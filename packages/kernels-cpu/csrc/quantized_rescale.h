@@ -124,12 +124,13 @@ class FinishBytes {
   // In the order of lanes: four numbers of a, b, c and d each, and so on.
   __m512i QuickByLanes(__m512i a, __m512i b, __m512i c, __m512i d) const {
     const __m512i zero = _mm512_packs_epi32(zero_, zero_);
-    const __m512i ab = _mm512_adds_epi16(_mm512_packs_epi32(a, b), zero);
-    const __m512i cd = _mm512_adds_epi16(_mm512_packs_epi32(c, d), zero);
-    const __m512i least = Splat8(_mm512_add_epi32(low_, zero_));
-    const __m512i most = Splat8(_mm512_add_epi32(high_, zero_));
-    return Limits<T>::kLow < 0 ? Inside(_mm512_packs_epi16(ab, cd), least, most)
-                               : InsideUnsigned(_mm512_packus_epi16(ab, cd), least, most);
+    return Packed(_mm512_adds_epi16(_mm512_packs_epi32(a, b), zero),
+                  _mm512_adds_epi16(_mm512_packs_epi32(c, d), zero));
+  }
+
+  // The same of numbers that have their zero point.
+  __m512i MovedByLanes(__m512i a, __m512i b, __m512i c, __m512i d) const {
+    return Packed(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
   }
 
   // From the order of lanes to that of the vectors, and back.
@@ -143,6 +144,13 @@ class FinishBytes {
   }
 
  private:
+  __m512i Packed(__m512i ab, __m512i cd) const {
+    const __m512i least = Splat8(_mm512_add_epi32(low_, zero_));
+    const __m512i most = Splat8(_mm512_add_epi32(high_, zero_));
+    return Limits<T>::kLow < 0 ? Inside(_mm512_packs_epi16(ab, cd), least, most)
+                               : InsideUnsigned(_mm512_packus_epi16(ab, cd), least, most);
+  }
+
   static __m512i Splat8(__m512i x) { return _mm512_broadcastb_epi8(_mm512_castsi512_si128(x)); }
   static __m512i Inside(__m512i x, __m512i low, __m512i high) {
     return _mm512_min_epi8(_mm512_max_epi8(x, low), high);
@@ -184,32 +192,48 @@ class Rescale {
         vectors_(vectors),
         finish_(finish),
         nearest_(1.0f / 8192),
-        in_floats_(columns.in_floats && FinishBytes<T>::IsQuick(finish)) {
+        in_floats_(columns.in_floats && FinishBytes<T>::IsQuick(finish)),
+        is_positive_(finish.low() >= 0) {
+    // What is below 0 becomes the limit, so that nudges need no sign and can bring the zero point along.
+    const __m512 zero = _mm512_set1_ps(is_positive_ ? static_cast<float>(finish.zero()) : 0.0f);
     for (int v = 0; v < 4; ++v) {
       factor_[v] = _mm512_loadu_ps(columns.factor + v % vectors * 16);
       nudge_[v] = kOnce ? _mm512_setzero_ps() : _mm512_loadu_ps(columns.nudge + v % vectors * 16);
+      nudge_[v] = _mm512_add_ps(nudge_[v], zero);
     }
   }
 
-  __m512i operator()(const __m512i (&sums)[4]) const {
-    if (!in_floats_) return Exactly(sums);
-    constexpr int kSignOfFirst = 0xEA;  // (a & b) | c
-    const __m512i sign = _mm512_set1_epi32(static_cast<int32_t>(0x80000000u));
-    __m512 real[4];
-    for (int v = 0; v < 4; ++v) {
-      const __m512i nudge =
-          _mm512_ternarylogic_epi32(sums[v], sign, _mm512_castps_si512(nudge_[v]), kSignOfFirst);
-      real[v] =
-          _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums[v]), factor_[v], _mm512_castsi512_ps(nudge));
+  __m512i operator()(__m512i a, __m512i b, __m512i c, __m512i d) const {
+    if (!in_floats_) return Exactly(a, b, c, d);
+    __m512i steps[4], bytes;
+    if (is_positive_) {
+      const __m512 real[4] = {Moved(a, 0), Moved(b, 1), Moved(c, 2), Moved(d, 3)};
+      if (__builtin_expect(!nearest_(real, steps), 0)) return Exactly(a, b, c, d);
+      bytes = finish_.MovedByLanes(steps[0], steps[1], steps[2], steps[3]);
+    } else {
+      const __m512 real[4] = {Signed(a, 0), Signed(b, 1), Signed(c, 2), Signed(d, 3)};
+      if (__builtin_expect(!nearest_(real, steps), 0)) return Exactly(a, b, c, d);
+      bytes = finish_.QuickByLanes(steps[0], steps[1], steps[2], steps[3]);
     }
-    __m512i steps[4];
-    if (__builtin_expect(!nearest_(real, steps), 0)) return Exactly(sums);
-    return kByLanes ? finish_.QuickByLanes(steps[0], steps[1], steps[2], steps[3])
-                    : finish_.Quick(steps[0], steps[1], steps[2], steps[3]);
+    return kByLanes ? bytes : FinishBytes<T>::Turned(bytes);
   }
 
  private:
-  __attribute__((noinline)) __m512i Exactly(const __m512i (&sums)[4]) const {
+  __m512 Moved(__m512i sum, int v) const {
+    return _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), factor_[v], nudge_[v]);
+  }
+
+  __m512 Signed(__m512i sum, int v) const {
+    constexpr int kSignOfFirst = 0xEA;  // (a & b) | c
+    const __m512i sign = _mm512_set1_epi32(static_cast<int32_t>(0x80000000u));
+    const __m512i nudge =
+        _mm512_ternarylogic_epi32(sum, sign, _mm512_castps_si512(nudge_[v]), kSignOfFirst);
+    return _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), factor_[v], _mm512_castsi512_ps(nudge));
+  }
+
+  // By values: an array here would keep the caller's sums in memory.
+  __attribute__((noinline)) __m512i Exactly(__m512i a, __m512i b, __m512i c, __m512i d) const {
+    const __m512i sums[4] = {a, b, c, d};
     alignas(64) __m128i bytes[4];
     for (int v = 0; v < 4; ++v) {
       const Vectors by(columns_.From(v % vectors_ * 16));
@@ -223,7 +247,7 @@ class Rescale {
   int vectors_;
   FinishBytes<T> finish_;
   Nearest nearest_;
-  bool in_floats_;
+  bool in_floats_, is_positive_;
   __m512 factor_[4], nudge_[4];
 };
 

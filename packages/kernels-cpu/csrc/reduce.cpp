@@ -131,8 +131,14 @@ int Reduce(penstock_call* call) {
 // int64, and left to the reference.)
 template <template <class> class Fold>
 int Accumulate(penstock_call* call) {
-  return TypeKey(call->inputs[0]) == kF32 ? Reduce<float, Fold<float>>(call)
-                                          : Reduce<uint64_t, Fold<uint64_t>>(call);
+  switch (TypeKey(call->inputs[0])) {
+    case kF32:
+      return Reduce<float, Fold<float>>(call);
+    case kF64:
+      return Reduce<double, Fold<double>>(call);
+    default:
+      return Reduce<uint64_t, Fold<uint64_t>>(call);
+  }
 }
 
 template <template <class> class Fold>
@@ -140,11 +146,25 @@ int Extreme(penstock_call* call) {
   switch (TypeKey(call->inputs[0])) {
     case kF32:
       return Reduce<float, Fold<float>>(call);
+    case kF64:
+      return Reduce<double, Fold<double>>(call);
     case kI32:
       return Reduce<int32_t, Fold<int32_t>>(call);
     default:
       return Reduce<int64_t, Fold<int64_t>>(call);
   }
+}
+
+template <class T>
+int MeanOf(penstock_call* call) {
+  const int status = Reduce<T, SumFold<T>>(call);
+  if (status != PENSTOCK_OK) return status;
+  T* out = Output<T>(call, 0);
+  const int64_t n = Count(call->outputs[0]);
+  const double count =
+      n > 0 ? static_cast<double>(Count(call->inputs[0])) / static_cast<double>(n) : 0.0;
+  for (int64_t i = 0; i < n; ++i) out[i] = static_cast<T>(out[i] / count);
+  return PENSTOCK_OK;
 }
 
 // ---- argmax, argmin ----
@@ -246,6 +266,8 @@ int ArgBest(penstock_call* call) {
   switch (TypeKey(call->inputs[0])) {
     case kF32:
       return ArgBestOf<kMax, float>(call);
+    case kF64:
+      return ArgBestOf<kMax, double>(call);
     case kI32:
       return ArgBestOf<kMax, int32_t>(call);
     default:
@@ -265,14 +287,7 @@ int ArgMax(penstock_call* call) { return ArgBest<true>(call); }
 int ArgMin(penstock_call* call) { return ArgBest<false>(call); }
 
 int Mean(penstock_call* call) {
-  const int status = Reduce<float, SumFold<float>>(call);
-  if (status != PENSTOCK_OK) return status;
-  float* out = Output<float>(call, 0);
-  const int64_t n = Count(call->outputs[0]);
-  const double count =
-      n > 0 ? static_cast<double>(Count(call->inputs[0])) / static_cast<double>(n) : 0.0;
-  for (int64_t i = 0; i < n; ++i) out[i] = static_cast<float>(out[i] / count);
-  return PENSTOCK_OK;
+  return TypeKey(call->inputs[0]) == kF64 ? MeanOf<double>(call) : MeanOf<float>(call);
 }
 
 }  // namespace penstock::cpu::PENSTOCK_ISA

@@ -41,12 +41,10 @@ inline Vf ErfcPositive(Vf a, Vf exp_minus_square) {
   return Quotient(g, a * 2.0f + 1.0f) * exp_minus_square;
 }
 
-inline Vf ErfcByParts(Vf x, Vf exp_minus_square) {
-  const Vf y = ErfcPositive(Abs(x), exp_minus_square);
+inline Vf Erfc(Vf x) {
+  const Vf y = ErfcPositive(Abs(x), ExpMinusSquare(AtMost(Abs(x), 10.5f), 1.0f));
   return Abs(x) < 0.45f ? 1.0f - ErfSmall(x) : (x < 0.0f ? 2.0f - y : y);
 }
-
-inline Vf Erfc(Vf x) { return ErfcByParts(x, ExpMinusSquare(AtMost(Abs(x), 10.5f), 1.0f)); }
 
 // A polynomial in log(1 - x^2), or far out in its root.
 inline Vf Erfinv(Vf x) {
@@ -62,11 +60,14 @@ inline Vf Erfinv(Vf x) {
   return a == 1.0f ? x * INFINITY : (w < 5.0f ? small : large) * x;
 }
 
-// x / 2 * (1 + erf(x / sqrt 2))
+// x / 2 * (1 + erf(x / sqrt 2)) = max(x, 0) - t * P(-t) with t = |x| and the normal distribution's P, which is
+// e^(-t * t / 2) times a quotient of polynomials without negative coefficients. So nothing cancels on either side.
 inline Vf GeluErf(Vf x) {
-  const Vf e = ExpMinusSquare(AtMost(Abs(x), 15.0f), 0.5f);
-  const Vf y = x * 0.5f * ErfcByParts(x * -0.707106781f, e);
-  return x == -INFINITY ? -Vf{} : y;
+  const Vf t = AtMost(Abs(x), 15.0f);
+  const Vf p = Polynomial(t, 4.0912773e-3f, 4.0485714e-2f, 1.8282898e-1f, 4.3779588e-1f, 0.5f);
+  const Vf q =
+      Polynomial(t, 1.02551915e-2f, 1.01489104e-1f, 4.6838894e-1f, 1.2008953f, 1.6734766f, 1.0f);
+  return AtLeast(x, -0.0f) - Quotient(t * p, q) * ExpMinusSquare(t, 0.5f);
 }
 
 // The same with tanh(sqrt(2 / pi) * (x + 0.044715 x^3)) for erf: x / (1 + e^-2u), whose factor is 1e-28 and less below

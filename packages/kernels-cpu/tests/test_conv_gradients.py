@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 from typing import Any
 
@@ -84,6 +85,10 @@ LARGE = [
     ((2, 33, 30, 6), (5, 4), 20, (3, 2), (2, 1, 0, 3), (2, 3), 1),  # strides and dilation share no divisor
     ((2, 33, 30, 6), (5, 4), 20, (4, 6), (2, 1, 0, 3), (2, 3), 1),  # and share one
     ((1, 12, 12, 140), (3, 3), 140, (1, 1), (1, 1, 1, 1), (1, 1), 2),
+    ((5, 29, 31, 37), (3, 3), 45, (1, 1), (0, 1, 2, 0), (1, 1), 1),  # by Winograd, sums that stay
+    ((3, 30, 27, 135), (3, 3), 90, (1, 1), (1, 1, 1, 1), (1, 1), 1),  # and sums that do not
+    ((2, 14, 15, 300), (1, 1), 256, (2, 2), (0, 0, 0, 0), (1, 1), 1),  # pixels gathered, results apart
+    ((2, 14, 15, 300), (3, 3), 256, (2, 2), (1, 1, 1, 1), (1, 1), 1),
 ]  # fmt: skip
 
 
@@ -115,3 +120,20 @@ def test_nan_reaches_only_its_neighbours() -> None:
     np.testing.assert_array_equal(
         np.isnan(dx), np.broadcast_to(touched[None, :, :, None], dx.shape)
     )
+
+
+MANY_PHASES = """
+    import resource
+    import numpy as np
+    import penstock as ps
+
+    f, dy = np.ones((33, 33, 1, 64), np.float32), np.ones((1, 30, 30, 64), np.float32)
+    most = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    before = most()
+    ps.ops.conv2d_input_grad(dy, f, (1, 881, 881, 1), (32, 32), "explicit", (40, 40, 40, 40))
+    print(most() - before)
+"""
+
+
+def test_phases_share_their_memory(python: Callable[..., str]) -> None:
+    assert int(python(MANY_PHASES)) < 80, "megabytes, of which 1024 phases took 200"

@@ -38,6 +38,9 @@ PROGRAM = """
     loss = lambda a, b: ps.sum(ps.conv2d(a, b, padding="same") * dy)
     show("conv2d", ps.conv2d(images, filters, padding="same"))
     show("conv2d gradients", *ps.grad(loss, argnums=(0, 1))(images, filters))
+    images, filters, dy = draw(9, 24, 25, 40), draw(3, 3, 40, 70), draw(9, 24, 25, 70)
+    show("conv2d by Winograd", ps.conv2d(images, filters, padding="same"))
+    show("its gradients", *ps.grad(loss, argnums=(0, 1))(images, filters))
     for pool in (ps.max_pool2d, ps.avg_pool2d):
         show("pool", pool(images, (2, 2)))
         show("pool gradient", ps.grad(lambda a: ps.sum(ps.square(pool(a, (3, 3), strides=(2, 2)))))(images))

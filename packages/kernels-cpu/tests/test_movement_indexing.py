@@ -30,7 +30,8 @@ def test_transpose_of_every_permutation(numbers: Any) -> None:
 
 
 def test_transpose_of_matrices(numbers: Any) -> None:
-    for shape in ((1, 1), (1, 50), (31, 33), (64, 64), (500, 301), (0, 4)):
+    few = ((2, 1100), (3, 2500), (4, 1025))
+    for shape in ((1, 1), (1, 50), (31, 33), (64, 64), (500, 301), (0, 4), *few):
         x = numbers(*shape)
         np.testing.assert_array_equal(ps.transpose(x).numpy(), x.T)
 

@@ -95,6 +95,30 @@ def test_dense_layers_of_any_size(dtype: str, seed: int) -> None:
     agree("quantized_matmul", args, {"transpose_weights": False, "activation": None})
 
 
+@pytest.mark.parametrize("out", [5, 17, 40, 64, 70])
+@pytest.mark.parametrize("depth", [3, 130, 385, 1600])
+def test_every_number_of_rows(depth: int, out: int) -> None:
+    """Rows are cut into even tiles; deep weights come in parts, to which sums wait."""
+    rng = np.random.default_rng(depth + out)
+    given = parameters(rng, "int8", out, depth)
+    for rows in (*range(1, 27), 49):
+        x, w = bytes_of(rng, (rows, depth), "int8"), bytes_of(rng, (depth, out), "int8")
+        attrs = {"transpose_weights": False, "activation": [None, "relu"][rows % 2]}
+        want = BLOCKS["quantized_matmul"].reference_fn(x, w, *map(np.asarray, given), **attrs)  # type: ignore[misc]
+        np.testing.assert_array_equal(ps.quantized_matmul(x, w, *given, **attrs).numpy(), want)
+
+
+@pytest.mark.parametrize("kernel", [(3, 3), (1, 40), (7, 2)])
+def test_windows_whose_weights_come_in_parts(kernel: tuple[int, int]) -> None:
+    rng = np.random.default_rng(7)
+    for channels, out in ((64, 33), (131, 20)):
+        x = bytes_of(rng, (1, 9, 41, channels), "int8")
+        w = bytes_of(rng, (*kernel, channels, out), "int8")
+        args = (x, w, *parameters(rng, "int8", out, kernel[0] * kernel[1] * channels))
+        attrs = {"groups": 1, "strides": (2, 1), "dilations": (1, 1), "padding": "same"}
+        agree("quantized_conv2d", args, {**WINDOW, **attrs})
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("op", ["quantized_conv2d", "quantized_matmul"])
 @pytest.mark.parametrize("exactly", [True, False], ids=["a power of two", "anything"])

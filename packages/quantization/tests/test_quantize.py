@@ -294,3 +294,25 @@ def test_activations_written_as_limits_belong_to_their_layers(
     assert "maximum" not in ops_of(made)
     assert ("minimum" in ops_of(made)) is (upper == 5.0)
     np.testing.assert_allclose(made(data).numpy(), model(data).numpy(), atol=0.3)
+
+
+@pytest.mark.parametrize(("width", "value"), [(1, -np.inf), (1, 0.0), (3, -np.inf)])
+def test_padded_pools_of_turned_images_stay_integers(width: int, value: float) -> None:
+    """Planes are quantised before they become channels; a window of padding alone has no integer."""
+    rng = np.random.default_rng(0)
+    weights = rng.standard_normal((3, 3, 3, 8)).astype(np.float32)
+    sides = [(0, 0), (width, width), (width, width), (0, 0)]
+    with ps.Graph().as_default() as graph:
+        x = ps.placeholder("float32", ("batch", 3, 9, 10), name="x")
+        image = ps.transpose(x, (0, 2, 3, 1))
+        y = ps.pad(ps.conv2d(image, ps.asarray(weights)), sides, constant_values=value)
+        y = ps.conv2d(ps.max_pool2d(y, 3, 2), ps.asarray(weights[:1, :1].repeat(3, 2)[:, :, :8]))
+        graph.inputs, graph.outputs = [x], [y]
+    model = GraphModel({"main": GraphFunction(graph)}, {})
+    data = rng.standard_normal((16, 3, 9, 10)).astype(np.float32)
+    made = quantize(model, data, slower="ignore").model
+    ops = [node.op for node in made.default.graph.nodes if node.op != "constant"]
+    assert ops[:4] == ["placeholder", "quantize", "transpose", "quantized_conv2d"]
+    assert (ops.count("quantize") == 1) is (width == 1)
+    if width == 1:
+        np.testing.assert_allclose(made(data).numpy(), model(data).numpy(), atol=2.0)

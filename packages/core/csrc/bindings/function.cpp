@@ -87,6 +87,8 @@ struct FunctionObject {
   std::vector<std::string>* static_names;
   std::vector<int>* static_positions;
   std::unordered_map<std::string, std::shared_ptr<const Entry>>* entries;
+  // One for each plan, by key without sizes: a new size asks these before it asks Python.
+  std::unordered_map<std::string, std::vector<std::shared_ptr<const Entry>>>* of_any_size;
   std::string* last_key;
   std::shared_ptr<const Entry>* last;  // of last_key
 };
@@ -102,6 +104,16 @@ class CallKey {
   std::vector<PyObject*> leaf_objects;  // borrowed
   std::vector<PyObject*> by_address;    // borrowed: static arguments without a value to compare
   std::vector<nb::object> kept;  // parts that were made for this walk: others borrow from them
+
+  std::string without_sizes() const {
+    std::string text;
+    size_t from = 0;
+    for (const auto& [at, length] : sizes_) {
+      text.append(key, from, at - from);
+      from = at + length;
+    }
+    return text.append(key, from);
+  }
 
   void add(PyObject* o) {
     RecursionGuard guard;
@@ -171,11 +183,13 @@ class CallKey {
     char head[4] = {'T', static_cast<char>(t.dtype), static_cast<char>(t.shape.ndim),
                     static_cast<char>(t.weak)};
     key.append(head, 4);
-    key.append(reinterpret_cast<const char*>(t.shape.dims),
-               sizeof(Dim) * static_cast<size_t>(t.shape.ndim));
+    size_t bytes = sizeof(Dim) * static_cast<size_t>(t.shape.ndim);
+    sizes_.emplace_back(key.size(), bytes);
+    key.append(reinterpret_cast<const char*>(t.shape.dims), bytes);
     leaf_objects.push_back(o);
     leaves.push_back(std::move(t));
   }
+  std::vector<std::pair<size_t, size_t>> sizes_;  // where they stand in the key, and their bytes
 };
 
 bool is_static(const FunctionObject& f, Py_ssize_t position) {
@@ -212,6 +226,24 @@ void build_key(FunctionObject& f, PyObject* const* args, Py_ssize_t n, PyObject*
   }
 }
 
+// Remembers how the arguments of a call look, for the next ones.
+void note_arguments(PyObject* const* args, Py_ssize_t n, PyObject* kwnames, const CallKey& call,
+                    Entry* entry) {
+  entry->flat = !kwnames && static_cast<size_t>(n) == entry->order.size();
+  entry->avals.clear();
+  for (size_t i = 0; i < entry->order.size(); ++i) {
+    entry->flat &= entry->order[i] == static_cast<int>(i) && call.leaf_objects[i] == args[i] &&
+                   is_tensor(args[i]);
+    entry->avals.push_back({call.leaves[i].dtype, call.leaves[i].weak, call.leaves[i].shape});
+  }
+}
+
+// The inputs of the entry's plan.
+void take_leaves(const Entry& entry, const CallKey& call, Tensor* in) {
+  for (size_t i = 0; i < entry.order.size(); ++i)
+    in[i] = call.leaves[static_cast<size_t>(entry.order[i])];
+}
+
 // Asks Python to trace, or to find a trace whose guards accept the arguments.
 std::shared_ptr<const Entry> make_entry(FunctionObject& f, PyObject* const* args, Py_ssize_t n,
                                         PyObject* kwnames, const CallKey& call) {
@@ -228,20 +260,45 @@ std::shared_ptr<const Entry> make_entry(FunctionObject& f, PyObject* const* args
   entry.outputs = nb::cast<TreeSpec>(answer[1]);
   for (nb::handle number : nb::iter(answer[3])) entry.order.push_back(nb::cast<int>(number));
   for (PyObject* o : call.by_address) entry.keep_alive.push_back(nb::borrow(o));
-  entry.flat = !kwnames && static_cast<size_t>(n) == entry.order.size();
-  for (size_t i = 0; i < entry.order.size(); ++i) {
-    entry.flat &= entry.order[i] == static_cast<int>(i) && call.leaf_objects[i] == args[i] &&
-                  is_tensor(args[i]);
-    entry.avals.push_back({call.leaves[i].dtype, call.leaves[i].weak, call.leaves[i].shape});
-  }
+  note_arguments(args, n, kwnames, call, &entry);
   return made;
+}
+
+// The answer of an earlier call that differs in nothing but sizes, if its plan takes these; else nullptr.
+std::shared_ptr<const Entry> entry_of_other_sizes(
+    const std::vector<std::shared_ptr<const Entry>>& known, PyObject* const* args, Py_ssize_t n,
+    PyObject* kwnames, const CallKey& call) {
+  for (const std::shared_ptr<const Entry>& entry : known) {
+    Few<Tensor> in(static_cast<int>(entry->order.size()));
+    take_leaves(*entry, call, in.get());
+    if (!entry->plan->accepts(in.get(), static_cast<int>(entry->order.size()))) continue;
+    auto made = std::make_shared<Entry>(*entry);
+    note_arguments(args, n, kwnames, call, made.get());
+    return made;
+  }
+  return nullptr;
+}
+
+std::shared_ptr<const Entry> new_entry(FunctionObject& f, PyObject* const* args, Py_ssize_t n,
+                                       PyObject* kwnames, const CallKey& call) {
+  std::string kinds = call.without_sizes();
+  auto known = f.of_any_size->find(kinds);
+  if (known != f.of_any_size->end())
+    if (auto entry = entry_of_other_sizes(known->second, args, n, kwnames, call)) return entry;
+  // May run Python, and so other calls of this function.
+  std::shared_ptr<const Entry> entry = make_entry(f, args, n, kwnames, call);
+  if (f.of_any_size->size() >= kMaxEntries) f.of_any_size->clear();
+  auto& all = (*f.of_any_size)[kinds];
+  bool is_known = std::any_of(all.begin(), all.end(),
+                              [&](const auto& other) { return other->plan == entry->plan; });
+  if (!is_known) all.push_back(entry);
+  return entry;
 }
 
 PyObject* run_entry(const Entry& entry, const CallKey& call) {
   int num_in = static_cast<int>(entry.order.size());
   Few<Tensor> in(num_in), out(entry.plan->num_outputs());
-  for (int i = 0; i < num_in; ++i)
-    in[i] = call.leaves[static_cast<size_t>(entry.order[static_cast<size_t>(i)])];
+  take_leaves(entry, call, in.get());
   entry.plan->run(in.get(), num_in, out.get());
   if (entry.outputs.kind == TreeSpec::kLeaf) return new_tensor(std::move(out[0]));
   int at = 0;
@@ -301,8 +358,7 @@ PyObject* function_call(PyObject* self, PyObject* const* args, size_t nargsf, Py
     if (it != f.entries->end()) {
       entry = it->second;
     } else {
-      entry = make_entry(f, args, n, kwnames,
-                         call);  // may run Python, and so other calls of this function
+      entry = new_entry(f, args, n, kwnames, call);
       if (f.entries->size() >= kMaxEntries) f.entries->clear();
       f.entries->insert_or_assign(call.key, entry);
     }
@@ -326,6 +382,7 @@ PyObject* function_new(PyTypeObject* type, PyObject* args, PyObject*) {
     f->static_positions = new std::vector<int>(nb::cast<std::vector<int>>(a[1]));
     f->static_names = new std::vector<std::string>(nb::cast<std::vector<std::string>>(a[2]));
     f->entries = new std::unordered_map<std::string, std::shared_ptr<const Entry>>;
+    f->of_any_size = new std::unordered_map<std::string, std::vector<std::shared_ptr<const Entry>>>;
     f->last = new std::shared_ptr<const Entry>;
     f->last_key = new std::string;
     return reinterpret_cast<PyObject*>(f);
@@ -355,6 +412,7 @@ void function_dealloc(PyObject* self) {
   PyObject_GC_UnTrack(self);
   function_clear(self);
   delete f->entries;
+  delete f->of_any_size;
   delete f->last;
   delete f->last_key;
   delete f->static_names;

@@ -166,26 +166,27 @@ void Scratch::clear() {
   held_ = 0;
 }
 
-void TensorView::set(DType dtype, const Shape& s, const Device& device, void* data) {
-  abi = {data, device.abi, s.ndim, dtype_to_abi(dtype), shape, strides, 0};
-  int64_t stride = 1;
+penstock_tensor dense_view(DType dtype, const Shape& s, const Device& device, void* data,
+                           int64_t* room) {
+  int64_t *shape = room, *strides = room + s.ndim, stride = 1;
   for (int d = s.ndim - 1; d >= 0; --d) {
     shape[d] = s[d];
     strides[d] = stride;
     stride *= s[d];
   }
+  return {data, device.abi, s.ndim, dtype_to_abi(dtype), shape, strides, 0};
 }
 
-void TensorView::set_broadcast(DType dtype, const Shape& s, const Shape& target,
-                               const Device& device, void* data) {
-  abi = {data, device.abi, target.ndim, dtype_to_abi(dtype), shape, strides, 0};
-  int64_t stride = 1;
+penstock_tensor broadcast_view(DType dtype, const Shape& s, const Shape& target,
+                               const Device& device, void* data, int64_t* room) {
+  int64_t *shape = room, *strides = room + target.ndim, stride = 1;
   for (int d = target.ndim - 1, own = s.ndim - 1; d >= 0; --d, --own) {
     int64_t extent = own >= 0 ? s[own] : 1;
     shape[d] = target[d];
     strides[d] = extent == 1 && target[d] != 1 ? 0 : (own >= 0 ? stride : 0);
     stride *= extent;
   }
+  return {data, device.abi, target.ndim, dtype_to_abi(dtype), shape, strides, 0};
 }
 
 void fill_attrs(const OpSchema& schema, const AttrList& values, std::vector<penstock_attr>* out) {

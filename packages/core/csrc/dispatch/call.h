@@ -63,19 +63,27 @@ struct PENSTOCK_API CallContext {
 // The table that every frame points at.
 PENSTOCK_API const penstock_host& host_table();
 
-// DLPack-shaped views with their shapes and strides beside them.
+// DLPack-shaped views; `room` takes shape and strides, one number each for a dimension. Dense strides for the shape;
+// or a view of `s` broadcast to `target`, with stride 0 where it repeats.
+PENSTOCK_API penstock_tensor dense_view(DType dtype, const Shape& s, const Device& device,
+                                        void* data, int64_t* room);
+PENSTOCK_API penstock_tensor broadcast_view(DType dtype, const Shape& s, const Shape& target,
+                                            const Device& device, void* data, int64_t* room);
+
+// A view with room beside it.
 struct PENSTOCK_API TensorView {
   penstock_tensor abi;
-  int64_t shape[kMaxRank];
-  int64_t strides[kMaxRank];
+  int64_t room[2 * kMaxRank];
   TensorView() = default;
   TensorView(const TensorView&) = delete;  // abi points into itself
   TensorView& operator=(const TensorView&) = delete;
-  // Dense strides for the shape.
-  void set(DType dtype, const Shape& s, const Device& device, void* data);
-  // A view of `s` broadcast to `target`, with stride 0 where it repeats.
+  void set(DType dtype, const Shape& s, const Device& device, void* data) {
+    abi = dense_view(dtype, s, device, data, room);
+  }
   void set_broadcast(DType dtype, const Shape& s, const Shape& target, const Device& device,
-                     void* data);
+                     void* data) {
+    abi = broadcast_view(dtype, s, target, device, data, room);
+  }
 };
 
 // Attributes in the ABI's form; they point into `values`, which must stay.

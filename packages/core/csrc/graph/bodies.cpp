@@ -92,6 +92,14 @@ void add_touched(const Node& node, std::vector<Variable*>* out) {
     for (const Node& inner : body->nodes) add_touched(inner, out);
 }
 
+void add_assigned(const Node& node, std::set<const Variable*>* out) {
+  if (node.op->builtin == Builtin::kAssignVariable)
+    out->insert(static_cast<Variable*>(std::get<Ref<RefCounted>>(node.attrs[0]).get()));
+  if (!has_bodies(node.op->builtin)) return;
+  for (const Ref<Graph>& body : bodies_of(node))
+    for (const Node& inner : body->nodes) add_assigned(inner, out);
+}
+
 // cond(pred, *operands): both branches take all operands.
 void rule_cond(InferContext& ctx) {
   const Graph &yes = graph_attr(ctx.attrs[0]), &no = graph_attr(ctx.attrs[1]);

@@ -1,6 +1,7 @@
 // Ops whose attributes are graphs: call, cond, while and scan. What their bodies do counts as theirs.
 #pragma once
 
+#include <set>
 #include <vector>
 
 #include "graph/graph.h"
@@ -15,6 +16,8 @@ PENSTOCK_API std::vector<Ref<Graph>> bodies_of(const Node& node);
 PENSTOCK_API Effects effects_of(const Node& node);
 // Every variable that the node, or something inside it, reads or assigns.
 PENSTOCK_API void add_touched(const Node& node, std::vector<Variable*>* out);
+// Every variable that the node, or something inside it, assigns.
+PENSTOCK_API void add_assigned(const Node& node, std::set<const Variable*>* out);
 
 // The attributes of while and scan, by position.
 struct WhileAttrs {

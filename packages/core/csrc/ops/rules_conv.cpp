@@ -321,7 +321,7 @@ void rule_pool2d_real(InferContext& ctx) { pool(ctx, kPlane, kReal); }
 void rule_pool2d_float(InferContext& ctx) { pool(ctx, kPlane, kRealFloat); }
 
 void rule_padded_max_pool2d(InferContext& ctx) {
-  DType type = common_dtype(ctx, kRealFloat, 0, 1);
+  DType type = common_dtype(ctx, kReal, 0, 1);
   need_rank(ctx, 0, 4, kImage);
   const std::vector<int64_t>& size = positive(ctx, kPlane, 0, "pool_size");
   const std::vector<int64_t>& strides = positive(ctx, kPlane, 1, "strides");

@@ -21,43 +21,45 @@ class Arena {
   int64_t take(int64_t bytes) {
     auto best = free_.end();
     for (auto it = free_.begin(); it != free_.end(); ++it)
-      if (it->second >= bytes && (best == free_.end() || it->second < best->second)) best = it;
+      if (it->bytes >= bytes && (best == free_.end() || it->bytes < best->bytes)) best = it;
     if (best != free_.end()) {
-      int64_t at = best->first, rest = best->second - bytes;
-      free_.erase(best);
-      if (rest > 0) free_[at + bytes] = rest;
-      return at;
-    }
-    if (!free_.empty() &&
-        free_.rbegin()->first + free_.rbegin()->second == end_) {  // grow the last stretch
-      int64_t at = free_.rbegin()->first;
-      free_.erase(at);
-      end_ = at + bytes;
+      int64_t at = best->at;
+      best->at += bytes;
+      best->bytes -= bytes;
+      if (best->bytes == 0) free_.erase(best);
       return at;
     }
     int64_t at = end_;
-    end_ += bytes;
+    if (!free_.empty() && free_.back().at + free_.back().bytes == end_) {  // grow the last stretch
+      at = free_.back().at;
+      free_.pop_back();
+    }
+    end_ = at + bytes;
     return at;
   }
   void give(int64_t at, int64_t bytes) {
-    auto next = free_.lower_bound(at);
-    if (next != free_.end() && at + bytes == next->first) {
-      bytes += next->second;
-      next = free_.erase(next);
+    auto next = std::lower_bound(free_.begin(), free_.end(), at,
+                                 [](const Stretch& s, int64_t place) { return s.at < place; });
+    bool before = next != free_.begin() && std::prev(next)->at + std::prev(next)->bytes == at;
+    bool after = next != free_.end() && at + bytes == next->at;
+    if (before && after) {
+      std::prev(next)->bytes += bytes + next->bytes;
+      free_.erase(next);
+    } else if (before) {
+      std::prev(next)->bytes += bytes;
+    } else if (after) {
+      *next = {at, bytes + next->bytes};
+    } else {
+      free_.insert(next, {at, bytes});
     }
-    if (next != free_.begin()) {
-      auto previous = std::prev(next);
-      if (previous->first + previous->second == at) {
-        previous->second += bytes;
-        return;
-      }
-    }
-    free_[at] = bytes;
   }
   int64_t size() const { return end_; }
 
  private:
-  std::map<int64_t, int64_t> free_;
+  struct Stretch {
+    int64_t at, bytes;
+  };
+  std::vector<Stretch> free_;
   int64_t end_ = 0;
 };
 
@@ -73,7 +75,6 @@ Binding::Binding(const Plan& plan, const std::vector<Shape>& inputs,
   check_guards(plan, symbols_);
   infer_shapes(plan, symbols_);
   plan_memory(plan);
-  count_views(plan);
 }
 
 void Binding::bind_symbols(const Plan& plan, std::vector<int64_t>* symbols) const {
@@ -131,28 +132,31 @@ void Binding::check_guards(const Plan& plan, const std::vector<int64_t>& symbols
 
 void Binding::infer_shapes(const Plan& plan, const std::vector<int64_t>& symbols) {
   const Graph& g = *plan.graph_;
-  shapes.resize(g.values.size());
+  shapes = plan.layout_.shapes;
   for (size_t i = 0; i < g.inputs.size(); ++i)
     shapes[static_cast<size_t>(g.inputs[i])] = input_shapes[i];
-  std::vector<AttrList> node_attrs(g.nodes.size());
+  cost = plan.layout_.cost;
   bodies.resize(plan.steps_.size());
-  size_t next_step = 0;  // steps are in the order of their nodes
-  for (size_t n = 0; n < g.nodes.size(); ++n) {
-    const Node& node = g.nodes[n];
-    if (node.op->builtin == Builtin::kPlaceholder) continue;
-    while (next_step < plan.steps_.size() && plan.steps_[next_step].node < static_cast<int32_t>(n))
-      ++next_step;
+  attrs.resize(plan.steps_.size());
+  attr_frames.resize(plan.steps_.size());
+  std::vector<Aval> avals;
+  for (const Layout::Sized& sized : plan.layout_.sized) {
+    const Node& node = g.nodes[static_cast<size_t>(sized.node)];
+    size_t step = static_cast<size_t>(sized.step);
     if (has_bodies(node.op->builtin)) {
-      bind_bodies(plan, next_step, symbols);
+      bind_bodies(plan, step, symbols);
       continue;
     }
     AttrList bound;
+    bound.reserve(node.attrs.size());
     for (const AttrValue& a : node.attrs)
       bound.push_back(attr_symbolic(a) ? attr_bind(a, symbols) : a);
-    std::vector<Aval> avals;
-    for (int32_t in : node.inputs) {
-      avals.push_back(g.values[static_cast<size_t>(in)].aval);
-      avals.back().shape = shapes[static_cast<size_t>(in)];
+    avals.resize(node.inputs.size());
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      const Aval& aval = g.values[static_cast<size_t>(node.inputs[i])].aval;
+      avals[i].dtype = aval.dtype;
+      avals[i].weak = aval.weak;
+      avals[i].shape = shapes[static_cast<size_t>(node.inputs[i])];
     }
     InferContext ctx(*node.op, avals.data(), static_cast<int>(avals.size()), bound, nullptr);
     try {
@@ -163,82 +167,52 @@ void Binding::infer_shapes(const Plan& plan, const std::vector<int64_t>& symbols
     }
     for (size_t o = 0; o < node.outputs.size(); ++o)
       shapes[static_cast<size_t>(node.outputs[o])] = ctx.outputs[o].shape;
-    cost += node.op->schema.alias || node.op->builtin != Builtin::kNone
-                ? 0
-                : estimated_cost(*node.op, avals.data(), static_cast<int>(avals.size()),
-                                 ctx.outputs, ctx.num_outputs);
-    node_attrs[n] = std::move(bound);
+    if (!node.op->schema.alias && node.op->builtin == Builtin::kNone)
+      cost += estimated_cost(*node.op, avals.data(), static_cast<int>(avals.size()), ctx.outputs,
+                             ctx.num_outputs);
+    if (sized.step < 0) continue;
+    attrs[step] = std::move(bound);
+    fill_attrs(node.op->schema, attrs[step], &attr_frames[step]);
   }
-  attrs.resize(plan.steps_.size());
-  attr_frames.resize(plan.steps_.size());
-  for (size_t s = 0; s < plan.steps_.size(); ++s) {
-    const Step& step = plan.steps_[s];
-    if (step.kind == Step::kBodies) continue;
-    attrs[s] = std::move(node_attrs[static_cast<size_t>(step.node)]);
-    fill_attrs(g.nodes[static_cast<size_t>(step.node)].op->schema, attrs[s], &attr_frames[s]);
-  }
+}
+
+const AttrList& Binding::attrs_of(const Plan& plan, size_t step) const {
+  const Node& node = plan.graph_->nodes[static_cast<size_t>(plan.steps_[step].node)];
+  return attrs[step].empty() ? node.attrs : attrs[step];
+}
+
+const std::vector<penstock_attr>& Binding::frame_of(const Plan& plan, size_t step) const {
+  return attrs[step].empty() ? plan.layout_.frames[step] : attr_frames[step];
 }
 
 void Binding::plan_memory(const Plan& plan) {
   const Graph& g = *plan.graph_;
   offsets.assign(plan.roots_.size(), -1);
-  auto bytes_of = [&](const Root& root) {
-    size_t v = static_cast<size_t>(root.value);
-    return aligned(dim_mul(shapes[v].size(), dtype_size(g.values[v].aval.dtype)));
-  };
-  std::vector<std::vector<int32_t>> dying(plan.steps_.size());
-  for (size_t r = 0; r < plan.roots_.size(); ++r)
-    if (plan.roots_[r].place == Place::kArena && plan.roots_[r].last_step >= 0)
-      dying[static_cast<size_t>(plan.roots_[r].last_step)].push_back(static_cast<int32_t>(r));
-  Arena arena;
+  std::vector<int64_t> bytes(plan.roots_.size());
   std::vector<char> handed_over(plan.roots_.size(), 0);
-  for (size_t s = 0; s < plan.steps_.size(); ++s) {
-    const Step& step = plan.steps_[s];
-    const Node& node = g.nodes[static_cast<size_t>(step.node)];
-    for (size_t o = 0; o < node.outputs.size(); ++o) {
-      size_t r = static_cast<size_t>(plan.root_of(node.outputs[o]));
-      const Root& root = plan.roots_[r];
-      if (root.place != Place::kArena) continue;
-      int64_t bytes = bytes_of(root);
-      unplanned_bytes += bytes;
-      for (size_t i = 0; step.row && i < node.inputs.size() && offsets[r] < 0; ++i) {  // in place
-        size_t in = static_cast<size_t>(plan.root_of(node.inputs[i]));
-        const Root& from = plan.roots_[in];
-        bool once = std::count_if(node.inputs.begin(), node.inputs.end(), [&](int32_t v) {
-                      return plan.root_of(v) == static_cast<int32_t>(in);
-                    }) == 1;
-        if (from.place == Place::kArena && from.last_step == static_cast<int32_t>(s) &&
-            !handed_over[in] && once && bytes_of(from) == bytes &&
-            dtype_size(g.values[static_cast<size_t>(node.inputs[i])].aval.dtype) ==
-                dtype_size(g.values[static_cast<size_t>(node.outputs[o])].aval.dtype) &&
-            shapes[static_cast<size_t>(node.inputs[i])] ==
-                shapes[static_cast<size_t>(node.outputs[o])] &&
-            step.row->may_alias(static_cast<int>(o), static_cast<int>(i))) {
-          offsets[r] = offsets[in];
-          handed_over[in] = 1;
-        }
+  Arena arena;
+  for (const Layout::ArenaStep& step : plan.layout_.arena) {
+    for (const Layout::Output& output : step.outputs) {
+      size_t r = static_cast<size_t>(output.root), v = static_cast<size_t>(output.value);
+      bytes[r] = aligned(dim_mul(shapes[v].size(), dtype_size(g.values[v].aval.dtype)));
+      unplanned_bytes += bytes[r];
+      for (const Layout::InPlace& input : output.in_place) {
+        size_t in = static_cast<size_t>(input.root);
+        if (handed_over[in] || bytes[in] != bytes[r] ||
+            shapes[static_cast<size_t>(input.value)] != shapes[v])
+          continue;
+        offsets[r] = offsets[in];
+        handed_over[in] = 1;
+        break;
       }
-      if (offsets[r] < 0) offsets[r] = arena.take(bytes);
+      if (offsets[r] < 0) offsets[r] = arena.take(bytes[r]);
     }
-    for (int32_t r : dying[s])
-      if (!handed_over[static_cast<size_t>(r)])
-        arena.give(offsets[static_cast<size_t>(r)], bytes_of(plan.roots_[static_cast<size_t>(r)]));
+    for (int32_t root : step.dying) {
+      size_t r = static_cast<size_t>(root);
+      if (!handed_over[r]) arena.give(offsets[r], bytes[r]);
+    }
   }
   arena_bytes = arena.size();
-}
-
-void Binding::count_views(const Plan& plan) {
-  const Graph& g = *plan.graph_;
-  views_of_root.resize(plan.roots_.size());
-  for (const Step& step : plan.steps_) {
-    const Node& node = g.nodes[static_cast<size_t>(step.node)];
-    first_view.push_back(num_views);
-    if (step.kind != Step::kKernel) continue;
-    for (int32_t v : node.inputs)
-      views_of_root[static_cast<size_t>(plan.root_of(v))].push_back(num_views++);
-    for (int32_t v : node.outputs)
-      views_of_root[static_cast<size_t>(plan.root_of(v))].push_back(num_views++);
-  }
 }
 
 std::unique_ptr<RunState> Binding::take_state(Plan& plan) {
@@ -282,15 +256,18 @@ void RunState::attach(const Plan& plan, const Binding& binding, Ref<Storage> mem
   arena = std::move(memory);
   for (size_t r = 0; r < plan.roots_.size(); ++r)
     if (plan.roots_[r].place == Place::kArena && binding.offsets[r] >= 0)
-      point(binding, static_cast<int32_t>(r),
-            static_cast<char*>(arena->data()) + binding.offsets[r]);
+      point(static_cast<int32_t>(r), static_cast<char*>(arena->data()) + binding.offsets[r]);
 }
 
 RunState::RunState(const Plan& plan, Binding& binding, Ref<Storage> memory)
     : arena(std::move(memory)) {
   const Graph& g = *plan.graph_;
-  size_t num_steps = plan.steps_.size(), num_views = static_cast<size_t>(binding.num_views);
-  views = std::make_unique<TensorView[]>(num_views);
+  const Layout& layout = plan.layout_;
+  size_t num_steps = plan.steps_.size(), num_views = static_cast<size_t>(layout.num_views);
+  views_of_root = &layout.views_of_root;
+  views.resize(num_views);
+  dims.resize(2 * layout.num_dims);
+  int64_t* room = dims.data();
   in_pointers.resize(num_views);
   out_pointers.resize(num_views);
   calls.resize(num_steps);
@@ -298,6 +275,7 @@ RunState::RunState(const Plan& plan, Binding& binding, Ref<Storage> memory)
   roots.resize(plan.roots_.size());
   published.resize(num_steps);
   versions.resize(plan.roots_.size());
+  has_kept.resize(plan.kept_groups_.size());
   if (plan.prepares_) {
     prepared.resize(num_steps);
     prepared_for_good.resize(num_steps);
@@ -306,7 +284,7 @@ RunState::RunState(const Plan& plan, Binding& binding, Ref<Storage> memory)
     const Step& step = plan.steps_[s];
     if (step.kind != Step::kKernel) continue;
     const Node& node = g.nodes[static_cast<size_t>(step.node)];
-    size_t view = static_cast<size_t>(binding.first_view[s]), first_in = view;
+    size_t view = static_cast<size_t>(layout.first_view[s]), first_in = view;
     auto address = [&](int32_t v) -> void* {
       size_t r = static_cast<size_t>(plan.root_of(v));
       const Root& root = plan.roots_[r];
@@ -322,20 +300,19 @@ RunState::RunState(const Plan& plan, Binding& binding, Ref<Storage> memory)
     auto dtype_of = [&](int32_t v) { return g.values[static_cast<size_t>(v)].aval.dtype; };
     for (int32_t v : node.inputs) {
       const Shape& shape = binding.shapes[static_cast<size_t>(v)];
-      if (node.op->schema.broadcasts) {
-        const Shape& target = binding.shapes[static_cast<size_t>(node.outputs[0])];
-        views[view].set_broadcast(dtype_of(v), shape, target, *step.device, address(v));
-      } else {
-        views[view].set(dtype_of(v), shape, *step.device, address(v));
-      }
-      in_pointers[view] = &views[view].abi;
+      const Shape& seen =
+          node.op->schema.broadcasts ? binding.shapes[static_cast<size_t>(node.outputs[0])] : shape;
+      views[view] = broadcast_view(dtype_of(v), shape, seen, *step.device, address(v), room);
+      room += 2 * seen.ndim;
+      in_pointers[view] = &views[view];
       ++view;
     }
     size_t first_out = view;
     for (int32_t v : node.outputs) {
-      views[view].set(dtype_of(v), binding.shapes[static_cast<size_t>(v)], *step.device,
-                      address(v));
-      out_pointers[view] = &views[view].abi;
+      const Shape& shape = binding.shapes[static_cast<size_t>(v)];
+      views[view] = dense_view(dtype_of(v), shape, *step.device, address(v), room);
+      room += 2 * shape.ndim;
+      out_pointers[view] = &views[view];
       ++view;
     }
     contexts[s].op = node.op;
@@ -349,8 +326,9 @@ RunState::RunState(const Plan& plan, Binding& binding, Ref<Storage> memory)
     call.num_outputs = static_cast<int32_t>(node.outputs.size());
     call.inputs = in_pointers.data() + first_in;
     call.outputs = out_pointers.data() + first_out;
-    call.attrs = binding.attr_frames[s].data();
-    call.num_attrs = static_cast<int32_t>(binding.attr_frames[s].size());
+    const std::vector<penstock_attr>& frame = binding.frame_of(plan, s);
+    call.attrs = frame.data();
+    call.num_attrs = static_cast<int32_t>(frame.size());
     call.kernel_data = step.row->def.data;
     call.reserved = &contexts[s];
   }

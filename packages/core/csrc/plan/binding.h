@@ -16,16 +16,15 @@ class Binding {
           const std::vector<int64_t>* outer_symbols = nullptr);
   std::vector<Shape> input_shapes;
   std::vector<Shape> shapes;    // of every value
-  std::vector<AttrList> attrs;  // of every step, symbols replaced
+  std::vector<AttrList> attrs;  // of steps that sizes matter to, symbols replaced
   std::vector<std::vector<penstock_attr>> attr_frames;
+  const AttrList& attrs_of(const Plan& plan, size_t step) const;
+  const std::vector<penstock_attr>& frame_of(const Plan& plan, size_t step) const;
   std::vector<std::vector<std::shared_ptr<Binding>>> bodies;  // of every step
   std::vector<int64_t> offsets;  // of every root in the arena, -1 elsewhere
   int64_t arena_bytes = 0, unplanned_bytes = 0;
   int64_t cost = 0;
   uint64_t last_use = 0;
-  std::vector<std::vector<int32_t>> views_of_root;  // which views to point at a root's memory
-  std::vector<int32_t> first_view;                  // of every step
-  int32_t num_views = 0;
   PreparedStates prepared;
 
   int64_t total_bytes(int64_t Binding::* what) const;  // with the bodies' own
@@ -43,7 +42,6 @@ class Binding {
   void infer_shapes(const Plan& plan, const std::vector<int64_t>& symbols);
   void bind_bodies(const Plan& plan, size_t step, const std::vector<int64_t>& symbols);
   void plan_memory(const Plan& plan);
-  void count_views(const Plan& plan);
   std::vector<int64_t> symbols_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<RunState>> idle_;
@@ -55,7 +53,8 @@ class RunState {
   RunState(const Plan& plan, Binding& binding, Ref<Storage> memory);
   Ref<Storage> arena;  // none while another binding of the plan has it
   void attach(const Plan& plan, const Binding& binding, Ref<Storage> memory);
-  std::unique_ptr<TensorView[]> views;
+  std::vector<penstock_tensor> views;
+  std::vector<int64_t> dims;  // their shapes and strides
   std::vector<const penstock_tensor*> in_pointers;
   std::vector<penstock_tensor*> out_pointers;
   std::vector<penstock_call> calls;  // of every step
@@ -67,14 +66,18 @@ class RunState {
       prepared;                         // per step, while running; empty when no kernel prepares
   std::vector<char> prepared_for_good;  // per step: of constants only, so kept between runs
 
+  std::vector<char> has_kept;  // per group of what is kept: its steps are left out
   int32_t given_inputs =
       0;         // so many first inputs are the run's to overwrite, where it alone has them
   void clear();  // lets go of everything that the run held
 
-  void point(const Binding& binding, int32_t root, void* data) {
-    for (int32_t view : binding.views_of_root[static_cast<size_t>(root)])
-      views[static_cast<size_t>(view)].abi.data = data;
+  void point(int32_t root, void* data) {
+    for (int32_t view : (*views_of_root)[static_cast<size_t>(root)])
+      views[static_cast<size_t>(view)].data = data;
   }
+
+ private:
+  const std::vector<std::vector<int32_t>>* views_of_root;
 };
 
 // Runs one body many times with the same frames.

@@ -161,7 +161,7 @@ void Plan::run_bodies(RunState& state, Binding& binding, size_t index, const Run
   for (size_t o = 0; o < outputs.size(); ++o) {
     int32_t root = root_of(node.outputs[o]);
     state.roots[static_cast<size_t>(root)] = outputs[o];
-    state.point(binding, root, outputs[o].data());
+    state.point(root, outputs[o].data());
   }
 }
 

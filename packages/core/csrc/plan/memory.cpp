@@ -47,7 +47,7 @@ std::vector<int64_t> Plan::scratch_of_steps(Binding& binding) const {
     if (root.place == Place::kArena || root.place == Place::kConstant || dtype == DType::kString)
       continue;
     stand_ins.push_back(zeros(binding.shapes[v].size() * dtype_size(dtype)));
-    state.point(binding, static_cast<int32_t>(r), stand_ins.back()->data());
+    state.point(static_cast<int32_t>(r), stand_ins.back()->data());
   }
   std::vector<int64_t> scratch(steps_.size(), 0);
   for (size_t s = 0; s < steps_.size(); ++s) {
@@ -63,7 +63,7 @@ std::vector<int64_t> Plan::scratch_of_steps(Binding& binding) const {
     context.may_resize = false;
     try {
       PreparedStates::State prepared;
-      if (step.row->def.prepare) {
+      if (step.row->def.prepare && step.group < 0) {
         prepared = prepare_kernel(state.calls[s], context, step.constant);
         state.calls[s].state = prepared.get();
         scratch[s] = context.scratch.most();
@@ -78,6 +78,18 @@ std::vector<int64_t> Plan::scratch_of_steps(Binding& binding) const {
   return scratch;
 }
 
+// As a run does, but nothing else of it: afterwards a run takes what is said, and no more.
+void Plan::make_kept(Binding& binding) {
+  RunState state(*this, binding, Storage::allocate(binding.arena_bytes));
+  RunOptions options;
+  try {
+    take_kept(state, binding, options);
+    for (size_t s = 0; s < steps_.size(); ++s)
+      if (steps_[s].group >= 0) run_kept_step(state, binding, s, options);
+  } catch (const Error&) {  // a variable has no value yet
+  }
+}
+
 MemoryReport Plan::memory(const std::vector<Shape>& input_shapes) {
   std::shared_ptr<Binding> bound = binding_for(input_shapes);
   Binding& binding = *bound;
@@ -88,9 +100,11 @@ MemoryReport Plan::memory(const std::vector<Shape>& input_shapes) {
     size_t v = static_cast<size_t>(root.value);
     int64_t bytes = binding.shapes[v].size() * dtype_size(graph_->values[v].aval.dtype);
     if (root.place == Place::kOwned) report.output_bytes += bytes;
-    if (root.place == Place::kConstant) report.constant_bytes += bytes;
+    if (root.place == Place::kConstant || root.place == Place::kKept)
+      report.constant_bytes += bytes;
   }
   std::vector<int64_t> scratch = scratch_of_steps(binding);
+  make_kept(binding);
   int64_t live = Storage::counted_bytes(binding.arena_bytes);
   report.peak_bytes = live;
   for (size_t s = 0; s < steps_.size(); ++s) {
@@ -98,7 +112,8 @@ MemoryReport Plan::memory(const std::vector<Shape>& input_shapes) {
     for (const auto& [output, root] : step.owned) {
       bool in_place = std::any_of(step.updates.begin(), step.updates.end(),
                                   [r = root](const auto& u) { return u.output_root == r; });
-      if (!in_place && step.device->is_host())
+      bool kept = roots_[static_cast<size_t>(root)].place == Place::kKept;
+      if (!in_place && !kept && step.device->is_host())
         live += counted_bytes(binding, roots_[static_cast<size_t>(root)].value);
     }
     report.unknown_steps += scratch[s] == kUnknownScratch;

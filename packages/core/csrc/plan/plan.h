@@ -13,6 +13,8 @@
 #include "dispatch/dispatch.h"
 #include "graph/graph.h"
 #include "graph/variable.h"
+#include "plan/kept.h"
+#include "plan/layout.h"
 #include "plan/prepared.h"
 
 namespace penstock {
@@ -24,6 +26,7 @@ enum class Place : uint8_t {
   kConstant,  // the graph's
   kVariable,  // the version read at that step
   kOwned,     // its own storage: it leaves the run, or cannot live in the arena
+  kKept,      // follows from constants and variables alone, and stays for the next run
 };
 
 struct Root {
@@ -31,6 +34,7 @@ struct Root {
   int32_t value = -1;   // the value whose bytes these are
   int32_t source = -1;  // input number, or the producing node
   int32_t first_step = -1, last_step = -1;
+  int32_t group = -1;  // which `KeptGroup` it is a result of
   const Device* device = nullptr;
 };
 
@@ -42,6 +46,8 @@ class RunState;
 struct Step {
   enum Kind : uint8_t { kKernel, kRead, kAssign, kCopy, kBodies } kind;
   bool random = false;
+  bool early = false;  // a read that groups wait for
+  int32_t group = -1;  // of what is kept: steps that a run leaves out if it has their results
   int32_t node;
   const KernelRow* row = nullptr;
   const Device* device = nullptr;
@@ -70,6 +76,7 @@ struct Step {
 };
 
 struct MemoryReport {
+  // Constants include what is kept of them and of variables from run to run; the first run makes it, or this report.
   int64_t arena_bytes = 0, output_bytes = 0, constant_bytes = 0;
   // The sum without any reuse; this and the arena with what is inside of control flow.
   int64_t unplanned_bytes = 0;
@@ -110,8 +117,18 @@ class PENSTOCK_API Plan final : public RefCounted {
   void find_updates();
   void find_reuses();
   bool is_output(int32_t root) const;
+  std::vector<char> find_steady() const;
+  void find_kept();
+  void keep(const std::vector<size_t>& members, const std::vector<char>& wanted);
+  void take_kept(RunState& state, Binding& binding, const RunOptions& options);
+  void run_kept_step(RunState& state, Binding& binding, size_t index, const RunOptions& options);
+  void make_kept(Binding& binding);
   void find_constants();
   bool serves_all_sizes(const Step& step) const;
+  void make_layout();
+  void find_sized();
+  void find_arena_steps();
+  void find_views();
   int32_t root_of(int32_t value) const { return root_of_value_[static_cast<size_t>(value)]; }
   std::shared_ptr<Binding> binding_for(const std::vector<Shape>& shapes);
   std::shared_ptr<Binding> last_binding(const Tensor* inputs, int num_inputs);
@@ -119,6 +136,8 @@ class PENSTOCK_API Plan final : public RefCounted {
   Ref<Storage> take_arena(int64_t bytes);
   void execute(RunState& state, Binding& binding, const Tensor* inputs, Tensor* outputs,
                const RunOptions& options);
+  void run_step(RunState& state, Binding& binding, size_t index, const RunOptions& options,
+                bool checks);
   void run_kernel_step(RunState& state, Binding& binding, size_t index, const RunOptions& options);
   void run_bodies(RunState& state, Binding& binding, size_t index, const RunOptions& options);
   void run_while(const Node& node, std::vector<std::unique_ptr<BodyRun>>& runs,
@@ -142,6 +161,9 @@ class PENSTOCK_API Plan final : public RefCounted {
   std::shared_ptr<Binding> last_;
   // Arenas of bindings that ran before the last one. Runs of many sizes then take the memory of the largest, not of all.
   std::vector<Ref<Storage>> arenas_;
+  Layout layout_;
+  std::vector<KeptGroup> kept_groups_;
+  KeptValues kept_;
   PreparedStates prepared_;  // for all sizes; what depends on sizes stays with its binding
   uint64_t clock_ = 0;       // orders bindings by their last use
   bool waits_ = false;       // has kernels that may answer later

@@ -55,8 +55,11 @@ class Expressions {
     if (added) atoms_.push_back({kind, symbol, a, b});
     return it->second;
   }
+  const Polynomial& of(Dim symbolic) const {
+    return polynomials_[static_cast<size_t>(symbolic - kSymbolBase)];
+  }
   Polynomial get(Dim d) const {
-    if (is_symbolic(d)) return polynomials_[static_cast<size_t>(d - kSymbolBase)];
+    if (is_symbolic(d)) return of(d);
     Polynomial p;
     if (d != 0) p[{}] = d;
     return p;
@@ -127,7 +130,7 @@ int64_t eval_atom(const Atom& atom, const std::vector<int64_t>& symbols) {
 
 bool has_unknown(Dim d, const std::vector<int64_t>& symbols) {
   if (!is_symbolic(d)) return false;
-  for (const auto& [monomial, c] : table().get(d)) {
+  for (const auto& [monomial, c] : table().of(d)) {
     for (int i : monomial) {
       const Atom& atom = table().atom(i);
       if (atom.kind == Atom::kSymbol) {
@@ -241,7 +244,7 @@ int64_t dim_eval(Dim d, const std::vector<int64_t>& symbols) {
   std::lock_guard lock(mutex());
   if (has_unknown(d, symbols)) return kUnknown;
   int64_t total = 0;
-  for (const auto& [monomial, coefficient] : table().get(d)) {
+  for (const auto& [monomial, coefficient] : table().of(d)) {
     int64_t product = coefficient;
     for (int atom : monomial) product = times(product, eval_atom(table().atom(atom), symbols));
     total = plus(total, product);
@@ -253,7 +256,7 @@ int64_t dim_eval(Dim d, const std::vector<int64_t>& symbols) {
 bool dim_is_symbol(Dim d, int* index) {
   if (!is_symbolic(d)) return false;
   std::lock_guard lock(mutex());
-  Polynomial p = table().get(d);
+  const Polynomial& p = table().of(d);
   if (p.size() != 1 || p.begin()->second != 1 || p.begin()->first.size() != 1) return false;
   const Atom& atom = table().atom(p.begin()->first[0]);
   if (atom.kind != Atom::kSymbol) return false;

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from penstock import _native, ops
+from penstock._attention_calls import with_attention
 from penstock._inner_graphs import is_history
 from penstock._native import Tensor
 from penstock.errors import GraphError, InvalidTypeError, InvalidValueError, ShapeError
@@ -142,8 +143,10 @@ def _backward(
     `wanted` are the sources: calls from which no source can be reached are skipped by their zero gradients.
     """
     grads = dict(seeds)
-    ordered = list(entries)
-    reached = _reachable(ordered, wanted)
+    recorded = list(entries)
+    ordered = with_attention(recorded, {*seeds, *wanted}, reached := _reachable(recorded, wanted))
+    if ordered is not recorded:
+        reached = _reachable(ordered, wanted)
     for entry in reversed(ordered):
         call = Call(entry, reached)
         flows = [grads.get(t._id) for t in call.outputs]

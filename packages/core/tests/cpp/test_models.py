@@ -46,6 +46,35 @@ def test_a_network_of_convolutions(runner, tmp_path):
     assert numbers(runner.ask("run", tmp_path / "net", "main")) == pytest.approx(want, rel=1e-4)
 
 
+def test_a_network_of_norms_whose_weights_change_between_calls(runner, tmp_path):
+    random = np.random.default_rng(1)
+    drawn = {
+        name: random.uniform(0.5, 1.5, 3).astype(np.float32)
+        for name in ("mean", "variance", "scale", "offset")
+    }
+    w = {name: ps.Variable(value, name=name) for name, value in drawn.items()}
+
+    def main(x: Any) -> Any:
+        return ps.exp(
+            ps.nn.batch_norm_inference(x, w["mean"], w["variance"], w["scale"], w["offset"])
+        )
+
+    def grow() -> Any:
+        w["scale"].assign_add(w["scale"] * 0.5)
+        return w["scale"].value * 1.0
+
+    folder = tmp_path / "net"
+    inputs = {"main": {"x": ("float32", ("batch", 3))}, "grow": {}}
+    ps.save({"main": ps.function(main), "grow": ps.function(grow)}, folder, inputs)
+    want = sums(main(np.ones((2, 3), np.float32)))
+    assert numbers(runner.ask("run", folder, "main")) == pytest.approx(want, rel=1e-5)
+    runner.ask("train", folder, "grow", 2)
+    for _ in range(2):
+        grow()
+    want = sums(main(np.ones((2, 3), np.float32)))
+    assert numbers(runner.ask("run", folder, "main")) == pytest.approx(want, rel=1e-5)
+
+
 def adam_step(folder: Path) -> None:
     names = ("w", "m", "v", "count")
     values = [np.full((4, 3), x, np.float32) for x in (0.5, 0, 0)] + [np.float32(0)]

@@ -105,3 +105,26 @@ def test_own_update_steps_keep_the_weight_decay() -> None:
         optimizer.build([variable])
         optimizer.apply([ps.zeros(3)], [variable])
         np.testing.assert_allclose(variable.numpy(), 0.95, rtol=1e-6)
+
+
+def test_single_batches_forget_by_own_ways_too() -> None:
+    class Batches(keras.metrics.Mean):
+        forgotten = 0
+
+        def reset_state(self):
+            super().reset_state()
+            self.forgotten += 1
+
+    x, y = data()
+    metric = Batches(name="batches")
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=[metric])
+    for count in (1, 2, 3):
+        model.train_on_batch(x, y)
+        assert metric.forgotten == count
+    own = Own(4)
+    own.compile(keras.optimizers.SGD(0.0))
+    own.fit(x, y, verbose=0)
+    first, second = (float(own.train_on_batch(x[at], y[at])) for at in (slice(20), slice(20, 40)))
+    whole = float(own.train_on_batch(x, y))
+    np.testing.assert_allclose((first + second) / 2, whole, rtol=1e-5)

@@ -122,8 +122,9 @@ class IntegerBuilder:
         key = t.value_index
         if key not in self.floats:
             held = self.ints.get(key)
-            if held is None:  # a constant, which is copied when it is needed
-                (self.floats[key],) = self.graph.copy_node(t.node, [])
+            if held is None:  # a constant or a transpose, which are copied when they are needed
+                inputs = [self.as_float(given) for given in t.node.inputs]
+                (self.floats[key],) = self.graph.copy_node(t.node, inputs)
             else:
                 self.floats[key] = ps.dequantize(held.values, held.scale.scale, held.scale.zero)
         return self.floats[key]
@@ -133,9 +134,14 @@ class IntegerBuilder:
         key = t.value_index
         if key not in self.ints:
             scale = self.own_scale(t)
-            values = ps.quantize(self.as_float(t), scale.scale, scale.zero)
-            self.ints[key] = Integers(values, scale)
+            self.ints[key] = Integers(self._quantized(t, scale), scale)
         return self.ints[key]
+
+    def _quantized(self, t: Tensor, scale: Scale) -> Tensor:
+        """Quantise a float value; before a transpose, for bytes are less to move."""
+        if t.node.op != "transpose":
+            return ps.quantize(self.as_float(t), scale.scale, scale.zero)
+        return ps.transpose(self._quantized(t.node.inputs[0], scale), **t.node.attrs)
 
     def may_be_integers(self, t: Tensor) -> bool:
         """Whether a value is int8 or has known limits."""
@@ -165,7 +171,7 @@ class IntegerBuilder:
             self._emit_layer(layer)
             return
         rule = RULES.get(node.op)
-        if rule is not None and rule(self, node):
+        if (rule is not None and rule(self, node)) or node.op == "transpose":
             return
         self._copy(node)
 
@@ -275,6 +281,7 @@ INTEGER_LAYERS: Final[dict[str, Callable[..., Tensor]]] = {
     "depthwise_conv2d": ps.quantized_depthwise_conv2d,
     "matmul": ps.quantized_matmul,
 }
+INT8_MIN: Final = -128
 ATTRIBUTES: Final = ("strides", "padding", "explicit_padding", "dilations", "groups")
 
 
@@ -291,10 +298,22 @@ def _move(b: IntegerBuilder, node: Node) -> bool:
 
 def _pad(b: IntegerBuilder, node: Node) -> bool:
     held = b.ints.get(node.inputs[0].value_index)
-    if held is None or node.attrs.get("value", 0.0) != 0:
+    value = node.attrs.get("value", 0.0)
+    below_all = value == -np.inf and _is_for_windows(b, node)
+    if held is None or (value != 0 and not below_all):
         return False
-    attrs = {**node.attrs, "value": int(held.scale.zero)}
+    attrs = {**node.attrs, "value": INT8_MIN if below_all else int(held.scale.zero)}
     return b.give(node, node.op_function(held.values, **attrs), held.scale)
+
+
+def _is_for_windows(b: IntegerBuilder, node: Node) -> bool:
+    """Whether a pad is only used by max pools whose every window sees something else, too."""
+    widths = max(node.attrs["pad_width"], default=0)
+    users = b.users[node.outputs[0].value_index]
+    return all(
+        user is not None and user.op == "max_pool2d" and widths < min(user.attrs["pool_size"])
+        for user in users
+    )
 
 
 def _average(b: IntegerBuilder, node: Node) -> bool:

@@ -53,14 +53,9 @@ from penstock.ops.adaptive import (
     adaptive_avg_pool,
     adaptive_max_pool,
 )
-from penstock.ops.attention import (
-    attention,
-    attention_biased,
-    attention_biased_grad,
-    attention_grad,
-    rotary_embedding,
-    scaled_dot_product_attention,
-)
+from penstock.ops.attention import attention, attention_grad
+from penstock.ops.attention_biased import attention_biased, attention_biased_grad
+from penstock.ops.attention_functions import scaled_dot_product_attention
 from penstock.ops.basic import (
     assign_variable,
     barrier,
@@ -349,6 +344,7 @@ from penstock.ops.recurrent_layers import (
 )
 from penstock.ops.reduce import all, any, argmax, argmin, logsumexp, max, mean, min, prod, sum
 from penstock.ops.repeating import meshgrid, repeat, repeat_, roll, tile
+from penstock.ops.rotary import rotary_embedding
 from penstock.ops.rounding import (
     clip_,
     copysign,

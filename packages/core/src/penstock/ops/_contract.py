@@ -109,19 +109,18 @@ def _product(first: Term, second: Term, wanted: set[str]) -> Term:
     right, turned_right = _matrices(b, y, batch, columns, inner)
     z = ops.matmul(left, right, transpose_x=turned_left, transpose_y=not turned_right)
     sizes = dict(zip(a + b, (*x.shape, *y.shape), strict=True))
-    return kept, ops.reshape(z, [sizes[c] for c in kept])
+    return kept, _shaped(z, [sizes[c] for c in kept])
 
 
 def _matrices(term: str, x: Tensor, batch: str, outer: str, inner: str) -> tuple[Tensor, bool]:
-    """Merge axes to [batch, outer, inner], or to [batch, inner, outer] where the axes lie so; says which."""
+    """Merge axes to [*batch, outer, inner], or to [*batch, inner, outer] where the axes lie so; says which."""
     turned = term == batch + inner + outer and term != batch + outer + inner
     order = batch + (inner + outer if turned else outer + inner)
     x = _permuted(term, x, order)
     at = len(batch)
     middle = at + len(inner if turned else outer)
     groups = [x.shape[at:middle], x.shape[middle:]]
-    lead = [_number(x.shape[:at])] if batch else []
-    return ops.reshape(x, [*lead, *map(_number, groups)]), turned
+    return _shaped(x, [*x.shape[:at], *map(_number, groups)]), turned
 
 
 def _number(sizes: Sequence[Any]) -> Any:
@@ -135,11 +134,16 @@ def _permuted(term: str, x: Tensor, order: str) -> Tensor:
     return x if term == order else ops.transpose(x, [term.index(c) for c in order])
 
 
+def _shaped(x: Tensor, sizes: Sequence[Any]) -> Tensor:
+    known = all(isinstance(n, int) for n in (*x.shape, *sizes))
+    return x if known and tuple(x.shape) == tuple(sizes) else ops.reshape(x, sizes)
+
+
 def _spread(term: str, x: Tensor, kept: str) -> Tensor:
     """Lay the axes out like those of `kept`, with size 1 where there is none."""
     x = _permuted(term, x, "".join(c for c in kept if c in term))
     sizes = iter(x.shape)
-    return ops.reshape(x, [next(sizes) if c in term else 1 for c in kept])
+    return _shaped(x, [next(sizes) if c in term else 1 for c in kept])
 
 
 def _arranged(term: str, x: Tensor, result: str, sizes: dict[str, Any]) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import functools
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +22,9 @@ from penstock.ops.reduce import wider
 if TYPE_CHECKING:
     from penstock._native import DType, Tensor
     from penstock.annotations import TensorLike
+
+# An op, the numbers of the values that it takes, and its attributes.
+_Step = tuple[Callable[..., Any], list[int], dict[str, Any]]
 
 
 @op(infer="einsum")
@@ -155,35 +158,53 @@ def einsum(equation: str, /, *operands: TensorLike) -> Tensor:
         Tensor(5, shape=(), dtype=int64)
     """
     tensors = [asarray(x) for x in operands]
-    written = _written_out(equation, tensors)
+    written = _written_out(equation, tuple(x.ndim for x in tensors))
     if any(x.is_symbolic for x in tensors):
         return einsum_(tensors, written)
     # Outside graphs nothing takes the op apart, so that is done here.
-    dtype = _checked(written, tuple((x.dtype, x.shape) for x in tensors))
-    return _contract.contract(written, [ops.astype(x, dtype) for x in tensors])
+    steps, result = _steps(written, tuple((x.dtype, x.shape) for x in tensors))
+    for call, inputs, attrs in steps:
+        tensors.append(call(*[tensors[i] for i in inputs], **attrs))
+    return tensors[result]
 
 
 @functools.lru_cache(maxsize=256)
-def _checked(written: str, operands: tuple[tuple[DType, tuple[int, ...]], ...]) -> DType:
-    """Ask the op's own rule whether the equation fits, and for the dtype of the result."""
-    with _native.Graph().as_default():
+def _steps(
+    written: str, operands: tuple[tuple[DType, tuple[int, ...]], ...]
+) -> tuple[list[_Step], int]:
+    """Plan an equation for operands of given sizes, by writing it down as a graph.
+
+    The op's own rule says whether it fits, and the dtype of the result. Values are numbered: operands first, then what
+    each step makes.
+    """
+    with _native.Graph().as_default() as graph:
         inputs = [ops.placeholder_(dtype, shape, "x") for dtype, shape in operands]
-        return einsum_(inputs, written).dtype
+        dtype = einsum_(inputs, written).dtype
+        made = _contract.contract(written, [ops.astype(x, dtype) for x in inputs])
+    number = {x.value_index: i for i, x in enumerate(inputs)}
+    steps: list[_Step] = []
+    for node in graph.nodes:
+        if node.op not in ("placeholder", "einsum"):
+            number[node.outputs[0].value_index] = len(inputs) + len(steps)
+            given = [number[t.value_index] for t in node.inputs]
+            steps.append((node.op_function, given, node.attrs))
+    return steps, number[made.value_index]
 
 
-def _written_out(equation: str, tensors: Sequence[Tensor]) -> str:
+@functools.lru_cache(maxsize=256)
+def _written_out(equation: str, ranks: tuple[int, ...]) -> str:
     """Give every axis a letter: those of "...", and those of a result that is only implied."""
     text = equation.replace(" ", "")
     left, arrow, result = text.partition("->")
     terms = left.split(",")
-    if len(terms) != len(tensors):
+    if len(terms) != len(ranks):
         raise InvalidValueError(
-            f'[einsum] the equation "{equation}" is for {len(terms)} operands; got {len(tensors)}'
+            f'[einsum] the equation "{equation}" is for {len(terms)} operands; got {len(ranks)}'
         )
     free = [c for c in string.ascii_letters if c not in text]
     hidden = [
-        x.ndim - len(term.replace("...", "")) if "..." in term else 0
-        for term, x in zip(terms, tensors, strict=True)
+        rank - len(term.replace("...", "")) if "..." in term else 0
+        for term, rank in zip(terms, ranks, strict=True)
     ]
     if min(hidden) < 0 or max(hidden) > len(free):
         raise InvalidValueError(

@@ -124,7 +124,7 @@ def padded_max_pool2d(
     """Take the largest element of each window of padded images; what a pass makes of pad and max_pool2d.
 
     Args:
-        x: [batch, height, width, channels], floats.
+        x: [batch, height, width, channels], real numbers.
         pool_size: Height and width of the window.
         strides: Steps between windows.
         explicit_padding: (top, bottom, left, right), each less than the window; padding never wins.
@@ -134,7 +134,7 @@ def padded_max_pool2d(
 
     Raises:
         ValueError: The window is larger than the padded image, or an attribute is out of range.
-        TypeError: x has no floats.
+        TypeError: x is boolean, complex or a string tensor.
 
     Example:
         >>> from penstock.ops.pool import padded_max_pool2d
@@ -154,8 +154,9 @@ padded_max_pool2d.not_differentiable(
 def _(x: Any, *, pool_size: Any, strides: Any, explicit_padding: Any) -> Any:
     size, steps = (np.broadcast_to(a, 2).tolist() for a in (pool_size, strides))
     windows = Windows.over(x.shape, size, steps, "explicit", explicit_padding)
-    y = np.full((x.shape[0], *windows.out, x.shape[-1]), -np.inf, x.dtype)
-    for _cell, view in windows.views(windows.pad(x, -np.inf)):
+    lowest = _lowest(x.dtype)
+    y = np.full((x.shape[0], *windows.out, x.shape[-1]), lowest, x.dtype)
+    for _cell, view in windows.views(windows.pad(x, lowest)):
         np.maximum(y, view, out=y)
     return y
 
@@ -168,7 +169,9 @@ def _(rng: np.random.Generator) -> Iterator[Sample]:
         ("no images", (0, 4, 4, 1), 2, 2, (1, 0, 0, 1)),
     ):
         attrs = {"pool_size": size, "strides": strides, "explicit_padding": pads}
-        yield Sample((array(rng, shape),), attrs, differentiable=False, label=label)
+        for dtype in ("float32", "int8", "uint8"):
+            x = array(rng, shape, dtype)
+            yield Sample((x,), attrs, differentiable=False, label=f"{label}, {dtype}")
 
 
 @padded_max_pool2d.rejects

@@ -41,7 +41,9 @@ def vecdot(x: TensorLike, y: TensorLike, /, *, axis: int = -1) -> Tensor:
             f"[vecdot] got vectors of {sizes[0]} and of {sizes[1]} elements; expected equal lengths; "
             "check axis, or slice one of them"
         )
-    products = ops.multiply(ops.conj(x), y)
+    if x.ndim == y.ndim == 1 and {x.dtype.kind, y.dtype.kind} == {"float"}:
+        return ops.matmul(x, y)
+    products = ops.multiply(ops.conj(x) if x.dtype.kind == "complex" else x, y)
     return ops.sum(products, axis, dtype=products.dtype)
 
 

@@ -48,7 +48,7 @@ def replace_found(graph: Graph, finders: Mapping[str, Sequence[Finder]]) -> Grap
     for node, asked in candidates:
         for find in asked:
             match = find(node, uses)
-            if match is not None and _is_free(match, uses, taken):
+            if match is not None and is_free(match, uses, taken):
                 found[match.last.index] = match
                 taken |= {match.last.index, *(n.index for n in match.inside)}
                 break
@@ -63,12 +63,13 @@ def replace_found(graph: Graph, finders: Mapping[str, Sequence[Finder]]) -> Grap
         made = match.make(*(values[t.value_index] for t in match.inputs))
         target = node.outputs[0]
         alike = (made.dtype, made.weak) == (target.dtype, target.weak)
-        return [made] if alike and str(made.shape) == str(target.shape) else None
+        return [made] if alike and uses.shape(made) == uses.shape(target) else None
 
     return rewrite(graph, replace, values=values, only={m.last.op for m in found.values()})
 
 
-def _is_free(match: Found, uses: Uses, taken: set[int]) -> bool:
+def is_free(match: Found, uses: Uses, taken: set[int]) -> bool:
+    """Whether nobody else has taken or uses what is inside."""
     members = {match.last.index, *(n.index for n in match.inside)}
     if members & taken:
         return False

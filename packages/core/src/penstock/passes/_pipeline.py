@@ -17,6 +17,7 @@ from penstock.passes.bodies import drop_unused_results, optimize_bodies
 from penstock.passes.cse import share_common
 from penstock.passes.decompose import decompose
 from penstock.passes.fold import fold_constants
+from penstock.passes.fold_norms import fold_norms
 from penstock.passes.fuse import fuse
 from penstock.passes.inline import inline_calls
 from penstock.passes.place import place
@@ -36,6 +37,7 @@ PIPELINE: tuple[tuple[str, Pass], ...] = (
     ("tidy", prune),
     ("recognise", recognise),
     ("bend", bend_norms),
+    ("norms", fold_norms),
 )
 _LAST: tuple[tuple[str, Pass], ...] = (
     ("absorb", absorb_padding),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from penstock import _native
 from penstock._native import Graph, Node, Tensor
 from penstock.passes._rewrite import rewrite
@@ -13,7 +15,7 @@ _READERS = ("conv2d", "depthwise_conv2d", "max_pool2d")
 
 
 def absorb_padding(graph: Graph) -> Graph:
-    """Drop a `pad` before convolutions (by zeros) and max pools (by -inf), where their kernels can do without."""
+    """Drop a `pad` before convolutions (by zeros) and max pools (by what never wins), where their kernels can do without."""
     if not any(_padding_of(t) for node in graph.nodes for t in node.inputs[:1]):
         return graph
     return prune(rewrite(graph, _without_pad, only=_READERS))
@@ -27,13 +29,18 @@ def _without_pad(node: Node, inputs: list[Tensor]) -> list[Tensor] | None:
         return None
     value, image = inputs[0].node.attrs["value"], inputs[0].node.inputs[0]
     if node.op == "max_pool2d":
-        return _pooled(node, image, widths) if value == -math.inf else None
+        return _pooled(node, image, widths) if value == _lowest(image) else None
     if value != 0:
         return None
     own = node.attrs["explicit_padding"] or (0, 0, 0, 0)
     both = tuple(a + b for a, b in zip(widths, own, strict=True))
     attrs = {**node.attrs, "padding": "explicit", "explicit_padding": both}
     return list(_native.call_op(node.op, [image, *inputs[1:]], attrs))
+
+
+def _lowest(image: Tensor) -> float:
+    dtype = image.dtype
+    return float(np.iinfo(dtype.name).min) if dtype.kind in ("signed", "unsigned") else -math.inf
 
 
 def _padding_of(t: Tensor) -> tuple[int, ...] | None:

@@ -5,14 +5,31 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
+import numpy as np
+
 from penstock import _native
 from penstock._inner_graphs import assigned_by
 from penstock._native import Graph, Node, Tensor
 from penstock.passes._rewrite import rewrite
 
-_FEW = 16  # elements of a constant that are compared themselves
+_MOST = 1 << 16  # elements of a constant that are compared: as many as folding makes
 # Whether two bodies are the same would take a comparison of graphs.
 _ALONE = ("call", "cond", "while", "scan", "custom_gradient")
+
+
+class _Content:
+    """The bytes of a constant, of which few are looked at unless two may be the same."""
+
+    __slots__ = ("_bytes",)
+
+    def __init__(self, value: Tensor) -> None:
+        self._bytes = np.ascontiguousarray(value.numpy()).reshape(-1).view(np.uint8)
+
+    def __hash__(self) -> int:
+        return hash(self._bytes[:64].tobytes())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Content) and np.array_equal(self._bytes, other._bytes)
 
 
 def share_common(graph: Graph) -> Graph:
@@ -55,8 +72,8 @@ def _key(node: Node, inputs: list[Tensor], writes: dict[Any, int]) -> Hashable:
 
 def _attr_key(value: Any) -> Hashable:
     if isinstance(value, Tensor):  # a constant: the same memory is the same value
-        if value.size <= _FEW and value.dtype.name not in ("string", "bfloat16"):
-            return (value.numpy().tobytes(), value.dtype.name, value.shape, value.weak)
+        if value.size <= _MOST and value.dtype.name not in ("string", "bfloat16"):
+            return (_Content(value), value.dtype.name, value.shape, value.weak)
         return (value._data_pointer(), value.dtype.name, value.shape, value.weak)
     if isinstance(value, float):
         return repr(value)  # 0.0 and -0.0 differ

@@ -179,7 +179,7 @@ def _hiding(least: float, keeps: bool, like: Tensor) -> _Bias:
     dtype = like.dtype
 
     def make(condition: Tensor) -> Tensor:
-        zero, low = ops.full((), 0, dtype), ops.full((), least, dtype)
+        zero, low = ops.asarray(0.0, dtype), ops.asarray(least, dtype)
         return ops.where(condition, zero, low) if keeps else ops.where(condition, low, zero)
 
     return make

@@ -82,7 +82,7 @@ def find_normalised(node: Node, uses: Uses) -> Found | None:
         return None
     root, steps = found
     inside, last = [*root.inside, *steps], node
-    row = list(root.x.shape)[root.x.ndim - root.axes :]
+    row = uses.shape(root.x)[root.x.ndim - root.axes :]
     scale, offset = None, None
     step = _next(last, "multiply", row, uses)
     if step is not None:
@@ -129,31 +129,28 @@ def _inverse(t: Tensor) -> tuple[_Root, list[Node]] | None:
     return None if root is None else (root, [node, deviation])
 
 
-def _next(node: Node, op: str, row: Sequence[Any], uses: Uses) -> tuple[Node, Tensor] | None:
+def _next(node: Node, op: str, row: tuple[str, ...], uses: Uses) -> tuple[Node, Tensor] | None:
     """Return the only user of a node's result, if it is an `op` with one number for each place of a row."""
     result = node.outputs[0]
     users = uses.nodes(result)
     if len(users) != 1 or users[0].op != op or uses.outside(result, {users[0].index}):
         return None
     pair = other_operand(users[0], lambda t: same(t, result))
-    if pair is None or same(*pair) or not _is_row(pair[1], row):
+    if pair is None or same(*pair) or not _is_row(pair[1], row, uses):
         return None
     return users[0], pair[1]
 
 
-def _is_row(t: Tensor, row: Sequence[Any]) -> bool:
-    shape = [str(d) for d in t.shape]
+def _is_row(t: Tensor, row: tuple[str, ...], uses: Uses) -> bool:
+    shape = uses.shape(t)
     leading = len(shape) - len(row)
-    return leading >= 0 and shape == ["1"] * leading + [str(d) for d in row]
+    return leading >= 0 and shape == ("1",) * leading + row
 
 
 def _norm(
     last: Node, inside: list[Node], root: _Root, scale: Tensor | None, offset: Tensor | None
 ) -> Found | None:
     x, rank = root.x, root.axes
-    row = list(x.shape)[x.ndim - rank :]
-    if any(not isinstance(d, int) for d in row) and (scale is None or offset is None):
-        return None
     rows = [t for t in (scale, offset) if t is not None]
     if any(t.dtype != x.dtype for t in rows):
         return None
@@ -164,7 +161,7 @@ def _norm(
     epsilon = root.epsilon
 
     def make(x: Tensor, *given: Tensor) -> Tensor:
-        found = iter(given)
+        found, row = iter(given), list(x.shape)[x.ndim - rank :]
         factor = _row_of(1, row, x) if scale is None else ops.reshape(next(found), row)
         if not centred:
             return ops.rms_norm(x, factor, epsilon)
@@ -175,10 +172,12 @@ def _norm(
 
 
 def _row_of(value: int, row: Sequence[Any], like: Tensor) -> Tensor:
-    return ops.asarray(np.full(row, value, np.float32), like.dtype)
+    if all(isinstance(size, int) for size in row):
+        return ops.asarray(np.full(row, value, np.float32), like.dtype)
+    return ops.full(row, value, like.dtype)
 
 
-def find_scaled_first(node: Node, _: Uses) -> Found | None:
+def find_scaled_first(node: Node, uses: Uses) -> Found | None:
     """See x · s + (offset - mean · s), with s = scale · 1 / √(variance + ε)."""
     for product, rest in (node.inputs, tuple(reversed(node.inputs))):
         if product.node.op != "multiply" or rest.node.op != "subtract":
@@ -192,9 +191,9 @@ def find_scaled_first(node: Node, _: Uses) -> Found | None:
             if pair is None or found is None:
                 continue
             (root, steps), scale = found
-            row = list(root.x.shape)[root.x.ndim - root.axes :]
+            row = uses.shape(root.x)[root.x.ndim - root.axes :]
             known = root.mean is not None and same(root.mean, pair[1]) and same(root.x, x)
-            if not known or not _is_row(scale, row) or not _is_row(offset, row):
+            if not known or not _is_row(scale, row, uses) or not _is_row(offset, row, uses):
                 continue
             inside = [*root.inside, *steps, s.node, product.node, rest.node, shift.node]
             return _norm(node, inside, root, scale, offset)

@@ -14,6 +14,7 @@ from penstock.passes.find_attention import find_attention
 from penstock.passes.find_gelu import find_gelu
 from penstock.passes.find_norms import find_normalised, find_scaled_first
 from penstock.passes.find_softmax import find_softmax
+from penstock.passes.fold import fold_constants
 from penstock.passes.prune import prune
 
 _FINDERS = {
@@ -40,7 +41,9 @@ def recognise(graph: Graph) -> Graph:
     result = replace_found(result, _FINDERS)
     if result is graph and not has_attention(graph):
         return graph
-    return prune(rewrite(result, _turned_or_simpler, only={*SIMPLIFIED, *ATTENTIONS}))
+    result = prune(rewrite(result, _turned_or_simpler, only={*SIMPLIFIED, *ATTENTIONS}))
+    # A gradient may have called the op already for what was found now.
+    return share_common(fold_constants(result))
 
 
 def _turned_or_simpler(node: Node, inputs: list[Tensor]) -> list[Tensor] | None:

@@ -94,6 +94,11 @@ class Metric:
         for v in self.variables:
             v.assign(_zeros(tuple(map(int, v.shape)), v.dtype.name))
 
+    @property
+    def resets_by_assigning(self) -> bool:
+        """Whether `reset_state` is this class's: nothing but assignments, which can be a part of a plan."""
+        return type(self).reset_state is Metric.reset_state
+
     def update_state(self, *args: Any, **kwargs: Any) -> Any:
         """Add a batch."""
         raise NotImplementedError(f"{type(self).__name__} has no method update_state")

@@ -81,6 +81,11 @@ class CompileMetrics(Metric):
                 else:
                     metric.update_state(truths[number], predictions[number])
 
+    @property
+    def resets_by_assigning(self) -> bool:
+        """Whether that is so of all of them."""
+        return all(m.resets_by_assigning for m in self.metrics)
+
     def reset_state(self) -> None:
         """Forget all batches."""
         for metric in self.metrics:

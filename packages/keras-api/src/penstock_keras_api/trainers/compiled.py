@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import warnings
 from typing import Any
 
@@ -26,7 +27,7 @@ class Compiled:
     optimizer: Any
     stop_training: bool
     _given: dict[str, Any]
-    _functions: dict[tuple[str, bool], Any]
+    _functions: dict[tuple[str, bool, bool], Any]
     _seen: dict[str, tuple[Any, bool]]
     _waited: dict[str, tuple[float, float]]
 
@@ -305,13 +306,30 @@ class Compiled:
             count = ps.cast(ps.asarray(tree.flatten(x)[0].shape[0]), "float32")
             self._loss_tracker.update_state(loss, sample_weight=count)
 
-    def _step_function(self, kind: str, by_rows: bool = False) -> Any:
-        """Return a step as one compiled function."""
-        key = (kind, by_rows)
+    def _step_function(self, kind: str, by_rows: bool = False, fresh: bool = False) -> Any:
+        """Return a step as one compiled function; a fresh one forgets the batches before."""
+        key = (kind, by_rows, fresh)
         if key not in self._functions:
             step = getattr(self, f"{kind}_step")
-            self._functions[key] = steps.make_step(step, by_rows, self._run_eagerly)
+            if fresh and not self._forgets_in_plans(kind):
+                made = steps.make_two_steps(self.reset_metrics, self._step_function(kind, by_rows))
+            else:
+                begin = self.reset_metrics if fresh else None
+                made = steps.make_step(step, by_rows, self._run_eagerly, begin)
+            self._functions[key] = made
         return self._functions[key]
+
+    def _forgets_in_plans(self, kind: str) -> bool:
+        """Whether forgetting is nothing but assignments to metrics that exist before a step is traced."""
+        return (
+            self._is_ours(kind)
+            and type(self).reset_metrics is Compiled.reset_metrics
+            and all(getattr(m, "resets_by_assigning", False) for m in self.metrics)  # type: ignore[attr-defined]
+        )
+
+    def _is_ours(self, kind: str) -> bool:
+        """Whether nobody wrote the step anew."""
+        return getattr(type(self), f"{kind}_step") is getattr(Compiled, f"{kind}_step")
 
     def make_train_function(self, force: bool = False) -> Any:
         """Return the compiled training step."""
@@ -327,18 +345,19 @@ class Compiled:
 
     def _made(self, kind: str, force: bool) -> Any:
         if force:
-            for by_rows in (False, True):
-                self._functions.pop((kind, by_rows), None)
+            for by_rows, fresh in itertools.product((False, True), repeat=2):
+                self._functions.pop((kind, by_rows, fresh), None)
         return self._step_function(kind)
 
-    def _ready_step(self, kind: str, batch: tuple[Any, ...], by_rows: bool = False) -> Any:
+    def _ready_step(
+        self, kind: str, batch: tuple[Any, ...], by_rows: bool = False, fresh: bool = False
+    ) -> Any:
         """Return a step for batches like this one, with everything built that it needs."""
         # A step that somebody wrote makes what it needs while it is traced.
-        is_ours = getattr(type(self), f"{kind}_step") is getattr(Compiled, f"{kind}_step")
-        if is_ours and (kind, by_rows) not in self._functions:
+        if (kind, by_rows, fresh) not in self._functions and self._is_ours(kind):
             self._prepare(kind, batch, by_rows)
         self._seen[kind] = (shapes_of(batch, by_rows), by_rows)
-        return self._step_function(kind, by_rows)
+        return self._step_function(kind, by_rows, fresh)
 
     def _prepare(self, kind: str, batch: tuple[Any, ...], by_rows: bool) -> None:
         """Build layers, optimizer and metrics, and look at the labels."""
@@ -361,7 +380,7 @@ class Compiled:
 
     def _explain_failure(self, kind: str, batch: tuple[Any, ...], by_rows: bool) -> None:
         """Raise an error that says more than a step's did, if inputs or labels of its batch are to blame."""
-        if getattr(type(self), f"{kind}_step") is not getattr(Compiled, f"{kind}_step"):
+        if not self._is_ours(kind):
             return
         x, _, _ = steps.first_samples(batch, by_rows, 2)
         check_model_inputs(self, x)

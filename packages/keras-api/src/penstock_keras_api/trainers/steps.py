@@ -10,13 +10,19 @@ from penstock_keras_api import context, tree
 from penstock_keras_api.trainers.data import pack_x_y_sample_weight
 
 
-def make_step(step: Callable[[Any], Any], by_rows: bool, is_eager: bool) -> Callable[..., Any]:
+def make_step(
+    step: Callable[[Any], Any],
+    by_rows: bool,
+    is_eager: bool,
+    begin: Callable[[], None] | None = None,
+) -> Callable[..., Any]:
     """Make the function that takes a batch's parts and runs a step.
 
     Args:
         step: `train_step`, `test_step` or `predict_step` of a model.
         by_rows: Whether the function takes row numbers and whole arrays; taking the rows is then part of it.
         is_eager: Whether it runs op by op; it is one plan otherwise.
+        begin: What the step begins with; a part of the plan.
 
     Returns:
         A function of x, y and sample_weight, or of row numbers and these.
@@ -24,6 +30,8 @@ def make_step(step: Callable[[Any], Any], by_rows: bool, is_eager: bool) -> Call
 
     def run(*parts: Any) -> Any:
         context.clear_masks()
+        if begin is not None:
+            begin()
         made = step(pack_x_y_sample_weight(*parts))
         return dict(made) if isinstance(made, dict) else made
 
@@ -32,6 +40,16 @@ def make_step(step: Callable[[Any], Any], by_rows: bool, is_eager: bool) -> Call
 
     function = run_rows if by_rows else run
     return function if is_eager else ps.function(function, autograph=False)
+
+
+def make_two_steps(first: Callable[[], None], step: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a function that runs what no plan can hold, then a step."""
+
+    def run(*parts: Any) -> Any:
+        first()
+        return step(*parts)
+
+    return run
 
 
 def rows_of(part: Any, rows: Any) -> Any:

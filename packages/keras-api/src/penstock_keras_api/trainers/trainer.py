@@ -204,7 +204,7 @@ class Trainer(Compiled):
             ValueError: The data have no batch.
         """
         steps = config.limited(steps, config.max_steps_per_epoch())
-        step = self._functions.get(("predict", False))
+        step = self._functions.get(("predict", False, False))
         is_plain = steps is None and not callbacks and verbose in ("auto", 0)
         if step is not None and is_plain and _is_one_batch(x, batch_size):
             try:
@@ -277,9 +277,7 @@ class Trainer(Compiled):
         batch = tuple(data.all_shared(data.as_arrays(part)) for part in given)
         while len(batch) > 1 and batch[-1] is None:
             batch = batch[:-1]
-        step = self._ready_step(kind, batch)
-        self.reset_metrics()
-        result = step(*batch)
+        result = self._ready_step(kind, batch, fresh=True)(*batch)
         return self._returned(as_numbers(result), return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
