@@ -6,7 +6,7 @@
 #ifndef PENSTOCK_KERNELS_CPU_QUANTIZED_BYTES_H_
 #define PENSTOCK_KERNELS_CPU_QUANTIZED_BYTES_H_
 
-#include "quantized_tile.h"
+#include "quantized_store.h"
 
 #if defined(PENSTOCK_BYTE_PRODUCTS)
 
@@ -78,6 +78,21 @@ struct ByteBlock {
   const uint8_t** rows;  // room for the rows of a tile behind the last
 };
 
+// Up to here a tile is so short that writing and reading its sums would take a good part of the time.
+constexpr int64_t kShallow = 32;
+
+// Whether a store can do all of a panel by itself, and did.
+template <class Store>
+bool SumAndStore(const Store&, const ByteBlock&, const ByteShape&, const int8_t*) {
+  return false;
+}
+template <class T>
+bool SumAndStore(const StoreBytes<T>& store, const ByteBlock& block, const ByteShape& shape,
+                 const int8_t* panel) {
+  return shape.Quads() <= kShallow && block.n > 1 &&
+         store.SumAndStore(block.rows, shape, panel, block.first, block.n);
+}
+
 // A block times the panel of columns from `col` on. store(sums, row sums, first row, rows) takes tiles of sums that began
 // with `start`; row_depth: how many bytes of a row are added up for it. sums: room for those of all rows, if the weights come
 // in parts.
@@ -89,6 +104,7 @@ void MultiplyBytePanel(const ByteBlock& block, const ByteShape& shape, int64_t c
   const int8_t* panel = weights + col * shape.Depth();
   const ByteParts parts(shape, kPartBytes / (vectors * 64));
   const int64_t height = TileHeight(block.n, vectors), count = parts.Count();
+  if (SumAndStore(store, block, shape, panel)) return;
   const SumBytesTile sum = PickTile(height, vectors);
   int32_t row_sums[kByteRows] = {};
   for (int64_t i = 0; i < count; ++i) {

@@ -83,14 +83,13 @@ bool IsPointwise(const WindowConv& conv) {
 }
 
 // Makes what takes the sums of a panel of columns. depth: of packed weights.
-template <bool kOnce, class T>
+template <class T>
 auto BytesOf(const PackedLayer& packed, int64_t group, int64_t depth, int64_t cols, T* y,
              int64_t step) {
   const Columns columns = packed.columns.From(group * RoundUp(cols, 16));
-  const Finish finish = packed.layer.finish;
+  const Layer layer = packed.layer;
   return [=](int64_t at) {
-    return StoreBytes<T, kOnce>(columns.From(at), finish, y + at, step,
-                                MinOf(PanelCols(depth), cols - at));
+    return StoreBytes<T>(columns.From(at), layer, y + at, step, MinOf(PanelCols(depth), cols - at));
   };
 }
 
@@ -225,7 +224,7 @@ int RunConv(penstock_call* call) {
         for (int64_t r = 0; r < n; ++r, at.Next(conv))
           GatherBytes(conv, x, at, g * in, in, x_zero + kRaise<T>, to + r * stride);
       };
-      const auto store_at = BytesOf<false>(packed, g, packed.depth, out, first, step);
+      const auto store_at = BytesOf(packed, g, packed.depth, out, first, step);
       if (ReadsInPlace<T>(call))
         return ConvolveInPlace(call, conv, x, x_zero + kRaise<T>, packed, store_at);
       const Columns columns = packed.columns.From(g * RoundUp(out, 16));
@@ -284,7 +283,7 @@ int RunMatMul(penstock_call* call) {
         [&](int64_t first, int64_t n, int64_t stride, uint8_t* to) {
           RaiseRows(x + first * shape.depth, n, shape.depth, stride, to);
         },
-        BytesOf<true>(packed, 0, packed.depth, shape.out, y, shape.out));
+        BytesOf(packed, 0, packed.depth, shape.out, y, shape.out));
   }
 #endif
   return MultiplyRows(

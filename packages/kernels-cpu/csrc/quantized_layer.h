@@ -4,7 +4,6 @@
 
 #include "quantized_bytes.h"
 #include "quantized_gemm.h"
-#include "quantized_store.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 

@@ -183,13 +183,14 @@ class Nearest {
 };
 
 // 64 sums that have their bias, as four vectors: those of a panel of columns, again and again where it has fewer.
-// kByLanes: the bytes come in the order of lanes (FinishBytes).
-template <class T, bool kOnce, bool kByLanes = false>
+// kByLanes: the bytes come in the order of lanes (FinishBytes). once: as TimesRoundedOnce rounds.
+template <class T, bool kByLanes = false>
 class Rescale {
  public:
-  Rescale(const Columns& columns, const Finish& finish, int vectors)
+  Rescale(const Columns& columns, const Finish& finish, int vectors, bool once)
       : columns_(columns),
         vectors_(vectors),
+        once_(once),
         finish_(finish),
         nearest_(1.0f / 8192),
         in_floats_(columns.in_floats && FinishBytes<T>::IsQuick(finish)),
@@ -198,7 +199,7 @@ class Rescale {
     const __m512 zero = _mm512_set1_ps(is_positive_ ? static_cast<float>(finish.zero()) : 0.0f);
     for (int v = 0; v < 4; ++v) {
       factor_[v] = _mm512_loadu_ps(columns.factor + v % vectors * 16);
-      nudge_[v] = kOnce ? _mm512_setzero_ps() : _mm512_loadu_ps(columns.nudge + v % vectors * 16);
+      nudge_[v] = once ? _mm512_setzero_ps() : _mm512_loadu_ps(columns.nudge + v % vectors * 16);
       nudge_[v] = _mm512_add_ps(nudge_[v], zero);
     }
   }
@@ -237,7 +238,7 @@ class Rescale {
     alignas(64) __m128i bytes[4];
     for (int v = 0; v < 4; ++v) {
       const Vectors by(columns_.From(v % vectors_ * 16));
-      bytes[v] = finish_.Exact(kOnce ? by.TimesRoundedOnce(sums[v]) : by.Times(sums[v]));
+      bytes[v] = finish_.Exact(once_ ? by.TimesRoundedOnce(sums[v]) : by.Times(sums[v]));
     }
     const __m512i all = _mm512_load_si512(bytes);
     return kByLanes ? FinishBytes<T>::Turned(all) : all;
@@ -245,6 +246,7 @@ class Rescale {
 
   Columns columns_;
   int vectors_;
+  bool once_;
   FinishBytes<T> finish_;
   Nearest nearest_;
   bool in_floats_, is_positive_;

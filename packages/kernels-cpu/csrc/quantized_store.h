@@ -9,13 +9,14 @@
 namespace penstock::cpu::PENSTOCK_ISA {
 
 // Takes the sums of a panel of at most 64 columns and writes bytes: rows of y are `step` apart.
-template <class T, bool kOnce>
+template <class T>
 class StoreBytes {
  public:
-  StoreBytes(const Columns& columns, const Finish& finish, T* y, int64_t step, int64_t cols)
+  StoreBytes(const Columns& columns, const Layer& layer, T* y, int64_t step, int64_t cols)
       : vectors_(static_cast<int>(CeilDiv(cols, 16))),
         lift_(columns.lift),
-        rescale_(columns, finish, vectors_),
+        bias_(columns.bias),
+        rescale_(columns, layer.finish, vectors_, layer.once),
         there_(cols == 64 ? ~uint64_t{0} : (uint64_t{1} << cols) - 1),
         y_(y),
         step_(step) {}
@@ -44,13 +45,56 @@ class StoreBytes {
     }
   }
 
-  // Four vectors of 16 columns and as many rows, complete but for the scale; n of them are there.
-  void Pixels(const __m512i* sums, int64_t first, int64_t n) const {
-    if (n <= 0) return;
-    Write(rescale_(sums[0], sums[1], sums[2], sums[3]), y_ + first * step_, n);
+  // Does the same for n rows and all of their inner dimension, with sums that never leave the registers. b: weights of the
+  // panel. False: it does not, for this panel.
+  bool SumAndStore(const uint8_t* const* rows, const ByteShape& shape, const int8_t* b,
+                   int64_t first, int64_t n) const {
+    if (lift_ != nullptr || vectors_ == 3) return false;
+    T* y = y_ + first * step_;
+    if (vectors_ == 4) {
+      SumRows<4, 4>(rows, shape, b, n, y);
+    } else if (vectors_ == 2) {
+      SumRows<2, 6>(rows, shape, b, n, y);
+    } else {
+      SumRows<1, 12>(rows, shape, b, n, y);
+    }
+    return true;
   }
 
  private:
+  template <int kVectors, int kRows>
+  __attribute__((noinline)) void SumRows(const uint8_t* const* rows, const ByteShape& shape,
+                                         const int8_t* weights, int64_t n, T* y) const {
+    constexpr int kTogether = 4 / kVectors;
+    const int64_t size = shape.Depth() * kVectors * 16;
+    const int8_t* ahead = weights + size;  // the next panel
+    for (int64_t r = 0; r < n; r += kRows, rows += kRows) {
+      const int64_t ahead_step = ahead < weights + 2 * size ? 64 : 0;
+      const int8_t* b = weights;
+      Vi acc[kRows][kVectors];
+#pragma GCC unroll 12
+      for (int i = 0; i < kRows; ++i)
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; ++v) memcpy(&acc[i][v], bias_ + v * 16, sizeof acc[i][v]);
+      for (int64_t s = 0; s < shape.segments; ++s)
+        ahead = AddQuads<kVectors, kRows>(rows, s * shape.segment, shape.quads, ahead, ahead_step,
+                                          &b, acc);
+      asm volatile(
+          "" ::
+              : "memory");  // what rescaling needs is read here: held in registers, it drove sums out of them
+#pragma GCC unroll 4
+      for (int i = 0; i < kRows; i += kTogether) {
+        if (i >= n - r) break;
+        __m512i four[4];
+#pragma GCC unroll 4
+        for (int v = 0; v < 4; ++v)
+          four[v] = reinterpret_cast<__m512i>(acc[i + v / kVectors][v % kVectors]);
+        Write(rescale_(four[0], four[1], four[2], four[3]), y + (r + i) * step_,
+              MinOf<int64_t>(kTogether, n - r - i));
+      }
+    }
+  }
+
   int Used() const { return vectors_ == 3 ? 3 : 4; }
 
   __m512i Lift(const int32_t* row_sums, int64_t i, int v) const {
@@ -75,8 +119,8 @@ class StoreBytes {
   }
 
   int vectors_;
-  const int32_t* lift_;
-  Rescale<T, kOnce> rescale_;
+  const int32_t *lift_, *bias_;
+  Rescale<T> rescale_;
   uint64_t there_;
   T* y_;
   int64_t step_;

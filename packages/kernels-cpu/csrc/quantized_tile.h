@@ -68,6 +68,36 @@ struct TileCall {
   int64_t ahead_step;
 };
 
+// acc[row][vector] += Σ rows[row][skip + k] * b[k, vector] over one segment; *b moves behind it. Brings a line from `ahead` on
+// for each quad, and returns where the next one is.
+template <int kVectors, int kRows>
+inline __attribute__((always_inline)) const int8_t* AddQuads(const uint8_t* const* rows,
+                                                             int64_t skip, int64_t quads,
+                                                             const int8_t* ahead,
+                                                             int64_t ahead_step, const int8_t** b,
+                                                             Vi (&acc)[kRows][kVectors]) {
+  const uint8_t* from[kRows];
+#pragma GCC unroll 12
+  for (int r = 0; r < kRows; ++r) from[r] = rows[r] + skip;
+  const int8_t* w = *b;
+  for (int64_t k = 0; k < quads; ++k, w += kVectors * 64, ahead += ahead_step) {
+    __builtin_prefetch(ahead, 0, 2);
+    Vi right[kVectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) memcpy(&right[v], w + v * 64, sizeof right[v]);
+#pragma GCC unroll 12
+    for (int r = 0; r < kRows; ++r) {
+      int32_t four;
+      memcpy(&four, from[r] + 4 * k, sizeof four);
+      const Vi left = four - Vi{};
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) acc[r][v] = AddProducts(acc[r][v], left, right[v]);
+    }
+  }
+  *b = w;
+  return ahead;
+}
+
 // sums[row][col] = start[row][col] + Σ rows[row][k] * b[k, col]. b: for each quad 4 bytes of each column.
 template <int kVectors, int kRows>
 void SumBytes(const uint8_t* const* rows, const BytePart& part, const int8_t* b,
@@ -79,25 +109,9 @@ void SumBytes(const uint8_t* const* rows, const BytePart& part, const int8_t* b,
     for (int v = 0; v < kVectors; ++v)
       memcpy(&acc[r][v], tile.start + r * tile.start_step + v * 16, sizeof acc[r][v]);
   const int8_t* ahead = tile.ahead;
-  for (int64_t s = 0; s < part.shape.segments; ++s) {
-    const uint8_t* from[kRows];
-#pragma GCC unroll 12
-    for (int r = 0; r < kRows; ++r) from[r] = rows[r] + part.skip + s * part.shape.segment;
-    for (int64_t k = 0; k < part.shape.quads; ++k, b += kVectors * 64, ahead += tile.ahead_step) {
-      __builtin_prefetch(ahead, 0, 2);
-      Vi right[kVectors];
-#pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) memcpy(&right[v], b + v * 64, sizeof right[v]);
-#pragma GCC unroll 12
-      for (int r = 0; r < kRows; ++r) {
-        int32_t four;
-        memcpy(&four, from[r] + 4 * k, sizeof four);
-        const Vi left = four - Vi{};
-#pragma GCC unroll 4
-        for (int v = 0; v < kVectors; ++v) acc[r][v] = AddProducts(acc[r][v], left, right[v]);
-      }
-    }
-  }
+  for (int64_t s = 0; s < part.shape.segments; ++s)
+    ahead = AddQuads<kVectors, kRows>(rows, part.skip + s * part.shape.segment, part.shape.quads,
+                                      ahead, tile.ahead_step, &b, acc);
 #pragma GCC unroll 12
   for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 4

@@ -85,6 +85,23 @@ def test_depthwise_convolutions_of_any_size(dtype: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("channels", [3, 16, 17, 32, 33, 64, 65, 130])
+def test_depthwise_convolutions_by_lines(dtype: str, channels: int) -> None:
+    """Two lines at once where four rows hold both; parts of a line side by side where channels are few."""
+    rng = np.random.default_rng(channels)
+    for _ in range(10):
+        kernel, size = rng.integers(1, 8, 2).tolist(), rng.integers(1, 14, 2).tolist()
+        dilations = tuple(rng.integers(1, 3, 2).tolist())
+        x = bytes_of(rng, (2, *size, channels), dtype)
+        w = bytes_of(rng, (*kernel, channels, 1), dtype)
+        args = (x, w, *parameters(rng, dtype, channels, kernel[0] * kernel[1]))
+        strides = tuple(rng.integers(1, 4, 2).tolist())
+        attrs = {"strides": strides, "dilations": dilations, "padding": "same"}
+        attrs["activation"] = [None, "relu"][int(rng.integers(2))]
+        agree("quantized_depthwise_conv2d", args, {**WINDOW, **attrs})
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("seed", range(8))
 def test_dense_layers_of_any_size(dtype: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -96,7 +113,7 @@ def test_dense_layers_of_any_size(dtype: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("out", [5, 17, 40, 64, 70])
-@pytest.mark.parametrize("depth", [3, 130, 385, 1600])
+@pytest.mark.parametrize("depth", [3, 100, 130, 385, 1600])
 def test_every_number_of_rows(depth: int, out: int) -> None:
     """Rows are cut into even tiles; deep weights come in parts, to which sums wait."""
     rng = np.random.default_rng(depth + out)
