@@ -2,6 +2,7 @@
 // for every run of the window. A product whose inner dimension is the pixels, in pieces that stay in the caches.
 #include "conv_product.h"
 #include "penstock/kernel_abi.h"
+#include "rooms.h"
 #include "winograd.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
@@ -74,26 +75,6 @@ inline void CopyPadded(const float* from, int64_t cols, float* out) {
     Store(out + kLanes, Vf{});
   }
 }
-
-// Room for one thread's panels, by number: who takes the lowest free one finds it in its cache.
-class Rooms {
- public:
-  static constexpr int64_t kMost = 64;
-  Rooms(float* data, int64_t size, int64_t count) : data_(data), size_(size), count_(count) {}
-
-  int64_t Take() {
-    for (int64_t i = 0;; i = (i + 1) % count_) {
-      if (!__atomic_test_and_set(&taken_[i], __ATOMIC_ACQUIRE)) return i;
-    }
-  }
-  void GiveBack(int64_t i) { __atomic_clear(&taken_[i], __ATOMIC_RELEASE); }
-  float* At(int64_t i) const { return data_ + i * size_; }
-
- private:
-  float* data_;
-  int64_t size_, count_;
-  bool taken_[kMost] = {};
-};
 
 class FilterProduct {
  public:

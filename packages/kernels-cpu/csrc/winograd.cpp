@@ -22,43 +22,57 @@ class Winograd {
         chain_(chain),
         tiles_(conv),
         in_row_(Padded(conv.in_channels)),
-        out_row_(Padded(conv.out_channels)) {
-    // Either the filter stays in the second cache, and tiles pass by, or the other way round.
-    constexpr int64_t kFilterStays = 160 * 1024, kTilesAtOnce = 150 * 1024;
-    int64_t most = 4 * kTileRows;
-    if (WinogradFilterSize(conv) <= kFilterStays) {
-      most = MinOf(most, MaxOf<int64_t>(1, kTilesAtOnce / (kPlaces * (in_row_ + out_row_))));
-    }
-    at_once_ = CeilDiv(tiles_.count, CeilDiv(tiles_.count, most));
-  }
+        out_row_(Padded(conv.out_channels)),
+        portions_(tiles_.count, MostAtOnce(), kTasks),
+        in_step_(portions_.at_once * in_row_),
+        out_step_(portions_.at_once * out_row_) {}
 
   int Run(penstock_call* call) {
-    in_ = Scratch<float>(call, kPlaces * at_once_ * in_row_);
-    out_ = Scratch<float>(call, kPlaces * at_once_ * out_row_);
+    const int64_t size = kPlaces * (in_step_ + out_step_);
+    float* data = Scratch<float>(call, portions_.tasks * size);
     const float* zeros = Zeros(call, conv_.in_channels);
-    if (in_ == nullptr || out_ == nullptr || zeros == nullptr) return PENSTOCK_NO_MEMORY;
+    if (data == nullptr || zeros == nullptr) return PENSTOCK_NO_MEMORY;
     const Pixels pixels = {x_, conv_.h.in, conv_.w.in, conv_.in_channels, zeros};
-    for (int64_t first = 0; first < tiles_.count; first += at_once_) {
-      const int64_t count = MinOf(at_once_, tiles_.count - first);
-      int status = ForTiles(call, count, conv_.in_channels, [&](int64_t i) {
-        Corner corner = tiles_.At(first + i);
-        corner.row -= conv_.h.before;
-        corner.col -= conv_.w.before;
-        ReadTile<kSide, OfInput>(pixels, corner, at_once_ * in_row_, in_ + i * in_row_);
-      });
-      if (status == PENSTOCK_OK) status = Multiply(call, count);
-      if (status == PENSTOCK_OK) {
-        status =
-            ForTiles(call, count, conv_.out_channels, [&](int64_t i) { WriteTile(first + i, i); });
+    Rooms rooms(data, size, portions_.tasks);
+    return portions_.Run(call, [&](int64_t, int64_t begin, int64_t end) {
+      const int64_t taken = rooms.Take();
+      const Room room = {rooms.At(taken), rooms.At(taken) + kPlaces * in_step_};
+      int status = PENSTOCK_OK;
+      for (int64_t i = begin; i < end && status == PENSTOCK_OK; ++i) {
+        status = RunPortion(call, pixels, portions_.First(i), portions_.Size(i), room);
       }
-      if (status != PENSTOCK_OK) return status;
-    }
-    return PENSTOCK_OK;
+      rooms.GiveBack(taken);
+      return status;
+    });
   }
 
  private:
-  // out_[place] = in_[place] * filter[place] for the 36 places.
-  int Multiply(penstock_call* call, int64_t count) {
+  static constexpr int64_t kTasks = 16;
+
+  // Either the filter stays in the second cache, and tiles pass by, or the other way round.
+  int64_t MostAtOnce() const {
+    constexpr int64_t kFilterStays = 160 * 1024, kTilesAtOnce = 150 * 1024;
+    const int64_t most = 4 * kTileRows;
+    if (WinogradFilterSize(conv_) > kFilterStays) return most;
+    return MinOf(most, MaxOf<int64_t>(1, kTilesAtOnce / (kPlaces * (in_row_ + out_row_))));
+  }
+
+  int RunPortion(penstock_call* call, const Pixels& pixels, int64_t first, int64_t count,
+                 const Room& room) const {
+    int status = ForTiles(call, count, conv_.in_channels, [&](int64_t i) {
+      Corner corner = tiles_.At(first + i);
+      corner.row -= conv_.h.before;
+      corner.col -= conv_.w.before;
+      ReadTile<kSide, OfInput>(pixels, corner, in_step_, room.in + i * in_row_);
+    });
+    if (status == PENSTOCK_OK) status = Multiply(call, count, room);
+    if (status != PENSTOCK_OK) return status;
+    return ForTiles(call, count, conv_.out_channels,
+                    [&](int64_t i) { WriteTile(tiles_.At(first + i), room.out + i * out_row_); });
+  }
+
+  // out[place] = in[place] * filter[place] for the 36 places.
+  int Multiply(penstock_call* call, int64_t count, const Room& room) const {
     const int64_t panels = PanelsPerGroup(conv_), panel = conv_.in_channels * kTileCols;
     const int64_t tiles = CeilDiv(count, kTileRows), step = CeilDiv(count, tiles);
     const int64_t cost = count * panel;
@@ -72,15 +86,15 @@ class Winograd {
             tile.b = transformed_ + i * panel;
             tile.k = conv_.in_channels;
             tile.segments = 1;
-            tile.y = out_;
+            tile.y = room.out + place * out_step_;
             tile.at = at;
             tile.col = col;
             tile.ahead_step = CeilDiv(kTileCols, tiles);
             const float* next = i + 1 < kPlaces * panels ? tile.b + panel : transformed_;
             for (int64_t t = 0; t < count; t += step) {
               const int rows = static_cast<int>(MinOf(step, count - t));
-              for (int r = 0; r < rows; ++r) at[r] = (place * at_once_ + t + r) * out_row_;
-              tile.a = in_ + (place * at_once_ + t) * in_row_;
+              for (int r = 0; r < rows; ++r) at[r] = (t + r) * out_row_;
+              tile.a = room.in + place * in_step_ + t * in_row_;
               tile.ahead = next + t / step * tile.ahead_step * tile.k;
               RunConvTile(tile, rows,
                           static_cast<int>(MinOf<int64_t>(kTileCols, conv_.out_channels - col)));
@@ -89,15 +103,13 @@ class Winograd {
         });
   }
 
-  void WriteTile(int64_t index, int64_t slot) {
-    const Corner tile = tiles_.At(index);
+  void WriteTile(const Corner& tile, const float* from) const {
     const int rows = static_cast<int>(MinOf<int64_t>(kOut, conv_.h.out - tile.row));
     const int cols = static_cast<int>(MinOf<int64_t>(kOut, conv_.w.out - tile.col));
-    const float* from = out_ + slot * out_row_;
-    const int64_t step = at_once_ * out_row_;
     ForChannels(conv_.out_channels, [&](int64_t c, int64_t n) {
       TransformTile<kSide, kOut>(
-          ToOutput(), [&](int i, int j) { return LoadSome(from + (i * kSide + j) * step + c, n); },
+          ToOutput(),
+          [&](int i, int j) { return LoadSome(from + (i * kSide + j) * out_step_ + c, n); },
           [&](int i, Vf(&made)[kOut]) {
             if (i >= rows) return;
             const Vf sum = (made[0] + made[1]) + (made[2] + made[3]);
@@ -125,7 +137,8 @@ class Winograd {
     }
   }
 
-  void Finish(const Corner& tile, int i, int cols, int64_t c, int64_t n, const Vf (&made)[kOut]) {
+  void Finish(const Corner& tile, int i, int cols, int64_t c, int64_t n,
+              const Vf (&made)[kOut]) const {
     const int64_t pixel = (tile.image * conv_.h.out + tile.row + i) * conv_.w.out + tile.col;
     Vf acc[kOut][1];
     int64_t at[kOut];
@@ -146,9 +159,9 @@ class Winograd {
   float* y_;
   const Chain* chain_;
   const Tiles tiles_;
-  int64_t in_row_, out_row_;  // floats from tile to tile
-  int64_t at_once_;
-  float *in_ = nullptr, *out_ = nullptr;
+  const int64_t in_row_, out_row_;  // floats from tile to tile
+  const Portions portions_;
+  const int64_t in_step_, out_step_;  // floats from place to place
 };
 
 }  // namespace

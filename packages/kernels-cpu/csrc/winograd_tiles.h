@@ -6,6 +6,7 @@
 
 #include "chain_steps.h"
 #include "conv_product.h"
+#include "rooms.h"
 
 namespace penstock::cpu::PENSTOCK_ISA::winograd {
 
@@ -186,6 +187,39 @@ void ReadTile(const Pixels& pixels, const Corner& first, int64_t step, float* ou
         });
   });
 }
+
+// Tiles in portions, and these in tasks, which share nothing, if there are enough of them; else all in one task, whose
+// loops are parallel.
+struct Portions {
+  int64_t tiles, at_once;  // of a portion
+  int64_t count, per_task, tasks;
+
+  Portions(int64_t tiles, int64_t most_at_once, int64_t most_tasks) : tiles(tiles) {
+    at_once = CeilDiv(tiles, CeilDiv(tiles, most_at_once));
+    count = CeilDiv(tiles, at_once);
+    per_task = count < most_tasks / 2 ? count : CeilDiv(count, most_tasks);
+    tasks = CeilDiv(count, per_task);
+  }
+
+  int64_t First(int64_t portion) const { return portion * at_once; }
+  int64_t Size(int64_t portion) const { return MinOf(at_once, tiles - First(portion)); }
+
+  // f(task, first portion, last portion) gives a status.
+  template <class F>
+  int Run(penstock_call* call, const F& f) const {
+    int failed = PENSTOCK_OK;
+    const int status = ParallelFor(call, count, per_task, [&](int64_t begin, int64_t end) {
+      const int status = f(begin / per_task, begin, end);
+      if (status != PENSTOCK_OK) __atomic_store_n(&failed, status, __ATOMIC_RELAXED);
+    });
+    return status != PENSTOCK_OK ? status : failed;
+  }
+};
+
+// What a portion's tiles become, and the products or the results' gradients: [place, slot, channels].
+struct Room {
+  float *in, *out;
+};
 
 // f(i) for `count` tiles of so many channels.
 template <class F>
