@@ -20,6 +20,8 @@
 #define ADAM_ROWS \
   "f32,f32,f32,i32,f32,f32,f32->f32,f32,f32 f32,f32,f32,i64,f32,f32,f32->f32,f32,f32"
 #define SEGMENTED TAKEN_ONE("f32") TAKEN_ONE("f64") TAKEN_ONE("i32") TAKEN_ONE("i64")
+#define FOUND_ONE(t) t "->" t ",i64,i64,i64 "
+#define FOUND FOUND_ONE("f32") FOUND_ONE("f64") FOUND_ONE("i32") FOUND_ONE("i64")
 #define SCATTERED_ONE(t) t ",i32," t "->" t " " t ",i64," t "->" t " "
 #define SCATTERED EACH(SCATTERED_ONE)
 #define COMBINED SCATTERED_ONE("f32") SCATTERED_ONE("f64") SCATTERED_ONE("i32") SCATTERED_ONE("i64")

@@ -7,23 +7,36 @@
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {
 
+// The first of those numbers that is too large, or their count.
+template <class T>
+int64_t CopySegments(const T* from, int64_t count, int64_t segments, int64_t* to) {
+  bool wrong = false;
+  for (int64_t i = 0; i < count; ++i) {
+    to[i] = from[i];
+    wrong |= to[i] >= segments;
+  }
+  if (!wrong) return count;
+  int64_t right = 0;
+  while (to[right] < segments) ++right;
+  return right;
+}
+
 // Below zero means no segment; NULL when one is too large or memory ran out, then *status says which.
 const int64_t* CheckedSegments(penstock_call* call, const penstock_tensor* ids, int64_t segments,
                                int* status) {
   const int64_t count = Count(ids);
   int64_t* out = Scratch<int64_t>(call, count);
   *status = out ? PENSTOCK_OK : PENSTOCK_NO_MEMORY;
-  for (int64_t i = 0; out && i < count; ++i) {
-    out[i] = Index(ids, i);
-    if (out[i] >= segments) {
-      Fail(call, "segment %lld at position %lld is out of range for %lld segments",
-           static_cast<long long>(out[i]), static_cast<long long>(i),
-           static_cast<long long>(segments));
-      *status = PENSTOCK_OUT_OF_RANGE;
-      return nullptr;
-    }
-  }
-  return out;
+  if (out == nullptr) return nullptr;
+  const int64_t right = ids->dtype.bits == 32
+                            ? CopySegments(Data<const int32_t>(ids), count, segments, out)
+                            : CopySegments(Data<const int64_t>(ids), count, segments, out);
+  if (right == count) return out;
+  Fail(call, "segment %lld at position %lld is out of range for %lld segments",
+       static_cast<long long>(out[right]), static_cast<long long>(right),
+       static_cast<long long>(segments));
+  *status = PENSTOCK_OUT_OF_RANGE;
+  return nullptr;
 }
 
 // What an empty maximum or minimum is.
@@ -53,6 +66,10 @@ int Gather(penstock_call* call, const int64_t* ids, int64_t segments, T start) {
     }
     for (int64_t row = 0; row < rows; ++row) {
       if (ids[row] < 0) continue;
+      if (columns == 1) {  // as in counting
+        out[ids[row]] = Mode::Of(out[ids[row]], data[row]);
+        continue;
+      }
       const T* from = data + row * columns;
       T* to = out + ids[row] * columns;
       for (int64_t c = first; c < last; ++c) to[c] = Mode::Of(to[c], from[c]);

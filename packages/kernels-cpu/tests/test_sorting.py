@@ -142,3 +142,33 @@ def test_signed_zeros_in_long_rows(rng: np.random.Generator) -> None:
     check(x)
     want = np.take_along_axis(x, order(x, True), -1)
     same(ps.function(lambda a: ps.sort(a * 1, descending=True))(x), want)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("kinds", [1, 7, 2**30])
+def test_different_elements(kinds: int, dtype: str, rng: np.random.Generator) -> None:
+    for shape in [(0,), (), (1,), (3, 21), (5, 1001)]:
+        x = np.asarray(rng.integers(-kinds, kinds, shape).astype(dtype))
+        if dtype[0] == "f":
+            x[rng.random(shape) < 0.1] = np.nan
+            x[rng.random(shape) < 0.1] = -0.0
+        names = ("return_index", "return_inverse", "return_counts")
+        found = ps.unique(x, **dict.fromkeys(names, True))
+        want = np.unique(x, **dict.fromkeys(names, True))
+        for got, expected in zip(found, want, strict=True):
+            same(got, expected.reshape(got.shape))
+        for size in (1, 5):
+            values, _, places, counts = ps.ops.unique_(x, size)
+            n = min(size, want[0].size)
+            np.testing.assert_array_equal(values.numpy()[:n], want[0][:n])
+            np.testing.assert_array_equal(values.numpy()[n:], np.resize(want[0][:1], size)[n:])
+            np.testing.assert_array_equal(places.numpy(), want[2].reshape(x.shape))
+            np.testing.assert_array_equal(counts.numpy(), np.r_[want[3][:n], [0] * (size - n)])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_counting_up_and_down(dtype: str) -> None:
+    for start, stop, step in [(0, 70_001, 1), (5, -30, -3), (-1.3, 99.7, 0.1), (3, 3, 1)]:
+        got = ps.arange(start, stop, step, dtype).numpy()
+        want = start + step * np.arange(max(np.ceil((stop - start) / step), 0))
+        np.testing.assert_array_equal(got, want.astype(dtype))

@@ -158,6 +158,15 @@ def size_of(name: str, x: Tensor, size: int | None, count: Any) -> int:
     return int(count(np.asarray(x)))
 
 
+def found_once(name: str, x: Tensor, size: int | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """What `unique_` finds; without a size all elements, of which the missing ones are cut off after one search."""
+    if size is not None or x.is_symbolic:
+        return unique_(x, size_of(name, x, size, None))
+    values, first, places, counts = unique_(x, np.asarray(x).size)
+    found = int(np.count_nonzero(np.asarray(counts)))
+    return values[:found], first[:found], places, counts[:found]
+
+
 def nonzero(
     x: TensorLike, /, *, size: int | None = None, fill_value: int = 0
 ) -> tuple[Tensor, ...]:
@@ -242,7 +251,7 @@ def unique(
         Tensor([1, 3], shape=(2,), dtype=int64)
     """
     x = asarray(x)
-    results = unique_(x, size_of("unique", x, size, lambda array: np.unique(array).size))
+    results = found_once("unique", x, size)
     wanted = (True, return_index, return_inverse, return_counts)
     chosen = tuple(result for result, want in zip(results, wanted, strict=True) if want)
     return chosen if len(chosen) > 1 else chosen[0]

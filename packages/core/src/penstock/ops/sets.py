@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from penstock import ops
 from penstock.ops.conversion import asarray
-from penstock.ops.selecting import size_of, unique_
+from penstock.ops.selecting import found_once
 
 if TYPE_CHECKING:
     from penstock._native import Tensor
@@ -59,8 +57,7 @@ def unique_all(x: TensorLike, /, *, size: int | None = None) -> UniqueAll:
         Tensor([1, 0, 1], shape=(3,), dtype=int64)
     """
     x = asarray(x)
-    count = size_of("unique_all", x, size, lambda array: np.unique(array).size)
-    values, first, places, counts = unique_(x, count)
+    values, first, places, counts = found_once("unique_all", x, size)
     if size is None and x.dtype.kind in ("float", "complex"):
         return _with_every_nan(x, values, first, places, counts)
     return UniqueAll(values, first, places, counts)
