@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from penstock.plugins import PluginInfo, hookimpl
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 @hookimpl
 def penstock_plugin_info() -> PluginInfo:
     """Name this plugin for `penstock doctor`."""
-    return PluginInfo(name="formats", version=version("penstock-formats"))
+    return PluginInfo(name="formats")
 
 
 @hookimpl

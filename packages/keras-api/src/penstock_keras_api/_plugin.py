@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
 from penstock.plugins import PluginInfo, hookimpl
 
 
 @hookimpl
 def penstock_plugin_info() -> PluginInfo:
     """Name this plugin for `penstock doctor`."""
-    return PluginInfo(name="keras-api", version=version("penstock-keras-api"))
+    return PluginInfo(name="keras-api")

@@ -1,6 +1,5 @@
 """Tell Penstock where the kernel library lies; the kernels name their ops themselves."""
 
-from importlib.metadata import version
 from pathlib import Path
 
 from penstock.plugins import NativeLibrary, PluginInfo, hookimpl
@@ -11,7 +10,7 @@ LIBRARY = Path(__file__).with_name("libpenstock_kernels_cpu.so")
 @hookimpl
 def penstock_plugin_info() -> PluginInfo:
     """Name this plugin for `penstock doctor`."""
-    return PluginInfo(name="kernels-cpu", version=version("penstock-kernels-cpu"))
+    return PluginInfo(name="kernels-cpu")
 
 
 @hookimpl

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from penstock.plugins import PluginInfo, hookimpl
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 @hookimpl
 def penstock_plugin_info() -> PluginInfo:
     """Name this plugin for `penstock doctor`."""
-    return PluginInfo(name="models", version=version("penstock-models"))
+    return PluginInfo(name="models")
 
 
 @hookimpl

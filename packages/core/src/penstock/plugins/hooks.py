@@ -39,13 +39,13 @@ class PluginInfo:
 
     Args:
         name: The plugin's name, the same as in its manifest.
-        version: Its version.
+        version: Its version, if that is another one than its distribution's.
         summary: One line about it.
         issues: Where to report a problem with it.
     """
 
     name: str
-    version: str
+    version: str = ""
     summary: str = ""
     issues: str = ""
 

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from penstock._dataclass import dataclass
 from penstock.plugins._api import PLUGIN_API, in_range
+from penstock.plugins._entries import Entry, entries
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
-
     from penstock.plugins._schema import Manifest
 
 GROUP: Final = "penstock.plugins"
@@ -70,15 +69,12 @@ def installed_plugins() -> Sequence[Installed]:
     Raises:
         Nothing: what is wrong with a plugin is kept in its entry.
     """
-    from importlib.metadata import entry_points  # 30 ms; only when plugins are asked for
-
-    found = [_read(entry) for entry in entry_points(group=GROUP)]
+    found = [_read(entry) for entry in entries(GROUP)]
     return sorted(found, key=lambda plugin: (plugin.name, plugin.distribution))
 
 
-def _read(entry: EntryPoint) -> Installed:
-    distribution = entry.dist.name if entry.dist else "?"
-    version = entry.dist.version if entry.dist else "?"
+def _read(entry: Entry) -> Installed:
+    distribution, version = entry.distribution, entry.version
     name, problem = entry.name, ""
     folders: tuple[Path, ...] = ()
     manifest: Manifest | None = None
