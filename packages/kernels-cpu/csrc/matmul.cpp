@@ -1,6 +1,7 @@
 // Matrix products: both operands packed into panels of the microkernel, block by block of the inner dimension.
 #include <cstdlib>
 
+#include "batch.h"
 #include "penstock/kernel_abi.h"
 #include "product.h"
 
@@ -226,30 +227,10 @@ int Multiply(penstock_call* call, const Product& product, const Batch& batch,
   return PENSTOCK_OK;
 }
 
-// Offsets of a batched operand whose leading dimensions broadcast to those of the output.
-void BatchOffsets(const penstock_tensor* x, const penstock_tensor* out, int64_t* offset) {
-  const int64_t count = Extent(out, 0, out->ndim - 2);
-  for (int64_t b = 0; b < count; ++b) {
-    int64_t rest = b, step = x->shape[x->ndim - 2] * x->shape[x->ndim - 1];
-    offset[b] = 0;
-    for (int d = 1; d <= out->ndim - 2; ++d) {
-      const int64_t index = rest % out->shape[out->ndim - 2 - d];
-      rest /= out->shape[out->ndim - 2 - d];
-      if (d > x->ndim - 2) continue;
-      const int64_t size = x->shape[x->ndim - 2 - d];
-      if (size > 1) offset[b] += index * step;
-      step *= size;
-    }
-  }
-}
-
 Matrix LastTwo(const penstock_tensor* x, bool transpose) {
   const int64_t cols = x->shape[x->ndim - 1];
   return transpose ? Matrix{Data<const float>(x), 1, cols} : Matrix{Data<const float>(x), cols, 1};
 }
-
-// The right operand as one matrix for all products.
-bool IsOneMatrix(const penstock_tensor* y) { return Extent(y, 0, y->ndim - 2) == 1; }
 
 // `epilogue`: what runs on the product, or nullptr.
 int MultiplyAll(penstock_call* call, const TileProgram* epilogue) {

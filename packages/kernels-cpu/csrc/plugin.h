@@ -38,6 +38,19 @@ namespace avx512 {
 RowTable Rows();
 }
 
+// bf16_matmul.cpp, with the instruction for pairs of bfloat16 and without.
+#define PENSTOCK_PAIR_PRODUCTS                              \
+  int MatMulBf16(penstock_call* call);                      \
+  int PrepareMatMulBf16(penstock_call* call, void** state); \
+  void ReleaseMatMulBf16(void* state);
+namespace avx512 {
+PENSTOCK_PAIR_PRODUCTS
+}
+namespace avx512_bf16 {
+PENSTOCK_PAIR_PRODUCTS
+}
+#undef PENSTOCK_PAIR_PRODUCTS
+
 }  // namespace penstock::cpu
 
 #endif  // PENSTOCK_KERNELS_CPU_PLUGIN_H_

@@ -1,7 +1,8 @@
 // Ops on floats of 16 bits: their inputs become float32, the kernel for float32 runs, and its results are rounded once.
 //
-// Processors that we know compute no faster in them, so what counts is that nothing is slower than float32 by more than
-// the conversion. Packed weights are float32 too; they are made once, like others.
+// Processors that we know compute no faster in them, but for products of bfloat16 (bf16_matmul.cpp). So what counts is
+// that nothing is slower than float32 by more than the conversion. Packed weights are float32 too; they are made once,
+// like others.
 #include <stdlib.h>
 
 #include "gemm.h"

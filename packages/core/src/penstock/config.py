@@ -17,6 +17,7 @@ from penstock.errors import ConfigError
 
 Fallback = Literal["warn", "silent", "error"]
 Fusion = Literal["on", "off"]
+Bf16Pairs = Literal["on", "off", "emulated"]
 CpuIsa = Literal["portable", "avx2", "avx512", "avx512_bf16"]
 
 _FALLBACKS: Final = ("warn", "silent", "error")
@@ -66,6 +67,7 @@ class Settings:
     download: bool = False
     fallback: Fallback = "warn"
     fusion: Fusion = "on"
+    bf16_pairs: Bf16Pairs = "on"
     winograd: Fusion = "on"
 
     @classmethod
@@ -212,6 +214,13 @@ VARIABLES: Final = (
         "on (the default) or off",
         "whether chains of elementwise ops in compiled graphs become one pass over memory",
         _one_of(("on", "off")),
+    ),
+    Variable(
+        "PENSTOCK_BF16_PAIRS",
+        "bf16_pairs",
+        "on (the default), off, or emulated, for tests on processors without AVX512-BF16",
+        "whether kernels-cpu may multiply bfloat16 matrices by the processor's instruction for pairs, which flushes subnormal numbers",
+        _one_of(("on", "off", "emulated")),
     ),
     Variable(
         "PENSTOCK_WINOGRAD",
