@@ -76,21 +76,20 @@ int PackLines(penstock_call* call, Memory* memory, PackedLayer* packed) {
   const WindowConv conv = MakeWindowConv(call);
   const bool lifted = !WeightsAreCentred<T>(call, conv.in_channels);
   const bool in_floats = AreBelowHalf(packed->layer.multiplier, conv.in_channels);
-  const LinePlan plan(conv, lifted);
-  packed->group_size = plan.BlockBytes(conv);
-  int8_t* out = memory->Take<int8_t>(plan.blocks * packed->group_size);
-  if (out == nullptr ||
-      !TakeColumns(memory, plan.blocks * kBlock, lifted, in_floats, &packed->columns))
+  const int64_t blocks = Blocks(conv);
+  packed->group_size = LinePlan(conv, lifted, 0).BlockBytes(conv);
+  int8_t* out = memory->Take<int8_t>(blocks * packed->group_size);
+  if (out == nullptr || !TakeColumns(memory, blocks * kBlock, lifted, in_floats, &packed->columns))
     return PENSTOCK_NO_MEMORY;
-  memset(out, 0, static_cast<size_t>(plan.blocks * packed->group_size));
+  memset(out, 0, static_cast<size_t>(blocks * packed->group_size));
   packed->bytes = out;
   const T* given = Input<T>(call, 1);
-  const int64_t taps = conv.h.kernel * conv.w.kernel, room = plan.Room();
-  for (int64_t block = 0; block < plan.blocks; ++block) {
-    const int64_t first = FirstChannel(conv, block);
+  const int64_t taps = conv.h.kernel * conv.w.kernel;
+  for (int64_t block = 0; block < blocks; ++block) {
+    const LinePlan plan(conv, lifted, block);
     for (int64_t i = 0; i < kBlock; ++i) {
-      const int64_t c = first + i % room, place = InLanes(i);
-      if (c >= conv.in_channels) continue;
+      const int64_t inside = i % plan.Room(), c = plan.first + inside, place = InLanes(i);
+      if (inside >= plan.channels) continue;
       int32_t sum = 0;
       for (int64_t k = 0; k < taps; ++k) {
         const int32_t w = given[k * conv.in_channels + c] - (Limits<T>::kLow < 0 ? 0 : 128);
@@ -108,8 +107,8 @@ int PackLines(penstock_call* call, Memory* memory, PackedLayer* packed) {
 }
 
 template <class T>
-auto PickFill(const WindowConv& conv, const LinePlan& plan) {
-  const bool whole = conv.in_channels >= plan.Room();
+auto PickFill(const LinePlan& plan) {
+  const bool whole = plan.channels == plan.Room();
   switch (plan.parts) {
     case 1:
       return whole ? FillLines<T, 1, false> : FillLines<T, 1, true>;
@@ -127,12 +126,13 @@ int RunLines(penstock_call* call, const WindowConv& conv, const PackedLayer& pac
   T* y = Output<T>(call, 0);
   const int32_t zero = ParametersAt(call, 3).Zero();
   const bool lifted = packed.columns.lift != nullptr;
-  const LinePlan plan(conv, lifted);
+  const int64_t blocks = Blocks(conv);
+  const LinePlan plan(conv, lifted, 0), last(conv, lifted, blocks - 1);
   const int64_t groups = CeilDiv(conv.h.out, plan.lines), all = conv.batch * groups;
   const int64_t tasks = MinOf<int64_t>(all, 32), size = plan.quads * plan.width * kQuad;
   uint8_t* memory = Scratch<uint8_t>(call, tasks * size);
   if (memory == nullptr) return PENSTOCK_NO_MEMORY;
-  const auto fill = PickFill<T>(conv, plan);
+  const auto fill = PickFill<T>(plan), fill_last = PickFill<T>(last);
   const auto one = lifted ? SumLines<T, 1, true> : SumLines<T, 1, false>;
   const auto two = SumLines<T, 2, false>;
   const int64_t cost =
@@ -142,12 +142,15 @@ int RunLines(penstock_call* call, const WindowConv& conv, const PackedLayer& pac
     for (int64_t g = all * begin / tasks; g < all * end / tasks; ++g) {
       const int64_t n = g / groups, i = g % groups * plan.lines;
       const auto sum = MinOf(plan.lines, conv.h.out - i) == 2 ? two : one;
-      for (int64_t block = 0; block < plan.blocks; ++block) {
-        const int64_t c = FirstChannel(conv, block);
-        fill(conv, plan, x + n * conv.h.in * conv.w.in * conv.in_channels + c, i, zero, room);
-        sum(conv, plan, room, packed.bytes + block * packed.group_size,
-            packed.columns.From(block * kBlock), packed.layer.finish,
-            y + (n * conv.h.out + i) * conv.w.out * conv.out_channels + c);
+      const T* image = x + n * conv.h.in * conv.w.in * conv.in_channels;
+      T* line = y + (n * conv.h.out + i) * conv.w.out * conv.out_channels;
+      for (int64_t block = 0; block < blocks; ++block) {
+        const bool is_last = block + 1 == blocks;
+        const LinePlan& mine = is_last ? last : plan;
+        const int64_t c = is_last ? last.first : block * kBlock;
+        (is_last ? fill_last : fill)(conv, mine, image + c, i, zero, room);
+        sum(conv, mine, room, packed.bytes + block * packed.group_size,
+            packed.columns.From(block * kBlock), packed.layer.finish, line + c);
       }
     }
   });

@@ -1,5 +1,5 @@
 // Depthwise convolutions of bytes, a line or two of results at once: bytes of four rows lie together, for 64 channels of each
-// column. Where an image has fewer channels, parts of its lines lie side by side and act as more of them.
+// column. Where a block has fewer channels, parts of its lines lie side by side and act as more of them.
 #ifndef PENSTOCK_KERNELS_CPU_QUANTIZED_LINES_H_
 #define PENSTOCK_KERNELS_CPU_QUANTIZED_LINES_H_
 
@@ -16,33 +16,36 @@ constexpr int64_t kQuad = 4 * kBlock;  // bytes of four rows of a column
 // Where a channel of a block comes: unpacking goes lane by lane, and so does packing results.
 constexpr int64_t InLanes(int64_t c) { return c % 16 / 4 * 16 + c / 16 * 4 + c % 4; }
 
-// How a depthwise convolution is cut.
-struct LinePlan {
-  int64_t parts;    // of a line, side by side
-  int64_t columns;  // results of a part
-  int64_t width;    // columns that a part sees, with padding
-  int64_t lines,
-      quads;       // lines of results computed together, and how many times four rows they see
-  int64_t blocks;  // of channels; the last may begin within the one before
+inline int64_t Blocks(const WindowConv& conv) { return CeilDiv(conv.in_channels, kBlock); }
 
-  LinePlan(const WindowConv& conv, bool lifted) {
-    parts = conv.in_channels > 32 ? 1 : conv.in_channels > 16 ? 2 : 4;
+// How a block of channels is computed.
+struct LinePlan {
+  int64_t first, channels;  // the last block may begin within the one before
+  int64_t parts;            // of a line, side by side
+  int64_t columns;          // results of a part
+  int64_t width;            // columns that a part sees, with padding
+  int64_t lines,
+      quads;  // lines of results computed together, and how many times four rows they see
+
+  LinePlan(const WindowConv& conv, bool lifted, int64_t block) {
+    first = block * kBlock;
+    channels = MinOf(kBlock, conv.in_channels - first);
+    if (block > 0 && channels > kBlock / 2 && channels < kBlock) {
+      first = conv.in_channels - kBlock;
+      channels = kBlock;
+    }
+    parts = channels > 32 ? 1 : channels > 16 ? 2 : 4;
     columns = CeilDiv(conv.w.out, parts);
     width = (columns - 1) * conv.w.stride + (conv.w.kernel - 1) * conv.w.dilation + 1;
     quads = CeilDiv(conv.h.kernel, 4);
     const bool fit = CeilDiv(conv.h.kernel + conv.h.stride, 4) == quads;
     lines = fit && conv.h.dilation == 1 && !lifted ? 2 : 1;
-    blocks = CeilDiv(conv.in_channels, kBlock);
   }
   int64_t BlockBytes(const WindowConv& conv) const { return lines * LineBytes(conv); }
   int64_t LineBytes(const WindowConv& conv) const { return quads * conv.w.kernel * kQuad; }
   // Bytes of a column that belong to each part.
   int64_t Room() const { return kBlock / parts; }
 };
-
-inline int64_t FirstChannel(const WindowConv& conv, int64_t block) {
-  return MaxOf<int64_t>(0, MinOf(block * kBlock, conv.in_channels - kBlock));
-}
 
 // A column of all parts, `apart` from each other. kSome: not all of a part's bytes are there.
 template <int kParts, bool kSome, class T>
@@ -84,7 +87,7 @@ template <class T, int kParts, bool kSome>
 void FillLines(const WindowConv& conv, const LinePlan& plan, const T* image, int64_t i,
                int32_t zero, uint8_t* to) {
   const __m512i flip = _mm512_set1_epi8(static_cast<char>(kRaise<T>));
-  const int64_t each = MinOf(conv.in_channels, plan.Room());
+  const int64_t each = plan.channels;
   const uint64_t there = each == 64 ? ~uint64_t{0} : (uint64_t{1} << each) - 1;
   const int64_t shift = plan.columns * conv.w.stride;  // between parts
   const int64_t begin = MinOf(plan.width, MaxOf<int64_t>(0, conv.w.before));
@@ -101,6 +104,10 @@ void FillLines(const WindowConv& conv, const LinePlan& plan, const T* image, int
       rows[r] = inside ? image + row * conv.w.in * conv.in_channels : nullptr;
     }
     const auto edge = [&](int64_t col) {
+      if (kParts == 1) {
+        memset(to + col * kQuad, zero + kRaise<T>, kQuad);
+        return;
+      }
       alignas(64) T bytes[4][kBlock];
       for (int r = 0; r < 4; ++r) {
         memcpy(bytes[r], padding, sizeof padding);
@@ -140,8 +147,8 @@ inline __m512i AddBytes(__m512i sums, __m512i x, __m512i w) {
 // Writes a column of a block.
 template <class T>
 struct ColumnStore {
-  int64_t parts, room, columns, out,
-      channels;  // room: bytes of a part; columns: of it; out: of a line
+  int64_t parts, room;             // room: bytes of a part
+  int64_t columns, out, channels;  // of a part, of the line, and of the image
   uint64_t there;
   ColumnStore(const WindowConv& conv, const LinePlan& plan)
       : parts(plan.parts),
@@ -149,7 +156,7 @@ struct ColumnStore {
         columns(plan.columns),
         out(conv.w.out),
         channels(conv.out_channels),
-        there(channels >= kBlock ? ~uint64_t{0} : (uint64_t{1} << channels) - 1) {}
+        there(plan.channels == kBlock ? ~uint64_t{0} : (uint64_t{1} << plan.channels) - 1) {}
 
   void operator()(T* line, int64_t j, __m512i bytes) const {
     if (parts == 1) return _mm512_mask_storeu_epi8(line + j * channels, there, bytes);
