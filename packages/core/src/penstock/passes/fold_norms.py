@@ -134,27 +134,20 @@ def _is_steady(t: Tensor) -> bool:
 def _written(
     norm: _Norm, new: dict[int, Tensor], x: Tensor, w: Tensor, rest: list[Tensor], into_filter: bool
 ) -> Tensor:
-    row = int(norm.offset.shape[-1])
-
     def flat(t: Tensor) -> Tensor:
-        return ops.reshape(new[t.value_index], (row,))
+        made = new[t.value_index]
+        return made if made.ndim == 1 else ops.reshape(made, (int(made.size),))
 
     factor, shift = flat(norm.factor), flat(norm.offset)
-    if norm.bias is not None or norm.mean is not None:
-        moved = flat(norm.bias) if norm.bias is not None else None
-        if norm.mean is not None:
-            moved = (
-                ops.negative(flat(norm.mean))
-                if moved is None
-                else ops.subtract(moved, flat(norm.mean))
-            )
-        assert moved is not None
+    if norm.bias is not None and norm.mean is not None:
+        moved = ops.subtract(flat(norm.bias), flat(norm.mean))
         shift = ops.add(shift, ops.multiply(moved, factor))
+    elif norm.bias is not None:
+        shift = ops.add(shift, ops.multiply(flat(norm.bias), factor))
+    elif norm.mean is not None:
+        shift = ops.subtract(shift, ops.multiply(flat(norm.mean), factor))
     if into_filter:
         depthwise = norm.product.op == "depthwise_conv2d"
         w = ops.multiply(w, ops.reshape(factor, w.shape[-2:]) if depthwise else factor)
     (y,) = _native.call_op(norm.product.op, [x, w, *rest], norm.product.attrs)
     return ops.add(y if into_filter else ops.multiply(y, factor), shift)
-
-
-__all__ = ["fold_norms"]
