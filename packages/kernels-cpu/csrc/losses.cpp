@@ -3,6 +3,7 @@
 
 #include "elementwise.h"
 #include "penstock/kernel_abi.h"
+#include "row_max.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {
@@ -44,8 +45,7 @@ int EachRow(penstock_call* call, Loss loss) {
 }
 
 float CrossEntropyRow(const float* x, const float* labels, int64_t n) {
-  float max = -INFINITY;
-  for (int64_t i = 0; i < n; ++i) max = Maximum(max, x[i]);
+  const float max = RowMax(x, n);
   const float sum = SumOver(x, x, n, -INFINITY, [max](Vf a, Vf) { return Exp(a - max); });
   const float log_sum = logf(sum);
   return SumOver(labels, x, n, 0.0f, [max, log_sum](Vf z, Vf a) {

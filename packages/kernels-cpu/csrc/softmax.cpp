@@ -1,20 +1,13 @@
 // Softmax, its logarithm, and the cross-entropy of its result.
 #include "passes.h"
 #include "penstock/kernel_abi.h"
+#include "row_max.h"
 #include "vec_math.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {
 
 constexpr int64_t kMathChunk = 16 * 1024;
-
-float RowMax(const float* x, int64_t n) {
-  Vf best = Splat(-INFINITY);
-  ForVectors(
-      n, [&](int64_t i) { best = Maximum(best, Load(x + i)); },
-      [&](int64_t i, int64_t rest) { best = Maximum(best, LoadPartial(x + i, rest, -INFINITY)); });
-  return Across(best, [](float a, float b) { return Maximum(a, b); });
-}
 
 // Vectors in a partial sum: partial sums are summed in turn, which keeps the error of long rows small.
 constexpr int64_t kSumBlock = 64;
