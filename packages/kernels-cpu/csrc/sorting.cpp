@@ -63,20 +63,41 @@ void SortValues(const Line<const T>& x, const Line<T>& out, int64_t n, K turn, K
   for (int64_t i = 0; i < count; ++i) out[first + i] = zeros[i];
 }
 
-template <class T>
-int64_t CountBelow(const T* sorted, int64_t n, T value, bool and_equal) {
-  const auto key = SortKey<T>::Of(value);
-  int64_t low = 0, high = n;
-  while (low < high) {
-    const int64_t middle = low + (high - low) / 2;
-    const auto at = SortKey<T>::Of(sorted[middle]);
-    if (at < key || (and_equal && at == key)) {
-      low = middle + 1;
-    } else {
-      high = middle;
+// Searches that take their steps together: each waits for memory, and nobody can foresee where it turns.
+constexpr int64_t kSearches = 8;
+
+// How many elements are below each of some values (kEqual: or equal to it). NaN is the largest, and equal to itself.
+template <bool kEqual, class T>
+void CountBelow(const T* sorted, int64_t n, const T (&values)[kSearches], int64_t* found) {
+  const auto below = [](T x, T value) {
+    return kEqual ? (x <= value) | (value != value) : (x < value) | ((value != value) & (x == x));
+  };
+  for (int64_t i = 0; i < kSearches; ++i) found[i] = 0;
+  int64_t size = n;
+  for (; size > 1; size -= size / 2) {
+    const int64_t half = size / 2;
+    for (int64_t i = 0; i < kSearches; ++i) {
+      found[i] += half & -static_cast<int64_t>(below(sorted[found[i] + half - 1], values[i]));
     }
   }
-  return low;
+  for (int64_t i = 0; i < kSearches && size > 0; ++i) {
+    found[i] += below(sorted[found[i]], values[i]);
+  }
+}
+
+// The same for any number of values.
+template <class T>
+void CountEachBelow(const T* sorted, int64_t n, const T* values, int64_t count, bool and_equal,
+                    int64_t* out) {
+  const auto search = and_equal ? CountBelow<true, T> : CountBelow<false, T>;
+  for (int64_t i = 0; i < count; i += kSearches) {
+    const int64_t some = MinOf(kSearches, count - i);
+    T sought[kSearches];
+    int64_t found[kSearches];
+    for (int64_t j = 0; j < kSearches; ++j) sought[j] = values[i + MinOf(j, some - 1)];
+    search(sorted, n, sought, found);
+    memcpy(out + i, found, static_cast<size_t>(some) * sizeof(int64_t));
+  }
 }
 
 }  // namespace
@@ -114,14 +135,15 @@ int SearchSorted(penstock_call* call) {
   const int64_t n = sorted->shape[sorted->ndim - 1], count = Count(values);
   const bool and_equal = StrAttrIs(call, 0, "right");
   // One sequence for all values, or one for each row of them.
-  const int64_t row = sorted->ndim == 1 ? 0 : values->shape[values->ndim - 1];
-  int64_t* out = Output<int64_t>(call, 0);
+  const int64_t row =
+      MaxOf<int64_t>(sorted->ndim == 1 ? count : values->shape[values->ndim - 1], 1);
   return WithNumber(sorted, [&](auto* element) {
     using T = decltype(Pointee(element));
     return ParallelFor(call, count, Grain(64), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        const T* sequence = Input<T>(call, 0) + (row ? i / row * n : 0);
-        out[i] = CountBelow(sequence, n, Input<T>(call, 1)[i], and_equal);
+      for (int64_t i = begin, next; i < end; i = next) {
+        next = MinOf(end, (i / row + 1) * row);
+        CountEachBelow(Input<T>(call, 0) + i / row * n, n, Input<T>(call, 1) + i, next - i,
+                       and_equal, Output<int64_t>(call, 0) + i);
       }
     });
   });

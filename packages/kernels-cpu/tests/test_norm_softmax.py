@@ -97,3 +97,21 @@ def test_batch_norm_and_its_gradient(shape: tuple[int, ...], draw: Any) -> None:
         slopes[1].numpy(), (wide_dy * normal).sum(axes), rtol=1e-4, atol=bound
     )
     np.testing.assert_allclose(slopes[2].numpy(), wide_dy.sum(axes), rtol=1e-4, atol=bound)
+
+
+@pytest.mark.parametrize("n", [1, 15, 16, 17, 1003])
+def test_cross_entropy_of_distributions(n: int, rng: np.random.Generator) -> None:
+    x = rng.uniform(-30, 30, (5, n)).astype("float32")
+    labels = rng.dirichlet(np.ones(n), 5).astype("float32")
+    wide = x.astype("float64")
+    logs = wide - np.logaddexp.reduce(wide, -1, keepdims=True)
+    got = ps.nn.softmax_cross_entropy_dense(x, labels).numpy()
+    np.testing.assert_allclose(got, -(labels * logs).sum(-1), rtol=1e-5, atol=1e-6)
+    x[2, n // 2] = np.nan
+    assert np.isnan(ps.nn.softmax_cross_entropy_dense(x, labels).numpy()).tolist() == [
+        0,
+        0,
+        1,
+        0,
+        0,
+    ]

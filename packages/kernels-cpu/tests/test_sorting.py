@@ -95,6 +95,16 @@ def test_places_in_a_sequence(side: str, dtype: str, rng: np.random.Generator) -
         np.testing.assert_array_equal(got[row], np.searchsorted(rows[row], values[row], side))
 
 
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_places_of_nan_and_zeros(side: str, rng: np.random.Generator) -> None:
+    special = np.array([np.nan, -np.nan, -0.0, 0.0, np.inf, -np.inf, 1e-45], np.float32)
+    for n in (1, 5, 64, 333):
+        for dtype in ("float32", "float64"):
+            sequence = np.sort(rng.choice(special, n).astype(dtype))
+            got = ps.searchsorted(sequence, special.astype(dtype), side=side).numpy()
+            np.testing.assert_array_equal(got, np.searchsorted(sequence, special, side))
+
+
 def test_the_number_of_threads_changes_nothing(python: Callable[..., str]) -> None:
     code = """
         import hashlib
