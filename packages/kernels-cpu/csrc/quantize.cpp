@@ -51,6 +51,27 @@ inline Vi Steps(Vf x) {
   return __builtin_convertvector(steps, Vi);
 }
 
+// Divides by a scale and rounds, halves away from zero. Products with the inverse, which are known much sooner, decide where
+// they cannot be wrong: below 4096 they are off by less than 2^-10.
+class Divider {
+ public:
+  explicit Divider(float scale) : scale_(scale), inverse_(1.0f / scale) {
+    constexpr float kLeast = 1.1754944e-38f, kNaN = __builtin_nanf("");
+    if (!(inverse_ >= kLeast && inverse_ <= 3.4028235e38f)) inverse_ = kNaN;
+  }
+  Vi operator()(Vf x) const {
+    constexpr float kWhole = 12582912.0f;  // 1.5 * 2^23: a sum with it is whole
+    const Vf quick = x * inverse_, nearest = (quick + kWhole) - kWhole;
+    if (__builtin_expect(AllBelow(quick, 4096.0f) && AllBelow(quick - nearest, 0.5f - 1.0f / 1024),
+                         1))
+      return __builtin_convertvector(nearest, Vi);
+    return Steps(x / scale_);
+  }
+
+ private:
+  float scale_, inverse_;
+};
+
 template <class T>
 int QuantizeTo(penstock_call* call) {
   const AxisView view = ParameterView(call);
@@ -62,10 +83,11 @@ int QuantizeTo(penstock_call* call) {
   return ForEachPiece(call, view, [&](int64_t first, int64_t n, int64_t channel) {
     constexpr int32_t kMost = (1 << 30) - 1;
     const float s = scale[channel];
+    const Divider steps(s);
     const int32_t z = MinOf(MaxOf(zero[channel], -kMost), kMost);
     int64_t i = first;
     for (; i + kLanes <= first + n; i += kLanes) {
-      Vi moved = Steps(Load(x + i) / s) + z;
+      Vi moved = steps(Load(x + i)) + z;
       moved = moved < Limits<T>::kLow ? Limits<T>::kLow - Vi{} : moved;
       moved = moved > Limits<T>::kHigh ? Limits<T>::kHigh - Vi{} : moved;
       const Vb bytes = __builtin_convertvector(moved, Vb);

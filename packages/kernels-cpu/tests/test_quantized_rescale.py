@@ -176,3 +176,23 @@ def test_pairs_of_all_bytes_at_any_scale(dtype: str, op: str, rng: np.random.Gen
         want = BLOCKS[op].reference_fn(x, y, *(np.asarray(p) for p in given), **attrs)  # type: ignore[misc]
         got = getattr(ps, op)(x[:-7], y[:-7], *given, **attrs).numpy()
         np.testing.assert_array_equal(got, want[:-7], err_msg=str(given))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("scale", [0.0173, 0.5, 3.0, 1e-38, 1e-44, 3e38])
+def test_quantize_around_every_half(dtype: str, scale: float) -> None:
+    """Numbers up to 3 floats beside the middle between two steps, and what is no number."""
+    s = np.float32(scale)
+    with np.errstate(over="ignore"):
+        middles = (np.arange(-300, 300, dtype="float32") + np.float32(0.5)) * s
+        far = np.float32([np.nan, np.inf, -np.inf, 3e38, -3e38, 0.0, -0.0, 1e-45]).repeat(5)
+    beside = [middles]
+    for towards in (np.float32(np.inf), np.float32(-np.inf)):
+        for _ in range(3):
+            beside.append(np.nextafter(beside[-1], towards))
+        beside.append(middles)
+    x = np.random.default_rng(0).permutation(np.concatenate([*beside, far]))
+    for zero in (0, 7, -128 if dtype == "int8" else 255):
+        want = BLOCKS["quantize"].reference_fn(x, s, np.int32(zero), axis=-1, dtype=dtype)  # type: ignore[misc]
+        got = ps.quantize(x, s, np.int32(zero), dtype=dtype).numpy()
+        np.testing.assert_array_equal(got, want)
