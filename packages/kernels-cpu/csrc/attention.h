@@ -3,6 +3,7 @@
 #define PENSTOCK_KERNELS_CPU_ATTENTION_H_
 
 #include "gemm.h"
+#include "lanes.h"
 #include "penstock/kernel_abi.h"
 #include "vec_math.h"
 
@@ -91,56 +92,6 @@ void RawScores(const Attention& a, const Packed& keys_transposed, const Block& b
 // How many of the block's keys its query i may see.
 inline int64_t Seen(const Attention& a, const Block& b, int64_t i) {
   return a.causal ? MinOf(b.keys, MaxOf<int64_t>(0, b.query + i + 1 - b.key)) : b.keys;
-}
-
-inline Vf LoadUpTo(const float* p, int64_t n, float fill) {
-  return n == kLanes ? Load(p) : LoadPartial(p, n, fill);
-}
-
-inline void StoreUpTo(float* p, Vf v, int64_t n) {
-  n == kLanes ? Store(p, v) : StorePartial(p, v, n);
-}
-
-// Folding lanes by shuffles: rows are short, so this is done often.
-#if PENSTOCK_VECTOR_BYTES == 64
-#define PENSTOCK_HALVES(v) \
-  __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7)
-#define PENSTOCK_FOURS(v) \
-  __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11)
-#define PENSTOCK_TWOS(v) \
-  __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13)
-#define PENSTOCK_ONES(v) \
-  __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14)
-#elif PENSTOCK_VECTOR_BYTES == 32
-#define PENSTOCK_FOURS(v) __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3)
-#define PENSTOCK_TWOS(v) __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5)
-#define PENSTOCK_ONES(v) __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6)
-#else
-#define PENSTOCK_TWOS(v) __builtin_shufflevector(v, v, 2, 3, 0, 1)
-#define PENSTOCK_ONES(v) __builtin_shufflevector(v, v, 1, 0, 3, 2)
-#endif
-
-template <class Op>
-float FoldLanes(Vf v, Op op) {
-#ifdef PENSTOCK_HALVES
-  v = op(v, PENSTOCK_HALVES(v));
-#endif
-#ifdef PENSTOCK_FOURS
-  v = op(v, PENSTOCK_FOURS(v));
-#endif
-  v = op(v, PENSTOCK_TWOS(v));
-  v = op(v, PENSTOCK_ONES(v));
-  return v[0];
-}
-
-inline float SumLanes(Vf v) {
-  return FoldLanes(v, [](Vf a, Vf b) { return a + b; });
-}
-
-template <class F>
-void ForEachVector(int64_t size, const F& f) {
-  ForVectors(
-      size, [&](int64_t i) { f(i, int64_t{kLanes}); }, [&](int64_t i, int64_t n) { f(i, n); });
 }
 
 // f(j, n, scores) for the vectors of a row: scaled, and with the bias; what lies behind the end has no meaning.

@@ -3,7 +3,7 @@
 #ifndef PENSTOCK_KERNELS_CPU_COLUMNS_H_
 #define PENSTOCK_KERNELS_CPU_COLUMNS_H_
 
-#include "vec.h"
+#include "lanes.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 
@@ -81,7 +81,7 @@ struct MatrixRows {
   int64_t cols;
   void operator()(int64_t row, int64_t col, int64_t n, Vf* term) const {
     const float* p = data + row * cols + col;
-    term[0] = n == kLanes ? Load(p) : LoadPartial(p, n);
+    term[0] = LoadUpTo(p, n);
   }
 };
 

@@ -53,7 +53,7 @@ bool JoinPixels(Conv* conv, Image* image) {
 }
 
 // Copies n <= kLanes floats.
-inline void StoreUpTo(float* out, const float* from, int64_t n) {
+inline void CopyFew(float* out, const float* from, int64_t n) {
 #if defined(__AVX512F__)
   StorePartial(out, LoadPartial(from, n), n);
 #else
@@ -251,7 +251,7 @@ class FilterProduct {
         for (int64_t j = 0; j < conv_.w.out; ++j, ++at, from += step) {
           for (int64_t r = 0; r < rows; r += panel_rows_) {
             const int64_t count = MinOf(panel_rows_, rows - r);
-            StoreUpTo(out + r * pixels + at * count, from + r, count);
+            CopyFew(out + r * pixels + at * count, from + r, count);
           }
         }
       }

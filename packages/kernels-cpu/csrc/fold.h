@@ -2,7 +2,7 @@
 #ifndef PENSTOCK_KERNELS_CPU_FOLD_H_
 #define PENSTOCK_KERNELS_CPU_FOLD_H_
 
-#include "vec.h"
+#include "lanes.h"
 
 namespace penstock::cpu::PENSTOCK_ISA {
 
@@ -71,28 +71,6 @@ constexpr int64_t kFoldChunk = 16 * 1024;
 // Folds of blocks are folded in turn: a sum of equal numbers is wrong in proportion to the longest chain of additions.
 constexpr int64_t kFoldBlock = 32;
 
-// All lanes, folded by halves: the order of Across (vec.h), in registers.
-#define OTHER_LANES(v, ...) __builtin_shufflevector(v, v, __VA_ARGS__)
-template <class Fold>
-float FoldLanes(Vf v) {
-  const Fold fold;
-#if PENSTOCK_VECTOR_BYTES == 64
-  v = fold(v, OTHER_LANES(v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
-  v = fold(v, OTHER_LANES(v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
-  v = fold(v, OTHER_LANES(v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
-  v = fold(v, OTHER_LANES(v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14));
-#elif PENSTOCK_VECTOR_BYTES == 32
-  v = fold(v, OTHER_LANES(v, 4, 5, 6, 7, 0, 1, 2, 3));
-  v = fold(v, OTHER_LANES(v, 2, 3, 0, 1, 6, 7, 4, 5));
-  v = fold(v, OTHER_LANES(v, 1, 0, 3, 2, 5, 4, 7, 6));
-#else
-  v = fold(v, OTHER_LANES(v, 2, 3, 0, 1));
-  v = fold(v, OTHER_LANES(v, 1, 0, 3, 2));
-#endif
-  return v[0];
-}
-#undef OTHER_LANES
-
 // Folds contiguous elements; four accumulators hide the latency.
 template <class Fold>
 float FoldFloats(const float* x, int64_t n) {
@@ -112,7 +90,7 @@ float FoldFloats(const float* x, int64_t n) {
   }
   for (; i + kLanes <= n; i += kLanes) acc[0] = fold(acc[0], Load(x + i));
   const Vf all = fold(fold(acc[0], acc[1]), fold(acc[2], acc[3]));
-  return FoldLanes<Fold>(i < n ? fold(all, LoadPartial(x + i, n - i, Fold::kInitial)) : all);
+  return FoldLanes(i < n ? fold(all, LoadPartial(x + i, n - i, Fold::kInitial)) : all, fold);
 }
 
 // Of the other types the compiler makes vectors of neighbours, which have accumulators of their own.

@@ -8,8 +8,6 @@
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {
 
-Vf LoadUpTo(const float* p, int64_t n) { return n == kLanes ? Load(p) : LoadPartial(p, n); }
-
 struct Groups {
   int64_t batch, pixels, channels, groups;
   int64_t PerGroup() const { return channels / groups; }

@@ -5,17 +5,6 @@
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {
 
-Vf LoadUpTo(const float* p, int64_t n) { return n == kLanes ? Load(p) : LoadPartial(p, n); }
-
-void StoreUpTo(float* p, Vf v, int64_t n) { n == kLanes ? Store(p, v) : StorePartial(p, v, n); }
-
-// f(first, n) for vectors of n <= kLanes elements.
-template <class F>
-void ForEachVector(int64_t size, const F& f) {
-  ForVectors(
-      size, [&](int64_t i) { f(i, int64_t{kLanes}); }, [&](int64_t i, int64_t n) { f(i, n); });
-}
-
 // The sums over a row of what terms(i, n, term) puts into term[kSums]; it must put zeros behind the n-th element. Four
 // sums run beside each other, in a fixed order.
 template <int kSums, class Terms>

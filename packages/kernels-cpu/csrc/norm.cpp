@@ -7,8 +7,6 @@
 namespace penstock::cpu::PENSTOCK_ISA {
 namespace {
 
-Vf LoadUpTo(const float* p, int64_t n) { return n == kLanes ? Load(p) : LoadPartial(p, n); }
-
 // y[row, c] = f(offset, c, n) for every row, channel after channel.
 template <class F>
 int ForEachPixel(penstock_call* call, int64_t rows, int64_t channels, float* y, const F& f) {

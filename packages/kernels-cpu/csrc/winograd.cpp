@@ -109,7 +109,7 @@ class Winograd {
     ForChannels(conv_.out_channels, [&](int64_t c, int64_t n) {
       TransformTile<kSide, kOut>(
           ToOutput(),
-          [&](int i, int j) { return LoadSome(from + (i * kSide + j) * out_step_ + c, n); },
+          [&](int i, int j) { return LoadUpTo(from + (i * kSide + j) * out_step_ + c, n); },
           [&](int i, Vf(&made)[kOut]) {
             if (i >= rows) return;
             const Vf sum = (made[0] + made[1]) + (made[2] + made[3]);
@@ -130,7 +130,7 @@ class Winograd {
         const float* pixel =
             x_ + ((tile.image * conv_.h.in + row) * conv_.w.in + col) * conv_.in_channels;
         for (int64_t k = 0; k < conv_.in_channels; ++k) {
-          sum += Splat(pixel[k]) * LoadSome(filter_.At(tap * conv_.in_channels + k, c), n);
+          sum += Splat(pixel[k]) * LoadUpTo(filter_.At(tap * conv_.in_channels + k, c), n);
         }
       }
       made[j] = sum;
@@ -149,7 +149,7 @@ class Winograd {
     if (chain_ != nullptr) RunChain<kOut, 1>(*chain_, at, c, static_cast<int>(n), acc);
     for (int j = 0; j < cols; ++j) {
       float* to = y_ + at[j] + c;
-      n == kLanes ? Store(to, acc[j][0]) : StorePartial(to, acc[j][0], n);
+      StoreUpTo(to, acc[j][0], n);
     }
   }
 
@@ -192,7 +192,7 @@ int TransformFilter(penstock_call* call, const Conv& conv, const FilterView& fil
         TransformTile<kFilter, kSide>(
             OfFilter(),
             [&](int i, int j) {
-              return n > 0 ? LoadSome(filter.At((i * kFilter + j) * ci + k, c), n) : Vf{};
+              return n > 0 ? LoadUpTo(filter.At((i * kFilter + j) * ci + k, c), n) : Vf{};
             },
             [&](int i, const Vf(&made)[kSide]) {
               for (int j = 0; j < kSide; ++j) Store(to + (i * kSide + j) * panels * panel, made[j]);

@@ -111,16 +111,16 @@ class FilterGradient {
               ToFilter(),
               [&](int i, int j) {
                 const float* from = sums_ + (i * kSide + j) * place + row * out_row_ + c;
-                Vf sum = LoadSome(from, n);
+                Vf sum = LoadUpTo(from, n);
                 for (int64_t t = 1; t < portions_.tasks; ++t) {
-                  sum += LoadSome(from + t * sum_size_, n);
+                  sum += LoadUpTo(from + t * sum_size_, n);
                 }
                 return sum;
               },
               [&](int i, const Vf(&made)[kFilter]) {
                 for (int j = 0; j < kFilter; ++j) {
                   float* to = dfilter_ + ((i * kFilter + j) * rows + row) * cols + c;
-                  n == kLanes ? Store(to, made[j]) : StorePartial(to, made[j], n);
+                  StoreUpTo(to, made[j], n);
                   worst += made[j] * 0.0f;  // NaN from now on, if it is not finite
                 }
               });

@@ -6,6 +6,7 @@
 
 #include "chain_steps.h"
 #include "conv_product.h"
+#include "lanes.h"
 #include "rooms.h"
 
 namespace penstock::cpu::PENSTOCK_ISA::winograd {
@@ -111,10 +112,6 @@ ALWAYS_INLINE void ForChannels(int64_t channels, const F& f) {
   if (c < channels) f(c, channels - c);
 }
 
-ALWAYS_INLINE Vf LoadSome(const float* p, int64_t n) {
-  return n == kLanes ? Load(p) : LoadPartial(p, n);
-}
-
 // ---- when ----
 
 constexpr int64_t kTransform = 7 * kPlaces;  // what a tile's channel costs, in multiplications
@@ -181,7 +178,7 @@ void ReadTile(const Pixels& pixels, const Corner& first, int64_t step, float* ou
   }
   ForChannels(pixels.c, [&](int64_t c, int64_t n) {
     TransformTile<kIn, kSide>(
-        Transform(), [&](int i, int j) { return LoadSome(at[i][j] + c, n); },
+        Transform(), [&](int i, int j) { return LoadUpTo(at[i][j] + c, n); },
         [&](int i, const Vf(&made)[kSide]) {
           for (int j = 0; j < kSide; ++j) Store(out + (i * kSide + j) * step + c, made[j]);
         });
