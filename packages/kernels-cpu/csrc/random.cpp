@@ -89,6 +89,37 @@ int Generate(penstock_call* call, Value&& value) {
       });
 }
 
+inline double Rounded(double x) {
+#if defined(__SSE2__)
+  asm("" : "+x"(x));
+#else
+  asm("" : "+m"(x));
+#endif
+  return x;
+}
+
+// f64 takes two words for each number, of which the upper 53 bits count.
+int UniformOfDoubles(penstock_call* call, double low, double high) {
+  double* out = Output<double>(call, 0);
+  const int64_t count = Count(call->outputs[0]);
+  const Key from = KeyOf(call);
+  const double span = high - low, below = low < high ? nextafter(high, low) : high;
+  constexpr int64_t kDoubles = 2 * kLanes;
+  return ParallelFor(
+      call, CeilDiv(count, kDoubles), kChunk / 2 / kDoubles, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          const Words words = Philox(from.counter + static_cast<uint64_t>(i * kLanes), from.key);
+          const int64_t first = i * kDoubles, n = MinOf(kDoubles, count - first);
+          for (int64_t j = 0; j < n; ++j) {
+            const uint64_t lower = words.w[j % 2 * 2][j / 2], upper = words.w[j % 2 * 2 + 1][j / 2];
+            const double drawn = static_cast<double>((lower | upper << 32) >> 11) * 0x1p-53;
+            const double x = low + Rounded(drawn * span);
+            out[first + j] = x > below ? below : x;
+          }
+        }
+      });
+}
+
 // r cos(2 pi u), r sin(2 pi u) with r = sqrt(-2 ln v), from two words.
 inline void BoxMuller(Vu w0, Vu w1, Vf* a, Vf* b) {
   const Vf v = (Upper24(w0) + 1.0f) * k2Pow24;
@@ -101,6 +132,9 @@ inline void BoxMuller(Vu w0, Vu w1, Vf* a, Vf* b) {
 }  // namespace
 
 int RandomUniform(penstock_call* call) {
+  if (TypeKey(call->outputs[0]) == kF64) {
+    return UniformOfDoubles(call, FloatAttr(call, 1), FloatAttr(call, 2));
+  }
   const float low = static_cast<float>(FloatAttr(call, 1));
   const float high = static_cast<float>(FloatAttr(call, 2));
   const Vf span = Splat(high - low), below = Splat(low < high ? nextafterf(high, low) : high);

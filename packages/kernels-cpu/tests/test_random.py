@@ -57,6 +57,18 @@ def test_uniform_numbers_are_philox_words(key: int, counter: int, n: int) -> Non
     np.testing.assert_array_equal(at(key, counter, lambda: ps.random.uniform((n,))), want)
 
 
+@pytest.mark.parametrize(("key", "counter"), PLACES)
+@pytest.mark.parametrize("n", [1, 2, 31, 32, 33, 1001])
+def test_uniform_doubles_are_pairs_of_words(key: int, counter: int, n: int) -> None:
+    words = [w for block in range(-(-n // 2)) for w in philox(key, (counter + block) & (2**64 - 1))]
+    whole = [(low | high << 32) >> 11 for low, high in zip(words[::2], words[1::2], strict=True)]
+    drawn = np.array(whole[:n], np.float64) * 2**-53
+    for low, high in [(0.0, 1.0), (-1.3, 2.1), (1.0, 1.0 + 2**-51), (3.0, 3.0)]:
+        got = at(key, counter, lambda: ps.random.uniform((n,), low, high, dtype="float64"))  # noqa: B023
+        want = low + drawn * (high - low)
+        np.testing.assert_array_equal(got, np.where(want < high, want, np.nextafter(high, low)))
+
+
 @pytest.mark.parametrize(
     ("low", "high"), [(0, 1), (-1, 1), (0.3, 0.7), (-5.5, 123), (1e-3, 1), (2, 2)]
 )
