@@ -98,3 +98,11 @@ def test_finders_of_others_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Finder])
     assert ("made", "up", "made", "3") in found()
+
+
+def test_places_that_are_no_text_are_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = found()
+    monkeypatch.setattr(sys, "path", [*sys.path, tmp_path])
+    assert found() == before

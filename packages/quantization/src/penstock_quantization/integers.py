@@ -308,11 +308,16 @@ def _pad(b: IntegerBuilder, node: Node) -> bool:
 
 def _is_for_windows(b: IntegerBuilder, node: Node) -> bool:
     """Whether a pad is only used by max pools whose every window sees something else, too."""
-    widths = max(node.attrs["pad_width"], default=0)
-    users = b.users[node.outputs[0].value_index]
+    widths = list(node.attrs["pad_width"])
+    if len(widths) != 8 or any(widths[:2] + widths[6:]):  # only height and width
+        return False
     return all(
-        user is not None and user.op == "max_pool2d" and widths < min(user.attrs["pool_size"])
-        for user in users
+        user is not None
+        and user.op == "max_pool2d"
+        and user.attrs["padding"] == "valid"
+        and max(widths[2:4]) < user.attrs["pool_size"][0]
+        and max(widths[4:6]) < user.attrs["pool_size"][1]
+        for user in b.users[node.outputs[0].value_index]
     )
 
 

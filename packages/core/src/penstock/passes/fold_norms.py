@@ -24,7 +24,7 @@ def fold_norms(graph: Graph) -> Graph:
     """Fold what stands between a product and its norm into fewer steps.
 
     Results change by rounding, no more than the product's own sums are rounded: elsewhere the difference from a mean is
-    taken first. Nothing changes while `debug_nans` looks at every op, or with PENSTOCK_FUSION=off.
+    taken first. So x · factor may overflow where (x - mean) · factor did not. Nothing changes while `debug_nans` looks at every op, or with PENSTOCK_FUSION=off.
     """
     if settings().fusion == "off" or _native.get_debug_nans():
         return graph

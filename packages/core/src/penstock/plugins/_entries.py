@@ -53,7 +53,13 @@ def _only_folders() -> bool:
     """Whether nothing but folders can give distributions: no archive, no egg, and no finder of somebody else's."""
     if any(f is not PathFinder and hasattr(f, "find_distributions") for f in sys.meta_path):
         return False
-    return not any(place.endswith(".egg") or Path(place).is_file() for place in sys.path)
+    return not any(place.endswith(".egg") or Path(place).is_file() for place in _places())
+
+
+def _places() -> list[str]:
+    """The folders that modules are looked for in; Python passes over what is no text, too."""
+    places: list[object] = [*sys.path]
+    return [place for place in places if isinstance(place, str)]
 
 
 def _asked(group: str) -> list[Entry]:
@@ -66,7 +72,7 @@ def _asked(group: str) -> list[Entry]:
 
 
 def _metadata_folders() -> Iterator[Path]:
-    for place in sys.path:
+    for place in _places():
         try:
             yield from (f for f in Path(place).iterdir() if f.suffix in (".dist-info", ".egg-info"))
         except OSError:  # nothing there

@@ -311,13 +311,34 @@ class Compiled:
         key = (kind, by_rows, fresh)
         if key not in self._functions:
             step = getattr(self, f"{kind}_step")
-            if fresh and not self._forgets_in_plans(kind):
-                made = steps.make_two_steps(self.reset_metrics, self._step_function(kind, by_rows))
+            if not fresh:
+                made = steps.make_step(step, by_rows, self._run_eagerly)
+            elif self._forgets_in_plans(kind):
+                begun = steps.make_step(step, by_rows, self._run_eagerly, self.reset_metrics)
+                made = self._checked_once(key, begun)
             else:
-                begin = self.reset_metrics if fresh else None
-                made = steps.make_step(step, by_rows, self._run_eagerly, begin)
+                made = self._in_two_steps(kind, by_rows)
             self._functions[key] = made
         return self._functions[key]
+
+    def _in_two_steps(self, kind: str, by_rows: bool) -> Any:
+        return steps.make_two_steps(self.reset_metrics, self._step_function(kind, by_rows))
+
+    def _checked_once(self, key: tuple[str, bool, bool], begun: Any) -> Any:
+        """Run a step that begins by forgetting; metrics that made variables in it are not forgotten by it."""
+        known = self._count_metric_variables()
+
+        def run(*parts: Any) -> Any:
+            result = begun(*parts)
+            is_all = self._count_metric_variables() == known
+            self._functions[key] = begun if is_all else self._in_two_steps(*key[:2])
+            return result
+
+        return run
+
+    def _count_metric_variables(self) -> int:
+        metrics: list[Any] = self.metrics  # type: ignore[attr-defined]
+        return sum(len(m.variables) for m in metrics)
 
     def _forgets_in_plans(self, kind: str) -> bool:
         """Whether forgetting is nothing but assignments to metrics that exist before a step is traced."""
