@@ -55,6 +55,7 @@ def fire(nn: Any, into: int, squeezed: int, expanded: int) -> Any:
 def test_squeezenet_is_that_of_torch(version: str) -> None:
     torch = pytest.importorskip("torch")
     nn = torch.nn
+    torch.manual_seed(0)
     channels, window, halved = {"1.0": (96, 7, (5, 9)), "1.1": (64, 3, (4, 6))}[version]
     steps = [nn.Conv2d(3, channels, window, 2), nn.ReLU(), nn.MaxPool2d(3, 2)]
     into = channels
@@ -63,7 +64,6 @@ def test_squeezenet_is_that_of_torch(version: str) -> None:
             steps.append(nn.MaxPool2d(3, 2))
         steps.append(fire(nn, into, squeezed, expanded))
         into = 2 * expanded
-    torch.manual_seed(0)
     features = nn.Sequential(*steps)
     head = nn.Sequential(
         nn.Dropout(), nn.Conv2d(512, 7, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
