@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 import threading
 from collections import namedtuple
@@ -706,6 +707,10 @@ def python_frames(call: Any) -> list[str]:
     return seen
 
 
+@pytest.mark.skipif(
+    importlib.util.find_spec("penstock_kernels_cpu") is None,
+    reason="kernels-cpu is not installed: the reference kernels are Python",
+)
 def test_a_new_size_runs_no_python() -> None:
     f = ps.function(lambda x, pair: (ps.exp(x) @ pair[0], x.shape[0] * pair[1]))
     given = {n: (ps.ones((n, 3)), [ps.ones((3, n)), ps.ones((n,))]) for n in range(2, 7)}
