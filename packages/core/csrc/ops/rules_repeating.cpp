@@ -9,7 +9,7 @@ namespace {
 
 void need_counts(InferContext& ctx, const std::vector<int64_t>& counts) {
   for (int64_t n : counts)
-    if (n < 0)
+    if (!is_symbolic(n) && n < 0)
       ctx.fail(ErrorKind::kValue, "got ", attr_text(ctx.attrs[0], {}),
                "; how often to repeat must not be negative");
 }

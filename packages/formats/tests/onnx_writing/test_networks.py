@@ -196,6 +196,18 @@ def test_sizes_are_computed_from_shapes(tmp_path: Path) -> None:
     checked(model, tmp_path, sizes={"time": 5})
 
 
+def test_sizes_as_numbers_are_computed_too(tmp_path: Path) -> None:
+    def net(_w: Weights, x: Any) -> Any:
+        n = x.shape[0]
+        seen = ps.arange(n)[:, None] >= ps.arange(n)
+        scores = ps.where(seen, x @ ps.matrix_transpose(x), -1e9)
+        padded = ps.pad(ps.nn.softmax(scores) @ x, ((0, 9 - n), (1, 0)))
+        return padded, ps.tile(x, (n, 1)), ps.repeat(x, n, 1), ps.eye(n), ps.linspace(0.0, 1.0, n)
+
+    model = model_of(net, ("float32", ("tokens", 6)))
+    checked(model, tmp_path, sizes={"tokens": 5})
+
+
 def test_volumes_lines_and_transposed_convolutions(tmp_path: Path) -> None:
     def net(w: Weights, volume: Any, line: Any, image: Any) -> Any:
         a = ps.nn.avg_pool3d(ps.nn.conv3d(volume, w("3d", 2, 3, 2, 2, 4), padding="same"), 2)

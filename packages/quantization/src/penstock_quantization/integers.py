@@ -309,7 +309,9 @@ def _pad(b: IntegerBuilder, node: Node) -> bool:
 def _is_for_windows(b: IntegerBuilder, node: Node) -> bool:
     """Whether a pad is only used by max pools whose every window sees something else, too."""
     widths = list(node.attrs["pad_width"])
-    if len(widths) != 8 or any(widths[:2] + widths[6:]):  # only height and width
+    if len(widths) != 8 or not all(isinstance(w, int) for w in widths):
+        return False
+    if any(widths[:2] + widths[6:]):  # only height and width
         return False
     return all(
         user is not None

@@ -233,7 +233,7 @@ from penstock.ops.image_regions import crop_and_resize, draw_bounding_boxes_
 from penstock.ops.image_resize import image_resize, image_resize_grad
 from penstock.ops.image_sample import image_sample, image_sample_grad
 from penstock.ops.indexed_slices import IndexedSlices
-from penstock.ops.indexing import one_hot, scatter_add, slice, slice_update, take
+from penstock.ops.indexing import one_hot, one_hot_, scatter_add, slice, slice_update, take
 from penstock.ops.keyed import keyed_normal, keyed_uniform
 from penstock.ops.layer_norm import layer_norm, layer_norm_grad, rms_norm, rms_norm_grad
 from penstock.ops.linalg import matmul, matmul_

@@ -298,7 +298,7 @@ def _(probabilities: Any, labels: Any, dloss: Any) -> Any:
 @softmax_cross_entropy_grad.vjp
 def _(node: Node, ddlogits: Tensor) -> Gradients:
     p, labels, dloss = node.inputs
-    onehot = ops.one_hot(labels, int(p.shape[-1]), p.dtype)
+    onehot = ops.one_hot(labels, p.shape[-1], p.dtype)
     dp = ddlogits * ops.reshape(dloss, (*dloss.shape, 1))
     return dp, None, ops.sum(ddlogits * (p - onehot), -1)
 

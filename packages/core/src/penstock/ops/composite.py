@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from penstock import dtypes, ops
 from penstock.errors import DTypeError, InvalidValueError, ShapeError
 from penstock.ops.conversion import asarray, on_device
+from penstock.ops.counting import positions
 from penstock.ops.shaping import normalise_axes
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def tril(x: TensorLike, /, k: int = 0) -> Tensor:
     """Keep the lower triangle of matrices; the rest becomes zero.
 
     Args:
-        x: [..., m, n], any dtype but string; m and n are known.
+        x: [..., m, n], any dtype but string.
         k: The highest diagonal to keep: 0 the main one, 1 the one above it.
 
     Returns:
@@ -152,7 +153,7 @@ def triu(x: TensorLike, /, k: int = 0) -> Tensor:
     """Keep the upper triangle of matrices; the rest becomes zero.
 
     Args:
-        x: [..., m, n], any dtype but string; m and n are known.
+        x: [..., m, n], any dtype but string.
         k: The lowest diagonal to keep: 0 the main one, 1 the one above it.
 
     Returns:
@@ -181,8 +182,8 @@ def _matrix(name: str, x: TensorLike) -> Tensor:
 
 def _diagonals(x: Tensor) -> Tensor:
     """The number of the diagonal on which each element of a matrix lies: [m, n]."""
-    rows, columns = (int(d) for d in x.shape[-2:])
-    return ops.arange(columns) - ops.reshape(ops.arange(rows), (rows, 1))
+    rows, columns = x.shape[-2:]
+    return positions(columns) - ops.reshape(positions(rows), (rows, 1))
 
 
 def tensordot(

@@ -15,6 +15,7 @@ from penstock.ops._declare import Reject, Sample, op
 from penstock.ops._gradients import NO_INPUTS
 from penstock.ops._samples import FLOATS, INTEGERS
 from penstock.ops.conversion import asarray, check_range, on_device
+from penstock.ops.counting import counted, divided, is_size, is_whole
 
 if TYPE_CHECKING:
     from penstock._native import Tensor
@@ -360,6 +361,8 @@ def arange(
         Tensor([0, 1, 2], shape=(3,), dtype=int64)
     """
     first, last = (0, start) if stop is None else (start, stop)
+    if (is_size(first) or is_size(last)) and all(map(is_whole, (first, last, step))) and step != 0:
+        return on_device(counted(first, last, int(step), dtype or "int64"), device)
     if dtype is None:
         fractional = any(isinstance(v, float | np.floating) for v in (first, last, step))
         dtype = "float32" if fractional else "int64"
@@ -409,6 +412,8 @@ def linspace(
         )
     if dtype is None:
         dtype = "complex64" if np.iscomplexobj([start, stop]) else "float32"
+    if is_size(num) and isinstance(start, int | float) and isinstance(stop, int | float):
+        return on_device(ops.astype(divided(start, stop, num, endpoint), dtype), device)
     values = np.linspace(start, stop, num, endpoint=endpoint)
     return on_device(ops.astype(asarray(values), dtype), device)
 

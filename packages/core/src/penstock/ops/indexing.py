@@ -13,10 +13,12 @@ from penstock import ops
 from penstock.ops import _batch, _batch_indexing, _tangents
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._samples import FLOATS, INTEGERS, NUMERIC, array
+from penstock.ops.conversion import asarray
+from penstock.ops.counting import is_size, positions
 from penstock.ops.reduce import wider
 
 if TYPE_CHECKING:
-    from penstock._native import Tensor
+    from penstock._native import Dim, Tensor
     from penstock.annotations import DTypeLike, Ints, ShapeLike, TensorLike
 
 
@@ -274,8 +276,8 @@ def _() -> Iterator[Reject]:
     yield Reject((np.ones(3), np.array([0.0]), np.ones(1)), error=TypeError, match="int64")
 
 
-@op(infer="one_hot")
-def one_hot(indices: TensorLike, depth: int, dtype: DTypeLike = "float32") -> Tensor:
+@op(infer="one_hot", name="one_hot")
+def one_hot_(indices: TensorLike, depth: int, dtype: DTypeLike = "float32") -> Tensor:
     """Write class numbers as vectors with a single 1.
 
     Args:
@@ -297,18 +299,18 @@ def one_hot(indices: TensorLike, depth: int, dtype: DTypeLike = "float32") -> Te
     """
 
 
-one_hot.not_differentiable("its input is an index, which changes in steps")
+one_hot_.not_differentiable("its input is an index, which changes in steps")
 
 
-one_hot.batch(_batch.same)
+one_hot_.batch(_batch.same)
 
 
-@one_hot.reference
+@one_hot_.reference
 def _(indices: Any, depth: int, dtype: Any) -> Any:
     return (indices[..., np.newaxis] == np.arange(depth)).astype(dtype)
 
 
-@one_hot.samples
+@one_hot_.samples
 def _(rng: np.random.Generator) -> Iterator[Sample]:
     for dtype in (*FLOATS, *INTEGERS, "bool"):
         yield Sample((np.array([[1, 0], [3, -1]]), 3, dtype), label=dtype)
@@ -317,7 +319,34 @@ def _(rng: np.random.Generator) -> Iterator[Sample]:
     yield Sample((np.array([0, 1]), 0), label="no classes")
 
 
-@one_hot.rejects
+@one_hot_.rejects
 def _() -> Iterator[Reject]:
     yield Reject((np.array([0]), -1), match="depth -1")
     yield Reject((np.array([0.0]), 2), error=TypeError, match="expected int32 or int64")
+
+
+def one_hot(indices: TensorLike, depth: int | Dim, dtype: DTypeLike = "float32") -> Tensor:
+    """Write class numbers as vectors with a single 1.
+
+    Args:
+        indices: [...], any integer dtype. A number outside 0 ... depth - 1 gives zeros only.
+        depth: The number of classes, which may be a size of a tensor.
+        dtype: Of the result.
+
+    Returns:
+        [..., depth], of `dtype`.
+
+    Raises:
+        ValueError: `depth` is negative.
+        TypeError: The indices are not integers.
+
+    Example:
+        >>> penstock.one_hot([1, 0], 3)
+        Tensor([[0., 1., 0.],
+                [1., 0., 0.]], shape=(2, 3), dtype=float32)
+    """
+    if not is_size(depth):
+        return one_hot_(indices, depth, dtype)
+    indices = asarray(indices)
+    place = ops.reshape(indices, (*indices.shape, 1))
+    return ops.astype(place == positions(depth), dtype)

@@ -268,7 +268,7 @@ def concat(xs: Sequence[TensorLike], axis: int | None = 0) -> Tensor:
 
 
 @op(infer="pad")
-def pad_(x: TensorLike, pad_width: Ints, value: float = 0.0) -> Tensor:
+def pad_(x: TensorLike, pad_width: ShapeLike, value: float = 0.0) -> Tensor:
     """Add elements of one value before and after each axis.
 
     Args:

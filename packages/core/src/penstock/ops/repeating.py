@@ -17,11 +17,11 @@ from penstock.ops.conversion import asarray
 
 if TYPE_CHECKING:
     from penstock._native import Tensor
-    from penstock.annotations import Axis, Ints, TensorLike
+    from penstock.annotations import Axis, Ints, ShapeLike, TensorLike
 
 
 @op(infer="repeat", name="repeat")
-def repeat_(x: TensorLike, repeats: Ints, axis: int | None = None) -> Tensor:
+def repeat_(x: TensorLike, repeats: ShapeLike, axis: int | None = None) -> Tensor:
     """Repeat each element some times in a row.
 
     Args:
@@ -128,7 +128,7 @@ def repeat(x: TensorLike, repeats: Any, axis: int | None = None) -> Tensor:
 
 
 @op(infer="tile_copies")
-def tile(x: TensorLike, repetitions: Ints) -> Tensor:
+def tile(x: TensorLike, repetitions: ShapeLike) -> Tensor:
     """Lay copies of a tensor side by side.
 
     Args:

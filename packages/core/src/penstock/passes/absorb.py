@@ -49,7 +49,7 @@ def _padding_of(t: Tensor) -> tuple[int, ...] | None:
     if node.op != "pad" or t.ndim != 4:
         return None
     widths = tuple(node.attrs["pad_width"])
-    if any((*widths[:2], *widths[6:])) or not all(isinstance(w, int) for w in widths):
+    if not all(isinstance(w, int) for w in widths) or any((*widths[:2], *widths[6:])):
         return None
     return widths[2:6]
 

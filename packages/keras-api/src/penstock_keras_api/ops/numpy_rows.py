@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import penstock as ps
+from penstock._native import Dim
 from penstock_keras_api import config
 from penstock_keras_api.ops.table import floating as _f
 from penstock_keras_api.ops.table import pair as _pair
@@ -208,7 +209,7 @@ def _where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
 
 
 def _arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Any:
-    whole = all(isinstance(n, int | None) for n in (start, stop, step))
+    whole = all(isinstance(n, int | Dim | None) for n in (start, stop, step))
     first, end = (0, start) if stop is None else (start, stop)
     made = ps.arange(first, end, 1 if step is None else step)
     return ps.cast(made, dtype or ("int32" if whole else config.floatx()))

@@ -89,18 +89,18 @@ def _(w: GraphWriter, node: Node) -> Value | None:
 @exports("pad")
 def _(w: GraphWriter, node: Node) -> Value | None:
     (x,), out = node.inputs, node.outputs[0]
-    widths = np.reshape(node.attrs["pad_width"], (x.ndim, 2))
+    widths = np.reshape(np.array(node.attrs["pad_width"], object), (x.ndim, 2))
     if x.ndim == 0:
         return w.value(x).op("Identity")
     if w.prefers_first(x):
         widths = widths[list(channels_first_axes(x.ndim))]
-        w.keep_first(out, _padded(w.first(x), widths, node.attrs["value"]))
+        w.keep_first(out, _padded(w, w.first(x), widths, node.attrs["value"]))
         return None
-    return _padded(w.value(x), widths, node.attrs["value"])
+    return _padded(w, w.value(x), widths, node.attrs["value"])
 
 
-def _padded(x: Value, widths: Any, value: float) -> Value:
-    return x.op("Pad", x.emitter.ints(widths.T.ravel()), x.like(value))
+def _padded(w: GraphWriter, x: Value, widths: Any, value: float) -> Value:
+    return x.op("Pad", w.sizes.vector(widths.T.ravel().tolist()), x.like(value))
 
 
 @exports("tile")
@@ -111,7 +111,7 @@ def _(w: GraphWriter, node: Node) -> Value:
     if len(times) > x.ndim:
         value = value.unsqueeze(*range(len(times) - x.ndim))
     times = (1,) * (x.ndim - len(times)) + times
-    return value.op("Tile", w.emitter.ints(times))
+    return value.op("Tile", w.sizes.vector(times))
 
 
 @exports("repeat")
@@ -123,7 +123,7 @@ def _(w: GraphWriter, node: Node) -> Value:
     if len(repeats) == 1:  # also of a size that is not known: each row beside its copies
         times = [1] * (max(x.ndim, 1) + 1 if attrs["axis"] is not None else 2)
         times[axis + 1] = repeats[0]
-        many = value.unsqueeze(axis + 1).op("Tile", w.emitter.ints(times))
+        many = value.unsqueeze(axis + 1).op("Tile", w.sizes.vector(times))
         return reshaped(w, many, out.shape)
     return value.take(np.repeat(np.arange(len(repeats)), repeats), axis)
 
