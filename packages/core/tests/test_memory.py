@@ -81,6 +81,22 @@ def test_loops_are_said_to_be_unknown() -> None:
     assert f.memory(ps.ones((4, 3)))["unknown_steps"] >= 1
 
 
+def test_what_does_not_fit_is_said_before_it_fails() -> None:
+    f = ps.function(lambda x: ps.sum(ps.nn.softmax(x @ x) @ x))
+    x = ps.ones((1024, 1024))
+    said = f.memory(x)
+    _native.set_memory_limit(_native.memory_stats()["live_bytes"] + (1 << 20))
+    try:
+        short = f.memory(x)
+        with pytest.raises(ps.errors.OutOfMemoryError):
+            f(x)
+    finally:
+        _native.set_memory_limit(0)
+    assert short["arena_bytes"] == said["arena_bytes"] > 1 << 22
+    assert short["peak_bytes"] >= short["arena_bytes"]
+    assert short["unknown_steps"] > said["unknown_steps"] == 0
+
+
 def test_runs_of_many_sizes_share_the_memory_of_the_largest() -> None:
     @ps.function
     def step(x: Any) -> Any:

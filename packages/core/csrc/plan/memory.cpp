@@ -78,15 +78,28 @@ std::vector<int64_t> Plan::scratch_of_steps(Binding& binding) const {
   return scratch;
 }
 
+std::vector<int64_t> Plan::scratch_if_it_fits(Binding& binding) const {
+  try {
+    return scratch_of_steps(binding);
+  } catch (const Error& error) {
+    if (error.kind != ErrorKind::kMemory) throw;
+  }
+  std::vector<int64_t> scratch(steps_.size(), 0);
+  for (size_t s = 0; s < steps_.size(); ++s)
+    if (steps_[s].kind == Step::kKernel || steps_[s].kind == Step::kBodies)
+      scratch[s] = kUnknownScratch;
+  return scratch;
+}
+
 // As a run does, but nothing else of it: afterwards a run takes what is said, and no more.
 void Plan::make_kept(Binding& binding) {
-  RunState state(*this, binding, Storage::allocate(binding.arena_bytes));
-  RunOptions options;
   try {
+    RunState state(*this, binding, Storage::allocate(binding.arena_bytes));
+    RunOptions options;
     take_kept(state, binding, options);
     for (size_t s = 0; s < steps_.size(); ++s)
       if (steps_[s].group >= 0) run_kept_step(state, binding, s, options);
-  } catch (const Error&) {  // a variable has no value yet
+  } catch (const Error&) {  // a variable has no value yet, or there is not the memory
   }
 }
 
@@ -103,7 +116,7 @@ MemoryReport Plan::memory(const std::vector<Shape>& input_shapes) {
     if (root.place == Place::kConstant || root.place == Place::kKept)
       report.constant_bytes += bytes;
   }
-  std::vector<int64_t> scratch = scratch_of_steps(binding);
+  std::vector<int64_t> scratch = scratch_if_it_fits(binding);
   make_kept(binding);
   int64_t live = Storage::counted_bytes(binding.arena_bytes);
   report.peak_bytes = live;

@@ -108,6 +108,7 @@ class PENSTOCK_API Plan final : public RefCounted {
   friend class BodyRun;
   friend class RunState;
   std::vector<int64_t> scratch_of_steps(Binding& binding) const;
+  std::vector<int64_t> scratch_if_it_fits(Binding& binding) const;
   int64_t counted_bytes(const Binding& binding, int32_t value) const;
   void check_graph() const;
   void check_inputs(const std::vector<Shape>& shapes) const;

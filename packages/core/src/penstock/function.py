@@ -116,8 +116,9 @@ class Function(FunctionBase):
             kernel asks for), and `peak_bytes`: what the allocator counts at most in one run, beyond inputs, variables
             and constants, to the byte. Variables count as updated in place, which they are unless somebody holds
             their old value. `unknown_steps` is how many steps have scratch memory that is in none of these: loops,
-            other devices, strings. What NumPy takes inside of Python kernels is not the allocator's, and neither is
-            what kernels prepare once and keep, such as packed weights.
+            other devices, strings; all that have kernels, if a run does not fit below the memory limit. What NumPy
+            takes inside of Python kernels is not the allocator's, and neither is what kernels prepare once and keep,
+            such as packed weights.
         """
         found, inputs = self._find(args, kwargs)[:2]
         return dict(found.plan.memory([t.shape for t in inputs]))
