@@ -6,6 +6,7 @@ import __future__
 import ast
 import functools
 import inspect
+import linecache
 import os
 import textwrap
 import types
@@ -122,12 +123,11 @@ def _code_named(outer: types.CodeType, name: str) -> types.CodeType | None:
 def _rewritten(fn: types.FunctionType) -> tuple[ast.Module, str]:
     """Return a module with one function, which has the free names as arguments and the rewritten function in it."""
     code = fn.__code__
-    lines, first = inspect.getsourcelines(code)
-    tree = ast.parse(textwrap.dedent("".join(lines)))
+    tree = ast.parse(textwrap.dedent(_source_text(fn)))
     (node,) = tree.body
     if not isinstance(node, ast.FunctionDef) or _is_mangled(node):
         raise ValueError("not a function that can be rewritten by itself")
-    ast.increment_lineno(tree, first - 1)
+    ast.increment_lineno(tree, code.co_firstlineno - 1)
     node.decorator_list = []
     made = Rewriter(code.co_freevars).visit(node)
     free = ", ".join([*code.co_freevars, "ps__"])
@@ -137,6 +137,16 @@ def _rewritten(fn: types.FunctionType) -> tuple[ast.Module, str]:
     for part in (factory, *ast.walk(factory.args)):
         ast.copy_location(part, node)
     return ast.fix_missing_locations(ast.Module([factory], [])), node.name
+
+
+def _source_text(fn: types.FunctionType) -> str:
+    """Return the lines of a function. `inspect.getsource` looks through all modules for the one that it is of."""
+    file = fn.__code__.co_filename
+    linecache.checkcache(file)
+    lines = linecache.getlines(file, fn.__globals__)
+    if not lines:
+        raise OSError(f"there is no source of {fn.__qualname__}: cannot read {file}")
+    return "".join(inspect.getblock(lines[fn.__code__.co_firstlineno - 1 :]))
 
 
 def _is_mangled(node: ast.FunctionDef) -> bool:
