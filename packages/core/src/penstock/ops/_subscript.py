@@ -44,8 +44,11 @@ class Plan:
 
 def getitem(x: Tensor, key: Any) -> Tensor:
     """Return the elements that a NumPy subscript selects; the result never shares memory that can change."""
-    if not x.is_symbolic and (found := _plain(x, key)) is not None:
-        return found
+    if not x.is_symbolic:
+        for quick in (_plain, _picked):
+            found = quick(x, key)
+            if found is not None:
+                return found
     if _is_single_mask(key):
         return ops.reshape(x, (1, *x.shape))[: int(bool(key))]
     plan = _plan(x, key)
@@ -59,14 +62,18 @@ def getitem(x: Tensor, key: Any) -> Tensor:
 
 
 def _plain(x: Tensor, key: Any) -> Tensor | None:
-    """Take what most subscripts say, whole numbers and slices of a tensor with a value; None for all others."""
-    items = key if type(key) is tuple else (key,)
+    """Take what most subscripts say, whole numbers, slices, new axes, of a tensor with a value; None for all others."""
     shape: tuple[Any, ...] = x.shape
-    if len(items) > len(shape):
-        return None
+    items = _without_ellipsis(key if type(key) is tuple else (key,), len(shape))
     starts, sizes, steps = [0] * len(shape), list(shape), [1] * len(shape)
     kept: list[int] = []
-    for axis, item in enumerate(items):
+    axis = 0
+    for item in items:
+        if item is None:
+            kept.append(1)
+            continue
+        if axis == len(shape):
+            return None
         size = shape[axis]
         if type(item) is int:
             starts[axis], sizes[axis] = item + size if item < 0 else item, 1
@@ -81,13 +88,42 @@ def _plain(x: Tensor, key: Any) -> Tensor | None:
             kept.append(count)
         else:
             return None
-    kept += shape[len(items) :]
-    y = (
-        x
-        if tuple(sizes) == shape and steps.count(1) == len(steps)
-        else ops.slice(x, starts, sizes, steps)
-    )
-    return y if len(kept) == len(shape) else ops.reshape(y, kept)
+        axis += 1
+    kept += shape[axis:]
+    if tuple(sizes) != shape or steps.count(1) != len(steps):
+        x = ops.slice(x, starts, sizes, steps)
+    return x if tuple(kept) == x.shape else ops.reshape(x, kept)
+
+
+def _without_ellipsis(items: tuple[Any, ...], rank: int) -> tuple[Any, ...]:
+    """Put slices of everything in the place of one `...`; leave two of them to who says that this is wrong."""
+    places = [i for i, item in enumerate(items) if item is Ellipsis]
+    if len(places) != 1:
+        return items
+    (at,) = places
+    used = sum(item is not None for item in items) - 1
+    return (*items[:at], *(slice(None),) * (rank - used), *items[at + 1 :])
+
+
+def _picked(x: Tensor, key: Any) -> Tensor | None:
+    """Take what one array says, numbers of rows or a mask of the leading axes; None for all other subscripts."""
+    if type(key) not in (_native.Tensor, np.ndarray) or not key.ndim:
+        return None
+    key = asarray(key)
+    if key.is_symbolic:
+        return None
+    if key.dtype == "bool":
+        if key.shape != x.shape[: key.ndim]:
+            return None
+        if key.ndim > 1:
+            x, key = ops.reshape(x, (key.size, *x.shape[key.ndim :])), ops.reshape(key, (-1,))
+        return ops.take(x, ops.nonzero(key)[0], 0)
+    if key.dtype != "int64" and key.dtype != "int32":
+        return None
+    try:
+        return ops.take(x, key, 0)
+    except IndexError:  # whoever takes the subscript apart knows better what to say
+        return None
 
 
 def _parts_of(item: slice) -> tuple[Any, Any, Any]:
