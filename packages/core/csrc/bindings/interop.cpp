@@ -343,9 +343,7 @@ void bind_interop(nb::module_& m) {
       },
       nb::arg("value"), nb::arg("dtype") = nb::none(), nb::arg("weak") = false);
   m.def("to_device", [](const Tensor& t, const std::string& name) {
-    const Device* device = find_device(name);
-    if (!device) fail(ErrorKind::kDevice, "there is no device '", name, "'");
-    return nb::steal(new_tensor(copy_to(t, *device)));
+    return nb::steal(new_tensor(copy_to(t, known_device(name))));
   });
 }
 

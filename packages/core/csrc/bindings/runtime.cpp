@@ -71,12 +71,11 @@ nb::object row_facts(const KernelRow* row) {
 // The row that an op would get for these dtypes, without a node.
 nb::object kernel_row(const std::string& op, const std::string& device_name, nb::handle inputs,
                       nb::handle outputs) {
-  const Device* device = device_name.empty() ? &host_device() : find_device(device_name);
-  if (!device) fail(ErrorKind::kDevice, "there is no device '", device_name, "'");
+  const Device& device = device_name.empty() ? host_device() : known_device(device_name);
   std::vector<DType> in, out;
   for (nb::handle t : nb::iter(inputs)) in.push_back(dtype_from_object(t));
   for (nb::handle t : nb::iter(outputs)) out.push_back(dtype_from_object(t));
-  return row_facts(try_kernel_for(get_op(op), *device, in.data(), static_cast<int>(in.size()),
+  return row_facts(try_kernel_for(get_op(op), device, in.data(), static_cast<int>(in.size()),
                                   out.data(), static_cast<int>(out.size())));
 }
 
@@ -84,13 +83,12 @@ nb::object kernel_for_node(const PyNode& n) {
   const Node& node = n.node();
   const Graph& g = *n.graph.get();
   if (node.op->builtin != Builtin::kNone || node.op->schema.alias) return nb::none();
-  const Device* device = node.device.empty() ? &host_device() : find_device(node.device);
-  if (!device) fail(ErrorKind::kDevice, "there is no device '", node.device, "'");
+  const Device& device = node.device.empty() ? host_device() : known_device(node.device);
   std::vector<DType> in, out;
   for (int32_t v : node.inputs) in.push_back(g.values[static_cast<size_t>(v)].aval.dtype);
   for (int32_t v : node.outputs) out.push_back(g.values[static_cast<size_t>(v)].aval.dtype);
   const KernelRow* row =
-      try_kernel_for(const_cast<Op&>(*node.op), *device, in.data(), static_cast<int>(in.size()),
+      try_kernel_for(const_cast<Op&>(*node.op), device, in.data(), static_cast<int>(in.size()),
                      out.data(), static_cast<int>(out.size()));
   return row_facts(row);
 }
@@ -140,16 +138,7 @@ void bind_placement(nb::module_& m) {
     for (const Device* d : all_devices()) out.push_back(d->name());
     return out;
   });
-  m.def("device_full_name", [](const std::string& name) {
-    const Device* d = find_device(name);
-    if (!d) {
-      std::string known;
-      for (const Device* other : all_devices())
-        known += (known.empty() ? "" : ", ") + other->name();
-      fail(ErrorKind::kDevice, "there is no device '", name, "'; there are: ", known);
-    }
-    return d->full_name();
-  });
+  m.def("device_full_name", [](const std::string& name) { return known_device(name).full_name(); });
   m.def("set_fallback", [](const std::string& policy) {
     if (policy == "warn") return set_fallback(Fallback::kWarn);
     if (policy == "silent") return set_fallback(Fallback::kSilent);

@@ -84,6 +84,13 @@ const Device* find_device(const std::string& name) {
   return nullptr;
 }
 
+const Device& known_device(const std::string& name, const char* who) {
+  if (const Device* found = find_device(name)) return *found;
+  std::string known;
+  for (const Device* other : all_devices()) known += (known.empty() ? "" : ", ") + other->name();
+  fail(ErrorKind::kDevice, who, "there is no device '", name, "'; there are: ", known);
+}
+
 std::vector<const Device*> all_devices() {
   std::lock_guard lock(registry().mutex);
   std::vector<const Device*> out;

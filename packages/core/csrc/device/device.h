@@ -28,6 +28,8 @@ PENSTOCK_API const Device& host_device();
 PENSTOCK_API const Device& device_by_id(int id);
 // Understands "cpu", "cpu:0" and full names. nullptr when there is no such device.
 PENSTOCK_API const Device* find_device(const std::string& name);
+// Likewise, but fails where there is none, and says which there are. `who` begins the message: "[op] ", or nothing.
+PENSTOCK_API const Device& known_device(const std::string& name, const char* who = "");
 PENSTOCK_API std::vector<const Device*> all_devices();
 // Checks a definition without adding it. Throws if the type is taken or a required function is missing.
 PENSTOCK_API void check_device(const penstock_device_def& def);

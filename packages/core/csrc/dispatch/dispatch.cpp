@@ -73,10 +73,7 @@ int append(Graph& graph, Op& op, const Tensor* inputs, int num_inputs, AttrList&
 
 const Device& choose_device(const Tensor* inputs, int n) {
   if (t_mode & kModeScope) {
-    const std::string& wanted = graph_scope().device;
-    const Device* device = find_device(wanted);
-    if (!device) fail(ErrorKind::kDevice, "there is no device '", wanted, "'");
-    return *device;
+    return known_device(graph_scope().device);
   }
   for (int i = 0; i < n; ++i)
     if (!inputs[i].device().is_host()) return inputs[i].device();
@@ -145,9 +142,7 @@ int run_builtin(Op& op, const Tensor* inputs, int n, AttrList& attrs, Tensor* ou
       break;
     case Builtin::kToDevice: {
       const std::string& target = std::get<std::string>(attrs[0]);
-      const Device* device = find_device(target);
-      if (!device) fail(ErrorKind::kDevice, "[to_device] there is no device '", target, "'");
-      outputs[0] = copy_to(inputs[0], *device);
+      outputs[0] = copy_to(inputs[0], known_device(target, "[to_device] "));
       break;
     }
     case Builtin::kConstant:

@@ -8,7 +8,7 @@ from penstock import _native, ops
 from penstock._native import Graph, Node, Tensor
 from penstock._trace import Trace
 from penstock.device import full_name
-from penstock.errors import GraphError
+from penstock.errors import GraphError, InvalidTypeError
 from penstock.function import Function
 from penstock.ops._declare import REFERENCE_PRIORITY
 from penstock.ops._tile_program import TileProgram, op_of
@@ -28,6 +28,7 @@ def explain_placement(fn: Function | Trace | Graph) -> str:
 
     Raises:
         GraphError: The function has not been called.
+        TypeError: It is not a function that `@function` made.
 
     >>> import penstock as ps
     >>> double = ps.function(lambda x: x + x)
@@ -41,6 +42,10 @@ def explain_placement(fn: Function | Trace | Graph) -> str:
                 f"[explain_placement] {fn.__name__} has no trace yet; call it once first"
             )
         return "\n\n".join(explain_placement(t) for t in fn.traces)
+    if not isinstance(fn, Trace | Graph):
+        raise InvalidTypeError(
+            f"[explain_placement] got {type(fn).__name__}; expected a function that @penstock.function made, a trace or a graph"
+        )
     wishes = {node.name: _short(node) for node in fn.graph.nodes} if isinstance(fn, Trace) else {}
     graph = fn.optimized if isinstance(fn, Trace) else fn
     rows = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,11 +14,6 @@ if TYPE_CHECKING:
     from penstock.annotations import DTypeLike
 
 
-def is_size(number: Any) -> TypeGuard[Dim]:
-    """Whether a number is a size that only a call will tell."""
-    return isinstance(number, Dim)
-
-
 def is_whole(number: Any) -> bool:
     """Whether a number is a whole one or a size."""
     return isinstance(number, Dim | int | np.integer)
@@ -26,7 +21,7 @@ def is_whole(number: Any) -> bool:
 
 def positions(length: int | Dim) -> Tensor:
     """The numbers of the places along an axis: 0, 1, ..., length - 1. [length], int64."""
-    if not is_size(length):
+    if not isinstance(length, Dim):
         return ops.arange_(0, length, 1, "int64")
     # Attributes of `arange` are numbers, and cannot be symbols; shapes can.
     return ops.cumsum(ops.full((length,), 1, "int64"), exclusive=True)
@@ -40,7 +35,7 @@ def counted(start: int | Dim, stop: int | Dim, step: int, dtype: DTypeLike) -> T
     y = positions(length)
     if step != 1:
         y = y * step
-    if is_size(start):
+    if isinstance(start, Dim):
         y = y + _known_later(start)
     elif start != 0:
         y = y + start

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import _native, ops
+from penstock._native import Dim
 from penstock.errors import InvalidTypeError, InvalidValueError
 from penstock.ops._declare import Reject, Sample, op
 from penstock.ops._gradients import NO_INPUTS
 from penstock.ops._samples import FLOATS, INTEGERS
 from penstock.ops.conversion import asarray, check_range, on_device
-from penstock.ops.counting import counted, divided, is_size, is_whole
+from penstock.ops.counting import counted, divided, is_whole
 
 if TYPE_CHECKING:
     from penstock._native import Tensor
@@ -332,9 +333,9 @@ def ones_like(
 
 
 def arange(
-    start: float,
+    start: float | Dim,
     /,
-    stop: float | None = None,
+    stop: float | Dim | None = None,
     step: float = 1,
     dtype: DTypeLike | None = None,
     *,
@@ -360,8 +361,11 @@ def arange(
         >>> penstock.arange(3)
         Tensor([0, 1, 2], shape=(3,), dtype=int64)
     """
+    first: Any
+    last: Any
     first, last = (0, start) if stop is None else (start, stop)
-    if (is_size(first) or is_size(last)) and all(map(is_whole, (first, last, step))) and step != 0:
+    between_sizes = isinstance(first, Dim) or isinstance(last, Dim)
+    if between_sizes and step != 0 and all(map(is_whole, (first, last, step))):
         return on_device(counted(first, last, int(step), dtype or "int64"), device)
     if dtype is None:
         fractional = any(isinstance(v, float | np.floating) for v in (first, last, step))
@@ -380,7 +384,7 @@ def linspace(
     start: complex,
     stop: complex,
     /,
-    num: int,
+    num: int | Dim,
     *,
     dtype: DTypeLike | None = None,
     device: str | None = None,
@@ -412,15 +416,15 @@ def linspace(
         )
     if dtype is None:
         dtype = "complex64" if np.iscomplexobj([start, stop]) else "float32"
-    if is_size(num) and isinstance(start, int | float) and isinstance(stop, int | float):
+    if isinstance(num, Dim) and isinstance(start, int | float) and isinstance(stop, int | float):
         return on_device(ops.astype(divided(start, stop, num, endpoint), dtype), device)
     values = np.linspace(start, stop, num, endpoint=endpoint)
     return on_device(ops.astype(asarray(values), dtype), device)
 
 
 def eye(
-    n_rows: int,
-    n_cols: int | None = None,
+    n_rows: int | Dim,
+    n_cols: int | Dim | None = None,
     /,
     *,
     k: int = 0,

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock import ops
+from penstock._native import Dim
 from penstock.ops import _batch, _batch_indexing, _tangents
 from penstock.ops._declare import Gradients, Node, Reject, Sample, op
 from penstock.ops._samples import FLOATS, INTEGERS, NUMERIC, array
 from penstock.ops.conversion import asarray
-from penstock.ops.counting import is_size, positions
+from penstock.ops.counting import positions
 from penstock.ops.reduce import wider
 
 if TYPE_CHECKING:
-    from penstock._native import Dim, Tensor
+    from penstock._native import Tensor
     from penstock.annotations import DTypeLike, Ints, ShapeLike, TensorLike
 
 
@@ -345,7 +346,7 @@ def one_hot(indices: TensorLike, depth: int | Dim, dtype: DTypeLike = "float32")
         Tensor([[0., 1., 0.],
                 [1., 0., 0.]], shape=(2, 3), dtype=float32)
     """
-    if not is_size(depth):
+    if not isinstance(depth, Dim):
         return one_hot_(indices, depth, dtype)
     indices = asarray(indices)
     place = ops.reshape(indices, (*indices.shape, 1))
