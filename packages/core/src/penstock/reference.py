@@ -75,7 +75,7 @@ class Destination:
         ]
         self.fn(
             KernelContext(*(rng or ())),
-            *(_widen(array) if code == "bf16" else array for array, code in inputs),
+            *(_readable(array, code) for array, code in inputs),
             out=targets[0] if len(targets) == 1 else tuple(targets),
             **{k: numpy_dtype(v) if isinstance(v, DType) else v for k, v in attrs.items()},
         )
@@ -131,7 +131,7 @@ def run(
     """
     if isinstance(fn, Destination):
         return fn.run(inputs, outputs, attrs, rng)
-    arrays = [_widen(array) if code == "bf16" else array for array, code in inputs]
+    arrays = [_readable(array, code) for array, code in inputs]
     kwargs = {name: numpy_dtype(v) if isinstance(v, DType) else v for name, v in attrs.items()}
     result = fn(*(rng or ()), *arrays, **kwargs)
     results = result if isinstance(result, tuple) else (result,)
@@ -175,6 +175,13 @@ def numpy_dtype(dtype: DType) -> np.dtype[Any]:
 
 def _as_bytes(item: Any) -> bytes:
     return item.encode() if isinstance(item, str) else bytes(item)
+
+
+def _readable(array: Array, code: str) -> Array:
+    """The array as kernels see it. NumPy's products take other ways, with other last bits, for memory at odd bytes."""
+    if code == "bf16":
+        return _widen(array)
+    return array if array.flags.aligned else array.copy("K")
 
 
 def _widen(bits: Array) -> Array:
