@@ -23,7 +23,11 @@ class Divisor {
     const Wide product = static_cast<Wide>(static_cast<Unsigned>(x ^ sign)) * factor_;
     return static_cast<T>(product >> (kBits + log_)) ^ sign;
   }
-  T Remainder(T x) const { return x - Floor(x) * d_; }
+  // Without signs: near the least number the product is below it, and only the difference is in range again.
+  T Remainder(T x) const {
+    const Unsigned product = static_cast<Unsigned>(Floor(x)) * static_cast<Unsigned>(d_);
+    return static_cast<T>(static_cast<Unsigned>(x) - product);
+  }
 
  private:
   using Unsigned = std::make_unsigned_t<T>;
