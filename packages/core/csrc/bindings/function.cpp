@@ -232,8 +232,9 @@ void note_arguments(PyObject* const* args, Py_ssize_t n, PyObject* kwnames, cons
   entry->flat = !kwnames && static_cast<size_t>(n) == entry->order.size();
   entry->avals.clear();
   for (size_t i = 0; i < entry->order.size(); ++i) {
-    entry->flat &= entry->order[i] == static_cast<int>(i) && call.leaf_objects[i] == args[i] &&
-                   is_tensor(args[i]);
+    // Nested arguments have more leaves than there are arguments.
+    entry->flat = entry->flat && entry->order[i] == static_cast<int>(i) &&
+                  call.leaf_objects[i] == args[i] && is_tensor(args[i]);
     entry->avals.push_back({call.leaves[i].dtype, call.leaves[i].weak, call.leaves[i].shape});
   }
 }
