@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import penstock as ps
@@ -26,6 +26,7 @@ def draw(rng: np.random.Generator, *shape: int) -> Any:
 
 
 @settings(deadline=None, max_examples=60)
+@example(0.0, 7.8e-43, "int8", False)
 @given(limits, limits, st.sampled_from(["int8", "uint8"]), st.booleans())
 def test_parameters_cover_the_numbers(a: float, b: float, dtype: str, symmetric: bool) -> None:
     low, high = min(a, b, 0.0), max(a, b, 0.0)

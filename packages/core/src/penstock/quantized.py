@@ -39,6 +39,8 @@ __all__ = [
     "softmax",
 ]
 
+_LEAST_SCALE = float(np.finfo(np.float32).tiny)
+
 
 class QuantizedTensor:
     """Hold integers that stand for real numbers: scale · (values - zero_point).
@@ -174,13 +176,10 @@ def parameters(
     lowest = -128 if str(dtype) == "int8" else 0
     low = ops.minimum(ops.cast(ops.asarray(min), "float32"), 0.0)
     high = ops.maximum(ops.cast(ops.asarray(max), "float32"), 0.0)
-    if symmetric:
-        scale = ops.maximum(-low, high) / 127.0
-        zero = ops.full_like(scale, lowest + 128)
-    else:
-        scale = (high - low) / 255.0
-        zero = lowest + ops.round(-low / ops.where(scale == 0, 1.0, scale))
-    scale = ops.where(scale == 0, 1.0, scale)  # only zeros
+    scale = ops.maximum(-low, high) / 127.0 if symmetric else (high - low) / 255.0
+    # 0 for nothing but zeros; a subnormal one is so coarse that its steps would not reach the limits.
+    scale = ops.where(scale == 0, 1.0, ops.maximum(scale, _LEAST_SCALE))
+    zero = ops.full_like(scale, lowest + 128) if symmetric else lowest + ops.round(-low / scale)
     return scale, ops.cast(zero, "int32")
 
 
