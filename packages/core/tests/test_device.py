@@ -262,6 +262,18 @@ def test_unknown_devices() -> None:
             call()
 
 
+def test_a_tensor_on_an_unknown_device_says_which_there_are() -> None:
+    with pytest.raises(
+        errors.DeviceError, match=r"\[to_device\] there is no device 'cuda:0'; there are: cpu:0"
+    ):
+        ps.ones((2,), device="cuda:0")
+
+
+def test_a_plain_function_has_no_placement() -> None:
+    with pytest.raises(TypeError, match=r"\[explain_placement\] got function; expected a function"):
+        ps.explain_placement(lambda x: x)  # type: ignore[arg-type]
+
+
 def test_a_device_must_have_all_methods_and_a_new_name() -> None:
     class Lazy:
         type = "lazy"

@@ -82,6 +82,13 @@ def test_a_size_too_large_for_its_room_is_said() -> None:
         g(given(9))
 
 
+def test_bad_dtypes_are_refused_at_any_size() -> None:
+    with pytest.raises(TypeError, match=r"\[arange\] .*got bool; expected"):
+        ps.function(lambda x: ps.arange(x.shape[0], dtype="bool"))(given(3))
+    with pytest.raises(TypeError, match=r"\[one_hot\] .*expected int32 or int64"):
+        ps.function(lambda x: ps.nn.one_hot(x, x.shape[0]))(given(3))
+
+
 def test_a_saved_mask_is_of_the_size_that_comes(tmp_path: Path) -> None:
     @ps.function
     def causal(x: Any) -> Any:

@@ -29,9 +29,10 @@ def positions(length: int | Dim) -> Tensor:
 
 def counted(start: int | Dim, stop: int | Dim, step: int, dtype: DTypeLike) -> Tensor:
     """Count as `arange` does, between sizes. [⌈(stop - start) / step⌉], of `dtype`."""
+    nothing = ops.arange_(0, 0, 1, dtype)  # refuses the dtypes that `arange` refuses
     length: Any = stop - start if step == 1 else -((start - stop) // step)
     if length <= 0:
-        return ops.full((0,), 0, dtype)
+        return nothing
     y = positions(length)
     if step != 1:
         y = y * step

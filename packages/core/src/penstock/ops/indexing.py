@@ -349,5 +349,6 @@ def one_hot(indices: TensorLike, depth: int | Dim, dtype: DTypeLike = "float32")
     if not isinstance(depth, Dim):
         return one_hot_(indices, depth, dtype)
     indices = asarray(indices)
+    one_hot_(indices, 0, dtype)  # refuses what it refuses at any depth
     place = ops.reshape(indices, (*indices.shape, 1))
     return ops.astype(place == positions(depth), dtype)
